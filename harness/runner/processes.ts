@@ -1,0 +1,61 @@
+/** Looks at the machine's processes through /proc. Linux only, as the harness is. */
+import { readdirSync, readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+
+export interface ProcessInfo {
+  pid: number;
+  command: string;
+}
+
+function read(pid: number, file: "environ" | "cmdline" | "stat" | "comm"): string {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, "utf8");
+  } catch {
+    // Gone in the meantime, or another user's.
+    return "";
+  }
+}
+
+/** All process ids of now. */
+export function processIds(): number[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
+}
+
+/** `pid_name`: what the runner remembers of the processes from before the job (actions/runner JobExtension.cs:586-601). */
+export function processKey(pid: number): string {
+  return `${pid}_${read(pid, "comm").trim()}`;
+}
+
+/** Whether the process exists and is not a zombie waiting for its parent. */
+export function isAlive(pid: number): boolean {
+  const state = read(pid, "stat").replace(/^.*\) /s, "")[0];
+  return state !== undefined && state !== "Z" && state !== "X";
+}
+
+/** Processes that were started with `name` set to a value that `matches` accepts. The environment is the one given at exec (ProcessExtensions.cs:291-316). */
+export function processesWith(name: string, matches: (value: string) => boolean): ProcessInfo[] {
+  const prefix = `${name}=`;
+  return processIds()
+    .filter((pid) => pid !== process.pid)
+    .filter((pid) =>
+      read(pid, "environ")
+        .split("\0")
+        .some((entry) => entry.startsWith(prefix) && matches(entry.slice(prefix.length))),
+    )
+    .map((pid) => ({ pid, command: read(pid, "cmdline").replaceAll("\0", " ").trim() }));
+}
+
+/** Sends SIGKILL to exactly these processes and waits, at most 5 s, until they are gone. */
+export async function killProcesses(pids: number[]): Promise<void> {
+  for (const pid of pids) {
+    try {
+      process.kill(pid, "SIGKILL");
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+    }
+  }
+  const deadline = performance.now() + 5_000;
+  while (pids.some(isAlive) && performance.now() < deadline) await sleep(10);
+}
