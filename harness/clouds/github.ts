@@ -1,0 +1,274 @@
+import { generateKeyPair, type KeyObject, randomInt, randomUUID, sign } from "node:crypto";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
+import { exportJWK, type JSONWebKeySet, type JWTPayload, jwtVerify } from "jose";
+import { type JobClaims, jobClaims, type SubjectFormat } from "./claims.ts";
+import { type Answer, afterDelay, deliver, type GitHubFault, type TokenFault, type TransportFault } from "./faults.ts";
+import { CloudServer, type RequestRecord } from "./server.ts";
+
+export type { JobClaims } from "./claims.ts";
+
+/** A request to the ID token endpoint, or to a path that does not exist (then without a job). */
+export interface IdTokenRequest extends RequestRecord {
+  job: CloudJob | undefined;
+  /** As asked for; undefined when the request named none. */
+  audience: string | undefined;
+  /** How many requests this job has made, this one included. */
+  count: number;
+  /** What was issued, times in seconds since the epoch. */
+  issued: { jti: string; iat: number; exp: number } | undefined;
+}
+
+export interface GitHubOptions {
+  /** exp - iat of ID tokens, seconds; GitHub's are 300 (facts/runner.md 1). */
+  idTokenSeconds: number;
+  /** How long a job's request token lives from the job's start, seconds; GitHub's live 6 h 10 min. */
+  requestTokenSeconds: number;
+  /** Wait before each answer, milliseconds. */
+  latencyMs: number;
+}
+
+/** GitHub's nbf lies before iat, and a request token's before the start of its job, by ten minutes each. */
+const NBF_MARGIN_SECONDS = 600;
+
+interface Signer {
+  kid: string;
+  privateKey: KeyObject;
+  publicKey: KeyObject;
+}
+
+/** One job: the environment its steps get, and whether the server takes it for one in progress. */
+export class CloudJob {
+  readonly environment: { ACTIONS_ID_TOKEN_REQUEST_URL: string; ACTIONS_ID_TOKEN_REQUEST_TOKEN: string };
+  /** The claims of every ID token from now on; a test may change them. */
+  readonly claims: JobClaims;
+  /** exp of the request token, seconds since the epoch. */
+  readonly requestTokenExpires: number;
+  /** Requests made so far. */
+  requestCount = 0;
+  #finished = false;
+  #startsAt = 0;
+  #refusals = 0;
+
+  constructor(environment: CloudJob["environment"], claims: JobClaims, requestTokenExpires: number) {
+    this.environment = environment;
+    this.claims = claims;
+    this.requestTokenExpires = requestTokenExpires;
+  }
+
+  /** The server refuses ID tokens as for a job "not in progress" yet, for so many milliseconds from now and for so many requests. */
+  delayStart(until: { ms?: number; requests?: number }): void {
+    this.#startsAt = Date.now() + (until.ms ?? 0);
+    this.#refusals = until.requests ?? 0;
+  }
+
+  /** The job is over: no more ID tokens. */
+  finish(): void {
+    this.#finished = true;
+  }
+
+  /** Whether an ID token may be issued; each call counts as one of `delayStart`'s requests. */
+  takeInProgress(): boolean {
+    if (this.#refusals > 0) {
+      this.#refusals--;
+      return false;
+    }
+    return !this.#finished && Date.now() >= this.#startsAt;
+  }
+}
+
+/** GitHub's part: the ID token endpoint of jobs, and the issuer's key set and discovery document. */
+export class GitHubCloud {
+  readonly url: string;
+  /** `iss` of ID tokens. */
+  readonly issuer: string;
+  /** The issuer's public keys, as `/.well-known/jwks` serves them. */
+  readonly jwks: JSONWebKeySet;
+  /** Every request but those for the issuer's two documents. */
+  readonly requests: IdTokenRequest[] = [];
+  idTokenSeconds: number;
+  requestTokenSeconds: number;
+  latencyMs: number;
+  /** Asked before each answer to the ID token endpoint; what it returns goes wrong. */
+  fault: ((request: IdTokenRequest) => GitHubFault | undefined) | undefined;
+  #server: CloudServer;
+  #jobs = new Map<string, CloudJob>();
+  #idTokenSigner: Signer;
+  #requestTokenSigner: Signer;
+
+  private constructor(server: CloudServer, idTokens: Signer, requestTokens: Signer, jwks: JSONWebKeySet, options: GitHubOptions) {
+    this.url = server.url;
+    this.issuer = server.url;
+    this.jwks = jwks;
+    this.idTokenSeconds = options.idTokenSeconds;
+    this.requestTokenSeconds = options.requestTokenSeconds;
+    this.latencyMs = options.latencyMs;
+    this.#server = server;
+    this.#idTokenSigner = idTokens;
+    this.#requestTokenSigner = requestTokens;
+    server.handler = (request, response, closing) => this.#handle(request, response, closing);
+  }
+
+  static async start(options: GitHubOptions): Promise<GitHubCloud> {
+    const [idTokens, requestTokens] = await Promise.all([makeSigner(), makeSigner()]);
+    const jwks = { keys: [{ ...(await exportJWK(idTokens.publicKey)), kid: idTokens.kid, alg: "RS256", use: "sig" }] };
+    return new GitHubCloud(await CloudServer.start(), idTokens, requestTokens, jwks, options);
+  }
+
+  /** Starts a job. Claims not given are made to agree with those that are; an explicit `sub` stands for a customised template. */
+  startJob(claims: Partial<JobClaims> = {}, format: SubjectFormat = "classic"): CloudJob {
+    const now = Math.floor(Date.now() / 1000);
+    const expires = now + this.requestTokenSeconds;
+    // The shape of the real address: a pool number, an empty segment, and a query that the client must add to.
+    const path = `/${randomInt(1, 100)}//idtoken/${randomUUID()}/${randomUUID()}`;
+    const requestToken = signJwt(this.#requestTokenSigner, {
+      nameid: randomUUID(),
+      scp: `Actions.Results:${randomUUID()}:${randomUUID()} Actions.GenericRead:${randomUUID()}`,
+      IdentityTypeClaim: "System:ServiceIdentity",
+      idtoken: path,
+      nbf: now - NBF_MARGIN_SECONDS,
+      exp: expires,
+      iss: "https://token.actions.githubusercontent.com",
+      aud: "https://token.actions.githubusercontent.com",
+    });
+    const job = new CloudJob(
+      { ACTIONS_ID_TOKEN_REQUEST_URL: `${this.url}${path}?api-version=2.0`, ACTIONS_ID_TOKEN_REQUEST_TOKEN: requestToken },
+      jobClaims(claims, format),
+      expires,
+    );
+    this.#jobs.set(path, job);
+    return job;
+  }
+
+  /** An outage as the network shows it: connections are dropped and refused until it is called with false. */
+  refuseConnections(refuse: boolean): Promise<void> {
+    return this.#server.refuse(refuse);
+  }
+
+  close(): Promise<void> {
+    return this.#server.close();
+  }
+
+  async #handle(request: IncomingMessage, response: ServerResponse, closing: AbortSignal): Promise<void> {
+    const record = this.#server.record(request);
+    if (record.path.startsWith("/.well-known/")) {
+      await deliver(async () => this.#document(record.path), undefined, response, closing);
+      return;
+    }
+    const job = this.#jobs.get(record.path);
+    const audience = new URLSearchParams(request.url?.slice(record.path.length)).get("audience") ?? undefined;
+    if (job !== undefined) job.requestCount++;
+    const entry: IdTokenRequest = { ...record, job, audience, count: job?.requestCount ?? 0, issued: undefined };
+    this.requests.push(entry);
+
+    if (this.latencyMs > 0) await sleep(this.latencyMs, undefined, { signal: closing });
+    const fault = await afterDelay<TransportFault | TokenFault>(this.fault?.(entry), closing);
+    const answer = () => this.#idToken(entry, request.headers.authorization, isTokenFault(fault) ? fault : undefined);
+    entry.status = await deliver(answer, isTokenFault(fault) ? undefined : fault, response, closing);
+  }
+
+  #document(path: string): Answer {
+    if (path === "/.well-known/jwks") return json(200, this.jwks);
+    if (path === "/.well-known/openid-configuration") {
+      return json(200, {
+        issuer: this.issuer,
+        jwks_uri: `${this.issuer}/.well-known/jwks`,
+        subject_types_supported: ["public", "pairwise"],
+        response_types_supported: ["id_token"],
+        claims_supported: ["sub", "aud", "exp", "iat", "iss", "jti", "nbf", ...Object.keys(jobClaims({}, "classic"))],
+        id_token_signing_alg_values_supported: ["RS256"],
+        scopes_supported: ["openid"],
+      });
+    }
+    return refusal(404, "not found");
+  }
+
+  async #idToken(entry: IdTokenRequest, authorization: string | undefined, fault: TokenFault | undefined): Promise<Answer> {
+    const { job, path } = entry;
+    if (job === undefined) return refusal(404, "not found");
+    if (entry.method !== "GET") return refusal(405, "method not allowed");
+    try {
+      const bearer = /^bearer +(\S+)$/i.exec(authorization ?? "")?.[1] ?? "";
+      const { payload } = await jwtVerify(bearer, this.#requestTokenSigner.publicKey, { algorithms: ["RS256"] });
+      if (payload.idtoken !== path) return refusal(401, "token is for another job");
+    } catch {
+      return refusal(401, Date.now() / 1000 >= job.requestTokenExpires ? "token is expired" : "token is invalid");
+    }
+    // The runner's source knows this refusal (facts/runner.md 1); its status and words are not documented anywhere.
+    if (!job.takeInProgress()) return refusal(403, "Can't issue ID_TOKEN for non-inprogress job");
+
+    const now = Math.floor(Date.now() / 1000);
+    const { sub, ...claims } = job.claims;
+    const payload: JWTPayload = {
+      jti: randomUUID(),
+      sub,
+      aud: entry.audience ?? `https://github.com/${claims.repository_owner}`,
+      ...claims,
+      iss: this.issuer,
+      nbf: now - NBF_MARGIN_SECONDS,
+      exp: now + this.idTokenSeconds,
+      iat: now,
+    };
+    const value = this.#token(payload, fault);
+    entry.issued = { jti: String(payload.jti), iat: now, exp: now + this.idTokenSeconds };
+    return json(200, { count: value.length, value });
+  }
+
+  #token(payload: JWTPayload, fault: TokenFault | undefined): string {
+    const now = Math.floor(Date.now() / 1000);
+    const signed = (changes: Record<string, unknown>) => signJwt(this.#idTokenSigner, { ...payload, ...changes });
+    if (typeof fault === "object") return "value" in fault ? fault.value : signed(fault.claims);
+    switch (fault) {
+      case undefined:
+        return signed({});
+      case "empty-value":
+        return "";
+      case "not-a-jwt":
+        return "this is not a token";
+      case "expired-token":
+        return signed({ iat: now - 60 - this.idTokenSeconds, nbf: now - 60 - this.idTokenSeconds, exp: now - 60 });
+      case "future-token":
+        return signed({ iat: now + 3600, nbf: now + 3600, exp: now + 3600 + this.idTokenSeconds });
+      case "other-audience":
+        return signed({ aud: "https://somebody.example" });
+      case "no-exp":
+        return signed({ exp: undefined });
+      case "bad-signature":
+        return signJwt({ ...this.#requestTokenSigner, kid: this.#idTokenSigner.kid }, payload);
+    }
+  }
+}
+
+const TOKEN_FAULTS = new Set<unknown>([
+  "empty-value",
+  "expired-token",
+  "future-token",
+  "other-audience",
+  "no-exp",
+  "not-a-jwt",
+  "bad-signature",
+]);
+
+function isTokenFault(fault: TransportFault | TokenFault | undefined): fault is TokenFault {
+  return typeof fault === "object" ? "claims" in fault || "value" in fault : TOKEN_FAULTS.has(fault);
+}
+
+async function makeSigner(): Promise<Signer> {
+  const pair = await promisify(generateKeyPair)("rsa", { modulusLength: 2048 });
+  return { kid: randomUUID(), ...pair };
+}
+
+function signJwt(signer: Signer, payload: JWTPayload): string {
+  const encode = (part: unknown) => Buffer.from(JSON.stringify(part)).toString("base64url");
+  const signed = `${encode({ typ: "JWT", alg: "RS256", kid: signer.kid })}.${encode(payload)}`;
+  return `${signed}.${sign("sha256", Buffer.from(signed), signer.privateKey).toString("base64url")}`;
+}
+
+function json(status: number, value: unknown): Answer {
+  return { status, headers: { "content-type": "application/json; charset=utf-8" }, body: JSON.stringify(value) };
+}
+
+function refusal(status: number, errorMessage: string): Answer {
+  return json(status, { source: "actions-run-service", statusCode: status, errorMessage });
+}

@@ -1,0 +1,456 @@
+import { randomBytes, randomInt, randomUUID } from "node:crypto";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
+import {
+  compactVerify,
+  createLocalJWKSet,
+  decodeJwt,
+  errors,
+  type JSONWebKeySet,
+  type JWTPayload,
+  type JWTVerifyGetKey,
+} from "jose";
+import { type Answer, afterDelay, deliver, type ErrorFault, type StsFault, type TransportFault } from "./faults.ts";
+import { CloudServer, type RequestRecord, readBody } from "./server.ts";
+import { parseAuthorization, type SignedRequest, verifySignature } from "./sigv4.ts";
+import { type Elements, errorAnswer, resultAnswer, StsError } from "./sts-errors.ts";
+import { checkTrustPolicy, isTrusted, type TrustPolicy } from "./trust.ts";
+
+export type { TrustPolicy } from "./trust.ts";
+
+/** A request to STS. */
+export interface StsRequest extends RequestRecord {
+  action: string;
+  role: string | undefined;
+  sessionName: string | undefined;
+  /** ARN that signed the request, or the subject of its web identity token; undefined before it is proved. */
+  caller: string | undefined;
+  /** Error code sent. */
+  error: string | undefined;
+  /** When the session issued expires, milliseconds since the epoch. */
+  sessionExpires: number | undefined;
+}
+
+export interface StsOptions {
+  /** Lifetime of every session, seconds, whatever was asked for. Undefined: as STS does, what was asked for or else 3600. */
+  sessionSeconds: number | undefined;
+  /** Wait before each answer, milliseconds. */
+  latencyMs: number;
+}
+
+export interface RoleOptions {
+  arn: string;
+  trust: TrustPolicy;
+  /** MaxSessionDuration, seconds; IAM's default is 3600. */
+  maxSessionSeconds?: number;
+}
+
+/** An OIDC provider as an account has registered it. */
+export interface Provider {
+  /** `iss` of its tokens. */
+  issuer: string;
+  /** What trust policies call it, in the provider's ARN and in condition keys. */
+  name: string;
+  /** Audiences registered. */
+  clientIds: string[];
+}
+
+/** The name of GitHub's issuer in trust policies, whatever loopback address stands for it. */
+export const GITHUB_PROVIDER = "token.actions.githubusercontent.com";
+
+/** An issuer whose keys STS can fetch. */
+export interface Issuer {
+  issuer: string;
+  jwks: JSONWebKeySet;
+}
+
+interface Role {
+  arn: string;
+  partition: string;
+  account: string;
+  name: string;
+  id: string;
+  trust: TrustPolicy;
+  maxSessionSeconds: number;
+}
+
+interface Principal {
+  arn: string;
+  account: string;
+  userId: string;
+  /** Of a session: the role it is of. */
+  roleArn: string | undefined;
+}
+
+interface Key {
+  secret: string;
+  /** Session token and expiry (milliseconds since the epoch) of temporary keys. */
+  session: { token: string; expires: number } | undefined;
+  principal: Principal;
+}
+
+/** How far the clock of a signing client may be off. */
+const SKEW_SECONDS = 15 * 60;
+const DEFAULT_SESSION_SECONDS = 3600;
+const CHAINED_MAX_SECONDS = 3600;
+
+/** AWS's part: STS with the three actions that a web identity needs, over roles and users made at run time. */
+export class StsCloud {
+  readonly url: string;
+  readonly requests: StsRequest[] = [];
+  /** By account id. `addRole` registers GitHub's for the role's account; a test may change or delete it. */
+  readonly providers = new Map<string, Provider>();
+  sessionSeconds: number | undefined;
+  latencyMs: number;
+  skewSeconds = SKEW_SECONDS;
+  /** Asked before each answer; what it returns goes wrong. */
+  fault: ((request: StsRequest) => StsFault | undefined) | undefined;
+  #server: CloudServer;
+  #issuer: Issuer;
+  #keySet: JWTVerifyGetKey;
+  #roles = new Map<string, Role>();
+  #keys = new Map<string, Key>();
+
+  private constructor(server: CloudServer, issuer: Issuer, options: StsOptions) {
+    this.url = server.url;
+    this.sessionSeconds = options.sessionSeconds;
+    this.latencyMs = options.latencyMs;
+    this.#server = server;
+    this.#issuer = issuer;
+    this.#keySet = createLocalJWKSet(issuer.jwks);
+    server.handler = (request, response, closing) => this.#handle(request, response, closing);
+  }
+
+  static async start(issuer: Issuer, options: StsOptions): Promise<StsCloud> {
+    return new StsCloud(await CloudServer.start(), issuer, options);
+  }
+
+  /** Makes a role; its account gets GitHub's OIDC provider if it has none. Throws on a malformed ARN or trust policy. */
+  addRole({ arn, trust, maxSessionSeconds = DEFAULT_SESSION_SECONDS }: RoleOptions): void {
+    const { partition, account, name } = parseRoleArn(arn) ?? {};
+    if (partition === undefined || account === undefined || name === undefined) throw new Error(`not a role ARN: ${arn}`);
+    checkTrustPolicy(trust);
+    this.#roles.set(arn, { arn, partition, account, name, id: uniqueId("AROA"), trust, maxSessionSeconds });
+    if (!this.providers.has(account)) {
+      const audience = partition === "aws-cn" ? "sts.amazonaws.com.cn" : "sts.amazonaws.com";
+      this.providers.set(account, { issuer: this.#issuer.issuer, name: GITHUB_PROVIDER, clientIds: [audience] });
+    }
+  }
+
+  /** Makes a user with static keys. */
+  addUser({ arn = "arn:aws:iam::111122223333:user/somebody" }: { arn?: string } = {}): {
+    arn: string;
+    accessKeyId: string;
+    secretAccessKey: string;
+  } {
+    const account = arn.split(":")[4] ?? "";
+    const accessKeyId = uniqueId("AKIA");
+    const secret = randomBytes(30).toString("base64");
+    this.#keys.set(accessKeyId, {
+      secret,
+      session: undefined,
+      principal: { arn, account, userId: uniqueId("AIDA"), roleArn: undefined },
+    });
+    return { arn, accessKeyId, secretAccessKey: secret };
+  }
+
+  /** An outage as the network shows it: connections are dropped and refused until it is called with false. */
+  refuseConnections(refuse: boolean): Promise<void> {
+    return this.#server.refuse(refuse);
+  }
+
+  close(): Promise<void> {
+    return this.#server.close();
+  }
+
+  async #handle(request: IncomingMessage, response: ServerResponse, closing: AbortSignal): Promise<void> {
+    const record = this.#server.record(request);
+    const body = await readBody(request);
+    const query = (request.url ?? "").slice(record.path.length + 1);
+    const parameters = new URLSearchParams(record.method === "POST" ? body.toString() : query);
+    const entry: StsRequest = {
+      ...record,
+      action: parameters.get("Action") ?? "",
+      role: parameters.get("RoleArn") ?? undefined,
+      sessionName: parameters.get("RoleSessionName") ?? undefined,
+      caller: undefined,
+      error: undefined,
+      sessionExpires: undefined,
+    };
+    this.requests.push(entry);
+
+    if (this.latencyMs > 0) await sleep(this.latencyMs, undefined, { signal: closing });
+    const fault = await afterDelay<TransportFault | ErrorFault>(this.fault?.(entry), closing);
+    const signed = { method: entry.method, url: request.url ?? "/", headers: request.headers, body };
+    const answer = () => this.#answer(entry, parameters, signed, isErrorFault(fault) ? fault : undefined);
+    entry.status = await deliver(answer, isErrorFault(fault) ? undefined : fault, response, closing);
+  }
+
+  async #answer(
+    entry: StsRequest,
+    parameters: URLSearchParams,
+    signed: SignedRequest,
+    fault: ErrorFault | undefined,
+  ): Promise<Answer> {
+    const requestId = randomUUID();
+    try {
+      if (fault !== undefined) throw new StsError(fault.error, fault.message, fault.status);
+      return resultAnswer(entry.action, await this.#act(entry, parameters, signed), requestId);
+    } catch (error) {
+      if (!(error instanceof StsError)) throw error;
+      entry.error = error.code;
+      return errorAnswer(error, requestId);
+    }
+  }
+
+  async #act(entry: StsRequest, parameters: URLSearchParams, signed: SignedRequest): Promise<Elements> {
+    const version = parameters.get("Version");
+    if (entry.action === "") throw new StsError("MissingAction");
+    const known = ["AssumeRoleWithWebIdentity", "AssumeRole", "GetCallerIdentity"].includes(entry.action);
+    if (!known || version !== "2011-06-15") {
+      throw new StsError(
+        "InvalidAction",
+        `Could not find operation ${entry.action} for version ${version ?? "NO_VERSION_SPECIFIED"}`,
+      );
+    }
+    if (entry.action === "AssumeRoleWithWebIdentity") return this.#assumeRoleWithWebIdentity(entry, parameters);
+
+    const caller = this.#authenticate(signed);
+    entry.caller = caller.arn;
+    if (entry.action === "AssumeRole") return this.#assumeRole(entry, parameters, caller);
+    return { Arn: caller.arn, UserId: caller.userId, Account: caller.account };
+  }
+
+  /** Who signed the request. */
+  #authenticate(signed: SignedRequest): Principal {
+    const authorization = parseAuthorization(signed.headers.authorization);
+    const key = this.#keys.get(authorization.accessKeyId);
+    if (key === undefined || signed.headers["x-amz-security-token"] !== key.session?.token)
+      throw new StsError("InvalidClientTokenId");
+    verifySignature(signed, authorization, key.secret, this.skewSeconds);
+    if (key.session !== undefined && Date.now() >= key.session.expires) throw new StsError("ExpiredToken");
+    return key.principal;
+  }
+
+  async #assumeRoleWithWebIdentity(entry: StsRequest, parameters: URLSearchParams): Promise<Elements> {
+    const token = parameters.get("WebIdentityToken");
+    const { roleArn, sessionName, account } = validate(parameters, [
+      length("webIdentityToken", token, 4, 20_000, "hidden"),
+      length("providerId", parameters.get("ProviderId") ?? "none", 4, 2048),
+    ]);
+    const { provider, claims } = await this.#verifyIdToken(token ?? "", account);
+    entry.caller = claims.sub;
+
+    const role = this.#roles.get(roleArn);
+    const providerArn = `arn:${role?.partition}:iam::${account}:oidc-provider/${provider.name}`;
+    const trusted =
+      role !== undefined &&
+      isTrusted(role.trust, {
+        action: "sts:AssumeRoleWithWebIdentity",
+        kind: "Federated",
+        names: [providerArn],
+        context: { ...claimKeys(provider.name, claims), "sts:RoleSessionName": sessionName },
+      });
+    // Whether the role exists is not for strangers to learn: the same words for both.
+    if (!trusted) throw new StsError("AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity");
+
+    const session = this.#issueSession(entry, role, sessionName, this.#sessionSeconds(parameters, role));
+    return {
+      Audience: [claims.aud].flat()[0],
+      AssumedRoleUser: session.user,
+      Provider: providerArn,
+      Credentials: session.credentials,
+      SubjectFromWebIdentityToken: claims.sub,
+    };
+  }
+
+  #assumeRole(entry: StsRequest, parameters: URLSearchParams, caller: Principal): Elements {
+    const externalId = parameters.get("ExternalId") ?? undefined;
+    const { roleArn, sessionName } = validate(parameters, [
+      externalId === undefined ? undefined : length("externalId", externalId, 2, 1224),
+      externalId === undefined ? undefined : pattern("externalId", externalId, /^[\w+=,.@:/-]*$/, "[\\w+=,.@:\\/-]*"),
+    ]);
+    const role = this.#roles.get(roleArn);
+    const partition = caller.arn.split(":")[1];
+    const trusted =
+      role !== undefined &&
+      isTrusted(role.trust, {
+        action: "sts:AssumeRole",
+        kind: "AWS",
+        names: [caller.arn, caller.roleArn ?? caller.arn, caller.account, `arn:${partition}:iam::${caller.account}:root`],
+        context: {
+          "aws:PrincipalArn": caller.roleArn ?? caller.arn,
+          "aws:PrincipalAccount": caller.account,
+          "aws:userid": caller.userId,
+          "sts:RoleSessionName": sessionName,
+          ...(externalId === undefined ? {} : { "sts:ExternalId": externalId }),
+        },
+      });
+    if (!trusted) {
+      throw new StsError(
+        "AccessDenied",
+        `User: ${caller.arn} is not authorized to perform: sts:AssumeRole on resource: ${roleArn}`,
+      );
+    }
+    const seconds = this.#sessionSeconds(parameters, role);
+    if (caller.roleArn !== undefined && Number(parameters.get("DurationSeconds")) > CHAINED_MAX_SECONDS) {
+      throw new StsError(
+        "ValidationError",
+        "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining",
+      );
+    }
+    const session = this.#issueSession(entry, role, sessionName, seconds);
+    return { AssumedRoleUser: session.user, Credentials: session.credentials };
+  }
+
+  /** The provider that the account has for the token's issuer, and the token's claims. Throws what STS says of a bad token. */
+  async #verifyIdToken(
+    token: string,
+    account: string,
+  ): Promise<{ provider: Provider; claims: JWTPayload & { sub: string; aud: string | string[] } }> {
+    const invalid = (message?: string) => new StsError("InvalidIdentityToken", message);
+    let claims: JWTPayload;
+    try {
+      claims = decodeJwt(token);
+    } catch {
+      throw invalid("The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)");
+    }
+    const { iss = "", sub, aud, exp, nbf } = claims;
+    const provider = this.providers.get(account);
+    if (provider === undefined || provider.issuer !== iss) {
+      throw invalid(`No OpenIDConnect provider found in your account for ${iss}`);
+    }
+    const missing = (claim: string) => invalid(`Missing a required claim: ${claim}`);
+    if (aud === undefined) throw missing("aud");
+    if (typeof sub !== "string") throw missing("sub");
+    if (typeof claims.iat !== "number") throw missing("iat");
+    if (typeof exp !== "number") throw missing("exp");
+    try {
+      if (iss !== this.#issuer.issuer) throw new errors.JWKSNoMatchingKey();
+      await compactVerify(token, this.#keySet, { algorithms: ["RS256"] });
+    } catch (error) {
+      if (error instanceof errors.JWSSignatureVerificationFailed) throw invalid("Invalid token signature");
+      throw invalid();
+    }
+    const now = Date.now() / 1000;
+    if (now >= exp) {
+      const text = `Token expired: current date/time ${Math.floor(now)} must be before the expiration date/time${exp}`;
+      throw new StsError("ExpiredTokenException", text);
+    }
+    if (nbf !== undefined && now < nbf) {
+      throw invalid(`Token not yet valid: current date/time ${Math.floor(now)} must be after the not-before date/time ${nbf}`);
+    }
+    if (![aud].flat().some((audience) => provider.clientIds.includes(audience))) throw invalid("Incorrect token audience");
+    return { provider, claims: { ...claims, sub, aud } };
+  }
+
+  #sessionSeconds(parameters: URLSearchParams, role: Role): number {
+    const asked = parameters.get("DurationSeconds");
+    if (asked !== null && Number(asked) > role.maxSessionSeconds) {
+      throw new StsError("ValidationError", "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.");
+    }
+    return this.sessionSeconds ?? Number(asked ?? DEFAULT_SESSION_SECONDS);
+  }
+
+  #issueSession(entry: StsRequest, role: Role, sessionName: string, seconds: number): { user: Elements; credentials: Elements } {
+    const arn = `arn:${role.partition}:sts::${role.account}:assumed-role/${role.name}/${sessionName}`;
+    const accessKeyId = uniqueId("ASIA");
+    const secret = randomBytes(30).toString("base64");
+    const token = randomBytes(256).toString("base64");
+    // Whole seconds, as the answer says it: the key dies at the very moment that its owner was told.
+    const expires = Math.floor(Date.now() / 1000 + seconds) * 1000;
+    const userId = `${role.id}:${sessionName}`;
+    this.#keys.set(accessKeyId, {
+      secret,
+      session: { token, expires },
+      principal: { arn, account: role.account, userId, roleArn: role.arn },
+    });
+    entry.sessionExpires = expires;
+    return {
+      user: { AssumedRoleId: userId, Arn: arn },
+      credentials: {
+        AccessKeyId: accessKeyId,
+        SecretAccessKey: secret,
+        SessionToken: token,
+        Expiration: new Date(expires).toISOString().replace(".000Z", "Z"),
+      },
+    };
+  }
+}
+
+/** Condition keys of a web identity: every claim that is text, under the provider's name. */
+function claimKeys(provider: string, claims: JWTPayload): Record<string, string | string[]> {
+  const entries = Object.entries(claims).filter((entry): entry is [string, string | string[]] => typeof entry[1] !== "number");
+  return Object.fromEntries(entries.map(([claim, value]) => [`${provider}:${claim}`, value]));
+}
+
+/** Checks what AssumeRole and AssumeRoleWithWebIdentity have in common, then the further constraints, and names every violation at once. */
+function validate(
+  parameters: URLSearchParams,
+  further: (string | undefined)[],
+): { roleArn: string; sessionName: string; account: string } {
+  const roleArn = parameters.get("RoleArn");
+  const sessionName = parameters.get("RoleSessionName");
+  const duration = parameters.get("DurationSeconds");
+  const violations = [
+    length("roleArn", roleArn, 20, 2048),
+    length("roleSessionName", sessionName, 2, 64),
+    pattern("roleSessionName", sessionName ?? "", /^[\w+=,.@-]*$/, "[\\w+=,.@-]*"),
+    duration === null ? undefined : range("durationSeconds", duration, 900, 43_200),
+    ...further,
+  ].filter((violation) => violation !== undefined);
+  if (violations.length > 0) {
+    const count = violations.length === 1 ? "1 validation error" : `${violations.length} validation errors`;
+    throw new StsError("ValidationError", `${count} detected: ${violations.join("; ")}`);
+  }
+  const policy = parameters.get("Policy");
+  if (policy !== null) checkJson(policy);
+  const arn = parseRoleArn(roleArn ?? "");
+  if (arn === undefined) throw new StsError("ValidationError", "Request ARN is invalid");
+  return { roleArn: roleArn ?? "", sessionName: sessionName ?? "", account: arn.account };
+}
+
+function length(name: string, value: string | null, min: number, max: number, hidden?: "hidden"): string | undefined {
+  if (value === null) return `Value null at '${name}' failed to satisfy constraint: Member must not be null`;
+  const shown = hidden ? `Value at '${name}'` : `Value '${value}' at '${name}'`;
+  if (value.length < min) return `${shown} failed to satisfy constraint: Member must have length greater than or equal to ${min}`;
+  if (value.length > max) return `${shown} failed to satisfy constraint: Member must have length less than or equal to ${max}`;
+  return undefined;
+}
+
+function pattern(name: string, value: string, grammar: RegExp, written: string): string | undefined {
+  if (grammar.test(value)) return undefined;
+  return `Value '${value}' at '${name}' failed to satisfy constraint: Member must satisfy regular expression pattern: ${written}`;
+}
+
+function range(name: string, value: string, min: number, max: number): string | undefined {
+  const shown = `Value '${value}' at '${name}'`;
+  if (!(Number(value) >= min))
+    return `${shown} failed to satisfy constraint: Member must have value greater than or equal to ${min}`;
+  if (Number(value) > max) return `${shown} failed to satisfy constraint: Member must have value less than or equal to ${max}`;
+  return undefined;
+}
+
+function checkJson(policy: string): void {
+  try {
+    JSON.parse(policy);
+  } catch {
+    throw new StsError("MalformedPolicyDocument", "Syntax errors in policy.");
+  }
+}
+
+function parseRoleArn(arn: string): { partition: string; account: string; name: string } | undefined {
+  const match = /^arn:(aws[a-z-]*):iam::(\d{12}):role\/(?:[\x21-\x7e]+\/)?([\w+=,.@-]{1,64})$/.exec(arn);
+  const [, partition, account, name] = match ?? [];
+  return partition === undefined || account === undefined || name === undefined ? undefined : { partition, account, name };
+}
+
+function isErrorFault(fault: TransportFault | ErrorFault | undefined): fault is ErrorFault {
+  return typeof fault === "object" && "error" in fault;
+}
+
+/** An identifier as AWS forms them: a prefix that tells its kind, then upper-case letters and digits. */
+function uniqueId(prefix: string): string {
+  const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+  return prefix + Array.from({ length: 16 }, () => alphabet[randomInt(alphabet.length)]).join("");
+}
