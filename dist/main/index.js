@@ -1,0 +1,3832 @@
+import { createRequire as __WEBPACK_EXTERNAL_createRequire } from "module";
+/******/ var __webpack_modules__ = ({
+
+/***/ 6698:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:async_hooks");
+
+/***/ }),
+
+/***/ 1421:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
+
+/***/ }),
+
+/***/ 7598:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:crypto");
+
+/***/ }),
+
+/***/ 3024:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs");
+
+/***/ }),
+
+/***/ 1455:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs/promises");
+
+/***/ }),
+
+/***/ 7067:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:http");
+
+/***/ }),
+
+/***/ 2467:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:http2");
+
+/***/ }),
+
+/***/ 4708:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:https");
+
+/***/ }),
+
+/***/ 8161:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:os");
+
+/***/ }),
+
+/***/ 6760:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
+
+/***/ }),
+
+/***/ 1708:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:process");
+
+/***/ }),
+
+/***/ 7075:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:stream");
+
+/***/ }),
+
+/***/ 8500:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
+
+/***/ }),
+
+/***/ 7975:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:util");
+
+/***/ }),
+
+/***/ 8522:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:zlib");
+
+/***/ }),
+
+/***/ 5071:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   CA: () => (/* binding */ errorCode),
+/* harmony export */   kc: () => (/* binding */ errorText),
+/* harmony export */   yo: () => (/* binding */ UserError)
+/* harmony export */ });
+/**
+ * An error whose text is meant for the user of the action: what was given, what is allowed, how to fix it.
+ * `anchor` names the entry in docs/troubleshooting.md that says more.
+ */
+class UserError extends Error {
+    name = "UserError";
+    anchor;
+    constructor(anchor, message, options) {
+        super(message, options);
+        this.anchor = anchor;
+    }
+}
+/** The text of anything thrown, on one line and of bounded length, for a log or a status file. */
+function errorText(error) {
+    const text = error instanceof Error ? error.message || error.name : String(error);
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this removes
+    return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, " ").slice(0, 500);
+}
+/** The code of a system error (ENOENT, ECONNREFUSED, ...), or undefined. */
+function errorCode(error) {
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    return typeof code === "string" ? code : undefined;
+}
+
+
+/***/ }),
+
+/***/ 8317:
+/***/ ((__webpack_module__, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
+
+__nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
+/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8049);
+/* harmony import */ var _errors_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(5071);
+/* harmony import */ var _start_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(7610);
+
+
+
+try {
+    await (0,_start_js__WEBPACK_IMPORTED_MODULE_2__/* .start */ .n)(process.env);
+}
+catch (error) {
+    _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .setFailed */ .C1(error instanceof Error ? error.message : (0,_errors_js__WEBPACK_IMPORTED_MODULE_1__/* .errorText */ .kc)(error));
+}
+
+__webpack_async_result__();
+} catch(e) { __webpack_async_result__(e); } }, 1);
+
+/***/ }),
+
+/***/ 7610:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  n: () => (/* binding */ start)
+});
+
+// EXTERNAL MODULE: external "node:crypto"
+var external_node_crypto_ = __nccwpck_require__(7598);
+// EXTERNAL MODULE: external "node:os"
+var external_node_os_ = __nccwpck_require__(8161);
+// EXTERNAL MODULE: external "node:timers/promises"
+var promises_ = __nccwpck_require__(8500);
+// EXTERNAL MODULE: ./node_modules/@actions/core/lib/core.js + 20 modules
+var lib_core = __nccwpck_require__(8049);
+// EXTERNAL MODULE: external "node:fs"
+var external_node_fs_ = __nccwpck_require__(3024);
+;// CONCATENATED MODULE: ./lib/src/files.js
+
+
+/**
+ * Replaces a file as a whole: a reader sees the old content or the new, never an empty or half file. Whatever is at `path`, a
+ * symlink or a FIFO, is replaced and not followed. Mode 0600 under any umask. On failure the old file stays and no other is left.
+ */
+function writeFileAtomic(path, content) {
+    const temporary = `${path}.${(0,external_node_crypto_.randomBytes)(6).toString("hex")}.tmp`;
+    try {
+        // wx is O_CREAT | O_EXCL, which does not follow a symlink planted at the temporary name either.
+        const file = external_node_fs_.openSync(temporary, "wx", 0o600);
+        try {
+            if (process.platform !== "win32")
+                external_node_fs_.fchmodSync(file, 0o600);
+            external_node_fs_.writeFileSync(file, content);
+        }
+        finally {
+            external_node_fs_.closeSync(file);
+        }
+        external_node_fs_.renameSync(temporary, path);
+    }
+    catch (error) {
+        external_node_fs_.rmSync(temporary, { force: true });
+        throw error;
+    }
+}
+/** The bytes of a regular file, or undefined where there is none. Throws on any other error, and on anything but a file. */
+function readFileIfExists(path) {
+    let file;
+    try {
+        // O_NONBLOCK: opening a FIFO would wait for its writer for ever.
+        file = external_node_fs_.openSync(path, external_node_fs_.constants.O_RDONLY | (external_node_fs_.constants.O_NONBLOCK ?? 0));
+    }
+    catch (error) {
+        if (error instanceof Error && "code" in error && error.code === "ENOENT")
+            return undefined;
+        throw error;
+    }
+    try {
+        if (!external_node_fs_.fstatSync(file).isFile())
+            throw new Error(`${path} is not a regular file`);
+        return external_node_fs_.readFileSync(file);
+    }
+    finally {
+        external_node_fs_.closeSync(file);
+    }
+}
+/** Parsed JSON of a file of ours, or undefined where it is missing or not JSON: a crash may have left anything. */
+function readJson(path) {
+    try {
+        const bytes = readFileIfExists(path);
+        return bytes === undefined ? undefined : JSON.parse(bytes.toString("utf8"));
+    }
+    catch {
+        return undefined;
+    }
+}
+function writeJson(path, value) {
+    writeFileAtomic(path, `${JSON.stringify(value)}\n`);
+}
+
+;// CONCATENATED MODULE: ./lib/src/cli-cache.js
+
+
+/**
+ * Deletes sessions that the AWS CLI keeps on disk (~/.aws/cli/cache/*.json, by role and session name, not by token): for up to an
+ * hour they would work after the job, and the next job on the machine would be handed them. Found by what they hold, since their
+ * names are hashes whose recipe changes (aws/aws-cli#10670). Returns how many; a cache that cannot be read has none.
+ * @param isOurs decides by the ARN of the session, arn:aws:sts::ACCOUNT:assumed-role/NAME/SESSION, and when the file was written
+ */
+function deleteCachedSessions(directory, isOurs) {
+    let names;
+    try {
+        names = external_node_fs_.readdirSync(directory).filter((name) => name.endsWith(".json"));
+    }
+    catch {
+        return 0;
+    }
+    let deleted = 0;
+    for (const name of names) {
+        const path = `${directory}/${name}`;
+        try {
+            const arn = readJson(path)?.AssumedRoleUser?.Arn;
+            if (typeof arn !== "string" || !isOurs(arn, external_node_fs_.statSync(path).mtimeMs))
+                continue;
+            external_node_fs_.rmSync(path);
+            deleted += 1;
+        }
+        catch {
+            // Gone by another's hand, or another user's: neither is ours to delete.
+        }
+    }
+    return deleted;
+}
+/** Account, name and session of an assumed role, or of a role (without a session), for comparison; undefined for anything else. */
+function parseRole(arn) {
+    const assumed = /^arn:([\w-]+):sts::(\d*):assumed-role\/([^/]+)\/(.+)$/.exec(arn);
+    if (assumed)
+        return { role: `${assumed[1]}:${assumed[2]}:${assumed[3]}`, session: assumed[4] ?? "" };
+    const role = /^arn:([\w-]+):iam::(\d*):role\/(?:.*\/)?([^/]+)$/.exec(arn);
+    return role ? { role: `${role[1]}:${role[2]}:${role[3]}`, session: "" } : undefined;
+}
+
+// EXTERNAL MODULE: ./lib/src/errors.js
+var errors = __nccwpck_require__(5071);
+;// CONCATENATED MODULE: ./lib/src/environment.js
+
+const KEYS = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
+const CONTAINER = ["AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"];
+const WEB_IDENTITY = ["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"];
+/**
+ * Plans the environment of later steps, so that the profile is what every SDK uses whatever was ambient. GitHub cannot unset a
+ * variable, and an empty one breaks some SDK for nearly each of them: only the static keys (all three together) and the container
+ * URIs are ever set to "". Throws a UserError where a named profile could silently lose to what is ambient.
+ */
+function planEnvironment(ambient, use) {
+    const isAmbient = use.profile === "default";
+    const isSet = (name) => (ambient[name] ?? "") !== "";
+    const exists = (name) => ambient[name] !== undefined;
+    const exports = {};
+    const warnings = [];
+    exports.AWS_CONFIG_FILE = use.configFile;
+    exports.AWS_SHARED_CREDENTIALS_FILE = use.credentialsFile;
+    // Go v1 and JavaScript v2 read the config file, and STS of the region instead of the global one, only when told so.
+    exports.AWS_SDK_LOAD_CONFIG = "1";
+    exports.AWS_STS_REGIONAL_ENDPOINTS = "regional";
+    if (isAmbient) {
+        exports.AWS_REGION = use.region;
+        exports.AWS_DEFAULT_REGION = use.region;
+        if (use.stsEndpoint !== undefined)
+            exports.AWS_ENDPOINT_URL_STS = use.stsEndpoint;
+        // Both, where set: some tools prefer one and some the other. Even "" counts as the name of a profile for several.
+        for (const name of ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"]) {
+            if (!exists(name) || ambient[name] === "default")
+                continue;
+            exports[name] = "default";
+            if (isSet(name))
+                warnings.push(`${name} was ${quote(ambient[name])}; it is "default" from here on, so that the role is what later steps get.`);
+        }
+    }
+    const keys = KEYS.filter(isSet);
+    if (keys.length > 0) {
+        for (const name of KEYS)
+            exports[name] = "";
+        warnings.push(`${list(keys)} ${verb(keys)} set and would win over the profile in nearly every SDK; blank from here on. Use static keys and a role in separate jobs.`);
+    }
+    const container = CONTAINER.filter(isSet);
+    if (container.length > 0) {
+        for (const name of CONTAINER)
+            exports[name] = "";
+        warnings.push(`${list(container)} ${verb(container)} set and would win over the profile in some SDKs; blank from here on.`);
+    }
+    planWebIdentity();
+    return { exports, warnings };
+    // AWS_ROLE_ARN and its companions beat the profile in most tools, or are mixed with it one by one, and blank ones break botocore:
+    // where some are set, only our own values of all three can win.
+    function planWebIdentity() {
+        const found = [...WEB_IDENTITY, "AWS_ROLE_SESSION_NAME"].filter(exists);
+        if (!isAmbient) {
+            if (use.mirror === "always")
+                throw mirrorRefused("with a named profile: the variables would win over AWS_PROFILE and give every step this role");
+            const role = WEB_IDENTITY.filter(exists);
+            if (role.length > 0) {
+                throw new errors/* UserError */.yo("named-profile-loses", `${list(role)} ${verb(role)} set in this job. Most AWS SDKs prefer ${role.length > 1 ? "them" : "it"} to a profile chosen with AWS_PROFILE, so steps that choose ` +
+                    `profile ${quote(use.profile)} would silently run as another role. Remove ${role.length > 1 ? "them" : "it"} from the job or the runner, make all uses named ` +
+                    "if an earlier use of this action set mirror-environment, or leave out profile to make this role ambient.");
+            }
+            // Alone it only changes the session's name; an empty one would let the AWS CLI's disk cache mix up jobs.
+            if (found.length > 0)
+                exports.AWS_ROLE_SESSION_NAME = use.sessionName;
+            return;
+        }
+        if (use.mirror === "never" && found.length > 0) {
+            throw mirrorRefused(`false while ${list(found)} ${verb(found)} set in this job: later steps would run as another role or fail`);
+        }
+        if (use.mirror === "always" || found.length > 0) {
+            exports.AWS_ROLE_ARN = use.roleArn;
+            exports.AWS_WEB_IDENTITY_TOKEN_FILE = use.tokenFile;
+            exports.AWS_ROLE_SESSION_NAME = use.sessionName;
+        }
+        if (use.mirror === "auto" && found.length > 0) {
+            warnings.push(`${list(found)} ${verb(found)} set and would win over the profile or be mixed with it; all three web identity variables name this role from here on. ` +
+                "Steps that choose another profile with AWS_PROFILE get this role all the same in most SDKs; --profile is safe.");
+        }
+    }
+}
+function mirrorRefused(why) {
+    return new errors/* UserError */.yo("mirror-refused", `mirror-environment cannot be ${why}. Leave it at auto.`);
+}
+/**
+ * What post exports so that later post steps find the environment as it was. Only what is still as main left it. A variable that
+ * had no value keeps ours, since it cannot be unset and "" would break SDKs; the two files go back to their default paths.
+ */
+function planRestore(now, exported, previous, defaults) {
+    const restore = {};
+    for (const [name, ours] of Object.entries(exported)) {
+        if (now[name] !== ours)
+            continue;
+        const value = previous[name] ??
+            (name === "AWS_CONFIG_FILE"
+                ? defaults.configFile
+                : name === "AWS_SHARED_CREDENTIALS_FILE"
+                    ? defaults.credentialsFile
+                    : undefined);
+        if (value !== undefined && value !== ours)
+            restore[name] = value;
+    }
+    return restore;
+}
+function quote(text) {
+    return JSON.stringify((text ?? "").slice(0, 100));
+}
+function list(names) {
+    return names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
+}
+function verb(names) {
+    return names.length > 1 ? "are" : "is";
+}
+
+// EXTERNAL MODULE: external "node:http"
+var external_node_http_ = __nccwpck_require__(7067);
+var external_node_http_namespaceObject = /*#__PURE__*/__nccwpck_require__.t(external_node_http_, 2);
+// EXTERNAL MODULE: external "node:https"
+var external_node_https_ = __nccwpck_require__(4708);
+var external_node_https_namespaceObject = /*#__PURE__*/__nccwpck_require__.t(external_node_https_, 2);
+;// CONCATENATED MODULE: ./lib/src/jwt.js
+// base64url segments and nothing else: such a text cannot add a line to a file, a header or a log.
+const JWT = /^[\w-]+\.([\w-]+)\.[\w-]+$/;
+/** The payload of a JWT in compact form, or undefined if it is not one. */
+function decodeClaims(token) {
+    const payload = JWT.exec(token)?.[1];
+    if (payload === undefined)
+        return undefined;
+    try {
+        const claims = JSON.parse(Buffer.from(payload, "base64url").toString("utf8"));
+        return typeof claims === "object" && claims !== null && !Array.isArray(claims) ? claims : undefined;
+    }
+    catch {
+        return undefined;
+    }
+}
+/** A time claim (exp, iat, nbf) in milliseconds since 1970, or undefined. */
+function timeClaim(claims, name) {
+    const seconds = claims?.[name];
+    return typeof seconds === "number" && Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : undefined;
+}
+
+;// CONCATENATED MODULE: ./lib/src/id-token.js
+
+
+
+
+class IdTokenError extends Error {
+    name = "IdTokenError";
+    kind;
+    status;
+    /** The system's code for an endpoint that cannot be reached: ECONNREFUSED, ENOTFOUND, a TLS code, TIMEOUT. */
+    code;
+    /** What the server asked for in Retry-After. */
+    retryAfterMs;
+    constructor(kind, message, details = {}) {
+        super(message);
+        this.kind = kind;
+        this.status = details.status;
+        this.code = details.code;
+        this.retryAfterMs = details.retryAfterMs;
+    }
+}
+/** GitHub's answers are about 2 kB. */
+const MAX_ANSWER_BYTES = 64 * 1024;
+/** A token "from the future" by more than this would be refused by STS. */
+const FUTURE_TOLERANCE_MS = 60_000;
+/**
+ * Asks the job's endpoint for one ID token. One request, no retry, no redirect: the request token goes to the host that the
+ * runner named and to no other. Throws an IdTokenError whose message never holds a token.
+ * @param timeoutMs bounds the whole exchange, from the connection to the last byte
+ */
+async function requestIdToken(endpoint, audience, timeoutMs, signal) {
+    const { body, date } = await get(endpoint, audience, timeoutMs, signal);
+    return readAnswer(body, audience, date);
+}
+function get(endpoint, audience, timeoutMs, signal) {
+    return new Promise((resolve, reject) => {
+        // Appended as text, as the toolkit's getIDToken() does: the rest of the URL is the server's own.
+        const url = new URL(`${endpoint.url}${endpoint.url.includes("?") ? "&" : "?"}audience=${encodeURIComponent(audience)}`);
+        const client = url.protocol === "http:" ? external_node_http_namespaceObject : external_node_https_namespaceObject;
+        const timer = setTimeout(() => {
+            request.destroy(new IdTokenError("unreachable", `${url.host} did not answer within ${timeoutMs} ms`, { code: "TIMEOUT" }));
+        }, timeoutMs);
+        const request = client.get(url, {
+            // Of its own, so that the connection is not kept; proxyEnv (HTTPS_PROXY, NO_PROXY): Node 24.5 and later.
+            agent: new client.Agent({ keepAlive: false, proxyEnv: process.env }),
+            headers: {
+                accept: "application/json; api-version=2.0",
+                authorization: `Bearer ${endpoint.requestToken}`,
+                "user-agent": "aws-role-refresh",
+            },
+            ...(signal && { signal }),
+        }, (response) => {
+            const chunks = [];
+            let size = 0;
+            response.on("data", (chunk) => {
+                size += chunk.length;
+                if (size > MAX_ANSWER_BYTES) {
+                    request.destroy(new IdTokenError("answer", `the answer is larger than ${MAX_ANSWER_BYTES} bytes`));
+                }
+                else {
+                    chunks.push(chunk);
+                }
+            });
+            response.on("error", fail);
+            response.on("end", () => {
+                const date = Date.parse(response.headers.date ?? "");
+                const status = response.statusCode ?? 0;
+                if (status !== 200) {
+                    const retryAfterMs = readRetryAfter(response.headers["retry-after"], date);
+                    reject(new IdTokenError("status", `${url.host} answered ${status}`, {
+                        status,
+                        ...(retryAfterMs !== undefined && { retryAfterMs }),
+                    }));
+                    return;
+                }
+                resolve({ body: Buffer.concat(chunks).toString("utf8"), date: Number.isNaN(date) ? undefined : date });
+            });
+        });
+        function fail(error) {
+            if (error instanceof IdTokenError)
+                reject(error);
+            else {
+                const code = (0,errors/* errorCode */.CA)(error);
+                reject(new IdTokenError("unreachable", `${url.host} cannot be reached: ${(0,errors/* errorText */.kc)(error)}`, code === undefined ? {} : { code }));
+            }
+        }
+        request.on("error", fail);
+        request.on("close", () => clearTimeout(timer));
+    });
+}
+/** Retry-After is seconds or a date: RFC 9110, 10.2.3. */
+function readRetryAfter(value, serverDate) {
+    if (value === undefined)
+        return undefined;
+    if (/^\d{1,6}$/.test(value))
+        return Number(value) * 1000;
+    const until = Date.parse(value) - (Number.isNaN(serverDate) ? Date.now() : serverDate);
+    return until > 0 ? until : undefined;
+}
+function readAnswer(body, audience, date) {
+    let token;
+    try {
+        token = JSON.parse(body)?.value;
+    }
+    catch {
+        throw new IdTokenError("answer", "the answer is not JSON");
+    }
+    const claims = typeof token === "string" ? decodeClaims(token) : undefined;
+    if (typeof token !== "string" || claims === undefined)
+        throw new IdTokenError("answer", "the answer holds no JWT");
+    const audiences = Array.isArray(claims.aud) ? claims.aud : [claims.aud];
+    if (!audiences.includes(audience))
+        throw new IdTokenError("answer", "the token is for another audience");
+    // The server's own clock decides what has expired, where it tells it: the runner's may be wrong by any amount.
+    const clockOffsetMs = date === undefined ? 0 : date - Date.now();
+    const now = date ?? Date.now();
+    const expires = timeClaim(claims, "exp");
+    if (expires === undefined)
+        throw new IdTokenError("answer", "the token does not say when it expires");
+    if (expires <= now)
+        throw new IdTokenError("answer", "the token has expired already");
+    const issued = timeClaim(claims, "iat") ?? now;
+    if (Math.max(issued, timeClaim(claims, "nbf") ?? 0) > now + FUTURE_TOLERANCE_MS)
+        throw new IdTokenError("answer", "the token is from the future");
+    const lifetimeMs = expires - issued;
+    return { token, claims, lifetimeMs, remainingMs: Math.min(lifetimeMs, expires - now), clockOffsetMs };
+}
+
+;// CONCATENATED MODULE: ./lib/src/inputs.js
+
+
+/**
+ * Reads and checks every input of the action. Throws a UserError that names the input, what was given and what is allowed.
+ * @param read gives an input's text, trimmed, or "" where it was not given (getInput of @actions/core)
+ */
+function loadInputs(read, run) {
+    const stsEndpoint = readStsEndpoint(read);
+    const role = readRole(read, stsEndpoint !== undefined);
+    const allowedAccountIds = readAccountIds(read);
+    if (allowedAccountIds.length > 0 && !allowedAccountIds.includes(role.accountId)) {
+        throw new errors/* UserError */.yo("account-not-allowed", `role-to-assume is in account ${role.accountId || "(none)"}, which allowed-account-ids (${allowedAccountIds.join(", ")}) does not list. Correct the ARN or the list.`);
+    }
+    return {
+        role,
+        region: readRegion(read),
+        profile: readProfile(read),
+        sessionName: readSessionName(read, run),
+        audience: readAudience(read, role.partition),
+        allowedAccountIds,
+        maskAccountId: readBoolean(read, "mask-aws-account-id", false),
+        stsEndpoint,
+        trial: readBoolean(read, "trial", true),
+        mirror: readMirror(read),
+    };
+}
+// Names and paths of roles: https://docs.aws.amazon.com/IAM/latest/APIReference/API_Role.html
+const ROLE_ARN = /^arn:(aws[a-z-]*):iam::(\d{12}):role\/((?:[\w+=,.@-]+\/)*)([\w+=,.@-]{1,64})$/;
+// Servers that speak STS without being AWS give roles ARNs of their own (MinIO: "arn:minio:iam:::role/…").
+const ANY_ARN = /^arn:([\w-]+):[\w-]*:[\w-]*:([\w-]*):(?:[\w+=,.@/:-]*[/:])?([\w+=,.@-]+)$/;
+function readRole(read, anyArn) {
+    const arn = required(read, "role-to-assume", "the ARN of the role, such as arn:aws:iam::111122223333:role/deploy");
+    const aws = arn.length <= 2048 ? ROLE_ARN.exec(arn) : null;
+    if (aws)
+        return { arn, partition: aws[1] ?? "", accountId: aws[2] ?? "", name: aws[4] ?? "" };
+    const any = anyArn && arn.length <= 2048 ? ANY_ARN.exec(arn) : null;
+    if (any)
+        return { arn, partition: any[1] ?? "", accountId: any[2] ?? "", name: any[3] ?? "" };
+    const hint = /^arn:aws[a-z-]*:sts::\d{12}:assumed-role\//.test(arn)
+        ? "That is the ARN of a session; give the ARN of the role itself."
+        : /^[\w+=,.@/-]+$/.test(arn)
+            ? "A name alone does not say which account."
+            : "Copy it from the role's page in IAM.";
+    throw refused("role-to-assume", arn, "a role ARN, such as arn:aws:iam::111122223333:role/deploy", hint);
+}
+function readRegion(read) {
+    const region = required(read, "aws-region", "a region, such as eu-west-1");
+    // The region becomes a part of host names: one DNS label, nothing else.
+    if (/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(region))
+        return region;
+    throw refused("aws-region", region, "a region's name in lower case, such as eu-west-1", "Names with a zone letter (eu-west-1a) are zones.");
+}
+function readProfile(read) {
+    const profile = read("profile") || "default";
+    // The names that every SDK reads the same way, unquoted.
+    if (/^[A-Za-z0-9_.-]{1,64}$/.test(profile))
+        return profile;
+    throw refused("profile", profile, "1 to 64 of the characters A-Z a-z 0-9 _ . -", "Leave it out to make the role ambient.");
+}
+function readSessionName(read, run) {
+    const given = read("role-session-name");
+    if (given === "") {
+        // Unique: the AWS CLI keeps sessions on disk by role and session name, and would hand this job's to the next one.
+        return `GitHubActions-${digits(run.id)}-${digits(run.attempt)}-${(0,external_node_crypto_.randomBytes)(4).toString("hex")}`;
+    }
+    if (/^[\w+=,.@-]{2,64}$/.test(given))
+        return given;
+    throw refused("role-session-name", given, "2 to 64 of the characters A-Z a-z 0-9 _ + = , . @ -", "Leave it out to get a name unique to the run.");
+}
+function readAudience(read, partition) {
+    const audience = read("audience") || (partition === "aws-cn" ? "sts.amazonaws.com.cn" : "sts.amazonaws.com");
+    if (/^[\x21-\x7e]{1,255}$/.test(audience))
+        return audience;
+    throw refused("audience", audience, "1 to 255 ASCII characters without a space", "It must be an audience of the identity provider in IAM.");
+}
+function readAccountIds(read) {
+    const ids = read("allowed-account-ids")
+        .split(/[\s,]+/)
+        .filter((id) => id !== "");
+    for (const id of ids) {
+        if (!/^\d{12}$/.test(id)) {
+            throw refused("allowed-account-ids", id, "account ids of 12 digits, separated by commas", "Quote ids that begin with 0 in YAML.");
+        }
+    }
+    return ids;
+}
+function readStsEndpoint(read) {
+    const given = read("sts-endpoint");
+    if (given === "")
+        return undefined;
+    const allowed = "an https URL without user, query and fragment, or http to 127.0.0.1, [::1] or localhost";
+    // The characters are those that every reader of the config file takes as they are.
+    const url = /^https?:\/\/[\w.:/[\]~-]+$/.test(given) && URL.canParse(given) ? new URL(given) : undefined;
+    if (url?.username !== "" || url.password !== "") {
+        throw refused("sts-endpoint", given, allowed, "Leave it out for AWS.");
+    }
+    if (url.protocol === "http:" && !isLoopback(url.hostname)) {
+        throw refused("sts-endpoint", given, allowed, "Over plain http anyone on the way could use the ID token.");
+    }
+    return url.href.replace(/\/+$/, "");
+}
+/** Whether a URL's host is this machine itself. */
+function isLoopback(hostname) {
+    return hostname === "localhost" || hostname === "[::1]" || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(hostname);
+}
+function readMirror(read) {
+    const given = read("mirror-environment") || "auto";
+    if (given === "auto")
+        return "auto";
+    const value = parseBoolean(given);
+    if (value === undefined)
+        throw refused("mirror-environment", given, "auto, true or false", "auto is right for most jobs.");
+    return value ? "always" : "never";
+}
+function readBoolean(read, name, otherwise) {
+    const given = read(name);
+    if (given === "")
+        return otherwise;
+    const value = parseBoolean(given);
+    if (value === undefined)
+        throw refused(name, given, "true or false", "Quote it in YAML if it comes from an expression.");
+    return value;
+}
+// The spellings of getBooleanInput in @actions/core (YAML 1.2, core schema).
+function parseBoolean(text) {
+    if (["true", "True", "TRUE"].includes(text))
+        return true;
+    if (["false", "False", "FALSE"].includes(text))
+        return false;
+    return undefined;
+}
+function required(read, name, what) {
+    const given = read(name);
+    if (given !== "")
+        return given;
+    throw new errors/* UserError */.yo("input-missing", `${name} is missing or empty. Give ${what} under "with:".`);
+}
+function refused(name, given, allowed, hint) {
+    // JSON shows a newline or another control character for what it is, and keeps the text on one line.
+    const shown = JSON.stringify(given.length > 100 ? `${given.slice(0, 100)}…` : given);
+    return new errors/* UserError */.yo("input-refused", `${name} is ${shown}. Allowed: ${allowed}. ${hint}`);
+}
+function digits(text) {
+    return /^\d{1,19}$/.test(text) ? text : "0";
+}
+
+// EXTERNAL MODULE: external "node:path"
+var external_node_path_ = __nccwpck_require__(6760);
+;// CONCATENATED MODULE: ./lib/src/job-directory.js
+
+
+
+
+
+// $RUNNER_TEMP/aws-role-refresh/
+//   config            the AWS config file of this job
+//   credentials       the AWS credentials file of this job
+//   job.json          whose directory this is, and what the files were seeded from
+//   tokens/<id>/      one per audience: token, status.json, and stop once the keeper is asked to end
+//   uses/<id>.json    one per use that is not over: what it wrote, so that any post can undo it
+//   finished/<id>.json  one per use that is over, for the summary
+//   lock.*            see withLock
+const NAME = "aws-role-refresh";
+/** The job directory's paths; nothing is read or made. With forward slashes, which every SDK takes on every system. */
+function jobDirectory(root) {
+    const at = (name) => `${root}/${name}`;
+    return {
+        path: root,
+        config: at("config"),
+        credentials: at("credentials"),
+        job: at("job.json"),
+        tokens: at("tokens"),
+        uses: at("uses"),
+        finished: at("finished"),
+    };
+}
+/**
+ * Where this job's directory belongs, from RUNNER_TEMP. Throws a UserError where the path could not stand in a config file that
+ * every SDK reads the same way (facts: `#` and `;` begin a comment for some, `$` and `%` a variable, non-ASCII breaks others).
+ */
+function jobDirectoryPath(runnerTemp, platform = process.platform) {
+    if (!runnerTemp) {
+        throw new errors/* UserError */.yo("runner-temp", "RUNNER_TEMP is not set. The runner sets it; this action cannot run without one.");
+    }
+    const absolute = platform === "win32" ? external_node_path_.win32.isAbsolute(runnerTemp) : external_node_path_.posix.isAbsolute(runnerTemp);
+    const root = platform === "win32" ? runnerTemp.replaceAll("\\", "/") : runnerTemp;
+    const allowed = platform === "win32" ? /^[^\0-\x1f\x7f-\uffff#;$%"'`\\]+$/ : /^[^\0-\x1f\x7f-\uffff#;$"'`\\]+$/;
+    if (!absolute || !allowed.test(root)) {
+        throw new errors/* UserError */.yo("runner-temp", `RUNNER_TEMP is ${JSON.stringify(runnerTemp.slice(0, 200))}. It must be an absolute path in ASCII without any of # ; $ % " ' \` and control characters, ` +
+            "which AWS SDKs read differently in a config file. Change the runner's work folder.");
+    }
+    return `${root.replace(/\/+$/, "")}/${NAME}`;
+}
+/**
+ * Makes the job directory, or takes the one that is there if it can only be ours: a real directory of this user, closed to
+ * others. Throws a UserError for any other, since whoever made it could read the token or choose what SDKs run as.
+ */
+function openJobDirectory(root) {
+    try {
+        makePrivateDirectory(root);
+    }
+    catch (error) {
+        if ((0,errors/* errorCode */.CA)(error) !== "EEXIST") {
+            throw new errors/* UserError */.yo("runner-temp", `${root} cannot be made: ${(0,errors/* errorCode */.CA)(error) ?? String(error)}. RUNNER_TEMP must exist and be writable.`, { cause: error });
+        }
+        const fault = untrusted(root);
+        if (fault)
+            throw new errors/* UserError */.yo("job-directory", `${root} is there already and ${fault}. Remove it from this runner: this action did not make it.`);
+    }
+    const job = jobDirectory(root);
+    for (const directory of [job.tokens, job.uses, job.finished])
+        ensurePrivateDirectory(directory);
+    return job;
+}
+function ensurePrivateDirectory(directory) {
+    try {
+        makePrivateDirectory(directory);
+    }
+    catch (error) {
+        if ((0,errors/* errorCode */.CA)(error) !== "EEXIST")
+            throw error;
+    }
+}
+function makePrivateDirectory(directory) {
+    external_node_fs_.mkdirSync(directory, 0o700);
+    if (process.platform === "win32")
+        return;
+    external_node_fs_.chmodSync(directory, 0o700); // the umask may have taken our own bits away
+    // In a job container as root: the runner outside must be able to delete it, or it can never empty its temp folder again
+    // (actions/runner, src/Runner.Sdk/Util/IOUtil.cs, DeleteDirectory).
+    if (process.getuid?.() === 0) {
+        const parent = external_node_fs_.statSync(external_node_path_.dirname(directory));
+        if (parent.uid !== 0)
+            external_node_fs_.chownSync(directory, parent.uid, parent.gid);
+    }
+}
+/** Why a directory that exists cannot be trusted, or undefined. Windows has no modes to look at; the profile folder is private. */
+function untrusted(directory) {
+    const stat = external_node_fs_.lstatSync(directory);
+    if (stat.isSymbolicLink())
+        return "is a symlink";
+    if (!stat.isDirectory())
+        return "is not a directory";
+    const uid = process.getuid?.();
+    if (uid === undefined)
+        return undefined;
+    const ours = stat.uid === uid || (uid === 0 && stat.uid === external_node_fs_.statSync(external_node_path_.dirname(directory)).uid);
+    if (!ours)
+        return `belongs to another user (uid ${stat.uid})`;
+    if ((stat.mode & 0o077) !== 0)
+        return `is open to other users (mode ${(stat.mode & 0o777).toString(8)})`;
+    return undefined;
+}
+/** Far longer than any section that holds the lock; a process that died is noticed at once where its pid tells. */
+const LOCK_STALE_MS = 60_000;
+/**
+ * Runs `action` while no other process does, among those that lock the same directory. Every contender makes a file of its own
+ * and then looks for others: whoever comes second sees the first one, withdraws, and tries again. No name is used twice, so that
+ * clearing away what a dead process left cannot take away a lock that lives. Throws when `waitMs` have passed, and ENOENT when
+ * there is no such directory (any more).
+ */
+async function withLock(directory, waitMs, action) {
+    const own = `lock.${process.pid}.${(0,external_node_crypto_.randomBytes)(6).toString("hex")}`;
+    const deadline = performance.now() + waitMs;
+    for (;;) {
+        external_node_fs_.closeSync(external_node_fs_.openSync(`${directory}/${own}`, "wx", 0o600));
+        try {
+            const locks = external_node_fs_.readdirSync(directory).filter((name) => name.startsWith("lock."));
+            // Not there: the directory was replaced in between, and the next round tries in the new one.
+            if (locks.includes(own) && locks.every((name) => name === own || clearIfStale(directory, name)))
+                return await action();
+        }
+        finally {
+            external_node_fs_.rmSync(`${directory}/${own}`, { force: true });
+        }
+        if (performance.now() > deadline)
+            throw new Error(`another use of this action has held ${directory} for ${Math.round(waitMs / 1000)} s`);
+        await (0,promises_.setTimeout)(5 + Math.random() * 20);
+    }
+}
+/** Whether a lock's owner is gone; its file then is, too. */
+function clearIfStale(directory, name) {
+    try {
+        const pid = Number(name.split(".")[1]);
+        const stale = !processExists(pid) || Date.now() - external_node_fs_.statSync(`${directory}/${name}`).mtimeMs > LOCK_STALE_MS;
+        if (stale)
+            external_node_fs_.rmSync(`${directory}/${name}`, { force: true });
+        return stale;
+    }
+    catch (error) {
+        if ((0,errors/* errorCode */.CA)(error) === "ENOENT")
+            return true;
+        throw error;
+    }
+}
+function processExists(pid) {
+    try {
+        return process.kill(pid, 0);
+    }
+    catch (error) {
+        return (0,errors/* errorCode */.CA)(error) !== "ESRCH";
+    }
+}
+
+// EXTERNAL MODULE: external "node:child_process"
+var external_node_child_process_ = __nccwpck_require__(1421);
+;// CONCATENATED MODULE: external "node:url"
+const external_node_url_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:url");
+;// CONCATENATED MODULE: ./lib/src/process.js
+
+/** proc(5), /proc/PID/stat. The name stands in parentheses and may hold any character. Undefined if there is no such process. */
+function readStat(pid) {
+    try {
+        const text = external_node_fs_.readFileSync(`/proc/${pid}/stat`, "utf8");
+        const end = text.lastIndexOf(")");
+        const fields = text.slice(end + 2).split(" ");
+        return {
+            name: text.slice(text.indexOf("(") + 1, end),
+            state: fields[0] ?? "",
+            parent: Number(fields[1]),
+            started: fields[19] ?? "",
+        };
+    }
+    catch {
+        return undefined;
+    }
+}
+function identify(pid) {
+    return { pid, started: readStat(pid)?.started ?? "" };
+}
+/** Whether the very process still runs; a zombie does not. Without /proc, whether any process has its pid. */
+function isRunning(process_) {
+    if (process_.started !== "") {
+        const stat = readStat(process_.pid);
+        return stat !== undefined && stat.started === process_.started && stat.state !== "Z" && stat.state !== "X";
+    }
+    try {
+        return process.kill(process_.pid, 0);
+    }
+    catch (error) {
+        return error instanceof Error && "code" in error && error.code === "EPERM";
+    }
+}
+/** More than enough for a runner, a composite action and wrapper scripts. */
+const MAX_ANCESTORS = 32;
+/**
+ * The runner's worker among this process's ancestors: the process that runs one job and then ends. Undefined inside a container,
+ * whose processes have no ancestor outside, without /proc, and under other runners.
+ * https://github.com/actions/runner: src/Runner.Worker; the kernel keeps 15 characters of a name, of which it needs 13.
+ */
+function findWorker() {
+    let pid = process.ppid;
+    for (let i = 0; i < MAX_ANCESTORS && pid > 1; i++) {
+        const stat = readStat(pid);
+        if (!stat)
+            return undefined;
+        if (stat.name === "Runner.Worker")
+            return { pid, started: stat.started };
+        pid = stat.parent;
+    }
+    return undefined;
+}
+
+;// CONCATENATED MODULE: ./lib/src/keeper-process.js
+
+
+
+
+
+
+
+/** dist/keeper/index.js, from where main and post are bundled: dist/main/index.js and dist/post/index.js. */
+const KEEPER = external_node_path_.join(external_node_path_.dirname((0,external_node_url_namespaceObject.fileURLToPath)(import.meta.url)), "..", "keeper", "index.js");
+const READY_TIMEOUT_MS = 10_000;
+/** What the keeper may see of the environment, and nothing else: no AWS_*, no INPUT_*, no NODE_OPTIONS, no secret of the job. */
+const ENVIRONMENT = [
+    // The runner ends whatever carries it at the end of the job (actions/runner, src/Runner.Worker/JobExtension.cs).
+    "RUNNER_TRACKING_ID",
+    "RUNNER_TEMP",
+    ...["HOME", "PATH", "TMPDIR", "TEMP", "TMP", "USERPROFILE", "HOMEDRIVE", "HOMEPATH", "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR"],
+    ...["http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"],
+    ...["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR"],
+];
+/**
+ * Starts the keeper and returns once it watches over the token; it then lives on without this process. Throws if it is not ready
+ * in 10 s, with no keeper left behind.
+ */
+async function startKeeper(config) {
+    const env = {};
+    for (const name of ENVIRONMENT) {
+        const value = process.env[name];
+        if (value !== undefined)
+            env[name] = value;
+    }
+    const keeper = (0,external_node_child_process_.spawn)(process.execPath, [KEEPER], {
+        // Of its own session and without our pipes, which the runner would wait for (actions/runner, src/Runner.Sdk/ProcessInvoker.cs).
+        detached: true,
+        stdio: ["ignore", "ignore", "ignore", "ipc"],
+        windowsHide: true,
+        env,
+    });
+    let timer;
+    try {
+        await new Promise((resolve, reject) => {
+            timer = setTimeout(() => reject(new Error(`it was not ready in ${READY_TIMEOUT_MS / 1000} s`)), READY_TIMEOUT_MS);
+            keeper.once("error", reject);
+            keeper.once("exit", (code, signal) => reject(new Error(`it ended at once (${signal ?? `exit code ${code}`})`)));
+            keeper.once("message", () => resolve());
+            keeper.send(config, (error) => error && reject(error));
+        });
+    }
+    catch (error) {
+        keeper.kill("SIGKILL");
+        throw error;
+    }
+    finally {
+        clearTimeout(timer);
+        keeper.removeAllListeners();
+        if (keeper.connected)
+            keeper.disconnect();
+        keeper.unref();
+    }
+}
+/** Whether a keeper watches over a token directory. */
+function hasKeeper(directory) {
+    const status = readJson(directory.status);
+    return status !== undefined && status.ended === undefined && isRunning(status);
+}
+const STOP_TIMEOUT_MS = 2_000;
+/**
+ * Ends the keeper of a token directory, if there is one: by message, and if it does not listen by a signal. Only ever signals the
+ * very process that wrote the status file. Returns its last status, or undefined where none was ever written.
+ */
+async function stopKeeper(directory) {
+    const status = readJson(directory.status);
+    if (status === undefined)
+        return undefined;
+    if (await hasEnded(status, 0))
+        return status;
+    external_node_fs_.closeSync(external_node_fs_.openSync(directory.stop, "w", 0o600));
+    // Without /proc a pid proves nothing once the process may have ended: then the message has to do, and the tick that follows it.
+    const signals = status.started === "" ? [] : ["SIGTERM", "SIGKILL"];
+    for (const signal of signals) {
+        if (await hasEnded(status, STOP_TIMEOUT_MS))
+            break;
+        process.kill(status.pid, signal);
+    }
+    await hasEnded(status, STOP_TIMEOUT_MS);
+    return readJson(directory.status) ?? status;
+}
+async function hasEnded(status, withinMs) {
+    const deadline = performance.now() + withinMs;
+    while (isRunning(status)) {
+        if (performance.now() >= deadline)
+            return false;
+        await (0,promises_.setTimeout)(5);
+    }
+    return true;
+}
+
+;// CONCATENATED MODULE: ./lib/src/profile.js
+// The text of AWS config and credentials files. They are edited as text, by whole sections, and never parsed and printed again: the
+// user's comments, nested keys, line ends and odd headers stay as they are, byte for byte. Callers decode files as latin1, which
+// maps every byte to one character and back.
+/**
+ * The section of a profile for a config file. Keys in lower case at column 0, no quotes, no inline comments: what every SDK's own
+ * reader takes (docs/compatibility.md). Throws on a value that could add a line or be cut short, however it got here.
+ */
+function renderProfile(profile) {
+    const section = [
+        profile.name === "default" ? "[default]" : `[profile ${profile.name}]`,
+        `role_arn = ${profile.roleArn}`,
+        `web_identity_token_file = ${profile.tokenFile}`,
+        `role_session_name = ${profile.sessionName}`,
+        `region = ${profile.region}`,
+    ];
+    if (profile.stsEndpoint !== undefined) {
+        // Not endpoint_url in the profile itself: that would send every service's calls there.
+        section.push(`services = ${servicesName(profile.name)}`, `[services ${servicesName(profile.name)}]`, "sts =", `  endpoint_url = ${profile.stsEndpoint}`);
+    }
+    for (const line of section) {
+        if (!/^[\x20-\x7e]*$/.test(line) || /[#;]|\s$/.test(line))
+            throw new Error(`not fit for a config file: ${JSON.stringify(line)}`);
+    }
+    return `${section.join("\n")}\n`;
+}
+function servicesName(profileName) {
+    return `aws-role-refresh-${profileName}`;
+}
+/** Takes every section of a profile out of a config file, with the services section that renderProfile may have added. */
+function takeFromConfig(text, profileName) {
+    return takeSections(text, (header) => isProfile(header, profileName) || header === `services ${servicesName(profileName)}`);
+}
+/** Takes every section of a profile out of a credentials file. */
+function takeFromCredentials(text, profileName) {
+    return takeSections(text, (header) => isProfile(header, profileName));
+}
+/** Adds sections to the end of a file. */
+function append(text, sections) {
+    if (sections === "")
+        return text;
+    return text === "" || text.endsWith("\n") ? text + sections : `${text}\n${sections}`;
+}
+// Readers differ in which headers they take for a profile's: with or without "profile", quoted, with a comment behind. Whatever
+// one of them might read as this profile has to go, or that reader's user would get another role than the others.
+function isProfile(header, profileName) {
+    const name = header
+        .replace(/^profile\s+/, "")
+        .replace(/^(["'])(.*)\1$/, "$2")
+        .trim();
+    return name === profileName;
+}
+const HEADER = /^\s*\[([^\]]*)\]/;
+const BLANK_OR_COMMENT = /^\s*(?:[#;][\s\S]*)?$/;
+function takeSections(text, matches) {
+    // A byte order mark would hide the first header, from boto3 and others as well as from here.
+    const lines = text.replace(/^\u00ef\u00bb\u00bf/, "").split(/(?<=\n)/);
+    const split = { kept: "", taken: "" };
+    let taking = false;
+    // Comments in front of a header belong to it; those inside a section are only known for such once another key follows.
+    let pending = "";
+    for (const line of lines) {
+        const header = HEADER.exec(line)?.[1];
+        if (header !== undefined) {
+            split.kept += pending;
+            pending = "";
+            taking = matches(header.trim());
+        }
+        if (!taking)
+            split.kept += line;
+        else if (BLANK_OR_COMMENT.test(line))
+            pending += line;
+        else {
+            split.taken += pending + line;
+            pending = "";
+        }
+    }
+    split.kept += pending;
+    return split;
+}
+/** The ARNs of all roles that a config file names, in any section. */
+function roleArnsIn(text) {
+    return [...text.matchAll(/^[ \t]*role_arn[ \t]*=[ \t]*(\S+)/gim)].map((match) => match[1] ?? "");
+}
+
+;// CONCATENATED MODULE: ./lib/src/state.js
+
+function saveUse(use) {
+    lib_core/* saveState */.LZ("use", JSON.stringify(use));
+}
+/** Undefined where main did not get as far as to save it. */
+function loadUse() {
+    const state = core.getState("use");
+    return state === "" ? undefined : JSON.parse(state);
+}
+
+;// CONCATENATED MODULE: ./lib/src/token-directory.js
+
+function tokenDirectory(path) {
+    return { path, token: `${path}/token`, status: `${path}/status.json`, stop: `${path}/stop` };
+}
+/** The name of the directory for an audience. */
+function tokenId(audience) {
+    return (0,external_node_crypto_.createHash)("sha256").update(audience).digest("hex").slice(0, 16);
+}
+
+;// CONCATENATED MODULE: ./lib/src/uses.js
+
+
+
+
+
+
+
+
+
+const LOCK_WAIT_MS = 30_000;
+const FILE_VARIABLES = ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"];
+/**
+ * Enters a use into the job directory: token file, record, profile, in this order, so that whatever main does not reach any more
+ * post can undo.
+ */
+async function beginUse(root, use, first, ambient, home) {
+    await locked(root, async (job) => {
+        const jobFile = await claim(job, first.requestToken, ambient);
+        seed(job.config, jobFile.previous.AWS_CONFIG_FILE, external_node_path_.join(home, ".aws", "config"));
+        seed(job.credentials, jobFile.previous.AWS_SHARED_CREDENTIALS_FILE, external_node_path_.join(home, ".aws", "credentials"));
+        const directory = tokenDirectory(`${job.tokens}/${use.tokenId}`);
+        ensurePrivateDirectory(directory.path);
+        writeFileAtomic(directory.token, first.token);
+        const uses = activeUses(job);
+        const earlier = uses.findLast((other) => other.profile === use.profile);
+        const config = takeFromConfig(read(job.config), use.profile);
+        const credentials = takeFromCredentials(read(job.credentials), use.profile);
+        const previous = {};
+        for (const name of Object.keys(use.exported))
+            previous[name] = ambient[name] ?? null;
+        const record = {
+            ...use,
+            order: Math.max(0, ...uses.map((other) => other.order)) + 1,
+            original: earlier?.original ?? { config: config.taken, credentials: credentials.taken },
+            previous: { ...previous, ...jobFile.previous },
+        };
+        writeJson(`${job.uses}/${use.id}.json`, record);
+        write(job.config, append(config.kept, use.section));
+        write(job.credentials, credentials.kept);
+    });
+}
+/**
+ * Runs `action` with the job directory locked, and made if need be. Another use's post may remove it at any moment before that.
+ */
+async function locked(root, action) {
+    for (let tries = 1;; tries++) {
+        const job = openJobDirectory(root);
+        try {
+            return await withLock(root, LOCK_WAIT_MS, () => action(job));
+        }
+        catch (error) {
+            if ((0,errors/* errorCode */.CA)(error) !== "ENOENT" || external_node_fs_.existsSync(job.uses) || tries === 10)
+                throw error;
+        }
+    }
+}
+/** Makes the directory this job's. One that a crashed job left is emptied first: nothing in it is trusted. */
+async function claim(job, requestToken, ambient) {
+    const identity = (0,external_node_crypto_.createHash)("sha256").update(requestToken).digest("hex");
+    const found = readJson(job.job);
+    if (found?.job === identity)
+        return found;
+    await stopKeepers(job);
+    for (const name of external_node_fs_.readdirSync(job.path)) {
+        if (!name.startsWith("lock."))
+            external_node_fs_.rmSync(`${job.path}/${name}`, { recursive: true, force: true });
+    }
+    for (const directory of [job.tokens, job.uses, job.finished])
+        ensurePrivateDirectory(directory);
+    const previous = {};
+    for (const name of FILE_VARIABLES) {
+        // Not a path that an earlier job's crash left in the environment of a long-lived runner.
+        const value = ambient[name];
+        previous[name] = value !== undefined && !value.startsWith(`${job.path}/`) ? value : null;
+    }
+    const made = { job: identity, previous };
+    writeJson(job.job, made);
+    return made;
+}
+/** Copies a file of the user's, so that other profiles go on working. One that is not there is empty. */
+function seed(target, ambientPath, defaultPath) {
+    if (external_node_fs_.existsSync(target))
+        return;
+    const source = ambientPath ? ambientPath.replace(/^~(?=\/)/, external_node_path_.dirname(external_node_path_.dirname(defaultPath))) : defaultPath;
+    let content;
+    try {
+        // /dev/null is a common way to say "none".
+        if (source !== "/dev/null")
+            content = readFileIfExists(source);
+    }
+    catch (error) {
+        throw new errors/* UserError */.yo("aws-files", `${source} cannot be read (${(0,errors/* errorText */.kc)(error)}). Its profiles have to be copied for later steps: make it readable, or set ${external_node_path_.basename(target) === "config" ? FILE_VARIABLES[0] : FILE_VARIABLES[1]} to another file.`);
+    }
+    writeFileAtomic(target, content ?? "");
+}
+/**
+ * Takes a use out of the job directory again, and removes the directory with the last one: in steps that can be cut short anywhere
+ * and done again. Returns undefined where there is nothing of that use (any more).
+ */
+async function endUse(root, id) {
+    clearRemains(root);
+    if (!external_node_fs_.existsSync(root))
+        return undefined;
+    const fault = untrusted(root);
+    if (fault)
+        throw new Error(`${root} ${fault}: it was not made by this action`);
+    try {
+        return await withLock(root, LOCK_WAIT_MS, () => end(jobDirectory(root), id));
+    }
+    catch (error) {
+        // Another post removed it first.
+        if ((0,errors/* errorCode */.CA)(error) === "ENOENT" && !external_node_fs_.existsSync(root))
+            return undefined;
+        throw error;
+    }
+}
+async function end(job, id) {
+    const uses = activeUses(job);
+    const use = uses.find((other) => other.id === id);
+    const others = uses.filter((other) => other !== use);
+    let ended;
+    if (use) {
+        const earlier = others.findLast((other) => other.profile === use.profile);
+        const text = read(job.config);
+        write(job.config, append(takeFromConfig(text, use.profile).kept, earlier ? earlier.section : use.original.config));
+        if (!earlier)
+            write(job.credentials, append(takeFromCredentials(read(job.credentials), use.profile).kept, use.original.credentials));
+        const { startedAt, profile, roleArn, sessionName, audience } = use;
+        const over = { id, startedAt, profile, roleArn, sessionName, audience, endedAt: Date.now() };
+        if (!others.some((other) => other.tokenId === use.tokenId)) {
+            const directory = tokenDirectory(`${job.tokens}/${use.tokenId}`);
+            const keeper = await stopKeeper(directory);
+            if (keeper)
+                over.keeper = keeper;
+            external_node_fs_.rmSync(directory.path, { recursive: true, force: true });
+        }
+        writeJson(`${job.finished}/${id}.json`, over);
+        external_node_fs_.rmSync(`${job.uses}/${id}.json`, { force: true });
+        ended = { use, last: others.length === 0, finished: readAll(job.finished), roleArns: roleArnsIn(text) };
+    }
+    if (others.length === 0)
+        await removeJobDirectory(job);
+    return ended;
+}
+/** Ends what still runs in there and removes it at once for all who look for it: the name is gone before the content is. */
+async function removeJobDirectory(job) {
+    await stopKeepers(job);
+    const gone = `${job.path}.${process.pid}.gone`;
+    external_node_fs_.renameSync(job.path, gone);
+    external_node_fs_.rmSync(gone, { recursive: true, force: true });
+}
+/** What a post that was killed while it removed the directory left of it. */
+function clearRemains(root) {
+    const parent = external_node_path_.dirname(root);
+    const name = external_node_path_.basename(root);
+    for (const entry of external_node_fs_.existsSync(parent) ? external_node_fs_.readdirSync(parent) : []) {
+        if (!entry.startsWith(`${name}.`) || !entry.endsWith(".gone"))
+            continue;
+        try {
+            external_node_fs_.rmSync(`${parent}/${entry}`, { recursive: true, force: true });
+        }
+        catch {
+            // Another post is at it.
+        }
+    }
+}
+async function stopKeepers(job) {
+    const names = external_node_fs_.existsSync(job.tokens) ? external_node_fs_.readdirSync(job.tokens) : [];
+    await Promise.all(names.map((name) => stopKeeper(tokenDirectory(`${job.tokens}/${name}`))));
+}
+function activeUses(job) {
+    return readAll(job.uses).sort((a, b) => a.order - b.order);
+}
+function readAll(directory) {
+    return external_node_fs_.readdirSync(directory)
+        .filter((name) => name.endsWith(".json"))
+        .flatMap((name) => readJson(`${directory}/${name}`) ?? []);
+}
+function read(file) {
+    return (readFileIfExists(file) ?? Buffer.alloc(0)).toString("latin1");
+}
+function write(file, text) {
+    writeFileAtomic(file, Buffer.from(text, "latin1"));
+}
+
+;// CONCATENATED MODULE: ./lib/src/start.js
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+/**
+ * The main step: from inputs to a profile whose token file stays fresh. Whatever can be refused is refused before the network is
+ * touched, and nothing is exported before everything works.
+ */
+async function start(env) {
+    const inputs = loadInputs((name) => lib_core/* getInput */.V4(name), {
+        id: env.GITHUB_RUN_ID ?? "",
+        attempt: env.GITHUB_RUN_ATTEMPT ?? "",
+    });
+    const root = jobDirectoryPath(env.RUNNER_TEMP);
+    const endpoint = readEndpoint(env);
+    const job = jobDirectory(root);
+    const id = (0,external_node_crypto_.randomBytes)(8).toString("hex");
+    const directory = tokenDirectory(`${job.tokens}/${tokenId(inputs.audience)}`);
+    const { role, sessionName, profile, region, stsEndpoint, audience } = inputs;
+    const plan = planEnvironment(env, {
+        profile,
+        configFile: job.config,
+        credentialsFile: job.credentials,
+        region,
+        roleArn: role.arn,
+        tokenFile: directory.token,
+        sessionName,
+        stsEndpoint,
+        mirror: inputs.mirror,
+    });
+    const section = renderProfile({ name: profile, roleArn: role.arn, tokenFile: directory.token, sessionName, region, stsEndpoint });
+    if (inputs.maskAccountId && role.accountId !== "")
+        lib_core/* setSecret */.Pq(role.accountId);
+    saveUse({ root, id });
+    try {
+        // The SDK takes longer to load than GitHub to answer: both at once.
+        const answer = firstToken(endpoint, audience);
+        const [first, trial] = await Promise.all([answer, inputs.trial ? Promise.all(/* import() */[__nccwpck_require__.e(695), __nccwpck_require__.e(770)]).then(__nccwpck_require__.bind(__nccwpck_require__, 4770)) : undefined]);
+        const receivedAt = performance.now();
+        lib_core/* setSecret */.Pq(first.token);
+        await beginUse(root, {
+            id,
+            startedAt: Date.now(),
+            profile,
+            roleArn: role.arn,
+            sessionName,
+            audience,
+            tokenId: tokenId(audience),
+            section,
+            exported: plan.exports,
+        }, { requestToken: endpoint.requestToken, token: first.token }, env, (0,external_node_os_.homedir)());
+        // The AWS CLI would go on with a session of the same name that a crashed job left on disk.
+        const wanted = parseRole(role.arn);
+        deleteCachedSessions(`${(0,external_node_os_.homedir)()}/.aws/cli/cache`, (arn) => {
+            const cached = parseRole(arn);
+            return cached?.role === wanted?.role && cached?.session === sessionName;
+        });
+        const session = trial
+            ? await trial.exchange({ roleArn: role.arn, sessionName, token: first.token, region, endpoint: stsEndpoint })
+            : { accountId: role.accountId, assumedRoleArn: assumedRoleArn(inputs) };
+        checkAccount(inputs, session);
+        const requestTokenExpires = timeClaim(decodeClaims(endpoint.requestToken), "exp");
+        await locked(root, async () => {
+            if (hasKeeper(directory))
+                return;
+            await startKeeper({
+                endpoint,
+                audience,
+                directory: directory.path,
+                lifetimeMs: first.lifetimeMs,
+                remainingMs: first.remainingMs,
+                ageMs: performance.now() - receivedAt,
+                endsInMs: requestTokenExpires === undefined ? LONGEST_JOB_MS : requestTokenExpires - (Date.now() + first.clockOffsetMs),
+                worker: findWorker(),
+            });
+        });
+        const refreshableUntil = requestTokenExpires === undefined ? "" : new Date(requestTokenExpires).toISOString().replace(".000Z", "Z");
+        if (inputs.maskAccountId && session.accountId !== "")
+            lib_core/* setSecret */.Pq(session.accountId);
+        lib_core/* setOutput */.uH("aws-account-id", session.accountId);
+        lib_core/* setOutput */.uH("assumed-role-arn", session.assumedRoleArn);
+        lib_core/* setOutput */.uH("profile", profile);
+        lib_core/* setOutput */.uH("config-file", job.config);
+        lib_core/* setOutput */.uH("credentials-file", job.credentials);
+        lib_core/* setOutput */.uH("web-identity-token-file", directory.token);
+        lib_core/* setOutput */.uH("role-session-name", sessionName);
+        lib_core/* setOutput */.uH("refreshable-until", refreshableUntil);
+        for (const [name, value] of Object.entries(plan.exports))
+            lib_core/* exportVariable */.dN(name, value);
+        for (const warning of plan.warnings)
+            lib_core/* warning */.$e(warning);
+        lib_core/* info */.pq(`${role.arn} as ${sessionName}, ${profile === "default" ? "for all later steps" : `for profile ${profile}`}` +
+            `${refreshableUntil === "" ? "" : `, refreshed until ${refreshableUntil}`}`);
+    }
+    catch (error) {
+        await endUse(root, id);
+        throw error;
+    }
+}
+/** A self-hosted job may take 5 days: https://docs.github.com/en/actions/reference/limits */
+const LONGEST_JOB_MS = 5 * 24 * 60 * 60 * 1000;
+/** Set for a job that may have ID tokens (actions/runner, src/Runner.Worker/Handlers/NodeScriptActionHandler.cs). */
+function readEndpoint(env) {
+    const url = env.ACTIONS_ID_TOKEN_REQUEST_URL ?? "";
+    const requestToken = env.ACTIONS_ID_TOKEN_REQUEST_TOKEN ?? "";
+    if (url === "" || requestToken === "") {
+        throw new errors/* UserError */.yo("id-token-permission", "This job may not ask for an ID token. Add to the job (for a reusable workflow also to the job that calls it):\n\n    permissions:\n      id-token: write\n      contents: read\n\n" +
+            "GitHub never grants it to workflows that a pull request from a fork or Dependabot starts.");
+    }
+    if (!/^https?:\/\//.test(url) || !URL.canParse(url) || !/^[\x21-\x7e]+$/.test(requestToken)) {
+        throw new errors/* UserError */.yo("id-token-endpoint", "ACTIONS_ID_TOKEN_REQUEST_URL or ACTIONS_ID_TOKEN_REQUEST_TOKEN does not hold what the runner puts there. Does the workflow set them?");
+    }
+    return { url, requestToken };
+}
+const REQUEST_TIMEOUT_MS = 10_000;
+/** How long a failure of the first request may pass of itself. A job counts as "in progress" within about a second of its start. */
+const PATIENCE_MS = { unreachable: 30_000, status: 30_000, answer: 3_000 };
+const REFUSAL_PATIENCE_MS = 10_000;
+async function firstToken(endpoint, audience) {
+    const began = performance.now();
+    for (let tries = 1;; tries++) {
+        try {
+            return await requestIdToken(endpoint, audience, REQUEST_TIMEOUT_MS);
+        }
+        catch (error) {
+            if (!(error instanceof IdTokenError))
+                throw error;
+            const refused = error.status !== undefined && error.status < 500 && error.status !== 429;
+            const patience = refused ? REFUSAL_PATIENCE_MS : PATIENCE_MS[error.kind];
+            const wait = Math.max(Math.min(3_000, 200 * 2 ** (tries - 1)) * (0.5 + Math.random() / 2), Math.min(error.retryAfterMs ?? 0, 10_000));
+            if (performance.now() - began + wait > patience)
+                throw error;
+            lib_core/* debug */.Yz(`ID token, try ${tries}: ${error.message}`);
+            await (0,promises_.setTimeout)(wait);
+        }
+    }
+}
+/** What the session's ARN will be, where no exchange tells it. */
+function assumedRoleArn(inputs) {
+    const { partition, accountId, name } = inputs.role;
+    return accountId === "" ? "" : `arn:${partition}:sts::${accountId}:assumed-role/${name}/${inputs.sessionName}`;
+}
+function checkAccount(inputs, session) {
+    if (inputs.allowedAccountIds.length === 0 || inputs.allowedAccountIds.includes(session.accountId))
+        return;
+    throw new errors/* UserError */.yo("account-not-allowed", `STS answered with a session in account ${session.accountId || "(none)"}, which allowed-account-ids does not list.`);
+}
+
+
+/***/ }),
+
+/***/ 8049:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  Yz: () => (/* binding */ core_debug),
+  dN: () => (/* binding */ exportVariable),
+  V4: () => (/* binding */ getInput),
+  pq: () => (/* binding */ info),
+  LZ: () => (/* binding */ saveState),
+  C1: () => (/* binding */ setFailed),
+  uH: () => (/* binding */ setOutput),
+  Pq: () => (/* binding */ core_setSecret),
+  $e: () => (/* binding */ warning)
+});
+
+// UNUSED EXPORTS: ExitCode, addPath, endGroup, error, getBooleanInput, getIDToken, getMultilineInput, getState, group, isDebug, markdownSummary, notice, platform, setCommandEcho, startGroup, summary, toPlatformPath, toPosixPath, toWin32Path
+
+;// CONCATENATED MODULE: external "os"
+const external_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("os");
+;// CONCATENATED MODULE: ./node_modules/@actions/core/lib/utils.js
+// We use any as a valid input type
+/* eslint-disable @typescript-eslint/no-explicit-any */
+/**
+ * Sanitizes an input into a string so it can be passed into issueCommand safely
+ * @param input input to sanitize into a string
+ */
+function toCommandValue(input) {
+    if (input === null || input === undefined) {
+        return '';
+    }
+    else if (typeof input === 'string' || input instanceof String) {
+        return input;
+    }
+    return JSON.stringify(input);
+}
+/**
+ *
+ * @param annotationProperties
+ * @returns The command properties to send with the actual annotation command
+ * See IssueCommandProperties: https://github.com/actions/runner/blob/main/src/Runner.Worker/ActionCommandManager.cs#L646
+ */
+function utils_toCommandProperties(annotationProperties) {
+    if (!Object.keys(annotationProperties).length) {
+        return {};
+    }
+    return {
+        title: annotationProperties.title,
+        file: annotationProperties.file,
+        line: annotationProperties.startLine,
+        endLine: annotationProperties.endLine,
+        col: annotationProperties.startColumn,
+        endColumn: annotationProperties.endColumn
+    };
+}
+//# sourceMappingURL=utils.js.map
+;// CONCATENATED MODULE: ./node_modules/@actions/core/lib/command.js
+
+
+/**
+ * Issues a command to the GitHub Actions runner
+ *
+ * @param command - The command name to issue
+ * @param properties - Additional properties for the command (key-value pairs)
+ * @param message - The message to include with the command
+ * @remarks
+ * This function outputs a specially formatted string to stdout that the Actions
+ * runner interprets as a command. These commands can control workflow behavior,
+ * set outputs, create annotations, mask values, and more.
+ *
+ * Command Format:
+ *   ::name key=value,key=value::message
+ *
+ * @example
+ * ```typescript
+ * // Issue a warning annotation
+ * issueCommand('warning', {}, 'This is a warning message');
+ * // Output: ::warning::This is a warning message
+ *
+ * // Set an environment variable
+ * issueCommand('set-env', { name: 'MY_VAR' }, 'some value');
+ * // Output: ::set-env name=MY_VAR::some value
+ *
+ * // Add a secret mask
+ * issueCommand('add-mask', {}, 'secretValue123');
+ * // Output: ::add-mask::secretValue123
+ * ```
+ *
+ * @internal
+ * This is an internal utility function that powers the public API functions
+ * such as setSecret, warning, error, and exportVariable.
+ */
+function command_issueCommand(command, properties, message) {
+    const cmd = new Command(command, properties, message);
+    process.stdout.write(cmd.toString() + external_os_namespaceObject.EOL);
+}
+function command_issue(name, message = '') {
+    command_issueCommand(name, {}, message);
+}
+const CMD_STRING = '::';
+class Command {
+    constructor(command, properties, message) {
+        if (!command) {
+            command = 'missing.command';
+        }
+        this.command = command;
+        this.properties = properties;
+        this.message = message;
+    }
+    toString() {
+        let cmdStr = CMD_STRING + this.command;
+        if (this.properties && Object.keys(this.properties).length > 0) {
+            cmdStr += ' ';
+            let first = true;
+            for (const key in this.properties) {
+                if (this.properties.hasOwnProperty(key)) {
+                    const val = this.properties[key];
+                    if (val) {
+                        if (first) {
+                            first = false;
+                        }
+                        else {
+                            cmdStr += ',';
+                        }
+                        cmdStr += `${key}=${escapeProperty(val)}`;
+                    }
+                }
+            }
+        }
+        cmdStr += `${CMD_STRING}${escapeData(this.message)}`;
+        return cmdStr;
+    }
+}
+function escapeData(s) {
+    return toCommandValue(s)
+        .replace(/%/g, '%25')
+        .replace(/\r/g, '%0D')
+        .replace(/\n/g, '%0A');
+}
+function escapeProperty(s) {
+    return toCommandValue(s)
+        .replace(/%/g, '%25')
+        .replace(/\r/g, '%0D')
+        .replace(/\n/g, '%0A')
+        .replace(/:/g, '%3A')
+        .replace(/,/g, '%2C');
+}
+//# sourceMappingURL=command.js.map
+;// CONCATENATED MODULE: external "crypto"
+const external_crypto_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("crypto");
+;// CONCATENATED MODULE: external "fs"
+const external_fs_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("fs");
+;// CONCATENATED MODULE: ./node_modules/@actions/core/lib/file-command.js
+// For internal use, subject to change.
+// We use any as a valid input type
+/* eslint-disable @typescript-eslint/no-explicit-any */
+
+
+
+
+function file_command_issueFileCommand(command, message) {
+    const filePath = process.env[`GITHUB_${command}`];
+    if (!filePath) {
+        throw new Error(`Unable to find environment variable for file command ${command}`);
+    }
+    if (!external_fs_namespaceObject.existsSync(filePath)) {
+        throw new Error(`Missing file at path: ${filePath}`);
+    }
+    external_fs_namespaceObject.appendFileSync(filePath, `${toCommandValue(message)}${external_os_namespaceObject.EOL}`, {
+        encoding: 'utf8'
+    });
+}
+function prepareKeyValueMessage(key, value) {
+    const delimiter = `ghadelimiter_${external_crypto_namespaceObject.randomUUID()}`;
+    const convertedValue = toCommandValue(value);
+    // These should realistically never happen, but just in case someone finds a
+    // way to exploit uuid generation let's not allow keys or values that contain
+    // the delimiter.
+    if (key.includes(delimiter)) {
+        throw new Error(`Unexpected input: name should not contain the delimiter "${delimiter}"`);
+    }
+    if (convertedValue.includes(delimiter)) {
+        throw new Error(`Unexpected input: value should not contain the delimiter "${delimiter}"`);
+    }
+    return `${key}<<${delimiter}${external_os_namespaceObject.EOL}${convertedValue}${external_os_namespaceObject.EOL}${delimiter}`;
+}
+//# sourceMappingURL=file-command.js.map
+;// CONCATENATED MODULE: external "path"
+const external_path_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("path");
+;// CONCATENATED MODULE: ./node_modules/@actions/core/lib/oidc-utils.js
+var __awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
+    function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
+    return new (P || (P = Promise))(function (resolve, reject) {
+        function fulfilled(value) { try { step(generator.next(value)); } catch (e) { reject(e); } }
+        function rejected(value) { try { step(generator["throw"](value)); } catch (e) { reject(e); } }
+        function step(result) { result.done ? resolve(result.value) : adopt(result.value).then(fulfilled, rejected); }
+        step((generator = generator.apply(thisArg, _arguments || [])).next());
+    });
+};
+
+
+
+class oidc_utils_OidcClient {
+    static createHttpClient(allowRetry = true, maxRetry = 10) {
+        const requestOptions = {
+            allowRetries: allowRetry,
+            maxRetries: maxRetry
+        };
+        return new HttpClient('actions/oidc-client', [new BearerCredentialHandler(oidc_utils_OidcClient.getRequestToken())], requestOptions);
+    }
+    static getRequestToken() {
+        const token = process.env['ACTIONS_ID_TOKEN_REQUEST_TOKEN'];
+        if (!token) {
+            throw new Error('Unable to get ACTIONS_ID_TOKEN_REQUEST_TOKEN env variable');
+        }
+        return token;
+    }
+    static getIDTokenUrl() {
+        const runtimeUrl = process.env['ACTIONS_ID_TOKEN_REQUEST_URL'];
+        if (!runtimeUrl) {
+            throw new Error('Unable to get ACTIONS_ID_TOKEN_REQUEST_URL env variable');
+        }
+        return runtimeUrl;
+    }
+    static getCall(id_token_url) {
+        return __awaiter(this, void 0, void 0, function* () {
+            var _a;
+            const httpclient = oidc_utils_OidcClient.createHttpClient();
+            const res = yield httpclient
+                .getJson(id_token_url)
+                .catch(error => {
+                throw new Error(`Failed to get ID Token. \n 
+        Error Code : ${error.statusCode}\n 
+        Error Message: ${error.message}`);
+            });
+            const id_token = (_a = res.result) === null || _a === void 0 ? void 0 : _a.value;
+            if (!id_token) {
+                throw new Error('Response json body do not have ID Token field');
+            }
+            return id_token;
+        });
+    }
+    static getIDToken(audience) {
+        return __awaiter(this, void 0, void 0, function* () {
+            try {
+                // New ID Token is requested from action service
+                let id_token_url = oidc_utils_OidcClient.getIDTokenUrl();
+                if (audience) {
+                    const encodedAudience = encodeURIComponent(audience);
+                    id_token_url = `${id_token_url}&audience=${encodedAudience}`;
+                }
+                debug(`ID token url is ${id_token_url}`);
+                const id_token = yield oidc_utils_OidcClient.getCall(id_token_url);
+                setSecret(id_token);
+                return id_token;
+            }
+            catch (error) {
+                throw new Error(`Error message: ${error.message}`);
+            }
+        });
+    }
+}
+//# sourceMappingURL=oidc-utils.js.map
+;// CONCATENATED MODULE: ./node_modules/@actions/core/lib/summary.js
+var summary_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
+    function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
+    return new (P || (P = Promise))(function (resolve, reject) {
+        function fulfilled(value) { try { step(generator.next(value)); } catch (e) { reject(e); } }
+        function rejected(value) { try { step(generator["throw"](value)); } catch (e) { reject(e); } }
+        function step(result) { result.done ? resolve(result.value) : adopt(result.value).then(fulfilled, rejected); }
+        step((generator = generator.apply(thisArg, _arguments || [])).next());
+    });
+};
+
+
+const { access, appendFile, writeFile } = external_fs_namespaceObject.promises;
+const SUMMARY_ENV_VAR = 'GITHUB_STEP_SUMMARY';
+const SUMMARY_DOCS_URL = 'https://docs.github.com/actions/using-workflows/workflow-commands-for-github-actions#adding-a-job-summary';
+class Summary {
+    constructor() {
+        this._buffer = '';
+    }
+    /**
+     * Finds the summary file path from the environment, rejects if env var is not found or file does not exist
+     * Also checks r/w permissions.
+     *
+     * @returns step summary file path
+     */
+    filePath() {
+        return summary_awaiter(this, void 0, void 0, function* () {
+            if (this._filePath) {
+                return this._filePath;
+            }
+            const pathFromEnv = process.env[SUMMARY_ENV_VAR];
+            if (!pathFromEnv) {
+                throw new Error(`Unable to find environment variable for $${SUMMARY_ENV_VAR}. Check if your runtime environment supports job summaries.`);
+            }
+            try {
+                yield access(pathFromEnv, external_fs_namespaceObject.constants.R_OK | external_fs_namespaceObject.constants.W_OK);
+            }
+            catch (_a) {
+                throw new Error(`Unable to access summary file: '${pathFromEnv}'. Check if the file has correct read/write permissions.`);
+            }
+            this._filePath = pathFromEnv;
+            return this._filePath;
+        });
+    }
+    /**
+     * Wraps content in an HTML tag, adding any HTML attributes
+     *
+     * @param {string} tag HTML tag to wrap
+     * @param {string | null} content content within the tag
+     * @param {[attribute: string]: string} attrs key-value list of HTML attributes to add
+     *
+     * @returns {string} content wrapped in HTML element
+     */
+    wrap(tag, content, attrs = {}) {
+        const htmlAttrs = Object.entries(attrs)
+            .map(([key, value]) => ` ${key}="${value}"`)
+            .join('');
+        if (!content) {
+            return `<${tag}${htmlAttrs}>`;
+        }
+        return `<${tag}${htmlAttrs}>${content}</${tag}>`;
+    }
+    /**
+     * Writes text in the buffer to the summary buffer file and empties buffer. Will append by default.
+     *
+     * @param {SummaryWriteOptions} [options] (optional) options for write operation
+     *
+     * @returns {Promise<Summary>} summary instance
+     */
+    write(options) {
+        return summary_awaiter(this, void 0, void 0, function* () {
+            const overwrite = !!(options === null || options === void 0 ? void 0 : options.overwrite);
+            const filePath = yield this.filePath();
+            const writeFunc = overwrite ? writeFile : appendFile;
+            yield writeFunc(filePath, this._buffer, { encoding: 'utf8' });
+            return this.emptyBuffer();
+        });
+    }
+    /**
+     * Clears the summary buffer and wipes the summary file
+     *
+     * @returns {Summary} summary instance
+     */
+    clear() {
+        return summary_awaiter(this, void 0, void 0, function* () {
+            return this.emptyBuffer().write({ overwrite: true });
+        });
+    }
+    /**
+     * Returns the current summary buffer as a string
+     *
+     * @returns {string} string of summary buffer
+     */
+    stringify() {
+        return this._buffer;
+    }
+    /**
+     * If the summary buffer is empty
+     *
+     * @returns {boolen} true if the buffer is empty
+     */
+    isEmptyBuffer() {
+        return this._buffer.length === 0;
+    }
+    /**
+     * Resets the summary buffer without writing to summary file
+     *
+     * @returns {Summary} summary instance
+     */
+    emptyBuffer() {
+        this._buffer = '';
+        return this;
+    }
+    /**
+     * Adds raw text to the summary buffer
+     *
+     * @param {string} text content to add
+     * @param {boolean} [addEOL=false] (optional) append an EOL to the raw text (default: false)
+     *
+     * @returns {Summary} summary instance
+     */
+    addRaw(text, addEOL = false) {
+        this._buffer += text;
+        return addEOL ? this.addEOL() : this;
+    }
+    /**
+     * Adds the operating system-specific end-of-line marker to the buffer
+     *
+     * @returns {Summary} summary instance
+     */
+    addEOL() {
+        return this.addRaw(external_os_namespaceObject.EOL);
+    }
+    /**
+     * Adds an HTML codeblock to the summary buffer
+     *
+     * @param {string} code content to render within fenced code block
+     * @param {string} lang (optional) language to syntax highlight code
+     *
+     * @returns {Summary} summary instance
+     */
+    addCodeBlock(code, lang) {
+        const attrs = Object.assign({}, (lang && { lang }));
+        const element = this.wrap('pre', this.wrap('code', code), attrs);
+        return this.addRaw(element).addEOL();
+    }
+    /**
+     * Adds an HTML list to the summary buffer
+     *
+     * @param {string[]} items list of items to render
+     * @param {boolean} [ordered=false] (optional) if the rendered list should be ordered or not (default: false)
+     *
+     * @returns {Summary} summary instance
+     */
+    addList(items, ordered = false) {
+        const tag = ordered ? 'ol' : 'ul';
+        const listItems = items.map(item => this.wrap('li', item)).join('');
+        const element = this.wrap(tag, listItems);
+        return this.addRaw(element).addEOL();
+    }
+    /**
+     * Adds an HTML table to the summary buffer
+     *
+     * @param {SummaryTableCell[]} rows table rows
+     *
+     * @returns {Summary} summary instance
+     */
+    addTable(rows) {
+        const tableBody = rows
+            .map(row => {
+            const cells = row
+                .map(cell => {
+                if (typeof cell === 'string') {
+                    return this.wrap('td', cell);
+                }
+                const { header, data, colspan, rowspan } = cell;
+                const tag = header ? 'th' : 'td';
+                const attrs = Object.assign(Object.assign({}, (colspan && { colspan })), (rowspan && { rowspan }));
+                return this.wrap(tag, data, attrs);
+            })
+                .join('');
+            return this.wrap('tr', cells);
+        })
+            .join('');
+        const element = this.wrap('table', tableBody);
+        return this.addRaw(element).addEOL();
+    }
+    /**
+     * Adds a collapsable HTML details element to the summary buffer
+     *
+     * @param {string} label text for the closed state
+     * @param {string} content collapsable content
+     *
+     * @returns {Summary} summary instance
+     */
+    addDetails(label, content) {
+        const element = this.wrap('details', this.wrap('summary', label) + content);
+        return this.addRaw(element).addEOL();
+    }
+    /**
+     * Adds an HTML image tag to the summary buffer
+     *
+     * @param {string} src path to the image you to embed
+     * @param {string} alt text description of the image
+     * @param {SummaryImageOptions} options (optional) addition image attributes
+     *
+     * @returns {Summary} summary instance
+     */
+    addImage(src, alt, options) {
+        const { width, height } = options || {};
+        const attrs = Object.assign(Object.assign({}, (width && { width })), (height && { height }));
+        const element = this.wrap('img', null, Object.assign({ src, alt }, attrs));
+        return this.addRaw(element).addEOL();
+    }
+    /**
+     * Adds an HTML section heading element
+     *
+     * @param {string} text heading text
+     * @param {number | string} [level=1] (optional) the heading level, default: 1
+     *
+     * @returns {Summary} summary instance
+     */
+    addHeading(text, level) {
+        const tag = `h${level}`;
+        const allowedTag = ['h1', 'h2', 'h3', 'h4', 'h5', 'h6'].includes(tag)
+            ? tag
+            : 'h1';
+        const element = this.wrap(allowedTag, text);
+        return this.addRaw(element).addEOL();
+    }
+    /**
+     * Adds an HTML thematic break (<hr>) to the summary buffer
+     *
+     * @returns {Summary} summary instance
+     */
+    addSeparator() {
+        const element = this.wrap('hr', null);
+        return this.addRaw(element).addEOL();
+    }
+    /**
+     * Adds an HTML line break (<br>) to the summary buffer
+     *
+     * @returns {Summary} summary instance
+     */
+    addBreak() {
+        const element = this.wrap('br', null);
+        return this.addRaw(element).addEOL();
+    }
+    /**
+     * Adds an HTML blockquote to the summary buffer
+     *
+     * @param {string} text quote text
+     * @param {string} cite (optional) citation url
+     *
+     * @returns {Summary} summary instance
+     */
+    addQuote(text, cite) {
+        const attrs = Object.assign({}, (cite && { cite }));
+        const element = this.wrap('blockquote', text, attrs);
+        return this.addRaw(element).addEOL();
+    }
+    /**
+     * Adds an HTML anchor tag to the summary buffer
+     *
+     * @param {string} text link text/content
+     * @param {string} href hyperlink
+     *
+     * @returns {Summary} summary instance
+     */
+    addLink(text, href) {
+        const element = this.wrap('a', text, { href });
+        return this.addRaw(element).addEOL();
+    }
+}
+const _summary = new Summary();
+/**
+ * @deprecated use `core.summary`
+ */
+const markdownSummary = (/* unused pure expression or super */ null && (_summary));
+const summary = (/* unused pure expression or super */ null && (_summary));
+//# sourceMappingURL=summary.js.map
+;// CONCATENATED MODULE: ./node_modules/@actions/core/lib/path-utils.js
+
+/**
+ * toPosixPath converts the given path to the posix form. On Windows, \\ will be
+ * replaced with /.
+ *
+ * @param pth. Path to transform.
+ * @return string Posix path.
+ */
+function toPosixPath(pth) {
+    return pth.replace(/[\\]/g, '/');
+}
+/**
+ * toWin32Path converts the given path to the win32 form. On Linux, / will be
+ * replaced with \\.
+ *
+ * @param pth. Path to transform.
+ * @return string Win32 path.
+ */
+function toWin32Path(pth) {
+    return pth.replace(/[/]/g, '\\');
+}
+/**
+ * toPlatformPath converts the given path to a platform-specific path. It does
+ * this by replacing instances of / and \ with the platform-specific path
+ * separator.
+ *
+ * @param pth The path to platformize.
+ * @return string The platform-specific path.
+ */
+function toPlatformPath(pth) {
+    return pth.replace(/[/\\]/g, path.sep);
+}
+//# sourceMappingURL=path-utils.js.map
+;// CONCATENATED MODULE: external "string_decoder"
+const external_string_decoder_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("string_decoder");
+;// CONCATENATED MODULE: external "events"
+const external_events_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("events");
+;// CONCATENATED MODULE: external "child_process"
+const external_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("child_process");
+;// CONCATENATED MODULE: external "assert"
+const external_assert_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("assert");
+;// CONCATENATED MODULE: ./node_modules/@actions/io/lib/io-util.js
+var io_util_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
+    function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
+    return new (P || (P = Promise))(function (resolve, reject) {
+        function fulfilled(value) { try { step(generator.next(value)); } catch (e) { reject(e); } }
+        function rejected(value) { try { step(generator["throw"](value)); } catch (e) { reject(e); } }
+        function step(result) { result.done ? resolve(result.value) : adopt(result.value).then(fulfilled, rejected); }
+        step((generator = generator.apply(thisArg, _arguments || [])).next());
+    });
+};
+
+
+const { chmod, copyFile, lstat, mkdir, open: io_util_open, readdir, rename, rm, rmdir, stat, symlink, unlink } = external_fs_namespaceObject.promises;
+// export const {open} = 'fs'
+const IS_WINDOWS = process.platform === 'win32';
+/**
+ * Custom implementation of readlink to ensure Windows junctions
+ * maintain trailing backslash for backward compatibility with Node.js < 24
+ *
+ * In Node.js 20, Windows junctions (directory symlinks) always returned paths
+ * with trailing backslashes. Node.js 24 removed this behavior, which breaks
+ * code that relied on this format for path operations.
+ *
+ * This implementation restores the Node 20 behavior by adding a trailing
+ * backslash to all junction results on Windows.
+ */
+function readlink(fsPath) {
+    return io_util_awaiter(this, void 0, void 0, function* () {
+        const result = yield fs.promises.readlink(fsPath);
+        // On Windows, restore Node 20 behavior: add trailing backslash to all results
+        // since junctions on Windows are always directory links
+        if (IS_WINDOWS && !result.endsWith('\\')) {
+            return `${result}\\`;
+        }
+        return result;
+    });
+}
+// See https://github.com/nodejs/node/blob/d0153aee367422d0858105abec186da4dff0a0c5/deps/uv/include/uv/win.h#L691
+const UV_FS_O_EXLOCK = 0x10000000;
+const READONLY = external_fs_namespaceObject.constants.O_RDONLY;
+function exists(fsPath) {
+    return io_util_awaiter(this, void 0, void 0, function* () {
+        try {
+            yield stat(fsPath);
+        }
+        catch (err) {
+            if (err.code === 'ENOENT') {
+                return false;
+            }
+            throw err;
+        }
+        return true;
+    });
+}
+function isDirectory(fsPath_1) {
+    return io_util_awaiter(this, arguments, void 0, function* (fsPath, useStat = false) {
+        const stats = useStat ? yield stat(fsPath) : yield lstat(fsPath);
+        return stats.isDirectory();
+    });
+}
+/**
+ * On OSX/Linux, true if path starts with '/'. On Windows, true for paths like:
+ * \, \hello, \\hello\share, C:, and C:\hello (and corresponding alternate separator cases).
+ */
+function isRooted(p) {
+    p = normalizeSeparators(p);
+    if (!p) {
+        throw new Error('isRooted() parameter "p" cannot be empty');
+    }
+    if (IS_WINDOWS) {
+        return (p.startsWith('\\') || /^[A-Z]:/i.test(p) // e.g. \ or \hello or \\hello
+        ); // e.g. C: or C:\hello
+    }
+    return p.startsWith('/');
+}
+/**
+ * Best effort attempt to determine whether a file exists and is executable.
+ * @param filePath    file path to check
+ * @param extensions  additional file extensions to try
+ * @return if file exists and is executable, returns the file path. otherwise empty string.
+ */
+function tryGetExecutablePath(filePath, extensions) {
+    return io_util_awaiter(this, void 0, void 0, function* () {
+        let stats = undefined;
+        try {
+            // test file exists
+            stats = yield stat(filePath);
+        }
+        catch (err) {
+            if (err.code !== 'ENOENT') {
+                // eslint-disable-next-line no-console
+                console.log(`Unexpected error attempting to determine if executable file exists '${filePath}': ${err}`);
+            }
+        }
+        if (stats && stats.isFile()) {
+            if (IS_WINDOWS) {
+                // on Windows, test for valid extension
+                const upperExt = external_path_namespaceObject.extname(filePath).toUpperCase();
+                if (extensions.some(validExt => validExt.toUpperCase() === upperExt)) {
+                    return filePath;
+                }
+            }
+            else {
+                if (isUnixExecutable(stats)) {
+                    return filePath;
+                }
+            }
+        }
+        // try each extension
+        const originalFilePath = filePath;
+        for (const extension of extensions) {
+            filePath = originalFilePath + extension;
+            stats = undefined;
+            try {
+                stats = yield stat(filePath);
+            }
+            catch (err) {
+                if (err.code !== 'ENOENT') {
+                    // eslint-disable-next-line no-console
+                    console.log(`Unexpected error attempting to determine if executable file exists '${filePath}': ${err}`);
+                }
+            }
+            if (stats && stats.isFile()) {
+                if (IS_WINDOWS) {
+                    // preserve the case of the actual file (since an extension was appended)
+                    try {
+                        const directory = external_path_namespaceObject.dirname(filePath);
+                        const upperName = external_path_namespaceObject.basename(filePath).toUpperCase();
+                        for (const actualName of yield readdir(directory)) {
+                            if (upperName === actualName.toUpperCase()) {
+                                filePath = external_path_namespaceObject.join(directory, actualName);
+                                break;
+                            }
+                        }
+                    }
+                    catch (err) {
+                        // eslint-disable-next-line no-console
+                        console.log(`Unexpected error attempting to determine the actual case of the file '${filePath}': ${err}`);
+                    }
+                    return filePath;
+                }
+                else {
+                    if (isUnixExecutable(stats)) {
+                        return filePath;
+                    }
+                }
+            }
+        }
+        return '';
+    });
+}
+function normalizeSeparators(p) {
+    p = p || '';
+    if (IS_WINDOWS) {
+        // convert slashes on Windows
+        p = p.replace(/\//g, '\\');
+        // remove redundant slashes
+        return p.replace(/\\\\+/g, '\\');
+    }
+    // remove redundant slashes
+    return p.replace(/\/\/+/g, '/');
+}
+// on Mac/Linux, test the execute bit
+//     R   W  X  R  W X R W X
+//   256 128 64 32 16 8 4 2 1
+function isUnixExecutable(stats) {
+    return ((stats.mode & 1) > 0 ||
+        ((stats.mode & 8) > 0 &&
+            process.getgid !== undefined &&
+            stats.gid === process.getgid()) ||
+        ((stats.mode & 64) > 0 &&
+            process.getuid !== undefined &&
+            stats.uid === process.getuid()));
+}
+// Get the path of cmd.exe in windows
+function getCmdPath() {
+    var _a;
+    return (_a = process.env['COMSPEC']) !== null && _a !== void 0 ? _a : `cmd.exe`;
+}
+//# sourceMappingURL=io-util.js.map
+;// CONCATENATED MODULE: ./node_modules/@actions/io/lib/io.js
+var io_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
+    function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
+    return new (P || (P = Promise))(function (resolve, reject) {
+        function fulfilled(value) { try { step(generator.next(value)); } catch (e) { reject(e); } }
+        function rejected(value) { try { step(generator["throw"](value)); } catch (e) { reject(e); } }
+        function step(result) { result.done ? resolve(result.value) : adopt(result.value).then(fulfilled, rejected); }
+        step((generator = generator.apply(thisArg, _arguments || [])).next());
+    });
+};
+
+
+
+/**
+ * Copies a file or folder.
+ * Based off of shelljs - https://github.com/shelljs/shelljs/blob/9237f66c52e5daa40458f94f9565e18e8132f5a6/src/cp.js
+ *
+ * @param     source    source path
+ * @param     dest      destination path
+ * @param     options   optional. See CopyOptions.
+ */
+function cp(source_1, dest_1) {
+    return io_awaiter(this, arguments, void 0, function* (source, dest, options = {}) {
+        const { force, recursive, copySourceDirectory } = readCopyOptions(options);
+        const destStat = (yield ioUtil.exists(dest)) ? yield ioUtil.stat(dest) : null;
+        // Dest is an existing file, but not forcing
+        if (destStat && destStat.isFile() && !force) {
+            return;
+        }
+        // If dest is an existing directory, should copy inside.
+        const newDest = destStat && destStat.isDirectory() && copySourceDirectory
+            ? path.join(dest, path.basename(source))
+            : dest;
+        if (!(yield ioUtil.exists(source))) {
+            throw new Error(`no such file or directory: ${source}`);
+        }
+        const sourceStat = yield ioUtil.stat(source);
+        if (sourceStat.isDirectory()) {
+            if (!recursive) {
+                throw new Error(`Failed to copy. ${source} is a directory, but tried to copy without recursive flag.`);
+            }
+            else {
+                yield cpDirRecursive(source, newDest, 0, force);
+            }
+        }
+        else {
+            if (path.relative(source, newDest) === '') {
+                // a file cannot be copied to itself
+                throw new Error(`'${newDest}' and '${source}' are the same file`);
+            }
+            yield io_copyFile(source, newDest, force);
+        }
+    });
+}
+/**
+ * Moves a path.
+ *
+ * @param     source    source path
+ * @param     dest      destination path
+ * @param     options   optional. See MoveOptions.
+ */
+function mv(source_1, dest_1) {
+    return io_awaiter(this, arguments, void 0, function* (source, dest, options = {}) {
+        if (yield ioUtil.exists(dest)) {
+            let destExists = true;
+            if (yield ioUtil.isDirectory(dest)) {
+                // If dest is directory copy src into dest
+                dest = path.join(dest, path.basename(source));
+                destExists = yield ioUtil.exists(dest);
+            }
+            if (destExists) {
+                if (options.force == null || options.force) {
+                    yield rmRF(dest);
+                }
+                else {
+                    throw new Error('Destination already exists');
+                }
+            }
+        }
+        yield mkdirP(path.dirname(dest));
+        yield ioUtil.rename(source, dest);
+    });
+}
+/**
+ * Remove a path recursively with force
+ *
+ * @param inputPath path to remove
+ */
+function rmRF(inputPath) {
+    return io_awaiter(this, void 0, void 0, function* () {
+        if (ioUtil.IS_WINDOWS) {
+            // Check for invalid characters
+            // https://docs.microsoft.com/en-us/windows/win32/fileio/naming-a-file
+            if (/[*"<>|]/.test(inputPath)) {
+                throw new Error('File path must not contain `*`, `"`, `<`, `>` or `|` on Windows');
+            }
+        }
+        try {
+            // note if path does not exist, error is silent
+            yield ioUtil.rm(inputPath, {
+                force: true,
+                maxRetries: 3,
+                recursive: true,
+                retryDelay: 300
+            });
+        }
+        catch (err) {
+            throw new Error(`File was unable to be removed ${err}`);
+        }
+    });
+}
+/**
+ * Make a directory.  Creates the full path with folders in between
+ * Will throw if it fails
+ *
+ * @param   fsPath        path to create
+ * @returns Promise<void>
+ */
+function mkdirP(fsPath) {
+    return io_awaiter(this, void 0, void 0, function* () {
+        ok(fsPath, 'a path argument must be provided');
+        yield ioUtil.mkdir(fsPath, { recursive: true });
+    });
+}
+/**
+ * Returns path of a tool had the tool actually been invoked.  Resolves via paths.
+ * If you check and the tool does not exist, it will throw.
+ *
+ * @param     tool              name of the tool
+ * @param     check             whether to check if tool exists
+ * @returns   Promise<string>   path to tool
+ */
+function which(tool, check) {
+    return io_awaiter(this, void 0, void 0, function* () {
+        if (!tool) {
+            throw new Error("parameter 'tool' is required");
+        }
+        // recursive when check=true
+        if (check) {
+            const result = yield which(tool, false);
+            if (!result) {
+                if (IS_WINDOWS) {
+                    throw new Error(`Unable to locate executable file: ${tool}. Please verify either the file path exists or the file can be found within a directory specified by the PATH environment variable. Also verify the file has a valid extension for an executable file.`);
+                }
+                else {
+                    throw new Error(`Unable to locate executable file: ${tool}. Please verify either the file path exists or the file can be found within a directory specified by the PATH environment variable. Also check the file mode to verify the file is executable.`);
+                }
+            }
+            return result;
+        }
+        const matches = yield findInPath(tool);
+        if (matches && matches.length > 0) {
+            return matches[0];
+        }
+        return '';
+    });
+}
+/**
+ * Returns a list of all occurrences of the given tool on the system path.
+ *
+ * @returns   Promise<string[]>  the paths of the tool
+ */
+function findInPath(tool) {
+    return io_awaiter(this, void 0, void 0, function* () {
+        if (!tool) {
+            throw new Error("parameter 'tool' is required");
+        }
+        // build the list of extensions to try
+        const extensions = [];
+        if (IS_WINDOWS && process.env['PATHEXT']) {
+            for (const extension of process.env['PATHEXT'].split(external_path_namespaceObject.delimiter)) {
+                if (extension) {
+                    extensions.push(extension);
+                }
+            }
+        }
+        // if it's rooted, return it if exists. otherwise return empty.
+        if (isRooted(tool)) {
+            const filePath = yield tryGetExecutablePath(tool, extensions);
+            if (filePath) {
+                return [filePath];
+            }
+            return [];
+        }
+        // if any path separators, return empty
+        if (tool.includes(external_path_namespaceObject.sep)) {
+            return [];
+        }
+        // build the list of directories
+        //
+        // Note, technically "where" checks the current directory on Windows. From a toolkit perspective,
+        // it feels like we should not do this. Checking the current directory seems like more of a use
+        // case of a shell, and the which() function exposed by the toolkit should strive for consistency
+        // across platforms.
+        const directories = [];
+        if (process.env.PATH) {
+            for (const p of process.env.PATH.split(external_path_namespaceObject.delimiter)) {
+                if (p) {
+                    directories.push(p);
+                }
+            }
+        }
+        // find all matches
+        const matches = [];
+        for (const directory of directories) {
+            const filePath = yield tryGetExecutablePath(external_path_namespaceObject.join(directory, tool), extensions);
+            if (filePath) {
+                matches.push(filePath);
+            }
+        }
+        return matches;
+    });
+}
+function readCopyOptions(options) {
+    const force = options.force == null ? true : options.force;
+    const recursive = Boolean(options.recursive);
+    const copySourceDirectory = options.copySourceDirectory == null
+        ? true
+        : Boolean(options.copySourceDirectory);
+    return { force, recursive, copySourceDirectory };
+}
+function cpDirRecursive(sourceDir, destDir, currentDepth, force) {
+    return io_awaiter(this, void 0, void 0, function* () {
+        // Ensure there is not a run away recursive copy
+        if (currentDepth >= 255)
+            return;
+        currentDepth++;
+        yield mkdirP(destDir);
+        const files = yield ioUtil.readdir(sourceDir);
+        for (const fileName of files) {
+            const srcFile = `${sourceDir}/${fileName}`;
+            const destFile = `${destDir}/${fileName}`;
+            const srcFileStat = yield ioUtil.lstat(srcFile);
+            if (srcFileStat.isDirectory()) {
+                // Recurse
+                yield cpDirRecursive(srcFile, destFile, currentDepth, force);
+            }
+            else {
+                yield io_copyFile(srcFile, destFile, force);
+            }
+        }
+        // Change the mode for the newly created directory
+        yield ioUtil.chmod(destDir, (yield ioUtil.stat(sourceDir)).mode);
+    });
+}
+// Buffered file copy
+function io_copyFile(srcFile, destFile, force) {
+    return io_awaiter(this, void 0, void 0, function* () {
+        if ((yield ioUtil.lstat(srcFile)).isSymbolicLink()) {
+            // unlink/re-link it
+            try {
+                yield ioUtil.lstat(destFile);
+                yield ioUtil.unlink(destFile);
+            }
+            catch (e) {
+                // Try to override file permission
+                if (e.code === 'EPERM') {
+                    yield ioUtil.chmod(destFile, '0666');
+                    yield ioUtil.unlink(destFile);
+                }
+                // other errors = it doesn't exist, no work to do
+            }
+            // Copy over symlink
+            const symlinkFull = yield ioUtil.readlink(srcFile);
+            yield ioUtil.symlink(symlinkFull, destFile, ioUtil.IS_WINDOWS ? 'junction' : null);
+        }
+        else if (!(yield ioUtil.exists(destFile)) || force) {
+            yield ioUtil.copyFile(srcFile, destFile);
+        }
+    });
+}
+//# sourceMappingURL=io.js.map
+;// CONCATENATED MODULE: external "timers"
+const external_timers_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("timers");
+;// CONCATENATED MODULE: ./node_modules/@actions/exec/lib/toolrunner.js
+var toolrunner_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
+    function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
+    return new (P || (P = Promise))(function (resolve, reject) {
+        function fulfilled(value) { try { step(generator.next(value)); } catch (e) { reject(e); } }
+        function rejected(value) { try { step(generator["throw"](value)); } catch (e) { reject(e); } }
+        function step(result) { result.done ? resolve(result.value) : adopt(result.value).then(fulfilled, rejected); }
+        step((generator = generator.apply(thisArg, _arguments || [])).next());
+    });
+};
+
+
+
+
+
+
+
+/* eslint-disable @typescript-eslint/unbound-method */
+const toolrunner_IS_WINDOWS = process.platform === 'win32';
+/*
+ * Class for running command line tools. Handles quoting and arg parsing in a platform agnostic way.
+ */
+class ToolRunner extends external_events_namespaceObject.EventEmitter {
+    constructor(toolPath, args, options) {
+        super();
+        if (!toolPath) {
+            throw new Error("Parameter 'toolPath' cannot be null or empty.");
+        }
+        this.toolPath = toolPath;
+        this.args = args || [];
+        this.options = options || {};
+    }
+    _debug(message) {
+        if (this.options.listeners && this.options.listeners.debug) {
+            this.options.listeners.debug(message);
+        }
+    }
+    _getCommandString(options, noPrefix) {
+        const toolPath = this._getSpawnFileName();
+        const args = this._getSpawnArgs(options);
+        let cmd = noPrefix ? '' : '[command]'; // omit prefix when piped to a second tool
+        if (toolrunner_IS_WINDOWS) {
+            // Windows + cmd file
+            if (this._isCmdFile()) {
+                cmd += toolPath;
+                for (const a of args) {
+                    cmd += ` ${a}`;
+                }
+            }
+            // Windows + verbatim
+            else if (options.windowsVerbatimArguments) {
+                cmd += `"${toolPath}"`;
+                for (const a of args) {
+                    cmd += ` ${a}`;
+                }
+            }
+            // Windows (regular)
+            else {
+                cmd += this._windowsQuoteCmdArg(toolPath);
+                for (const a of args) {
+                    cmd += ` ${this._windowsQuoteCmdArg(a)}`;
+                }
+            }
+        }
+        else {
+            // OSX/Linux - this can likely be improved with some form of quoting.
+            // creating processes on Unix is fundamentally different than Windows.
+            // on Unix, execvp() takes an arg array.
+            cmd += toolPath;
+            for (const a of args) {
+                cmd += ` ${a}`;
+            }
+        }
+        return cmd;
+    }
+    _processLineBuffer(data, strBuffer, onLine) {
+        try {
+            let s = strBuffer + data.toString();
+            let n = s.indexOf(external_os_namespaceObject.EOL);
+            while (n > -1) {
+                const line = s.substring(0, n);
+                onLine(line);
+                // the rest of the string ...
+                s = s.substring(n + external_os_namespaceObject.EOL.length);
+                n = s.indexOf(external_os_namespaceObject.EOL);
+            }
+            return s;
+        }
+        catch (err) {
+            // streaming lines to console is best effort.  Don't fail a build.
+            this._debug(`error processing line. Failed with error ${err}`);
+            return '';
+        }
+    }
+    _getSpawnFileName() {
+        if (toolrunner_IS_WINDOWS) {
+            if (this._isCmdFile()) {
+                return process.env['COMSPEC'] || 'cmd.exe';
+            }
+        }
+        return this.toolPath;
+    }
+    _getSpawnArgs(options) {
+        if (toolrunner_IS_WINDOWS) {
+            if (this._isCmdFile()) {
+                let argline = `/D /S /C "${this._windowsQuoteCmdArg(this.toolPath)}`;
+                for (const a of this.args) {
+                    argline += ' ';
+                    argline += options.windowsVerbatimArguments
+                        ? a
+                        : this._windowsQuoteCmdArg(a);
+                }
+                argline += '"';
+                return [argline];
+            }
+        }
+        return this.args;
+    }
+    _endsWith(str, end) {
+        return str.endsWith(end);
+    }
+    _isCmdFile() {
+        const upperToolPath = this.toolPath.toUpperCase();
+        return (this._endsWith(upperToolPath, '.CMD') ||
+            this._endsWith(upperToolPath, '.BAT'));
+    }
+    _windowsQuoteCmdArg(arg) {
+        // for .exe, apply the normal quoting rules that libuv applies
+        if (!this._isCmdFile()) {
+            return this._uvQuoteCmdArg(arg);
+        }
+        // otherwise apply quoting rules specific to the cmd.exe command line parser.
+        // the libuv rules are generic and are not designed specifically for cmd.exe
+        // command line parser.
+        //
+        // for a detailed description of the cmd.exe command line parser, refer to
+        // http://stackoverflow.com/questions/4094699/how-does-the-windows-command-interpreter-cmd-exe-parse-scripts/7970912#7970912
+        // need quotes for empty arg
+        if (!arg) {
+            return '""';
+        }
+        // determine whether the arg needs to be quoted
+        const cmdSpecialChars = [
+            ' ',
+            '\t',
+            '&',
+            '(',
+            ')',
+            '[',
+            ']',
+            '{',
+            '}',
+            '^',
+            '=',
+            ';',
+            '!',
+            "'",
+            '+',
+            ',',
+            '`',
+            '~',
+            '|',
+            '<',
+            '>',
+            '"'
+        ];
+        let needsQuotes = false;
+        for (const char of arg) {
+            if (cmdSpecialChars.some(x => x === char)) {
+                needsQuotes = true;
+                break;
+            }
+        }
+        // short-circuit if quotes not needed
+        if (!needsQuotes) {
+            return arg;
+        }
+        // the following quoting rules are very similar to the rules that by libuv applies.
+        //
+        // 1) wrap the string in quotes
+        //
+        // 2) double-up quotes - i.e. " => ""
+        //
+        //    this is different from the libuv quoting rules. libuv replaces " with \", which unfortunately
+        //    doesn't work well with a cmd.exe command line.
+        //
+        //    note, replacing " with "" also works well if the arg is passed to a downstream .NET console app.
+        //    for example, the command line:
+        //          foo.exe "myarg:""my val"""
+        //    is parsed by a .NET console app into an arg array:
+        //          [ "myarg:\"my val\"" ]
+        //    which is the same end result when applying libuv quoting rules. although the actual
+        //    command line from libuv quoting rules would look like:
+        //          foo.exe "myarg:\"my val\""
+        //
+        // 3) double-up slashes that precede a quote,
+        //    e.g.  hello \world    => "hello \world"
+        //          hello\"world    => "hello\\""world"
+        //          hello\\"world   => "hello\\\\""world"
+        //          hello world\    => "hello world\\"
+        //
+        //    technically this is not required for a cmd.exe command line, or the batch argument parser.
+        //    the reasons for including this as a .cmd quoting rule are:
+        //
+        //    a) this is optimized for the scenario where the argument is passed from the .cmd file to an
+        //       external program. many programs (e.g. .NET console apps) rely on the slash-doubling rule.
+        //
+        //    b) it's what we've been doing previously (by deferring to node default behavior) and we
+        //       haven't heard any complaints about that aspect.
+        //
+        // note, a weakness of the quoting rules chosen here, is that % is not escaped. in fact, % cannot be
+        // escaped when used on the command line directly - even though within a .cmd file % can be escaped
+        // by using %%.
+        //
+        // the saving grace is, on the command line, %var% is left as-is if var is not defined. this contrasts
+        // the line parsing rules within a .cmd file, where if var is not defined it is replaced with nothing.
+        //
+        // one option that was explored was replacing % with ^% - i.e. %var% => ^%var^%. this hack would
+        // often work, since it is unlikely that var^ would exist, and the ^ character is removed when the
+        // variable is used. the problem, however, is that ^ is not removed when %* is used to pass the args
+        // to an external program.
+        //
+        // an unexplored potential solution for the % escaping problem, is to create a wrapper .cmd file.
+        // % can be escaped within a .cmd file.
+        let reverse = '"';
+        let quoteHit = true;
+        for (let i = arg.length; i > 0; i--) {
+            // walk the string in reverse
+            reverse += arg[i - 1];
+            if (quoteHit && arg[i - 1] === '\\') {
+                reverse += '\\'; // double the slash
+            }
+            else if (arg[i - 1] === '"') {
+                quoteHit = true;
+                reverse += '"'; // double the quote
+            }
+            else {
+                quoteHit = false;
+            }
+        }
+        reverse += '"';
+        return reverse.split('').reverse().join('');
+    }
+    _uvQuoteCmdArg(arg) {
+        // Tool runner wraps child_process.spawn() and needs to apply the same quoting as
+        // Node in certain cases where the undocumented spawn option windowsVerbatimArguments
+        // is used.
+        //
+        // Since this function is a port of quote_cmd_arg from Node 4.x (technically, lib UV,
+        // see https://github.com/nodejs/node/blob/v4.x/deps/uv/src/win/process.c for details),
+        // pasting copyright notice from Node within this function:
+        //
+        //      Copyright Joyent, Inc. and other Node contributors. All rights reserved.
+        //
+        //      Permission is hereby granted, free of charge, to any person obtaining a copy
+        //      of this software and associated documentation files (the "Software"), to
+        //      deal in the Software without restriction, including without limitation the
+        //      rights to use, copy, modify, merge, publish, distribute, sublicense, and/or
+        //      sell copies of the Software, and to permit persons to whom the Software is
+        //      furnished to do so, subject to the following conditions:
+        //
+        //      The above copyright notice and this permission notice shall be included in
+        //      all copies or substantial portions of the Software.
+        //
+        //      THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR
+        //      IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY,
+        //      FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE
+        //      AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER
+        //      LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING
+        //      FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS
+        //      IN THE SOFTWARE.
+        if (!arg) {
+            // Need double quotation for empty argument
+            return '""';
+        }
+        if (!arg.includes(' ') && !arg.includes('\t') && !arg.includes('"')) {
+            // No quotation needed
+            return arg;
+        }
+        if (!arg.includes('"') && !arg.includes('\\')) {
+            // No embedded double quotes or backslashes, so I can just wrap
+            // quote marks around the whole thing.
+            return `"${arg}"`;
+        }
+        // Expected input/output:
+        //   input : hello"world
+        //   output: "hello\"world"
+        //   input : hello""world
+        //   output: "hello\"\"world"
+        //   input : hello\world
+        //   output: hello\world
+        //   input : hello\\world
+        //   output: hello\\world
+        //   input : hello\"world
+        //   output: "hello\\\"world"
+        //   input : hello\\"world
+        //   output: "hello\\\\\"world"
+        //   input : hello world\
+        //   output: "hello world\\" - note the comment in libuv actually reads "hello world\"
+        //                             but it appears the comment is wrong, it should be "hello world\\"
+        let reverse = '"';
+        let quoteHit = true;
+        for (let i = arg.length; i > 0; i--) {
+            // walk the string in reverse
+            reverse += arg[i - 1];
+            if (quoteHit && arg[i - 1] === '\\') {
+                reverse += '\\';
+            }
+            else if (arg[i - 1] === '"') {
+                quoteHit = true;
+                reverse += '\\';
+            }
+            else {
+                quoteHit = false;
+            }
+        }
+        reverse += '"';
+        return reverse.split('').reverse().join('');
+    }
+    _cloneExecOptions(options) {
+        options = options || {};
+        const result = {
+            cwd: options.cwd || process.cwd(),
+            env: options.env || process.env,
+            silent: options.silent || false,
+            windowsVerbatimArguments: options.windowsVerbatimArguments || false,
+            failOnStdErr: options.failOnStdErr || false,
+            ignoreReturnCode: options.ignoreReturnCode || false,
+            delay: options.delay || 10000
+        };
+        result.outStream = options.outStream || process.stdout;
+        result.errStream = options.errStream || process.stderr;
+        return result;
+    }
+    _getSpawnOptions(options, toolPath) {
+        options = options || {};
+        const result = {};
+        result.cwd = options.cwd;
+        result.env = options.env;
+        result['windowsVerbatimArguments'] =
+            options.windowsVerbatimArguments || this._isCmdFile();
+        if (options.windowsVerbatimArguments) {
+            result.argv0 = `"${toolPath}"`;
+        }
+        return result;
+    }
+    /**
+     * Exec a tool.
+     * Output will be streamed to the live console.
+     * Returns promise with return code
+     *
+     * @param     tool     path to tool to exec
+     * @param     options  optional exec options.  See ExecOptions
+     * @returns   number
+     */
+    exec() {
+        return toolrunner_awaiter(this, void 0, void 0, function* () {
+            // root the tool path if it is unrooted and contains relative pathing
+            if (!isRooted(this.toolPath) &&
+                (this.toolPath.includes('/') ||
+                    (toolrunner_IS_WINDOWS && this.toolPath.includes('\\')))) {
+                // prefer options.cwd if it is specified, however options.cwd may also need to be rooted
+                this.toolPath = external_path_namespaceObject.resolve(process.cwd(), this.options.cwd || process.cwd(), this.toolPath);
+            }
+            // if the tool is only a file name, then resolve it from the PATH
+            // otherwise verify it exists (add extension on Windows if necessary)
+            this.toolPath = yield which(this.toolPath, true);
+            return new Promise((resolve, reject) => toolrunner_awaiter(this, void 0, void 0, function* () {
+                this._debug(`exec tool: ${this.toolPath}`);
+                this._debug('arguments:');
+                for (const arg of this.args) {
+                    this._debug(`   ${arg}`);
+                }
+                const optionsNonNull = this._cloneExecOptions(this.options);
+                if (!optionsNonNull.silent && optionsNonNull.outStream) {
+                    optionsNonNull.outStream.write(this._getCommandString(optionsNonNull) + external_os_namespaceObject.EOL);
+                }
+                const state = new ExecState(optionsNonNull, this.toolPath);
+                state.on('debug', (message) => {
+                    this._debug(message);
+                });
+                if (this.options.cwd && !(yield exists(this.options.cwd))) {
+                    return reject(new Error(`The cwd: ${this.options.cwd} does not exist!`));
+                }
+                const fileName = this._getSpawnFileName();
+                const cp = external_child_process_namespaceObject.spawn(fileName, this._getSpawnArgs(optionsNonNull), this._getSpawnOptions(this.options, fileName));
+                let stdbuffer = '';
+                if (cp.stdout) {
+                    cp.stdout.on('data', (data) => {
+                        if (this.options.listeners && this.options.listeners.stdout) {
+                            this.options.listeners.stdout(data);
+                        }
+                        if (!optionsNonNull.silent && optionsNonNull.outStream) {
+                            optionsNonNull.outStream.write(data);
+                        }
+                        stdbuffer = this._processLineBuffer(data, stdbuffer, (line) => {
+                            if (this.options.listeners && this.options.listeners.stdline) {
+                                this.options.listeners.stdline(line);
+                            }
+                        });
+                    });
+                }
+                let errbuffer = '';
+                if (cp.stderr) {
+                    cp.stderr.on('data', (data) => {
+                        state.processStderr = true;
+                        if (this.options.listeners && this.options.listeners.stderr) {
+                            this.options.listeners.stderr(data);
+                        }
+                        if (!optionsNonNull.silent &&
+                            optionsNonNull.errStream &&
+                            optionsNonNull.outStream) {
+                            const s = optionsNonNull.failOnStdErr
+                                ? optionsNonNull.errStream
+                                : optionsNonNull.outStream;
+                            s.write(data);
+                        }
+                        errbuffer = this._processLineBuffer(data, errbuffer, (line) => {
+                            if (this.options.listeners && this.options.listeners.errline) {
+                                this.options.listeners.errline(line);
+                            }
+                        });
+                    });
+                }
+                cp.on('error', (err) => {
+                    state.processError = err.message;
+                    state.processExited = true;
+                    state.processClosed = true;
+                    state.CheckComplete();
+                });
+                cp.on('exit', (code) => {
+                    state.processExitCode = code;
+                    state.processExited = true;
+                    this._debug(`Exit code ${code} received from tool '${this.toolPath}'`);
+                    state.CheckComplete();
+                });
+                cp.on('close', (code) => {
+                    state.processExitCode = code;
+                    state.processExited = true;
+                    state.processClosed = true;
+                    this._debug(`STDIO streams have closed for tool '${this.toolPath}'`);
+                    state.CheckComplete();
+                });
+                state.on('done', (error, exitCode) => {
+                    if (stdbuffer.length > 0) {
+                        this.emit('stdline', stdbuffer);
+                    }
+                    if (errbuffer.length > 0) {
+                        this.emit('errline', errbuffer);
+                    }
+                    cp.removeAllListeners();
+                    if (error) {
+                        reject(error);
+                    }
+                    else {
+                        resolve(exitCode);
+                    }
+                });
+                if (this.options.input) {
+                    if (!cp.stdin) {
+                        throw new Error('child process missing stdin');
+                    }
+                    cp.stdin.end(this.options.input);
+                }
+            }));
+        });
+    }
+}
+/**
+ * Convert an arg string to an array of args. Handles escaping
+ *
+ * @param    argString   string of arguments
+ * @returns  string[]    array of arguments
+ */
+function argStringToArray(argString) {
+    const args = [];
+    let inQuotes = false;
+    let escaped = false;
+    let arg = '';
+    function append(c) {
+        // we only escape double quotes.
+        if (escaped && c !== '"') {
+            arg += '\\';
+        }
+        arg += c;
+        escaped = false;
+    }
+    for (let i = 0; i < argString.length; i++) {
+        const c = argString.charAt(i);
+        if (c === '"') {
+            if (!escaped) {
+                inQuotes = !inQuotes;
+            }
+            else {
+                append(c);
+            }
+            continue;
+        }
+        if (c === '\\' && escaped) {
+            append(c);
+            continue;
+        }
+        if (c === '\\' && inQuotes) {
+            escaped = true;
+            continue;
+        }
+        if (c === ' ' && !inQuotes) {
+            if (arg.length > 0) {
+                args.push(arg);
+                arg = '';
+            }
+            continue;
+        }
+        append(c);
+    }
+    if (arg.length > 0) {
+        args.push(arg.trim());
+    }
+    return args;
+}
+class ExecState extends external_events_namespaceObject.EventEmitter {
+    constructor(options, toolPath) {
+        super();
+        this.processClosed = false; // tracks whether the process has exited and stdio is closed
+        this.processError = '';
+        this.processExitCode = 0;
+        this.processExited = false; // tracks whether the process has exited
+        this.processStderr = false; // tracks whether stderr was written to
+        this.delay = 10000; // 10 seconds
+        this.done = false;
+        this.timeout = null;
+        if (!toolPath) {
+            throw new Error('toolPath must not be empty');
+        }
+        this.options = options;
+        this.toolPath = toolPath;
+        if (options.delay) {
+            this.delay = options.delay;
+        }
+    }
+    CheckComplete() {
+        if (this.done) {
+            return;
+        }
+        if (this.processClosed) {
+            this._setResult();
+        }
+        else if (this.processExited) {
+            this.timeout = (0,external_timers_namespaceObject.setTimeout)(ExecState.HandleTimeout, this.delay, this);
+        }
+    }
+    _debug(message) {
+        this.emit('debug', message);
+    }
+    _setResult() {
+        // determine whether there is an error
+        let error;
+        if (this.processExited) {
+            if (this.processError) {
+                error = new Error(`There was an error when attempting to execute the process '${this.toolPath}'. This may indicate the process failed to start. Error: ${this.processError}`);
+            }
+            else if (this.processExitCode !== 0 && !this.options.ignoreReturnCode) {
+                error = new Error(`The process '${this.toolPath}' failed with exit code ${this.processExitCode}`);
+            }
+            else if (this.processStderr && this.options.failOnStdErr) {
+                error = new Error(`The process '${this.toolPath}' failed because one or more lines were written to the STDERR stream`);
+            }
+        }
+        // clear the timeout
+        if (this.timeout) {
+            clearTimeout(this.timeout);
+            this.timeout = null;
+        }
+        this.done = true;
+        this.emit('done', error, this.processExitCode);
+    }
+    static HandleTimeout(state) {
+        if (state.done) {
+            return;
+        }
+        if (!state.processClosed && state.processExited) {
+            const message = `The STDIO streams did not close within ${state.delay / 1000} seconds of the exit event from process '${state.toolPath}'. This may indicate a child process inherited the STDIO streams and has not yet exited.`;
+            state._debug(message);
+        }
+        state._setResult();
+    }
+}
+//# sourceMappingURL=toolrunner.js.map
+;// CONCATENATED MODULE: ./node_modules/@actions/exec/lib/exec.js
+var exec_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
+    function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
+    return new (P || (P = Promise))(function (resolve, reject) {
+        function fulfilled(value) { try { step(generator.next(value)); } catch (e) { reject(e); } }
+        function rejected(value) { try { step(generator["throw"](value)); } catch (e) { reject(e); } }
+        function step(result) { result.done ? resolve(result.value) : adopt(result.value).then(fulfilled, rejected); }
+        step((generator = generator.apply(thisArg, _arguments || [])).next());
+    });
+};
+
+
+/**
+ * Exec a command.
+ * Output will be streamed to the live console.
+ * Returns promise with return code
+ *
+ * @param     commandLine        command to execute (can include additional args). Must be correctly escaped.
+ * @param     args               optional arguments for tool. Escaping is handled by the lib.
+ * @param     options            optional exec options.  See ExecOptions
+ * @returns   Promise<number>    exit code
+ */
+function exec_exec(commandLine, args, options) {
+    return exec_awaiter(this, void 0, void 0, function* () {
+        const commandArgs = tr.argStringToArray(commandLine);
+        if (commandArgs.length === 0) {
+            throw new Error(`Parameter 'commandLine' cannot be null or empty.`);
+        }
+        // Path to tool to execute should be first arg
+        const toolPath = commandArgs[0];
+        args = commandArgs.slice(1).concat(args || []);
+        const runner = new tr.ToolRunner(toolPath, args, options);
+        return runner.exec();
+    });
+}
+/**
+ * Exec a command and get the output.
+ * Output will be streamed to the live console.
+ * Returns promise with the exit code and collected stdout and stderr
+ *
+ * @param     commandLine           command to execute (can include additional args). Must be correctly escaped.
+ * @param     args                  optional arguments for tool. Escaping is handled by the lib.
+ * @param     options               optional exec options.  See ExecOptions
+ * @returns   Promise<ExecOutput>   exit code, stdout, and stderr
+ */
+function getExecOutput(commandLine, args, options) {
+    return exec_awaiter(this, void 0, void 0, function* () {
+        var _a, _b;
+        let stdout = '';
+        let stderr = '';
+        //Using string decoder covers the case where a mult-byte character is split
+        const stdoutDecoder = new StringDecoder('utf8');
+        const stderrDecoder = new StringDecoder('utf8');
+        const originalStdoutListener = (_a = options === null || options === void 0 ? void 0 : options.listeners) === null || _a === void 0 ? void 0 : _a.stdout;
+        const originalStdErrListener = (_b = options === null || options === void 0 ? void 0 : options.listeners) === null || _b === void 0 ? void 0 : _b.stderr;
+        const stdErrListener = (data) => {
+            stderr += stderrDecoder.write(data);
+            if (originalStdErrListener) {
+                originalStdErrListener(data);
+            }
+        };
+        const stdOutListener = (data) => {
+            stdout += stdoutDecoder.write(data);
+            if (originalStdoutListener) {
+                originalStdoutListener(data);
+            }
+        };
+        const listeners = Object.assign(Object.assign({}, options === null || options === void 0 ? void 0 : options.listeners), { stdout: stdOutListener, stderr: stdErrListener });
+        const exitCode = yield exec_exec(commandLine, args, Object.assign(Object.assign({}, options), { listeners }));
+        //flush any remaining characters
+        stdout += stdoutDecoder.end();
+        stderr += stderrDecoder.end();
+        return {
+            exitCode,
+            stdout,
+            stderr
+        };
+    });
+}
+//# sourceMappingURL=exec.js.map
+;// CONCATENATED MODULE: ./node_modules/@actions/core/lib/platform.js
+var platform_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
+    function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
+    return new (P || (P = Promise))(function (resolve, reject) {
+        function fulfilled(value) { try { step(generator.next(value)); } catch (e) { reject(e); } }
+        function rejected(value) { try { step(generator["throw"](value)); } catch (e) { reject(e); } }
+        function step(result) { result.done ? resolve(result.value) : adopt(result.value).then(fulfilled, rejected); }
+        step((generator = generator.apply(thisArg, _arguments || [])).next());
+    });
+};
+
+
+const getWindowsInfo = () => platform_awaiter(void 0, void 0, void 0, function* () {
+    const { stdout: version } = yield exec.getExecOutput('powershell -command "(Get-CimInstance -ClassName Win32_OperatingSystem).Version"', undefined, {
+        silent: true
+    });
+    const { stdout: name } = yield exec.getExecOutput('powershell -command "(Get-CimInstance -ClassName Win32_OperatingSystem).Caption"', undefined, {
+        silent: true
+    });
+    return {
+        name: name.trim(),
+        version: version.trim()
+    };
+});
+const getMacOsInfo = () => platform_awaiter(void 0, void 0, void 0, function* () {
+    var _a, _b, _c, _d;
+    const { stdout } = yield exec.getExecOutput('sw_vers', undefined, {
+        silent: true
+    });
+    const version = (_b = (_a = stdout.match(/ProductVersion:\s*(.+)/)) === null || _a === void 0 ? void 0 : _a[1]) !== null && _b !== void 0 ? _b : '';
+    const name = (_d = (_c = stdout.match(/ProductName:\s*(.+)/)) === null || _c === void 0 ? void 0 : _c[1]) !== null && _d !== void 0 ? _d : '';
+    return {
+        name,
+        version
+    };
+});
+const getLinuxInfo = () => platform_awaiter(void 0, void 0, void 0, function* () {
+    const { stdout } = yield exec.getExecOutput('lsb_release', ['-i', '-r', '-s'], {
+        silent: true
+    });
+    const [name, version] = stdout.trim().split('\n');
+    return {
+        name,
+        version
+    };
+});
+const platform = external_os_namespaceObject.platform();
+const arch = external_os_namespaceObject.arch();
+const isWindows = platform === 'win32';
+const isMacOS = platform === 'darwin';
+const isLinux = platform === 'linux';
+function getDetails() {
+    return platform_awaiter(this, void 0, void 0, function* () {
+        return Object.assign(Object.assign({}, (yield (isWindows
+            ? getWindowsInfo()
+            : isMacOS
+                ? getMacOsInfo()
+                : getLinuxInfo()))), { platform,
+            arch,
+            isWindows,
+            isMacOS,
+            isLinux });
+    });
+}
+//# sourceMappingURL=platform.js.map
+;// CONCATENATED MODULE: ./node_modules/@actions/core/lib/core.js
+var core_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
+    function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
+    return new (P || (P = Promise))(function (resolve, reject) {
+        function fulfilled(value) { try { step(generator.next(value)); } catch (e) { reject(e); } }
+        function rejected(value) { try { step(generator["throw"](value)); } catch (e) { reject(e); } }
+        function step(result) { result.done ? resolve(result.value) : adopt(result.value).then(fulfilled, rejected); }
+        step((generator = generator.apply(thisArg, _arguments || [])).next());
+    });
+};
+
+
+
+
+
+
+/**
+ * The code to exit an action
+ */
+var ExitCode;
+(function (ExitCode) {
+    /**
+     * A code indicating that the action was successful
+     */
+    ExitCode[ExitCode["Success"] = 0] = "Success";
+    /**
+     * A code indicating that the action was a failure
+     */
+    ExitCode[ExitCode["Failure"] = 1] = "Failure";
+})(ExitCode || (ExitCode = {}));
+//-----------------------------------------------------------------------
+// Variables
+//-----------------------------------------------------------------------
+/**
+ * Sets env variable for this action and future actions in the job
+ * @param name the name of the variable to set
+ * @param val the value of the variable. Non-string values will be converted to a string via JSON.stringify
+ */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+function exportVariable(name, val) {
+    const convertedVal = toCommandValue(val);
+    process.env[name] = convertedVal;
+    const filePath = process.env['GITHUB_ENV'] || '';
+    if (filePath) {
+        return file_command_issueFileCommand('ENV', prepareKeyValueMessage(name, val));
+    }
+    command_issueCommand('set-env', { name }, convertedVal);
+}
+/**
+ * Registers a secret which will get masked from logs
+ *
+ * @param secret - Value of the secret to be masked
+ * @remarks
+ * This function instructs the Actions runner to mask the specified value in any
+ * logs produced during the workflow run. Once registered, the secret value will
+ * be replaced with asterisks (***) whenever it appears in console output, logs,
+ * or error messages.
+ *
+ * This is useful for protecting sensitive information such as:
+ * - API keys
+ * - Access tokens
+ * - Authentication credentials
+ * - URL parameters containing signatures (SAS tokens)
+ *
+ * Note that masking only affects future logs; any previous appearances of the
+ * secret in logs before calling this function will remain unmasked.
+ *
+ * @example
+ * ```typescript
+ * // Register an API token as a secret
+ * const apiToken = "abc123xyz456";
+ * setSecret(apiToken);
+ *
+ * // Now any logs containing this value will show *** instead
+ * console.log(`Using token: ${apiToken}`); // Outputs: "Using token: ***"
+ * ```
+ */
+function core_setSecret(secret) {
+    command_issueCommand('add-mask', {}, secret);
+}
+/**
+ * Prepends inputPath to the PATH (for this action and future actions)
+ * @param inputPath
+ */
+function addPath(inputPath) {
+    const filePath = process.env['GITHUB_PATH'] || '';
+    if (filePath) {
+        issueFileCommand('PATH', inputPath);
+    }
+    else {
+        issueCommand('add-path', {}, inputPath);
+    }
+    process.env['PATH'] = `${inputPath}${path.delimiter}${process.env['PATH']}`;
+}
+/**
+ * Gets the value of an input.
+ * Unless trimWhitespace is set to false in InputOptions, the value is also trimmed.
+ * Returns an empty string if the value is not defined.
+ *
+ * @param     name     name of the input to get
+ * @param     options  optional. See InputOptions.
+ * @returns   string
+ */
+function getInput(name, options) {
+    const val = process.env[`INPUT_${name.replace(/ /g, '_').toUpperCase()}`] || '';
+    if (options && options.required && !val) {
+        throw new Error(`Input required and not supplied: ${name}`);
+    }
+    if (options && options.trimWhitespace === false) {
+        return val;
+    }
+    return val.trim();
+}
+/**
+ * Gets the values of an multiline input.  Each value is also trimmed.
+ *
+ * @param     name     name of the input to get
+ * @param     options  optional. See InputOptions.
+ * @returns   string[]
+ *
+ */
+function getMultilineInput(name, options) {
+    const inputs = getInput(name, options)
+        .split('\n')
+        .filter(x => x !== '');
+    if (options && options.trimWhitespace === false) {
+        return inputs;
+    }
+    return inputs.map(input => input.trim());
+}
+/**
+ * Gets the input value of the boolean type in the YAML 1.2 "core schema" specification.
+ * Support boolean input list: `true | True | TRUE | false | False | FALSE` .
+ * The return value is also in boolean type.
+ * ref: https://yaml.org/spec/1.2/spec.html#id2804923
+ *
+ * @param     name     name of the input to get
+ * @param     options  optional. See InputOptions.
+ * @returns   boolean
+ */
+function getBooleanInput(name, options) {
+    const trueValue = ['true', 'True', 'TRUE'];
+    const falseValue = ['false', 'False', 'FALSE'];
+    const val = getInput(name, options);
+    if (trueValue.includes(val))
+        return true;
+    if (falseValue.includes(val))
+        return false;
+    throw new TypeError(`Input does not meet YAML 1.2 "Core Schema" specification: ${name}\n` +
+        `Support boolean input list: \`true | True | TRUE | false | False | FALSE\``);
+}
+/**
+ * Sets the value of an output.
+ *
+ * @param     name     name of the output to set
+ * @param     value    value to store. Non-string values will be converted to a string via JSON.stringify
+ */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+function setOutput(name, value) {
+    const filePath = process.env['GITHUB_OUTPUT'] || '';
+    if (filePath) {
+        return file_command_issueFileCommand('OUTPUT', prepareKeyValueMessage(name, value));
+    }
+    process.stdout.write(external_os_namespaceObject.EOL);
+    command_issueCommand('set-output', { name }, toCommandValue(value));
+}
+/**
+ * Enables or disables the echoing of commands into stdout for the rest of the step.
+ * Echoing is disabled by default if ACTIONS_STEP_DEBUG is not set.
+ *
+ */
+function setCommandEcho(enabled) {
+    issue('echo', enabled ? 'on' : 'off');
+}
+//-----------------------------------------------------------------------
+// Results
+//-----------------------------------------------------------------------
+/**
+ * Sets the action status to failed.
+ * When the action exits it will be with an exit code of 1
+ * @param message add error issue message
+ */
+function setFailed(message) {
+    process.exitCode = ExitCode.Failure;
+    error(message);
+}
+//-----------------------------------------------------------------------
+// Logging Commands
+//-----------------------------------------------------------------------
+/**
+ * Gets whether Actions Step Debug is on or not
+ */
+function isDebug() {
+    return process.env['RUNNER_DEBUG'] === '1';
+}
+/**
+ * Writes debug message to user log
+ * @param message debug message
+ */
+function core_debug(message) {
+    command_issueCommand('debug', {}, message);
+}
+/**
+ * Adds an error issue
+ * @param message error issue message. Errors will be converted to string via toString()
+ * @param properties optional properties to add to the annotation.
+ */
+function error(message, properties = {}) {
+    command_issueCommand('error', utils_toCommandProperties(properties), message instanceof Error ? message.toString() : message);
+}
+/**
+ * Adds a warning issue
+ * @param message warning issue message. Errors will be converted to string via toString()
+ * @param properties optional properties to add to the annotation.
+ */
+function warning(message, properties = {}) {
+    command_issueCommand('warning', utils_toCommandProperties(properties), message instanceof Error ? message.toString() : message);
+}
+/**
+ * Adds a notice issue
+ * @param message notice issue message. Errors will be converted to string via toString()
+ * @param properties optional properties to add to the annotation.
+ */
+function notice(message, properties = {}) {
+    issueCommand('notice', toCommandProperties(properties), message instanceof Error ? message.toString() : message);
+}
+/**
+ * Writes info to log with console.log.
+ * @param message info message
+ */
+function info(message) {
+    process.stdout.write(message + external_os_namespaceObject.EOL);
+}
+/**
+ * Begin an output group.
+ *
+ * Output until the next `groupEnd` will be foldable in this group
+ *
+ * @param name The name of the output group
+ */
+function startGroup(name) {
+    issue('group', name);
+}
+/**
+ * End an output group.
+ */
+function endGroup() {
+    issue('endgroup');
+}
+/**
+ * Wrap an asynchronous function call in a group.
+ *
+ * Returns the same type as the function itself.
+ *
+ * @param name The name of the group
+ * @param fn The function to wrap in the group
+ */
+function group(name, fn) {
+    return core_awaiter(this, void 0, void 0, function* () {
+        startGroup(name);
+        let result;
+        try {
+            result = yield fn();
+        }
+        finally {
+            endGroup();
+        }
+        return result;
+    });
+}
+//-----------------------------------------------------------------------
+// Wrapper action state
+//-----------------------------------------------------------------------
+/**
+ * Saves state for current action, the state can only be retrieved by this action's post job execution.
+ *
+ * @param     name     name of the state to store
+ * @param     value    value to store. Non-string values will be converted to a string via JSON.stringify
+ */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+function saveState(name, value) {
+    const filePath = process.env['GITHUB_STATE'] || '';
+    if (filePath) {
+        return file_command_issueFileCommand('STATE', prepareKeyValueMessage(name, value));
+    }
+    command_issueCommand('save-state', { name }, toCommandValue(value));
+}
+/**
+ * Gets the value of an state set by this action's main execution.
+ *
+ * @param     name     name of the state to get
+ * @returns   string
+ */
+function getState(name) {
+    return process.env[`STATE_${name}`] || '';
+}
+function getIDToken(aud) {
+    return core_awaiter(this, void 0, void 0, function* () {
+        return yield OidcClient.getIDToken(aud);
+    });
+}
+/**
+ * Summary exports
+ */
+
+/**
+ * @deprecated use core.summary
+ */
+
+/**
+ * Path exports
+ */
+
+/**
+ * Platform utilities exports
+ */
+
+//# sourceMappingURL=core.js.map
+
+/***/ })
+
+/******/ });
+/************************************************************************/
+/******/ // The module cache
+/******/ var __webpack_module_cache__ = {};
+/******/ 
+/******/ // The require function
+/******/ function __nccwpck_require__(moduleId) {
+/******/ 	// Check if module is in cache
+/******/ 	var cachedModule = __webpack_module_cache__[moduleId];
+/******/ 	if (cachedModule !== undefined) {
+/******/ 		return cachedModule.exports;
+/******/ 	}
+/******/ 	// Create a new module (and put it into the cache)
+/******/ 	var module = __webpack_module_cache__[moduleId] = {
+/******/ 		// no module.id needed
+/******/ 		// no module.loaded needed
+/******/ 		exports: {}
+/******/ 	};
+/******/ 
+/******/ 	// Execute the module function
+/******/ 	var threw = true;
+/******/ 	try {
+/******/ 		__webpack_modules__[moduleId].call(module.exports, module, module.exports, __nccwpck_require__);
+/******/ 		threw = false;
+/******/ 	} finally {
+/******/ 		if(threw) delete __webpack_module_cache__[moduleId];
+/******/ 	}
+/******/ 
+/******/ 	// Return the exports of the module
+/******/ 	return module.exports;
+/******/ }
+/******/ 
+/******/ // expose the modules object (__webpack_modules__)
+/******/ __nccwpck_require__.m = __webpack_modules__;
+/******/ 
+/************************************************************************/
+/******/ /* webpack/runtime/asset-relocator-loader */
+/******/ if (typeof __nccwpck_require__ !== 'undefined') __nccwpck_require__.ab = decodeURIComponent(new URL('.', import.meta.url).pathname).slice(import.meta.url.match(/^file:\/\/\/\w:/) ? 1 : 0, -1) + "/";
+/******/ 
+/******/ /* webpack/runtime/async module */
+/******/ (() => {
+/******/ 	var webpackQueues = typeof Symbol === "function" ? Symbol("webpack queues") : "__webpack_queues__";
+/******/ 	var webpackExports = typeof Symbol === "function" ? Symbol("webpack exports") : "__webpack_exports__";
+/******/ 	var webpackError = typeof Symbol === "function" ? Symbol("webpack error") : "__webpack_error__";
+/******/ 	var resolveQueue = (queue) => {
+/******/ 		if(queue && queue.d < 1) {
+/******/ 			queue.d = 1;
+/******/ 			queue.forEach((fn) => (fn.r--));
+/******/ 			queue.forEach((fn) => (fn.r-- ? fn.r++ : fn()));
+/******/ 		}
+/******/ 	}
+/******/ 	var wrapDeps = (deps) => (deps.map((dep) => {
+/******/ 		if(dep !== null && typeof dep === "object") {
+/******/ 			if(dep[webpackQueues]) return dep;
+/******/ 			if(dep.then) {
+/******/ 				var queue = [];
+/******/ 				queue.d = 0;
+/******/ 				dep.then((r) => {
+/******/ 					obj[webpackExports] = r;
+/******/ 					resolveQueue(queue);
+/******/ 				}, (e) => {
+/******/ 					obj[webpackError] = e;
+/******/ 					resolveQueue(queue);
+/******/ 				});
+/******/ 				var obj = {};
+/******/ 				obj[webpackQueues] = (fn) => (fn(queue));
+/******/ 				return obj;
+/******/ 			}
+/******/ 		}
+/******/ 		var ret = {};
+/******/ 		ret[webpackQueues] = x => {};
+/******/ 		ret[webpackExports] = dep;
+/******/ 		return ret;
+/******/ 	}));
+/******/ 	__nccwpck_require__.a = (module, body, hasAwait) => {
+/******/ 		var queue;
+/******/ 		hasAwait && ((queue = []).d = -1);
+/******/ 		var depQueues = new Set();
+/******/ 		var exports = module.exports;
+/******/ 		var currentDeps;
+/******/ 		var outerResolve;
+/******/ 		var reject;
+/******/ 		var promise = new Promise((resolve, rej) => {
+/******/ 			reject = rej;
+/******/ 			outerResolve = resolve;
+/******/ 		});
+/******/ 		promise[webpackExports] = exports;
+/******/ 		promise[webpackQueues] = (fn) => (queue && fn(queue), depQueues.forEach(fn), promise["catch"](x => {}));
+/******/ 		module.exports = promise;
+/******/ 		body((deps) => {
+/******/ 			currentDeps = wrapDeps(deps);
+/******/ 			var fn;
+/******/ 			var getResult = () => (currentDeps.map((d) => {
+/******/ 				if(d[webpackError]) throw d[webpackError];
+/******/ 				return d[webpackExports];
+/******/ 			}))
+/******/ 			var promise = new Promise((resolve) => {
+/******/ 				fn = () => (resolve(getResult));
+/******/ 				fn.r = 0;
+/******/ 				var fnQueue = (q) => (q !== queue && !depQueues.has(q) && (depQueues.add(q), q && !q.d && (fn.r++, q.push(fn))));
+/******/ 				currentDeps.map((dep) => (dep[webpackQueues](fnQueue)));
+/******/ 			});
+/******/ 			return fn.r ? promise : getResult();
+/******/ 		}, (err) => ((err ? reject(promise[webpackError] = err) : outerResolve(exports)), resolveQueue(queue)));
+/******/ 		queue && queue.d < 0 && (queue.d = 0);
+/******/ 	};
+/******/ })();
+/******/ 
+/******/ /* webpack/runtime/create fake namespace object */
+/******/ (() => {
+/******/ 	var getProto = Object.getPrototypeOf ? (obj) => (Object.getPrototypeOf(obj)) : (obj) => (obj.__proto__);
+/******/ 	var leafPrototypes;
+/******/ 	// create a fake namespace object
+/******/ 	// mode & 1: value is a module id, require it
+/******/ 	// mode & 2: merge all properties of value into the ns
+/******/ 	// mode & 4: return value when already ns object
+/******/ 	// mode & 16: return value when it's Promise-like
+/******/ 	// mode & 8|1: behave like require
+/******/ 	__nccwpck_require__.t = function(value, mode) {
+/******/ 		if(mode & 1) value = this(value);
+/******/ 		if(mode & 8) return value;
+/******/ 		if(typeof value === 'object' && value) {
+/******/ 			if((mode & 4) && value.__esModule) return value;
+/******/ 			if((mode & 16) && typeof value.then === 'function') return value;
+/******/ 		}
+/******/ 		var ns = Object.create(null);
+/******/ 		__nccwpck_require__.r(ns);
+/******/ 		var def = {};
+/******/ 		leafPrototypes = leafPrototypes || [null, getProto({}), getProto([]), getProto(getProto)];
+/******/ 		for(var current = mode & 2 && value; typeof current == 'object' && !~leafPrototypes.indexOf(current); current = getProto(current)) {
+/******/ 			Object.getOwnPropertyNames(current).forEach((key) => (def[key] = () => (value[key])));
+/******/ 		}
+/******/ 		def['default'] = () => (value);
+/******/ 		__nccwpck_require__.d(ns, def);
+/******/ 		return ns;
+/******/ 	};
+/******/ })();
+/******/ 
+/******/ /* webpack/runtime/define property getters */
+/******/ (() => {
+/******/ 	// define getter functions for harmony exports
+/******/ 	__nccwpck_require__.d = (exports, definition) => {
+/******/ 		for(var key in definition) {
+/******/ 			if(__nccwpck_require__.o(definition, key) && !__nccwpck_require__.o(exports, key)) {
+/******/ 				Object.defineProperty(exports, key, { enumerable: true, get: definition[key] });
+/******/ 			}
+/******/ 		}
+/******/ 	};
+/******/ })();
+/******/ 
+/******/ /* webpack/runtime/ensure chunk */
+/******/ (() => {
+/******/ 	__nccwpck_require__.f = {};
+/******/ 	// This file contains only the entry chunk.
+/******/ 	// The chunk loading function for additional chunks
+/******/ 	__nccwpck_require__.e = (chunkId) => {
+/******/ 		return Promise.all(Object.keys(__nccwpck_require__.f).reduce((promises, key) => {
+/******/ 			__nccwpck_require__.f[key](chunkId, promises);
+/******/ 			return promises;
+/******/ 		}, []));
+/******/ 	};
+/******/ })();
+/******/ 
+/******/ /* webpack/runtime/get javascript chunk filename */
+/******/ (() => {
+/******/ 	// This function allow to reference async chunks
+/******/ 	__nccwpck_require__.u = (chunkId) => {
+/******/ 		// return url for filenames based on template
+/******/ 		return "" + chunkId + ".index.js";
+/******/ 	};
+/******/ })();
+/******/ 
+/******/ /* webpack/runtime/hasOwnProperty shorthand */
+/******/ (() => {
+/******/ 	__nccwpck_require__.o = (obj, prop) => (Object.prototype.hasOwnProperty.call(obj, prop))
+/******/ })();
+/******/ 
+/******/ /* webpack/runtime/make namespace object */
+/******/ (() => {
+/******/ 	// define __esModule on exports
+/******/ 	__nccwpck_require__.r = (exports) => {
+/******/ 		if(typeof Symbol !== 'undefined' && Symbol.toStringTag) {
+/******/ 			Object.defineProperty(exports, Symbol.toStringTag, { value: 'Module' });
+/******/ 		}
+/******/ 		Object.defineProperty(exports, '__esModule', { value: true });
+/******/ 	};
+/******/ })();
+/******/ 
+/******/ /* webpack/runtime/import chunk loading */
+/******/ (() => {
+/******/ 	// no baseURI
+/******/ 	
+/******/ 	// object to store loaded and loading chunks
+/******/ 	// undefined = chunk not loaded, null = chunk preloaded/prefetched
+/******/ 	// [resolve, Promise] = chunk loading, 0 = chunk loaded
+/******/ 	var installedChunks = {
+/******/ 		792: 0
+/******/ 	};
+/******/ 	
+/******/ 	var installChunk = (data) => {
+/******/ 		var {ids, modules, runtime} = data;
+/******/ 		// add "modules" to the modules object,
+/******/ 		// then flag all "ids" as loaded and fire callback
+/******/ 		var moduleId, chunkId, i = 0;
+/******/ 		for(moduleId in modules) {
+/******/ 			if(__nccwpck_require__.o(modules, moduleId)) {
+/******/ 				__nccwpck_require__.m[moduleId] = modules[moduleId];
+/******/ 			}
+/******/ 		}
+/******/ 		if(runtime) runtime(__nccwpck_require__);
+/******/ 		for(;i < ids.length; i++) {
+/******/ 			chunkId = ids[i];
+/******/ 			if(__nccwpck_require__.o(installedChunks, chunkId) && installedChunks[chunkId]) {
+/******/ 				installedChunks[chunkId][0]();
+/******/ 			}
+/******/ 			installedChunks[ids[i]] = 0;
+/******/ 		}
+/******/ 	
+/******/ 	}
+/******/ 	
+/******/ 	__nccwpck_require__.f.j = (chunkId, promises) => {
+/******/ 			// import() chunk loading for javascript
+/******/ 			var installedChunkData = __nccwpck_require__.o(installedChunks, chunkId) ? installedChunks[chunkId] : undefined;
+/******/ 			if(installedChunkData !== 0) { // 0 means "already installed".
+/******/ 	
+/******/ 				// a Promise means "currently loading".
+/******/ 				if(installedChunkData) {
+/******/ 					promises.push(installedChunkData[1]);
+/******/ 				} else {
+/******/ 					if(true) { // all chunks have JS
+/******/ 						// setup Promise in chunk cache
+/******/ 						var promise = import("./" + __nccwpck_require__.u(chunkId)).then(installChunk, (e) => {
+/******/ 							if(installedChunks[chunkId] !== 0) installedChunks[chunkId] = undefined;
+/******/ 							throw e;
+/******/ 						});
+/******/ 						var promise = Promise.race([promise, new Promise((resolve) => (installedChunkData = installedChunks[chunkId] = [resolve]))])
+/******/ 						promises.push(installedChunkData[1] = promise);
+/******/ 					}
+/******/ 				}
+/******/ 			}
+/******/ 	};
+/******/ 	
+/******/ 	// no prefetching
+/******/ 	
+/******/ 	// no preloaded
+/******/ 	
+/******/ 	// no external install chunk
+/******/ 	
+/******/ 	// no on chunks loaded
+/******/ })();
+/******/ 
+/************************************************************************/
+/******/ 
+/******/ // startup
+/******/ // Load entry module and return exports
+/******/ // This entry module used 'module' so it can't be inlined
+/******/ var __webpack_exports__ = __nccwpck_require__(8317);
+/******/ __webpack_exports__ = await __webpack_exports__;
+/******/ 

@@ -1,0 +1,162 @@
+import { UserError } from "./errors.ts";
+import type { Mirror } from "./inputs.ts";
+
+/** Environment variables by name. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What the plan needs to know of a use. */
+export interface PlannedUse {
+  profile: string;
+  configFile: string;
+  credentialsFile: string;
+  region: string;
+  roleArn: string;
+  tokenFile: string;
+  sessionName: string;
+  stsEndpoint: string | undefined;
+  mirror: Mirror;
+}
+
+export interface EnvironmentPlan {
+  /** What to export, in this order. */
+  exports: Record<string, string>;
+  /** For the user, one line each: what was ambient and will not win. */
+  warnings: string[];
+}
+
+const KEYS = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
+const CONTAINER = ["AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"];
+const WEB_IDENTITY = ["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"];
+
+/**
+ * Plans the environment of later steps, so that the profile is what every SDK uses whatever was ambient. GitHub cannot unset a
+ * variable, and an empty one breaks some SDK for nearly each of them: only the static keys (all three together) and the container
+ * URIs are ever set to "". Throws a UserError where a named profile could silently lose to what is ambient.
+ */
+export function planEnvironment(ambient: Environment, use: PlannedUse): EnvironmentPlan {
+  const isAmbient = use.profile === "default";
+  const isSet = (name: string) => (ambient[name] ?? "") !== "";
+  const exists = (name: string) => ambient[name] !== undefined;
+  const exports: Record<string, string> = {};
+  const warnings: string[] = [];
+
+  exports.AWS_CONFIG_FILE = use.configFile;
+  exports.AWS_SHARED_CREDENTIALS_FILE = use.credentialsFile;
+  // Go v1 and JavaScript v2 read the config file, and STS of the region instead of the global one, only when told so.
+  exports.AWS_SDK_LOAD_CONFIG = "1";
+  exports.AWS_STS_REGIONAL_ENDPOINTS = "regional";
+  if (isAmbient) {
+    exports.AWS_REGION = use.region;
+    exports.AWS_DEFAULT_REGION = use.region;
+    if (use.stsEndpoint !== undefined) exports.AWS_ENDPOINT_URL_STS = use.stsEndpoint;
+    // Both, where set: some tools prefer one and some the other. Even "" counts as the name of a profile for several.
+    for (const name of ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"]) {
+      if (!exists(name) || ambient[name] === "default") continue;
+      exports[name] = "default";
+      if (isSet(name))
+        warnings.push(
+          `${name} was ${quote(ambient[name])}; it is "default" from here on, so that the role is what later steps get.`,
+        );
+    }
+  }
+
+  const keys = KEYS.filter(isSet);
+  if (keys.length > 0) {
+    for (const name of KEYS) exports[name] = "";
+    warnings.push(
+      `${list(keys)} ${verb(keys)} set and would win over the profile in nearly every SDK; blank from here on. Use static keys and a role in separate jobs.`,
+    );
+  }
+  const container = CONTAINER.filter(isSet);
+  if (container.length > 0) {
+    for (const name of CONTAINER) exports[name] = "";
+    warnings.push(`${list(container)} ${verb(container)} set and would win over the profile in some SDKs; blank from here on.`);
+  }
+  planWebIdentity();
+  return { exports, warnings };
+
+  // AWS_ROLE_ARN and its companions beat the profile in most tools, or are mixed with it one by one, and blank ones break botocore:
+  // where some are set, only our own values of all three can win.
+  function planWebIdentity() {
+    const found = [...WEB_IDENTITY, "AWS_ROLE_SESSION_NAME"].filter(exists);
+    if (!isAmbient) {
+      if (use.mirror === "always")
+        throw mirrorRefused("with a named profile: the variables would win over AWS_PROFILE and give every step this role");
+      const role = WEB_IDENTITY.filter(exists);
+      if (role.length > 0) {
+        throw new UserError(
+          "named-profile-loses",
+          `${list(role)} ${verb(role)} set in this job. Most AWS SDKs prefer ${role.length > 1 ? "them" : "it"} to a profile chosen with AWS_PROFILE, so steps that choose ` +
+            `profile ${quote(use.profile)} would silently run as another role. Remove ${role.length > 1 ? "them" : "it"} from the job or the runner, make all uses named ` +
+            "if an earlier use of this action set mirror-environment, or leave out profile to make this role ambient.",
+        );
+      }
+      // Alone it only changes the session's name; an empty one would let the AWS CLI's disk cache mix up jobs.
+      if (found.length > 0) exports.AWS_ROLE_SESSION_NAME = use.sessionName;
+      return;
+    }
+    if (use.mirror === "never" && found.length > 0) {
+      throw mirrorRefused(
+        `false while ${list(found)} ${verb(found)} set in this job: later steps would run as another role or fail`,
+      );
+    }
+    if (use.mirror === "always" || found.length > 0) {
+      exports.AWS_ROLE_ARN = use.roleArn;
+      exports.AWS_WEB_IDENTITY_TOKEN_FILE = use.tokenFile;
+      exports.AWS_ROLE_SESSION_NAME = use.sessionName;
+    }
+    if (use.mirror === "auto" && found.length > 0) {
+      warnings.push(
+        `${list(found)} ${verb(found)} set and would win over the profile or be mixed with it; all three web identity variables name this role from here on. ` +
+          "Steps that choose another profile with AWS_PROFILE get this role all the same in most SDKs; --profile is safe.",
+      );
+    }
+  }
+}
+
+function mirrorRefused(why: string): UserError {
+  return new UserError("mirror-refused", `mirror-environment cannot be ${why}. Leave it at auto.`);
+}
+
+/** The paths that SDKs use without AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE. */
+export interface DefaultFiles {
+  configFile: string;
+  credentialsFile: string;
+}
+
+/**
+ * What post exports so that later post steps find the environment as it was. Only what is still as main left it. A variable that
+ * had no value keeps ours, since it cannot be unset and "" would break SDKs; the two files go back to their default paths.
+ */
+export function planRestore(
+  now: Environment,
+  exported: Environment,
+  previous: Environment,
+  defaults: DefaultFiles,
+): Record<string, string> {
+  const restore: Record<string, string> = {};
+  for (const [name, ours] of Object.entries(exported)) {
+    if (now[name] !== ours) continue;
+    const value =
+      previous[name] ??
+      (name === "AWS_CONFIG_FILE"
+        ? defaults.configFile
+        : name === "AWS_SHARED_CREDENTIALS_FILE"
+          ? defaults.credentialsFile
+          : undefined);
+    if (value !== undefined && value !== ours) restore[name] = value;
+  }
+  return restore;
+}
+
+function quote(text: string | undefined): string {
+  return JSON.stringify((text ?? "").slice(0, 100));
+}
+
+function list(names: string[]): string {
+  return names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
+}
+
+function verb(names: string[]): string {
+  return names.length > 1 ? "are" : "is";
+}

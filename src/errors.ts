@@ -1,0 +1,26 @@
+/**
+ * An error whose text is meant for the user of the action: what was given, what is allowed, how to fix it.
+ * `anchor` names the entry in docs/troubleshooting.md that says more.
+ */
+export class UserError extends Error {
+  override readonly name = "UserError";
+  readonly anchor: string;
+
+  constructor(anchor: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.anchor = anchor;
+  }
+}
+
+/** The text of anything thrown, on one line and of bounded length, for a log or a status file. */
+export function errorText(error: unknown): string {
+  const text = error instanceof Error ? error.message || error.name : String(error);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this removes
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, " ").slice(0, 500);
+}
+
+/** The code of a system error (ENOENT, ECONNREFUSED, ...), or undefined. */
+export function errorCode(error: unknown): string | undefined {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  return typeof code === "string" ? code : undefined;
+}

@@ -1,0 +1,56 @@
+import { randomBytes } from "node:crypto";
+import * as fs from "node:fs";
+
+/**
+ * Replaces a file as a whole: a reader sees the old content or the new, never an empty or half file. Whatever is at `path`, a
+ * symlink or a FIFO, is replaced and not followed. Mode 0600 under any umask. On failure the old file stays and no other is left.
+ */
+export function writeFileAtomic(path: string, content: string | Buffer): void {
+  const temporary = `${path}.${randomBytes(6).toString("hex")}.tmp`;
+  try {
+    // wx is O_CREAT | O_EXCL, which does not follow a symlink planted at the temporary name either.
+    const file = fs.openSync(temporary, "wx", 0o600);
+    try {
+      if (process.platform !== "win32") fs.fchmodSync(file, 0o600);
+      fs.writeFileSync(file, content);
+    } finally {
+      fs.closeSync(file);
+    }
+    fs.renameSync(temporary, path);
+  } catch (error) {
+    fs.rmSync(temporary, { force: true });
+    throw error;
+  }
+}
+
+/** The bytes of a regular file, or undefined where there is none. Throws on any other error, and on anything but a file. */
+export function readFileIfExists(path: string): Buffer | undefined {
+  let file: number;
+  try {
+    // O_NONBLOCK: opening a FIFO would wait for its writer for ever.
+    file = fs.openSync(path, fs.constants.O_RDONLY | (fs.constants.O_NONBLOCK ?? 0));
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    throw error;
+  }
+  try {
+    if (!fs.fstatSync(file).isFile()) throw new Error(`${path} is not a regular file`);
+    return fs.readFileSync(file);
+  } finally {
+    fs.closeSync(file);
+  }
+}
+
+/** Parsed JSON of a file of ours, or undefined where it is missing or not JSON: a crash may have left anything. */
+export function readJson<T>(path: string): T | undefined {
+  try {
+    const bytes = readFileIfExists(path);
+    return bytes === undefined ? undefined : (JSON.parse(bytes.toString("utf8")) as T);
+  } catch {
+    return undefined;
+  }
+}
+
+export function writeJson(path: string, value: unknown): void {
+  writeFileAtomic(path, `${JSON.stringify(value)}\n`);
+}

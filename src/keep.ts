@@ -1,0 +1,155 @@
+import * as fs from "node:fs";
+import { errorCode, errorText } from "./errors.ts";
+import { writeFileAtomic, writeJson } from "./files.ts";
+import { type Endpoint, type IdToken, IdTokenError, requestIdToken } from "./id-token.ts";
+import { identify, isRunning, type ProcessIdentity } from "./process.ts";
+import { clockJumped, refreshDelay, requestTimeout, retryDelay, TICK_MS } from "./schedule.ts";
+import { closeToken, type Ending, type KeeperStatus, recordFailure, recordRefresh } from "./status.ts";
+import { tokenDirectory } from "./token-directory.ts";
+
+/** What main tells the keeper, over IPC only: the request token must not stand in argv, the environment or a file. */
+export interface KeeperConfig {
+  endpoint: Endpoint;
+  audience: string;
+  /** The token directory, with the first token in it. */
+  directory: string;
+  /** Of the first token, on receipt. */
+  lifetimeMs: number;
+  remainingMs: number;
+  /** How long ago that was. */
+  ageMs: number;
+  /** When the request token expires, from now. */
+  endsInMs: number;
+  /** The process whose end is the end of the job, where one is known. */
+  worker: ProcessIdentity | undefined;
+}
+
+/**
+ * Keeps the token file fresh until the job is over, one way or another, and then deletes it.
+ * @param onReady called once everything that ends the keeper is in place
+ */
+export async function keep(config: KeeperConfig, onReady: () => void): Promise<void> {
+  // Working in the directory itself: if it is removed, and the next job makes one of the same name, nothing is written there.
+  // Windows would refuse to remove a directory that a process works in.
+  if (process.platform !== "win32") process.chdir(config.directory);
+  const directory = tokenDirectory(process.platform === "win32" ? config.directory : ".");
+  const uses = `${directory.path}/../../uses`;
+
+  const over = new AbortController();
+  let wakeUp = () => {};
+  let ending: Ending = "failed";
+  const end = (why: Ending) => {
+    if (over.signal.aborted) return;
+    ending = why;
+    over.abort();
+    wakeUp();
+  };
+
+  const received = Date.now() - config.ageMs;
+  const status: KeeperStatus = {
+    ...identify(process.pid),
+    startedAt: Date.now(),
+    tokenReceivedAt: received,
+    tokenExpiresAt: received + config.remainingMs,
+    lifetimeMs: config.lifetimeMs,
+    refreshes: 0,
+    failures: 0,
+    longestAgeMs: 0,
+    received: [received],
+    outages: [],
+    stale: [],
+  };
+  // Monotonic from here on: a clock that is set, or wrong, must not matter.
+  let lifetime = config.lifetimeMs;
+  let expires = performance.now() - config.ageMs + config.remainingMs;
+  let due = performance.now() - config.ageMs + refreshDelay(lifetime, config.remainingMs, Math.random());
+  let failures = 0;
+  const endsAt = performance.now() + config.endsInMs;
+
+  let wall = Date.now();
+  let monotonic = performance.now();
+  const look = () => {
+    const why = reasonToEnd();
+    if (why) end(why);
+    if (clockJumped(Date.now() - wall, performance.now() - monotonic)) {
+      due = performance.now();
+      wakeUp();
+    }
+    wall = Date.now();
+    monotonic = performance.now();
+  };
+  const reasonToEnd = (): Ending | undefined => {
+    if (fs.existsSync(directory.stop)) return "stopped";
+    if (!hasUses(uses)) return "job directory gone";
+    if (config.worker && !isRunning(config.worker)) return "job over";
+    // The last ID token may outlive the request token; SDKs can use it until then.
+    if (performance.now() > Math.max(endsAt, expires)) return "request token expired";
+    return undefined;
+  };
+
+  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => end("signal"));
+  process.on("uncaughtException", () => end("failed"));
+  const ticker = setInterval(look, TICK_MS);
+  // Only to notice sooner what a tick notices anyway: where watching is not possible, nothing is lost.
+  let watcher: fs.FSWatcher | undefined;
+  try {
+    watcher = fs.watch(directory.path, look).on("error", () => watcher?.close());
+  } catch {}
+
+  writeStatus();
+  onReady();
+  while (!over.signal.aborted) {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, due - performance.now());
+      wakeUp = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    if (!over.signal.aborted && performance.now() >= due) await refresh();
+  }
+
+  clearInterval(ticker);
+  watcher?.close();
+  closeToken(status, Date.now());
+  status.ended = { at: Date.now(), why: ending };
+  fs.rmSync(directory.token, { force: true });
+  writeStatus();
+
+  async function refresh(): Promise<void> {
+    try {
+      const answer: IdToken = await requestIdToken(config.endpoint, config.audience, requestTimeout(lifetime), over.signal);
+      if (over.signal.aborted) return;
+      writeFileAtomic(directory.token, answer.token);
+      lifetime = answer.lifetimeMs;
+      failures = 0;
+      expires = performance.now() + answer.remainingMs;
+      due = performance.now() + refreshDelay(lifetime, answer.remainingMs, Math.random());
+      recordRefresh(status, Date.now(), answer.remainingMs, lifetime);
+    } catch (error) {
+      if (over.signal.aborted) return;
+      failures += 1;
+      const retryAfter = error instanceof IdTokenError ? error.retryAfterMs : undefined;
+      due = performance.now() + retryDelay(lifetime, failures, Math.random(), retryAfter);
+      recordFailure(status, Date.now(), errorText(error));
+    }
+    writeStatus();
+  }
+
+  function writeStatus(): void {
+    try {
+      writeJson(directory.status, status);
+    } catch {
+      // A full disk: the next one may succeed, and the token matters more.
+    }
+  }
+}
+
+/** Whether any use of the job is not over. Only what is certain counts: no entry, or no directory. */
+function hasUses(directory: string): boolean {
+  try {
+    return fs.readdirSync(directory).some((name) => name.endsWith(".json"));
+  } catch (error) {
+    return !["ENOENT", "ENOTDIR"].includes(errorCode(error) ?? "");
+  }
+}

@@ -1,0 +1,37 @@
+/**
+ * Text from outside (claims, inputs, answers of servers) made safe for the log of a job. The runner takes a line that begins with `::`,
+ * after white space, and `##[` anywhere in a line, for commands; control and format characters can hide or forge lines.
+ */
+
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
+const TOKEN = /eyJ[\w-]{10,}(?:\.[\w-]*)*/g;
+
+/** One line of a log: no control character, no workflow command, nothing like a JWT, at most `limit` characters. */
+export function printable(text: string, limit = 4000): string {
+  return text
+    .slice(0, limit)
+    .replace(TOKEN, "(token)")
+    .replace(UNPRINTABLE, " ")
+    .replaceAll("##[", "## [")
+    .replace(/^(\s*)::/, "$1: :");
+}
+
+/** A value in double quotes, as JSON writes it: what is invisible shows as an escape. At most `limit` characters of it. */
+export function quoted(value: string, limit = 300): string {
+  return escaped(JSON.stringify(value.length > limit ? `${value.slice(0, limit)}…` : value));
+}
+
+/** Indented JSON, line by line, that means the same as the value, whatever is in it. */
+export function jsonLines(value: unknown): string[] {
+  return JSON.stringify(value, null, 2).split("\n").map(escaped);
+}
+
+/** A word for a POSIX shell, so that a command with an untrusted value in it can be pasted. */
+export function shellWord(word: string): string {
+  return /^[\w+=,.@:/-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}
+
+function escaped(json: string): string {
+  const units = (text: string) => text.replace(/[\s\S]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  return json.replace(UNPRINTABLE, units).replaceAll("##[", "##\\u005b");
+}

@@ -1,0 +1,17 @@
+import * as core from "@actions/core";
+
+/** What main leaves for post in the runner's state: where to look, and nothing secret. */
+export interface SavedUse {
+  root: string;
+  id: string;
+}
+
+export function saveUse(use: SavedUse): void {
+  core.saveState("use", JSON.stringify(use));
+}
+
+/** Undefined where main did not get as far as to save it. */
+export function loadUse(): SavedUse | undefined {
+  const state = core.getState("use");
+  return state === "" ? undefined : (JSON.parse(state) as SavedUse);
+}

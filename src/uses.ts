@@ -1,0 +1,251 @@
+import { createHash } from "node:crypto";
+import * as fs from "node:fs";
+import * as path from "node:path";
+import { errorCode, errorText, UserError } from "./errors.ts";
+import { readFileIfExists, readJson, writeFileAtomic, writeJson } from "./files.ts";
+import { ensurePrivateDirectory, type JobDirectory, jobDirectory, openJobDirectory, untrusted, withLock } from "./job-directory.ts";
+import { stopKeeper } from "./keeper-process.ts";
+import { append, roleArnsIn, takeFromConfig, takeFromCredentials } from "./profile.ts";
+import type { KeeperStatus } from "./status.ts";
+import { tokenDirectory } from "./token-directory.ts";
+
+/** One use of the action in a job: what it wrote, so that any post can undo it. In the job directory, 0600. */
+export interface Use {
+  id: string;
+  /** Uses of the same profile shadow each other in this order. */
+  order: number;
+  startedAt: number;
+  profile: string;
+  roleArn: string;
+  sessionName: string;
+  audience: string;
+  /** Names the token directory. */
+  tokenId: string;
+  /** What stands in the config file for the profile. */
+  section: string;
+  /** What the user's own files held for the profile, to be put back. */
+  original: { config: string; credentials: string };
+  /** What main exports, and what was there before (null: nothing). May hold the user's own keys: never in a log. */
+  exported: Record<string, string>;
+  previous: Record<string, string | null>;
+}
+
+/** What is left of a use when it is over, for the summary. */
+export interface FinishedUse extends Pick<Use, "id" | "startedAt" | "profile" | "roleArn" | "sessionName" | "audience"> {
+  endedAt: number;
+  /** Of the keeper, where this was the last use of its audience. */
+  keeper?: KeeperStatus;
+}
+
+/** Which job a directory belongs to, and what its files were seeded from. */
+interface Job {
+  /** SHA-256 of the request token, which every step of a job shares and no other job has. */
+  job: string;
+  /** AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE before the first use. */
+  previous: Record<string, string | null>;
+}
+
+export type NewUse = Omit<Use, "order" | "original" | "previous">;
+
+export interface FirstToken {
+  requestToken: string;
+  token: string;
+}
+
+const LOCK_WAIT_MS = 30_000;
+const FILE_VARIABLES = ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"];
+
+/**
+ * Enters a use into the job directory: token file, record, profile, in this order, so that whatever main does not reach any more
+ * post can undo.
+ */
+export async function beginUse(
+  root: string,
+  use: NewUse,
+  first: FirstToken,
+  ambient: NodeJS.ProcessEnv,
+  home: string,
+): Promise<void> {
+  await locked(root, async (job) => {
+    const jobFile = await claim(job, first.requestToken, ambient);
+    seed(job.config, jobFile.previous.AWS_CONFIG_FILE, path.join(home, ".aws", "config"));
+    seed(job.credentials, jobFile.previous.AWS_SHARED_CREDENTIALS_FILE, path.join(home, ".aws", "credentials"));
+
+    const directory = tokenDirectory(`${job.tokens}/${use.tokenId}`);
+    ensurePrivateDirectory(directory.path);
+    writeFileAtomic(directory.token, first.token);
+
+    const uses = activeUses(job);
+    const earlier = uses.findLast((other) => other.profile === use.profile);
+    const config = takeFromConfig(read(job.config), use.profile);
+    const credentials = takeFromCredentials(read(job.credentials), use.profile);
+    const previous: Record<string, string | null> = {};
+    for (const name of Object.keys(use.exported)) previous[name] = ambient[name] ?? null;
+    const record: Use = {
+      ...use,
+      order: Math.max(0, ...uses.map((other) => other.order)) + 1,
+      original: earlier?.original ?? { config: config.taken, credentials: credentials.taken },
+      previous: { ...previous, ...jobFile.previous },
+    };
+    writeJson(`${job.uses}/${use.id}.json`, record);
+    write(job.config, append(config.kept, use.section));
+    write(job.credentials, credentials.kept);
+  });
+}
+
+/**
+ * Runs `action` with the job directory locked, and made if need be. Another use's post may remove it at any moment before that.
+ */
+export async function locked<T>(root: string, action: (job: JobDirectory) => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    const job = openJobDirectory(root);
+    try {
+      return await withLock(root, LOCK_WAIT_MS, () => action(job));
+    } catch (error) {
+      if (errorCode(error) !== "ENOENT" || fs.existsSync(job.uses) || tries === 10) throw error;
+    }
+  }
+}
+
+/** Makes the directory this job's. One that a crashed job left is emptied first: nothing in it is trusted. */
+async function claim(job: JobDirectory, requestToken: string, ambient: NodeJS.ProcessEnv): Promise<Job> {
+  const identity = createHash("sha256").update(requestToken).digest("hex");
+  const found = readJson<Job>(job.job);
+  if (found?.job === identity) return found;
+  await stopKeepers(job);
+  for (const name of fs.readdirSync(job.path)) {
+    if (!name.startsWith("lock.")) fs.rmSync(`${job.path}/${name}`, { recursive: true, force: true });
+  }
+  for (const directory of [job.tokens, job.uses, job.finished]) ensurePrivateDirectory(directory);
+  const previous: Record<string, string | null> = {};
+  for (const name of FILE_VARIABLES) {
+    // Not a path that an earlier job's crash left in the environment of a long-lived runner.
+    const value = ambient[name];
+    previous[name] = value !== undefined && !value.startsWith(`${job.path}/`) ? value : null;
+  }
+  const made: Job = { job: identity, previous };
+  writeJson(job.job, made);
+  return made;
+}
+
+/** Copies a file of the user's, so that other profiles go on working. One that is not there is empty. */
+function seed(target: string, ambientPath: string | null | undefined, defaultPath: string): void {
+  if (fs.existsSync(target)) return;
+  const source = ambientPath ? ambientPath.replace(/^~(?=\/)/, path.dirname(path.dirname(defaultPath))) : defaultPath;
+  let content: Buffer | undefined;
+  try {
+    // /dev/null is a common way to say "none".
+    if (source !== "/dev/null") content = readFileIfExists(source);
+  } catch (error) {
+    throw new UserError(
+      "aws-files",
+      `${source} cannot be read (${errorText(error)}). Its profiles have to be copied for later steps: make it readable, or set ${
+        path.basename(target) === "config" ? FILE_VARIABLES[0] : FILE_VARIABLES[1]
+      } to another file.`,
+    );
+  }
+  writeFileAtomic(target, content ?? "");
+}
+
+/** What post finds out when it ends a use. */
+export interface Ended {
+  use: Use;
+  /** Whether other uses of this job are not over. */
+  last: boolean;
+  /** Every use of the job that is over, this one included. */
+  finished: FinishedUse[];
+  /** The roles of all profiles of the job's config file: what the AWS CLI may have cached. */
+  roleArns: string[];
+}
+
+/**
+ * Takes a use out of the job directory again, and removes the directory with the last one: in steps that can be cut short anywhere
+ * and done again. Returns undefined where there is nothing of that use (any more).
+ */
+export async function endUse(root: string, id: string): Promise<Ended | undefined> {
+  clearRemains(root);
+  if (!fs.existsSync(root)) return undefined;
+  const fault = untrusted(root);
+  if (fault) throw new Error(`${root} ${fault}: it was not made by this action`);
+  try {
+    return await withLock(root, LOCK_WAIT_MS, () => end(jobDirectory(root), id));
+  } catch (error) {
+    // Another post removed it first.
+    if (errorCode(error) === "ENOENT" && !fs.existsSync(root)) return undefined;
+    throw error;
+  }
+}
+
+async function end(job: JobDirectory, id: string): Promise<Ended | undefined> {
+  const uses = activeUses(job);
+  const use = uses.find((other) => other.id === id);
+  const others = uses.filter((other) => other !== use);
+  let ended: Ended | undefined;
+  if (use) {
+    const earlier = others.findLast((other) => other.profile === use.profile);
+    const text = read(job.config);
+    write(job.config, append(takeFromConfig(text, use.profile).kept, earlier ? earlier.section : use.original.config));
+    if (!earlier)
+      write(job.credentials, append(takeFromCredentials(read(job.credentials), use.profile).kept, use.original.credentials));
+
+    const { startedAt, profile, roleArn, sessionName, audience } = use;
+    const over: FinishedUse = { id, startedAt, profile, roleArn, sessionName, audience, endedAt: Date.now() };
+    if (!others.some((other) => other.tokenId === use.tokenId)) {
+      const directory = tokenDirectory(`${job.tokens}/${use.tokenId}`);
+      const keeper = await stopKeeper(directory);
+      if (keeper) over.keeper = keeper;
+      fs.rmSync(directory.path, { recursive: true, force: true });
+    }
+    writeJson(`${job.finished}/${id}.json`, over);
+    fs.rmSync(`${job.uses}/${id}.json`, { force: true });
+    ended = { use, last: others.length === 0, finished: readAll<FinishedUse>(job.finished), roleArns: roleArnsIn(text) };
+  }
+  if (others.length === 0) await removeJobDirectory(job);
+  return ended;
+}
+
+/** Ends what still runs in there and removes it at once for all who look for it: the name is gone before the content is. */
+async function removeJobDirectory(job: JobDirectory): Promise<void> {
+  await stopKeepers(job);
+  const gone = `${job.path}.${process.pid}.gone`;
+  fs.renameSync(job.path, gone);
+  fs.rmSync(gone, { recursive: true, force: true });
+}
+
+/** What a post that was killed while it removed the directory left of it. */
+function clearRemains(root: string): void {
+  const parent = path.dirname(root);
+  const name = path.basename(root);
+  for (const entry of fs.existsSync(parent) ? fs.readdirSync(parent) : []) {
+    if (!entry.startsWith(`${name}.`) || !entry.endsWith(".gone")) continue;
+    try {
+      fs.rmSync(`${parent}/${entry}`, { recursive: true, force: true });
+    } catch {
+      // Another post is at it.
+    }
+  }
+}
+
+async function stopKeepers(job: JobDirectory): Promise<void> {
+  const names = fs.existsSync(job.tokens) ? fs.readdirSync(job.tokens) : [];
+  await Promise.all(names.map((name) => stopKeeper(tokenDirectory(`${job.tokens}/${name}`))));
+}
+
+function activeUses(job: JobDirectory): Use[] {
+  return readAll<Use>(job.uses).sort((a, b) => a.order - b.order);
+}
+
+function readAll<T>(directory: string): T[] {
+  return fs
+    .readdirSync(directory)
+    .filter((name) => name.endsWith(".json"))
+    .flatMap((name) => readJson<T>(`${directory}/${name}`) ?? []);
+}
+
+function read(file: string): string {
+  return (readFileIfExists(file) ?? Buffer.alloc(0)).toString("latin1");
+}
+
+function write(file: string, text: string): void {
+  writeFileAtomic(file, Buffer.from(text, "latin1"));
+}
