@@ -14,7 +14,7 @@ import { type Answer, afterDelay, deliver, type ErrorFault, type StsFault, type 
 import { CloudServer, type RequestRecord, readBody } from "./server.ts";
 import { parseAuthorization, type SignedRequest, verifySignature } from "./sigv4.ts";
 import { type Elements, errorAnswer, resultAnswer, StsError } from "./sts-errors.ts";
-import { checkTrustPolicy, isTrusted, type TrustPolicy } from "./trust.ts";
+import { checkTrustPolicy, GITHUB_PROVIDER, isTrusted, type TrustPolicy } from "./trust.ts";
 
 export type { TrustPolicy } from "./trust.ts";
 
@@ -54,9 +54,6 @@ export interface Provider {
   /** Audiences registered. */
   clientIds: string[];
 }
-
-/** The name of GitHub's issuer in trust policies, whatever loopback address stands for it. */
-export const GITHUB_PROVIDER = "token.actions.githubusercontent.com";
 
 /** An issuer whose keys STS can fetch. */
 export interface Issuer {

@@ -12,6 +12,9 @@ export interface TrustStatement {
   Condition?: Record<string, Record<string, string | string[]>>;
 }
 
+/** The name of GitHub's issuer in trust policies, whatever loopback address stands for it. */
+export const GITHUB_PROVIDER = "token.actions.githubusercontent.com";
+
 /** One request to assume the role. */
 export interface TrustRequest {
   action: "sts:AssumeRole" | "sts:AssumeRoleWithWebIdentity";
@@ -64,20 +67,22 @@ interface Operator {
   compare: Compare | "null";
 }
 
-const COMPARE: Record<string, Compare> = {
-  StringEquals: (expected, actual) => expected === actual,
-  StringEqualsIgnoreCase: (expected, actual) => expected.toLowerCase() === actual.toLowerCase(),
-  StringLike: like,
-  ArnEquals: like,
-  ArnLike: like,
-  Bool: (expected, actual) => expected.toLowerCase() === actual.toLowerCase(),
-};
+const COMPARE = new Map<string, Compare>(
+  Object.entries({
+    StringEquals: (expected, actual) => expected === actual,
+    StringEqualsIgnoreCase: (expected, actual) => expected.toLowerCase() === actual.toLowerCase(),
+    StringLike: like,
+    ArnEquals: like,
+    ArnLike: like,
+    Bool: (expected, actual) => expected.toLowerCase() === actual.toLowerCase(),
+  }),
+);
 
 function parseOperator(text: string): Operator {
   const match = /^(?:(ForAnyValue|ForAllValues):)?([A-Za-z]+?)(IfExists)?$/.exec(text);
   const [, set, name = "", ifExists] = match ?? [];
   const positive = name.replace(/^(String|Arn)Not/, "$1");
-  const compare = name === "Null" ? "null" : COMPARE[positive];
+  const compare = name === "Null" ? "null" : COMPARE.get(positive);
   if (compare === undefined) throw new Error(`trust policy: unknown condition operator ${text}`);
   return { set: set as Operator["set"], ifExists: ifExists !== undefined, negated: positive !== name, compare };
 }
@@ -106,4 +111,20 @@ function like(pattern: string, text: string): boolean {
 function list<T>(value: T | T[] | undefined): T[] {
   if (value === undefined) return [];
   return Array.isArray(value) ? value : [value];
+}
+
+/** The trust policy that AWS's and GitHub's documentation shows: this account's GitHub provider, one audience, subjects like these. */
+export function trustGitHub(account: string, subjects: string | string[], audience = "sts.amazonaws.com"): TrustPolicy {
+  return {
+    Version: "2012-10-17",
+    Statement: {
+      Effect: "Allow",
+      Principal: { Federated: `arn:aws:iam::${account}:oidc-provider/${GITHUB_PROVIDER}` },
+      Action: "sts:AssumeRoleWithWebIdentity",
+      Condition: {
+        StringEquals: { [`${GITHUB_PROVIDER}:aud`]: audience },
+        StringLike: { [`${GITHUB_PROVIDER}:sub`]: subjects },
+      },
+    },
+  };
 }
