@@ -57,10 +57,10 @@ export interface ErrorFault {
   status?: number;
 }
 
-/** Wait, then go on as if nothing had been (or with the fault named in `then`). */
+/** Wait, then go on as if nothing had been, or with another fault. */
 export interface DelayFault<F> {
   delayMs: number;
-  then?: F;
+  fault?: F;
 }
 
 export type GitHubFault = TransportFault | TokenFault | DelayFault<TransportFault | TokenFault>;
@@ -74,7 +74,7 @@ const SLOW_MS_PER_BYTE = 1000;
 export async function afterDelay<F>(fault: F | DelayFault<F> | undefined, closing: AbortSignal): Promise<F | undefined> {
   if (typeof fault !== "object" || fault === null || !("delayMs" in fault)) return fault;
   await sleep(fault.delayMs, undefined, { signal: closing });
-  return fault.then;
+  return fault.fault;
 }
 
 /** Sends an answer through a fault. Returns the status that reached the wire, undefined if none did. */

@@ -111,7 +111,8 @@ export class GitHubCloud {
   }
 
   static async start(options: GitHubOptions): Promise<GitHubCloud> {
-    const [idTokens, requestTokens] = await Promise.all([makeSigner(), makeSigner()]);
+    signers ??= Promise.all([makeSigner(), makeSigner()]);
+    const [idTokens, requestTokens] = await signers;
     const jwks = { keys: [{ ...(await exportJWK(idTokens.publicKey)), kid: idTokens.kid, alg: "RS256", use: "sig" }] };
     return new GitHubCloud(await CloudServer.start(), idTokens, requestTokens, jwks, options);
   }
@@ -253,6 +254,9 @@ const TOKEN_FAULTS = new Set<unknown>([
 function isTokenFault(fault: TransportFault | TokenFault | undefined): fault is TokenFault {
   return typeof fault === "object" ? "claims" in fault || "value" in fault : TOKEN_FAULTS.has(fault);
 }
+
+/** Made once per process: two RSA keys cost a few hundred milliseconds, which every start of the clouds would pay. */
+let signers: Promise<[Signer, Signer]> | undefined;
 
 async function makeSigner(): Promise<Signer> {
   const pair = await promisify(generateKeyPair)("rsa", { modulusLength: 2048 });
