@@ -1,0 +1,286 @@
+/** The clients of the conformance suite: which program each one is, how it is installed, started, and led to a cloud on loopback. */
+import path from "node:path";
+
+/** How a folder under clients/ becomes a program. Each is pinned by the files in the folder. */
+export type Installer =
+  /** requirements.txt, into a virtual environment `venv`. */
+  | "pip"
+  /** package-lock.json, into `node_modules`. */
+  | "npm"
+  /** go.mod and go.sum; builds `client`. */
+  | "go"
+  /** Cargo.lock; builds `client`. */
+  | "cargo"
+  /** pom.xml; jars in `jars`, Client.java compiled into `classes`. */
+  | "maven"
+  /** debs.txt, one package a line, unpacked into `root`. The release of Debian pins the versions. */
+  | "debs";
+
+export interface Folder {
+  installer: Installer;
+  /** Further folders whose files are copied beside this one's. */
+  shared?: string[];
+  /** A zip archive that the registry's package carries, and the folder it is unpacked into. */
+  archive?: { file: string; into: string };
+}
+
+/** Folders under conformance/clients/, the slowest to install first. */
+export const FOLDERS: Record<string, Folder> = {
+  rust: { installer: "cargo" },
+  "go-base": { installer: "go" },
+  "go-v2": { installer: "go" },
+  "go-v1": { installer: "go" },
+  "java-v2": { installer: "maven" },
+  "java-v1": { installer: "maven" },
+  "awscli-v2": {
+    installer: "npm",
+    shared: ["awscli"],
+    archive: { file: "node_modules/@aws-cdk/asset-awscli-v2/lib/layer.zip", into: "layer" },
+  },
+  "awscli-v1": { installer: "pip", shared: ["awscli"] },
+  "awscli-debian": { installer: "debs", shared: ["awscli"] },
+  boto3: { installer: "pip" },
+  "boto3-2022": { installer: "pip", shared: ["boto3"] },
+  "js-v3": { installer: "npm" },
+  "js-v2": { installer: "npm" },
+  cdk: { installer: "npm" },
+  ruby: { installer: "debs" },
+  "php-async-aws": { installer: "debs" },
+};
+
+export interface Client {
+  /** As in `--only`. */
+  name: string;
+  /** As in the table of docs/compatibility.md. */
+  title: string;
+  language: string;
+  /** Under clients/. */
+  folder: string;
+  /** The version that the folder pins; undefined for a Debian package, whose version the installer reads. */
+  version?: string;
+  /** For a Debian client: the package whose version counts. */
+  versionOf?: string;
+  /** The program and its arguments, in the folder's installed copy. "once" may follow. */
+  start(directory: string): string[];
+  /** Variables that select what the client does. */
+  environment?: Record<string, string>;
+  /** How it can be led to a cloud on loopback: the variable AWS_ENDPOINT_URL_STS, or HTTPS_PROXY under the real host names. */
+  endpoints: ("variable" | "proxy")[];
+  /** Where it reads the certificate authority from, in the second case. */
+  authority: string;
+  /** How a program names a profile. */
+  explicit: string;
+  /** A process for every call: there is no memory between calls, except on the disk. */
+  perCall?: true;
+  /** Member of `--short`. */
+  short?: true;
+  /** It keeps credentials on the disk, under HOME. */
+  diskCache?: true;
+  /** What a reader must know of how it was run. */
+  note?: string;
+}
+
+const CLI = { language: "Python", authority: "AWS_CA_BUNDLE", explicit: "--profile", perCall: true, diskCache: true } as const;
+const BOTO3 = { language: "Python", authority: "AWS_CA_BUNDLE", explicit: "Session(profile_name=)" } as const;
+const GO = { language: "Go", authority: "SSL_CERT_FILE or AWS_CA_BUNDLE" } as const;
+const JAVA = { language: "Java", authority: "javax.net.ssl.trustStore", explicit: "ProfileCredentialsProvider" } as const;
+const NODE = { language: "JavaScript", authority: "NODE_EXTRA_CA_CERTS" } as const;
+
+const inside =
+  (...command: string[]) =>
+  (directory: string): string[] =>
+    command.map((part) => (part === "node" ? process.execPath : path.join(directory, part)));
+const java = (directory: string): string[] => [
+  "java",
+  "-cp",
+  `${path.join(directory, "jars")}/*:${path.join(directory, "classes")}`,
+  "Client",
+];
+
+export const CLIENTS: Client[] = [
+  {
+    ...BOTO3,
+    name: "boto3",
+    title: "boto3",
+    folder: "boto3",
+    version: "1.44.5",
+    start: inside("venv/bin/python", "client.py"),
+    endpoints: ["variable", "proxy"],
+    short: true,
+  },
+  {
+    ...BOTO3,
+    name: "boto3-2022",
+    title: "boto3 of 2022",
+    folder: "boto3-2022",
+    version: "1.24.96",
+    start: inside("venv/bin/python", "client.py"),
+    endpoints: ["proxy"],
+  },
+  {
+    ...CLI,
+    name: "cli-v1",
+    title: "AWS CLI v1",
+    folder: "awscli-v1",
+    version: "1.46.3",
+    start: inside("node", "client.js", "venv/bin/aws"),
+    endpoints: ["variable", "proxy"],
+    short: true,
+  },
+  {
+    ...CLI,
+    name: "cli-v2",
+    title: "AWS CLI v2",
+    folder: "awscli-v2",
+    version: "2.36.12",
+    start: inside("node", "client.js", "layer/awscli/v2/2.36.12/dist/aws"),
+    endpoints: ["variable", "proxy"],
+    note: "AWS's own build, as @aws-cdk/asset-awscli-v2 carries it",
+  },
+  {
+    ...CLI,
+    name: "cli-v2-debian",
+    title: "AWS CLI v2 of Debian 12",
+    folder: "awscli-debian",
+    versionOf: "awscli",
+    start: inside("node", "client.js", "aws.sh"),
+    endpoints: ["proxy"],
+  },
+  {
+    ...NODE,
+    name: "js-v3",
+    title: "SDK for JavaScript v3",
+    folder: "js-v3",
+    version: "3.1173.0",
+    start: inside("node", "client.js"),
+    endpoints: ["variable", "proxy"],
+    explicit: "new Client({ profile })",
+    short: true,
+    note: "reads no proxy variable: its program passes an agent",
+  },
+  {
+    ...NODE,
+    name: "js-v3-fromini",
+    title: "SDK for JavaScript v3, fromIni",
+    folder: "js-v3",
+    version: "3.1173.0",
+    start: inside("node", "client.js"),
+    environment: { CLIENT_PROVIDER: "fromIni" },
+    endpoints: ["variable", "proxy"],
+    explicit: "fromIni({ profile })",
+    note: "reads no proxy variable: its program passes an agent",
+  },
+  {
+    ...NODE,
+    name: "js-v2",
+    title: "SDK for JavaScript v2",
+    folder: "js-v2",
+    version: "2.1693.0",
+    start: inside("node", "client.js"),
+    endpoints: ["proxy"],
+    explicit: "AWS_PROFILE",
+    note: "reads no proxy variable: its program passes an agent",
+  },
+  {
+    ...GO,
+    name: "go-v2",
+    title: "SDK for Go v2",
+    folder: "go-v2",
+    version: "1.33.16",
+    start: inside("client"),
+    endpoints: ["variable", "proxy"],
+    explicit: "config.WithSharedConfigProfile",
+    short: true,
+    note: "the version is that of the module config",
+  },
+  {
+    ...GO,
+    name: "go-v1",
+    title: "SDK for Go v1",
+    folder: "go-v1",
+    version: "1.55.8",
+    start: inside("client"),
+    endpoints: ["proxy"],
+    explicit: "session.Options{Profile}",
+  },
+  {
+    ...GO,
+    name: "go-base",
+    title: "aws-sdk-go-base",
+    folder: "go-base",
+    version: "2.0.0-beta.74",
+    start: inside("client"),
+    endpoints: ["variable", "proxy"],
+    explicit: "Config{Profile}",
+    note: "what the Terraform provider for AWS authenticates with",
+  },
+  {
+    ...JAVA,
+    name: "java-v2",
+    title: "SDK for Java v2",
+    folder: "java-v2",
+    version: "2.57.8",
+    start: java,
+    endpoints: ["variable", "proxy"],
+  },
+  {
+    ...JAVA,
+    name: "java-v1",
+    title: "SDK for Java v1",
+    folder: "java-v1",
+    version: "1.12.797",
+    start: java,
+    endpoints: ["proxy"],
+  },
+  {
+    name: "rust",
+    title: "SDK for Rust",
+    language: "Rust",
+    folder: "rust",
+    version: "1.13.0",
+    start: inside("client"),
+    endpoints: ["variable", "proxy"],
+    authority: "SSL_CERT_FILE",
+    explicit: "ConfigLoader::profile_name",
+    note: "the version is that of the crate aws-config",
+  },
+  {
+    ...NODE,
+    name: "cdk",
+    title: "CDK CLI",
+    folder: "cdk",
+    version: "2.1148.1",
+    start: inside("node", "client.js", "node_modules/.bin/cdk"),
+    endpoints: ["variable"],
+    explicit: "--profile",
+    perCall: true,
+    note: "tells the account it runs in, not the role",
+  },
+  {
+    name: "ruby",
+    title: "SDK for Ruby",
+    language: "Ruby",
+    folder: "ruby",
+    versionOf: "ruby-aws-sdk-core",
+    start: inside("start.sh"),
+    endpoints: ["proxy"],
+    authority: "SSL_CERT_FILE or AWS_CA_BUNDLE",
+    explicit: "Client.new(profile:)",
+    note: "reads no proxy variable: its program names the proxy",
+  },
+  {
+    name: "php-async-aws",
+    title: "AsyncAws (PHP)",
+    language: "PHP",
+    folder: "php-async-aws",
+    versionOf: "php-async-aws-core",
+    start: inside("start.sh"),
+    endpoints: ["proxy"],
+    authority: "openssl.cafile of php.ini",
+    explicit: "['profile' => …]",
+    note: "what Symfony uses; not AWS's own SDK for PHP",
+  },
+];
+
+/** What no package registry served in a form that runs here; never a result, only what a reader of its source found. */
+export const READ_NOT_RUN: { title: string; version: string; source: string; finding: string }[] = [];
