@@ -27,6 +27,7 @@ const SHOWN_CLAIMS = [
 export function explainRefusal(situation: Refusal, context: TrustPolicyContext): string[] {
   const { claims, trustPolicy } = situation;
   const name = situation.roleArn.slice(situation.roleArn.lastIndexOf("/") + 1);
+  const hasPath = situation.roleArn.split("/").length > 2;
   const shown = SHOWN_CLAIMS.filter((claim) => claims[claim] !== undefined);
   return [
     "AWS says no more. Either the role's trust policy does not accept this job's ID token, or there is no such role.",
@@ -37,7 +38,7 @@ export function explainRefusal(situation: Refusal, context: TrustPolicyContext):
     ...(trustPolicy === undefined
       ? ["Causes that these claims suggest:", ...causes(situation, context)]
       : verdict(trustPolicy, claims, context)),
-    `  - There is no role ${quoted(name)} in account ${context.accountId}, or it has a path, which is part of its ARN (role/PATH/NAME).`,
+    `  - There is no role ${quoted(name)} in account ${context.accountId}, or its path, a part of its ARN (role/PATH/NAME), is ${hasPath ? "another" : "left out"}.`,
     `    With credentials of that account, this prints its ARN: aws iam get-role --role-name ${shellWord(name)} --query Role.Arn --output text`,
     "",
     "This trust policy accepts exactly this job. Saved as trust.json, it takes the place of the role's own with the command below it;",
@@ -78,10 +79,9 @@ function verdict(trustPolicy: string, claims: Record<string, unknown>, context: 
 
 function statementLines({ index, sid, effect, outcome, reasons }: StatementVerdict): string[] {
   const name = sid === undefined ? `Statement ${index}` : `Statement ${index}, ${quoted(sid, 60)}`;
-  return [
-    `  ${name} (${effect}) ${outcome}${reasons.length > 0 ? ":" : ""}`,
-    ...reasons.slice(0, 10).map((reason) => `    ${reason}`),
-  ];
+  // Why a Deny leaves the job alone is nothing to put right.
+  const shown = effect === "Deny" && outcome === "does not apply" ? [] : reasons.slice(0, 10);
+  return [`  ${name} (${effect}) ${outcome}${shown.length > 0 ? ":" : ""}`, ...shown.map((reason) => `    ${reason}`)];
 }
 
 /** What these claims, and no others, make likely. The forms of sub: https://docs.github.com/en/actions/reference/security/oidc */

@@ -257,7 +257,7 @@ function refusal({ httpStatus = 0 }: IdTokenSituation): string[] {
   ];
 }
 
-const TLS_CODE = /CERT|SIGNATURE|SSL|TLS|ISSUER|HOSTNAME_MISMATCH/;
+const TLS_CODE = /CERT|SIGNATURE|SSL|TLS|ISSUER|HOSTNAME_MISMATCH|EPROTO/;
 
 function unreachable(
   prefix: "sts" | "id-token",
@@ -275,13 +275,14 @@ function unreachable(
     ]);
   }
   if (/^(?:ENOTFOUND|EAI_)/.test(code)) {
-    return explain("host-not-found", `The name ${host} cannot be resolved: ${code}`, [
-      `Cause: ${prefix === "sts" ? "aws-region or sts-endpoint is misspelt, or " : ""}this runner's DNS does not know the name${via(proxy)}.`,
-      `Fix: correct the input, the runner's DNS, or HTTPS_PROXY and NO_PROXY. Check on the runner: nslookup ${shellWord(host.replace(/:\d+$/, ""))}`,
+    const name = /getaddrinfo \S+ ([\w.-]+)/.exec(said)?.[1] ?? host.replace(/:\d+$/, "");
+    return explain("host-not-found", `The name ${name} cannot be resolved: ${code}`, [
+      `Cause: ${prefix === "sts" ? "aws-region or sts-endpoint is misspelt, or " : ""}this runner's DNS does not know the name. ${host} was asked for${via(proxy)}.`,
+      `Fix: correct the input, the runner's DNS, or HTTPS_PROXY and NO_PROXY. Check on the runner: nslookup ${shellWord(name)}`,
     ]);
   }
   return explain("unreachable", `${host} cannot be reached: ${code || "no answer"}`, [
-    `Cause: nothing answered${via(proxy) || ", asked without a proxy"}. A firewall, a proxy or, in a private network, a missing route or VPC endpoint stands in between.`,
+    `Cause: nothing answered${via(proxy) || " (no proxy was used)"}. A firewall, a proxy or, in a private network, a missing route or VPC endpoint stands in between.`,
     `Fix: let the runner reach ${host} by HTTPS, or set HTTPS_PROXY (and NO_PROXY) on the runner. Check on the runner: curl -v ${shellWord(`https://${host}/`)}`,
   ]);
 }
@@ -289,5 +290,5 @@ function unreachable(
 function via(proxy: string | undefined): string {
   return proxy === undefined || proxy === ""
     ? ""
-    : `, through the proxy ${quoted(proxy.replace(/^([a-z0-9+.-]+:\/\/)?.*@/i, "$1"))}`;
+    : ` (through the proxy ${quoted(proxy.replace(/^([a-z0-9+.-]+:\/\/)?.*@/i, "$1"))})`;
 }

@@ -4,7 +4,7 @@
  */
 
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
-const TOKEN = /eyJ[\w-]{10,}(?:\.[\w-]*)*/g;
+const TOKEN = /eyJ[\w-]+\.eyJ[\w-]+(?:\.[\w-]*)?/g;
 
 /** One line of a log: no control character, no workflow command, nothing like a JWT, at most `limit` characters. */
 export function printable(text: string, limit = 4000): string {
