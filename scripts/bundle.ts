@@ -5,19 +5,51 @@ import ncc from "@vercel/ncc";
 
 const root = path.join(import.meta.dirname, "..", "..");
 
+const ENTRIES = ["main", "post", "keeper", "trial"];
+/**
+ * main and post stay readable. The SDK in trial is others' code and half the size when minified; the keeper, which lives for hours,
+ * fits in a few pages of memory.
+ */
+const MINIFIED = ["keeper", "trial"];
+
 /** Every file of dist/, by its path there. */
 async function bundle(): Promise<Map<string, string>> {
   const files = new Map<string, string>();
-  for (const entry of ["main", "post", "keeper"]) {
-    const { code, assets } = await ncc(path.join(root, "lib", "src", `${entry}.js`), {
-      license: "licenses.txt",
-      quiet: true,
-      cache: false,
-    });
+  const licenses = new Map<string, string[]>();
+  for (const entry of ENTRIES) {
+    const options = { license: "licenses.txt", quiet: true, cache: false, minify: MINIFIED.includes(entry) };
+    const { code, assets } = await ncc(path.join(root, "lib", "src", `${entry}.js`), options);
     files.set(`${entry}/index.js`, code);
-    for (const [name, asset] of Object.entries(assets)) files.set(`${entry}/${name}`, asset.source.toString());
+    for (const [name, { source }] of Object.entries(assets)) {
+      if (name === "licenses.txt") collectLicenses(source.toString(), licenses);
+      else files.set(`${entry}/${name}`, source.toString());
+    }
   }
+  const texts = [...licenses].map(([text, packages]) => `${packages.sort().join("\n")}\n\n${text}\n`);
+  files.set("licenses.txt", texts.sort().join(`\n${"-".repeat(80)}\n\n`));
   return files;
+}
+
+/** Takes ncc's list, a package's name and then its licence, apart: most packages share one text, which then stands there once. */
+function collectLicenses(list: string, licenses: Map<string, string[]>): void {
+  let name = "";
+  let text: string[] = [];
+  const add = () => {
+    if (name === "") return;
+    const key = text.join("\n").trim();
+    const packages = licenses.get(key) ?? [];
+    if (!packages.includes(name)) licenses.set(key, [...packages, name]);
+  };
+  for (const line of list.split("\n")) {
+    if (/^(?:@[\w.-]+\/)?[\w.-]+$/.test(line) && fs.existsSync(path.join(root, "node_modules", line, "package.json"))) {
+      add();
+      name = line;
+      text = [];
+    } else {
+      text.push(line.trimEnd());
+    }
+  }
+  add();
 }
 
 function readDist(directory: string): Map<string, string> {

@@ -111,7 +111,7 @@ function requestValues(key: string, claims: Record<string, unknown>, context: Tr
   }
   const keys = claimsWithKeys(context);
   if (!keys.includes(name)) return `AWS lists no such condition key for this provider (it lists ${keys.join(", ")})`;
-  const claim = Object.hasOwn(claims, name) ? claims[name] : undefined;
+  const claim = claims[name];
   const present = (Array.isArray(claim) ? claim : [claim]).filter((value) => value !== undefined && value !== null);
   return present.length > 0 ? present.map(claimText) : undefined;
 }

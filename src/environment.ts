@@ -72,8 +72,24 @@ export function planEnvironment(ambient: Environment, use: PlannedUse): Environm
     for (const name of CONTAINER) exports[name] = "";
     warnings.push(`${list(container)} ${verb(container)} set and would win over the profile in some SDKs; blank from here on.`);
   }
+  checkEndpoint();
   planWebIdentity();
   return { exports, warnings };
+
+  // The environment's endpoints beat those in a config file: https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
+  function checkEndpoint() {
+    if (use.stsEndpoint === undefined) return;
+    const rivals = isAmbient
+      ? []
+      : ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"].filter((name) => isSet(name) && !sameUrl(ambient[name], use.stsEndpoint));
+    if (/^true$/i.test(ambient.AWS_IGNORE_CONFIGURED_ENDPOINT_URLS ?? "")) rivals.push("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
+    if (rivals.length === 0) return;
+    throw new UserError(
+      "sts-endpoint-loses",
+      `${list(rivals)} ${verb(rivals)} set in this job and would win over sts-endpoint: later steps would send the ID token to another server. ` +
+        `Remove ${rivals.length > 1 ? "them" : "it"} from the job${isAmbient ? "" : ", or leave out profile to make this role ambient"}.`,
+    );
+  }
 
   // AWS_ROLE_ARN and its companions beat the profile in most tools, or are mixed with it one by one, and blank ones break botocore:
   // where some are set, only our own values of all three can win.
@@ -134,19 +150,17 @@ export function planRestore(
   previous: Environment,
   defaults: DefaultFiles,
 ): Record<string, string> {
+  const defaultPaths: Environment = { AWS_CONFIG_FILE: defaults.configFile, AWS_SHARED_CREDENTIALS_FILE: defaults.credentialsFile };
   const restore: Record<string, string> = {};
   for (const [name, ours] of Object.entries(exported)) {
-    if (now[name] !== ours) continue;
-    const value =
-      previous[name] ??
-      (name === "AWS_CONFIG_FILE"
-        ? defaults.configFile
-        : name === "AWS_SHARED_CREDENTIALS_FILE"
-          ? defaults.credentialsFile
-          : undefined);
-    if (value !== undefined && value !== ours) restore[name] = value;
+    const value = previous[name] || defaultPaths[name];
+    if (value && value !== ours && now[name] === ours) restore[name] = value;
   }
   return restore;
+}
+
+function sameUrl(one: string | undefined, other: string | undefined): boolean {
+  return one?.replace(/\/+$/, "") === other;
 }
 
 function quote(text: string | undefined): string {

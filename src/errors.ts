@@ -5,10 +5,13 @@
 export class UserError extends Error {
   override readonly name = "UserError";
   readonly anchor: string;
+  /** More lines, for the log only. */
+  readonly details: string | undefined;
 
-  constructor(anchor: string, message: string, options?: ErrorOptions) {
+  constructor(anchor: string, message: string, options: ErrorOptions & { details?: string } = {}) {
     super(message, options);
     this.anchor = anchor;
+    this.details = options.details;
   }
 }
 

@@ -1,26 +1,29 @@
 import { homedir } from "node:os";
 import * as core from "@actions/core";
 import { deleteCachedSessions, parseRole } from "./cli-cache.ts";
-import { planRestore } from "./environment.ts";
+import { type DefaultFiles, planRestore } from "./environment.ts";
 import { errorText } from "./errors.ts";
+import type { Summary } from "./inputs.ts";
+import { makeReport } from "./report.ts";
 import { loadUse } from "./state.ts";
 import { type Ended, endUse } from "./uses.ts";
 
 /** The post step: everything that main wrote goes, and the environment back to what it was. Warns, never fails the job. */
 export async function finish(env: NodeJS.ProcessEnv): Promise<void> {
-  const saved = loadUse();
+  const saved = await attempt("read the state", loadUse);
   if (!saved) {
     core.info("Nothing to clean up: main had not begun.");
     return;
   }
   const ended = await attempt("remove the profile and the token", () => endUse(saved.root, saved.id));
   if (!ended) {
+    await attempt("restore the environment", () => leaveFiles(saved.root, env));
     core.info("Nothing to clean up.");
     return;
   }
   await attempt("delete sessions that the AWS CLI keeps on disk", () => forgetSessions(ended));
   await attempt("restore the environment", () => restoreEnvironment(ended, env));
-  await attempt("report", () => report(ended));
+  if (ended.last) await attempt("write the report", () => report(ended, saved.summary));
 }
 
 /** One part of the cleanup: a failure is said and does not stop the others. */
@@ -54,21 +57,24 @@ function restoreEnvironment({ use, last }: Ended, env: NodeJS.ProcessEnv): void 
     delete exported.AWS_CONFIG_FILE;
     delete exported.AWS_SHARED_CREDENTIALS_FILE;
   }
-  const defaults = { configFile: `${homedir()}/.aws/config`, credentialsFile: `${homedir()}/.aws/credentials` };
-  for (const [name, value] of Object.entries(planRestore(env, exported, previous, defaults))) core.exportVariable(name, value);
+  for (const [name, value] of Object.entries(planRestore(env, exported, previous, defaultFiles())))
+    core.exportVariable(name, value);
+  core.info(`${use.roleArn}: profile ${use.profile} removed`);
 }
 
-function report({ use, last, finished }: Ended): void {
-  core.info(`${use.roleArn}: profile ${use.profile} removed.`);
-  if (!last) return;
-  for (const { keeper } of finished) {
-    if (!keeper) continue;
-    for (const { from, to } of keeper.stale) {
-      core.warning(`The ID token was stale from ${time(from)} to ${time(to)}: calls to AWS that had to refresh then have failed.`);
-    }
-  }
+/** Nothing is known of what was there before: later post steps must at least not look for files that are gone. */
+function leaveFiles(root: string, env: NodeJS.ProcessEnv): void {
+  const { configFile, credentialsFile } = defaultFiles();
+  if (env.AWS_CONFIG_FILE?.startsWith(`${root}/`)) core.exportVariable("AWS_CONFIG_FILE", configFile);
+  if (env.AWS_SHARED_CREDENTIALS_FILE?.startsWith(`${root}/`)) core.exportVariable("AWS_SHARED_CREDENTIALS_FILE", credentialsFile);
 }
 
-function time(ms: number): string {
-  return new Date(ms).toISOString().slice(11, 19);
+function defaultFiles(): DefaultFiles {
+  return { configFile: `${homedir()}/.aws/config`, credentialsFile: `${homedir()}/.aws/credentials` };
+}
+
+async function report({ finished }: Ended, summary: Summary): Promise<void> {
+  const { warnings, markdown, eventful } = makeReport(finished);
+  for (const warning of warnings) core.warning(warning);
+  if (summary === "always" || (summary === "auto" && eventful)) await core.summary.addRaw(markdown, true).write();
 }

@@ -18,6 +18,8 @@ export interface IdToken {
   remainingMs: number;
   /** The server's clock less this machine's, in milliseconds; 0 where the answer had no Date. */
   clockOffsetMs: number;
+  /** performance.now() of this process when the answer came. */
+  receivedAt: number;
 }
 
 /** unreachable: no answer; status: an answer other than 200; answer: 200 without a token that STS would take. */
@@ -160,5 +162,13 @@ function readAnswer(body: string, audience: string, date: number | undefined): I
   if (Math.max(issued, timeClaim(claims, "nbf") ?? 0) > now + FUTURE_TOLERANCE_MS)
     throw new IdTokenError("answer", "the token is from the future");
   const lifetimeMs = expires - issued;
-  return { token, claims, lifetimeMs, remainingMs: Math.min(lifetimeMs, expires - now), clockOffsetMs };
+  if (lifetimeMs <= 0) throw new IdTokenError("answer", "the token expires before it was issued");
+  return {
+    token,
+    claims,
+    lifetimeMs,
+    remainingMs: Math.min(lifetimeMs, expires - now),
+    clockOffsetMs,
+    receivedAt: performance.now(),
+  };
 }

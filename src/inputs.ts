@@ -1,8 +1,12 @@
 import { randomBytes } from "node:crypto";
-import { UserError } from "./errors.ts";
+import { errorText, UserError } from "./errors.ts";
+import { parseTrustPolicy } from "./trust-policy.ts";
 
 /** How the profile is mirrored into AWS_ROLE_ARN and its companions: see environment.ts. */
 export type Mirror = "auto" | "always" | "never";
+
+/** When post writes a job summary: auto only where something happened that is worth reading. */
+export type Summary = "auto" | "always" | "never";
 
 export interface Role {
   arn: string;
@@ -27,6 +31,9 @@ export interface Inputs {
   stsEndpoint: string | undefined;
   trial: boolean;
   mirror: Mirror;
+  /** JSON of the role's trust policy, for the explanation of a refusal. */
+  trustPolicy: string | undefined;
+  summary: Summary;
 }
 
 /** What the default session name is made of: GITHUB_RUN_ID and GITHUB_RUN_ATTEMPT. */
@@ -44,25 +51,30 @@ type Reader = (name: string) => string;
 export function loadInputs(read: Reader, run: Run): Inputs {
   const stsEndpoint = readStsEndpoint(read);
   const role = readRole(read, stsEndpoint !== undefined);
-  const allowedAccountIds = readAccountIds(read);
-  if (allowedAccountIds.length > 0 && !allowedAccountIds.includes(role.accountId)) {
-    throw new UserError(
-      "account-not-allowed",
-      `role-to-assume is in account ${role.accountId || "(none)"}, which allowed-account-ids (${allowedAccountIds.join(", ")}) does not list. Correct the ARN or the list.`,
-    );
-  }
   return {
     role,
     region: readRegion(read),
     profile: readProfile(read),
     sessionName: readSessionName(read, run),
     audience: readAudience(read, role.partition),
-    allowedAccountIds,
+    allowedAccountIds: readAccountIds(read),
     maskAccountId: readBoolean(read, "mask-aws-account-id", false),
     stsEndpoint,
     trial: readBoolean(read, "trial", true),
     mirror: readMirror(read),
+    trustPolicy: readTrustPolicy(read),
+    summary: readSummary(read),
   };
+}
+
+/** Throws a UserError if an account is not one of those that `allowed-account-ids` lists. */
+export function checkAccount({ allowedAccountIds, role }: Inputs, accountId: string): void {
+  if (allowedAccountIds.length === 0 || allowedAccountIds.includes(accountId)) return;
+  throw new UserError(
+    "account-not-allowed",
+    `The role ${role.arn} is in account ${accountId || "(none)"}, which allowed-account-ids (${allowedAccountIds.join(", ")}) does not list. ` +
+      "Correct the ARN or the list.",
+  );
 }
 
 // Names and paths of roles: https://docs.aws.amazon.com/IAM/latest/APIReference/API_Role.html
@@ -86,13 +98,16 @@ function readRole(read: Reader, anyArn: boolean): Role {
 
 function readRegion(read: Reader): string {
   const region = required(read, "aws-region", "a region, such as eu-west-1");
+  if (/^[a-z]{2}(?:-[a-z]+)+-\d+[a-z]$/.test(region)) {
+    throw refused("aws-region", region, "a region, such as eu-west-1", `That is a zone of the region ${region.slice(0, -1)}.`);
+  }
   // The region becomes a part of host names: one DNS label, nothing else.
   if (/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(region)) return region;
   throw refused(
     "aws-region",
     region,
     "a region's name in lower case, such as eu-west-1",
-    "Names with a zone letter (eu-west-1a) are zones.",
+    "AWS lists them under Regions and Zones.",
   );
 }
 
@@ -172,6 +187,23 @@ function readMirror(read: Reader): Mirror {
   const value = parseBoolean(given);
   if (value === undefined) throw refused("mirror-environment", given, "auto, true or false", "auto is right for most jobs.");
   return value ? "always" : "never";
+}
+
+function readTrustPolicy(read: Reader): string | undefined {
+  const given = read("explain-trust-policy");
+  if (given === "") return undefined;
+  try {
+    parseTrustPolicy(given);
+  } catch (error) {
+    throw new UserError("input-refused", `explain-trust-policy cannot be read: ${errorText(error)}`);
+  }
+  return given;
+}
+
+function readSummary(read: Reader): Summary {
+  const given = read("summary") || "auto";
+  if (given === "auto" || given === "always" || given === "never") return given;
+  throw refused("summary", given, "auto, always or never", "auto writes one only where something happened that is worth reading.");
 }
 
 function readBoolean(read: Reader, name: string, otherwise: boolean): boolean {

@@ -48,8 +48,8 @@ export function jobDirectoryPath(runnerTemp: string | undefined, platform: strin
   }
   const absolute = platform === "win32" ? path.win32.isAbsolute(runnerTemp) : path.posix.isAbsolute(runnerTemp);
   const root = platform === "win32" ? runnerTemp.replaceAll("\\", "/") : runnerTemp;
-  const allowed = platform === "win32" ? /^[^\0-\x1f\x7f-\uffff#;$%"'`\\]+$/ : /^[^\0-\x1f\x7f-\uffff#;$"'`\\]+$/;
-  if (!absolute || !allowed.test(root)) {
+  const readDifferently = platform === "win32" ? /[#;$%"'`\\]/ : /[#;$"'`\\]/;
+  if (!absolute || !/^[\x20-\x7e]+$/.test(root) || readDifferently.test(root)) {
     throw new UserError(
       "runner-temp",
       `RUNNER_TEMP is ${JSON.stringify(runnerTemp.slice(0, 200))}. It must be an absolute path in ASCII without any of # ; $ % " ' \` and control characters, ` +

@@ -16,8 +16,11 @@ export function decodeClaims(token: string): Claims | undefined {
   }
 }
 
+// The last second that a Date can hold.
+const MAX_SECONDS = 8.64e12;
+
 /** A time claim (exp, iat, nbf) in milliseconds since 1970, or undefined. */
 export function timeClaim(claims: Claims | undefined, name: "exp" | "iat" | "nbf"): number | undefined {
   const seconds = claims?.[name];
-  return typeof seconds === "number" && Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : undefined;
+  return typeof seconds === "number" && seconds > 0 && seconds <= MAX_SECONDS ? seconds * 1000 : undefined;
 }

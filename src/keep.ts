@@ -24,6 +24,9 @@ export interface KeeperConfig {
   worker: ProcessIdentity | undefined;
 }
 
+/** A timer of more than 2^31 ms would fire at once. */
+const LONGEST_WAIT_MS = 60 * 60 * 1000;
+
 /**
  * Keeps the token file fresh until the job is over, one way or another, and then deletes it.
  * @param onReady called once everything that ends the keeper is in place
@@ -45,7 +48,7 @@ export async function keep(config: KeeperConfig, onReady: () => void): Promise<v
     wakeUp();
   };
 
-  const received = Date.now() - config.ageMs;
+  const received = Math.round(Date.now() - config.ageMs);
   const status: KeeperStatus = {
     ...identify(process.pid),
     startedAt: Date.now(),
@@ -98,9 +101,10 @@ export async function keep(config: KeeperConfig, onReady: () => void): Promise<v
 
   writeStatus();
   onReady();
+  look();
   while (!over.signal.aborted) {
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, due - performance.now());
+      const timer = setTimeout(resolve, Math.min(due - performance.now(), LONGEST_WAIT_MS));
       wakeUp = () => {
         clearTimeout(timer);
         resolve();

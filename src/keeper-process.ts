@@ -1,16 +1,13 @@
 import { spawn } from "node:child_process";
 import * as fs from "node:fs";
-import * as path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
+import { bundlePath } from "./bundles.ts";
+import { errorCode } from "./errors.ts";
 import { readJson } from "./files.ts";
 import type { KeeperConfig } from "./keep.ts";
 import { isRunning } from "./process.ts";
 import type { KeeperStatus } from "./status.ts";
 import type { TokenDirectory } from "./token-directory.ts";
-
-/** dist/keeper/index.js, from where main and post are bundled: dist/main/index.js and dist/post/index.js. */
-const KEEPER = path.join(path.dirname(fileURLToPath(import.meta.url)), "..", "keeper", "index.js");
 
 const READY_TIMEOUT_MS = 10_000;
 
@@ -24,41 +21,62 @@ const ENVIRONMENT = [
   ...["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR"],
 ];
 
-/**
- * Starts the keeper and returns once it watches over the token; it then lives on without this process. Throws if it is not ready
- * in 10 s, with no keeper left behind.
- */
-export async function startKeeper(config: KeeperConfig): Promise<void> {
+/** A keeper that waits for its configuration. One that gets none ends by itself when main does. */
+export interface LaunchedKeeper {
+  /**
+   * Hands over, and returns once the keeper watches over the token; it then lives on without this process. Throws if it is not
+   * ready in 10 s, with no keeper left behind.
+   */
+  watch(config: KeeperConfig): Promise<void>;
+  abandon(): void;
+}
+
+/** Starts a keeper process. Its start takes longer than anything else it does here, so main begins with it early. */
+export function launchKeeper(): LaunchedKeeper {
   const env: NodeJS.ProcessEnv = {};
   for (const name of ENVIRONMENT) {
     const value = process.env[name];
     if (value !== undefined) env[name] = value;
   }
-  const keeper = spawn(process.execPath, [KEEPER], {
+  const keeper = spawn(process.execPath, [bundlePath("keeper")], {
     // Of its own session and without our pipes, which the runner would wait for (actions/runner, src/Runner.Sdk/ProcessInvoker.cs).
     detached: true,
     stdio: ["ignore", "ignore", "ignore", "ipc"],
     windowsHide: true,
     env,
   });
-  let timer: NodeJS.Timeout | undefined;
-  try {
-    await new Promise<void>((resolve, reject) => {
-      timer = setTimeout(() => reject(new Error(`it was not ready in ${READY_TIMEOUT_MS / 1000} s`)), READY_TIMEOUT_MS);
-      keeper.once("error", reject);
-      keeper.once("exit", (code, signal) => reject(new Error(`it ended at once (${signal ?? `exit code ${code}`})`)));
-      keeper.once("message", () => resolve());
-      keeper.send(config, (error) => error && reject(error));
-    });
-  } catch (error) {
-    keeper.kill("SIGKILL");
-    throw error;
-  } finally {
-    clearTimeout(timer);
-    keeper.removeAllListeners();
+  const failed = new Promise<never>((_, reject) => {
+    keeper.once("error", reject);
+    keeper.once("exit", (code, signal) => reject(new Error(`the keeper ended at once (${signal ?? `exit code ${code}`})`)));
+  });
+  failed.catch(() => {}); // said by watch()
+  const letGo = () => {
+    keeper.removeAllListeners("exit");
     if (keeper.connected) keeper.disconnect();
     keeper.unref();
-  }
+  };
+  return {
+    async watch(config) {
+      let timer: NodeJS.Timeout | undefined;
+      const late = new Promise<never>((_, reject) => {
+        timer = setTimeout(() => reject(new Error(`the keeper was not ready in ${READY_TIMEOUT_MS / 1000} s`)), READY_TIMEOUT_MS);
+      });
+      const ready = new Promise<void>((resolve, reject) => {
+        keeper.once("message", () => resolve());
+        keeper.send(config, (error) => error && reject(error));
+      });
+      try {
+        await Promise.race([ready, failed, late]);
+      } catch (error) {
+        keeper.kill("SIGKILL");
+        throw error;
+      } finally {
+        clearTimeout(timer);
+        letGo();
+      }
+    },
+    abandon: letGo,
+  };
 }
 
 /** Whether a keeper watches over a token directory. */
@@ -69,23 +87,33 @@ export function hasKeeper(directory: TokenDirectory): boolean {
 
 const STOP_TIMEOUT_MS = 2_000;
 
+export interface StoppedKeeper {
+  keeper?: KeeperStatus;
+  /** Whether it was gone before it was asked to end, and without saying why. */
+  keeperDied?: boolean;
+}
+
 /**
  * Ends the keeper of a token directory, if there is one: by message, and if it does not listen by a signal. Only ever signals the
- * very process that wrote the status file. Returns its last status, or undefined where none was ever written.
+ * very process that wrote the status file. Returns its last status, where it ever wrote one.
  */
-export async function stopKeeper(directory: TokenDirectory): Promise<KeeperStatus | undefined> {
+export async function stopKeeper(directory: TokenDirectory): Promise<StoppedKeeper> {
   const status = readJson<KeeperStatus>(directory.status);
-  if (status === undefined) return undefined;
-  if (await hasEnded(status, 0)) return status;
+  if (status === undefined) return {};
+  if (await hasEnded(status, 0)) return { keeper: status, keeperDied: status.ended === undefined };
   fs.closeSync(fs.openSync(directory.stop, "w", 0o600));
   // Without /proc a pid proves nothing once the process may have ended: then the message has to do, and the tick that follows it.
   const signals: NodeJS.Signals[] = status.started === "" ? [] : ["SIGTERM", "SIGKILL"];
   for (const signal of signals) {
     if (await hasEnded(status, STOP_TIMEOUT_MS)) break;
-    process.kill(status.pid, signal);
+    try {
+      process.kill(status.pid, signal);
+    } catch (error) {
+      if (errorCode(error) !== "ESRCH") throw error;
+    }
   }
   await hasEnded(status, STOP_TIMEOUT_MS);
-  return readJson<KeeperStatus>(directory.status) ?? status;
+  return { keeper: readJson<KeeperStatus>(directory.status) ?? status };
 }
 
 async function hasEnded(status: KeeperStatus, withinMs: number): Promise<boolean> {

@@ -1,9 +1,16 @@
 import * as core from "@actions/core";
-import { errorText } from "./errors.ts";
+import { errorText, UserError } from "./errors.ts";
+import { troubleshootingLink } from "./explain.ts";
 import { start } from "./start.ts";
 
 try {
   await start(process.env);
 } catch (error) {
-  core.setFailed(error instanceof Error ? error.message : errorText(error));
+  if (error instanceof UserError) {
+    if (error.details !== undefined) core.info(error.details);
+    core.setFailed(`${error.message}\nMore: ${troubleshootingLink(error.anchor)}`);
+  } else {
+    core.debug(error instanceof Error ? (error.stack ?? error.message) : String(error));
+    core.setFailed(errorText(error));
+  }
 }

@@ -1,6 +1,9 @@
 // When the keeper acts, as pure numbers; all times in milliseconds. For GitHub's token of 300 s: refresh after 135 to 150 s, retry
 // after up to 1, 2, 4 … 30 s, 10 s for a request. Shorter lives, which only tests have, scale all of it down.
 
+/** The shortest life that anything is scaled to: what an endpoint hands out must not make the keeper storm it. */
+const SHORTEST_LIFE_MS = 1_000;
+
 /** The longest that the keeper sleeps before it looks at the clocks, its directory and its job. */
 export const TICK_MS = 10_000;
 /** Wall and monotonic clock may drift apart by this much in a tick before the machine counts as having slept. */
@@ -13,7 +16,7 @@ export const CLOCK_JUMP_MS = 5_000;
  * @param random in [0, 1)
  */
 export function refreshDelay(lifetime: number, remaining: number, random: number): number {
-  return (Math.min(lifetime, remaining) / 2) * (1 - random / 10);
+  return (Math.max(Math.min(lifetime, remaining), SHORTEST_LIFE_MS) / 2) * (1 - random / 10);
 }
 
 /**
@@ -22,14 +25,14 @@ export function refreshDelay(lifetime: number, remaining: number, random: number
  * @param failures how many in a row, at least 1
  */
 export function retryDelay(lifetime: number, failures: number, random: number, retryAfter = 0): number {
-  const cap = Math.min(30_000, lifetime / 10);
+  const cap = Math.min(30_000, Math.max(lifetime, SHORTEST_LIFE_MS) / 10);
   const ceiling = Math.min(cap, (cap / 30) * 2 ** (failures - 1));
   return Math.max(Math.min(retryAfter, cap), ceiling * random);
 }
 
 /** How long one request may take: far less than the half life that is left when it is made. */
 export function requestTimeout(lifetime: number): number {
-  return Math.min(10_000, lifetime / 6);
+  return Math.min(10_000, Math.max(lifetime, SHORTEST_LIFE_MS) / 6);
 }
 
 /** Whether the machine slept or its clock was set, from how far each clock moved in the same while. */

@@ -1,38 +1,81 @@
 import { randomBytes } from "node:crypto";
 import { homedir } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
+import { pathToFileURL } from "node:url";
 import * as core from "@actions/core";
+import { bundlePath } from "./bundles.ts";
 import { deleteCachedSessions, parseRole } from "./cli-cache.ts";
-import { planEnvironment } from "./environment.ts";
-import { UserError } from "./errors.ts";
+import { type EnvironmentPlan, planEnvironment } from "./environment.ts";
+import { errorText, UserError } from "./errors.ts";
+import { type Explanation, explainIdTokenError, explainStsError } from "./explain.ts";
 import { type Endpoint, type IdToken, IdTokenError, requestIdToken } from "./id-token.ts";
-import { type Inputs, loadInputs } from "./inputs.ts";
-import { jobDirectory, jobDirectoryPath } from "./job-directory.ts";
+import { checkAccount, type Inputs, loadInputs } from "./inputs.ts";
+import { jobDirectory, jobDirectoryPath, openJobDirectory } from "./job-directory.ts";
 import { decodeClaims, timeClaim } from "./jwt.ts";
-import { hasKeeper, startKeeper } from "./keeper-process.ts";
+import { hasKeeper, type LaunchedKeeper, launchKeeper } from "./keeper-process.ts";
 import { findWorker } from "./process.ts";
 import { renderProfile } from "./profile.ts";
+import { findProxy, proxyWarning } from "./proxy.ts";
 import { saveUse } from "./state.ts";
-import { tokenDirectory, tokenId } from "./token-directory.ts";
-import type { Session } from "./trial.ts";
+import { type TokenDirectory, tokenDirectory, tokenId } from "./token-directory.ts";
+import type { Session, StsError } from "./trial.ts";
 import { beginUse, endUse, locked } from "./uses.ts";
 
+/** One use of the action, before anything of it exists outside of this process. */
+interface Plan {
+  id: string;
+  inputs: Inputs;
+  endpoint: Endpoint;
+  /** When the request token expires, in milliseconds since 1970; undefined if it does not say. */
+  endsAt: number | undefined;
+  /** The job directory's path, and the token's in it. */
+  root: string;
+  directory: TokenDirectory;
+  section: string;
+  environment: EnvironmentPlan;
+}
+
 /**
- * The main step: from inputs to a profile whose token file stays fresh. Whatever can be refused is refused before the network is
- * touched, and nothing is exported before everything works.
+ * The main step: from inputs to a profile whose token file stays fresh. Whatever can be refused is refused before anything is
+ * touched, and nothing is exported before everything works; what fails is undone at once. Throws a UserError for all that a user
+ * can do something about.
  */
 export async function start(env: NodeJS.ProcessEnv): Promise<void> {
-  const inputs = loadInputs((name) => core.getInput(name), {
-    id: env.GITHUB_RUN_ID ?? "",
-    attempt: env.GITHUB_RUN_ATTEMPT ?? "",
-  });
+  const plan = makePlan(env);
+  saveUse({ root: plan.root, id: plan.id, summary: plan.inputs.summary });
+  let keeper: LaunchedKeeper | undefined;
+  try {
+    openJobDirectory(plan.root);
+    // GitHub's answer, the SDK and the keeper's process take their time: all at once.
+    const answer = firstToken(plan.endpoint, plan.inputs.audience, env);
+    if (!hasKeeper(plan.directory)) keeper = launchKeeper();
+    const [first, trial] = await Promise.all([answer, plan.inputs.trial ? loadTrial() : undefined]);
+    core.setSecret(first.token);
+    await enter(plan, first, env);
+    const session = trial ? await tryExchange(trial, plan, first, env) : plannedSession(plan.inputs);
+    if (plan.inputs.maskAccountId && session.accountId !== "") core.setSecret(session.accountId);
+    checkAccount(plan.inputs, session.accountId);
+    await handOver(plan, first, keeper);
+    publish(plan, session);
+  } catch (error) {
+    await endUse(plan.root, plan.id).catch((failure: unknown) => core.debug(`Could not clean up: ${errorText(failure)}`));
+    throw error;
+  } finally {
+    keeper?.abandon();
+  }
+}
+
+function makePlan(env: NodeJS.ProcessEnv): Plan {
+  const run = { id: env.GITHUB_RUN_ID ?? "", attempt: env.GITHUB_RUN_ATTEMPT ?? "" };
+  const inputs = loadInputs((name) => core.getInput(name), run);
+  const { role, sessionName, profile, region, stsEndpoint, audience } = inputs;
+  if (inputs.maskAccountId && role.accountId !== "") core.setSecret(role.accountId);
+  if (role.accountId !== "") checkAccount(inputs, role.accountId);
   const root = jobDirectoryPath(env.RUNNER_TEMP);
   const endpoint = readEndpoint(env);
   const job = jobDirectory(root);
-  const id = randomBytes(8).toString("hex");
-  const directory = tokenDirectory(`${job.tokens}/${tokenId(inputs.audience)}`);
-  const { role, sessionName, profile, region, stsEndpoint, audience } = inputs;
-  const plan = planEnvironment(env, {
+  const directory = tokenDirectory(`${job.tokens}/${tokenId(audience)}`);
+  const environment = planEnvironment(env, {
     profile,
     configFile: job.config,
     credentialsFile: job.credentials,
@@ -43,104 +86,40 @@ export async function start(env: NodeJS.ProcessEnv): Promise<void> {
     stsEndpoint,
     mirror: inputs.mirror,
   });
-  const section = renderProfile({ name: profile, roleArn: role.arn, tokenFile: directory.token, sessionName, region, stsEndpoint });
-  if (inputs.maskAccountId && role.accountId !== "") core.setSecret(role.accountId);
-
-  saveUse({ root, id });
-  try {
-    // The SDK takes longer to load than GitHub to answer: both at once.
-    const answer = firstToken(endpoint, audience);
-    const [first, trial] = await Promise.all([answer, inputs.trial ? import("./trial.ts") : undefined]);
-    const receivedAt = performance.now();
-    core.setSecret(first.token);
-    await beginUse(
-      root,
-      {
-        id,
-        startedAt: Date.now(),
-        profile,
-        roleArn: role.arn,
-        sessionName,
-        audience,
-        tokenId: tokenId(audience),
-        section,
-        exported: plan.exports,
-      },
-      { requestToken: endpoint.requestToken, token: first.token },
-      env,
-      homedir(),
-    );
-    // The AWS CLI would go on with a session of the same name that a crashed job left on disk.
-    const wanted = parseRole(role.arn);
-    deleteCachedSessions(`${homedir()}/.aws/cli/cache`, (arn) => {
-      const cached = parseRole(arn);
-      return cached?.role === wanted?.role && cached?.session === sessionName;
-    });
-
-    const session = trial
-      ? await trial.exchange({ roleArn: role.arn, sessionName, token: first.token, region, endpoint: stsEndpoint })
-      : { accountId: role.accountId, assumedRoleArn: assumedRoleArn(inputs) };
-    checkAccount(inputs, session);
-
-    const requestTokenExpires = timeClaim(decodeClaims(endpoint.requestToken), "exp");
-    await locked(root, async () => {
-      if (hasKeeper(directory)) return;
-      await startKeeper({
-        endpoint,
-        audience,
-        directory: directory.path,
-        lifetimeMs: first.lifetimeMs,
-        remainingMs: first.remainingMs,
-        ageMs: performance.now() - receivedAt,
-        endsInMs: requestTokenExpires === undefined ? LONGEST_JOB_MS : requestTokenExpires - (Date.now() + first.clockOffsetMs),
-        worker: findWorker(),
-      });
-    });
-
-    const refreshableUntil =
-      requestTokenExpires === undefined ? "" : new Date(requestTokenExpires).toISOString().replace(".000Z", "Z");
-    if (inputs.maskAccountId && session.accountId !== "") core.setSecret(session.accountId);
-    core.setOutput("aws-account-id", session.accountId);
-    core.setOutput("assumed-role-arn", session.assumedRoleArn);
-    core.setOutput("profile", profile);
-    core.setOutput("config-file", job.config);
-    core.setOutput("credentials-file", job.credentials);
-    core.setOutput("web-identity-token-file", directory.token);
-    core.setOutput("role-session-name", sessionName);
-    core.setOutput("refreshable-until", refreshableUntil);
-    for (const [name, value] of Object.entries(plan.exports)) core.exportVariable(name, value);
-    for (const warning of plan.warnings) core.warning(warning);
-    core.info(
-      `${role.arn} as ${sessionName}, ${profile === "default" ? "for all later steps" : `for profile ${profile}`}` +
-        `${refreshableUntil === "" ? "" : `, refreshed until ${refreshableUntil}`}`,
-    );
-  } catch (error) {
-    await endUse(root, id);
-    throw error;
-  }
+  const warning = proxyWarning(env, endpoint.url);
+  if (warning) environment.warnings.push(warning);
+  return {
+    id: randomBytes(8).toString("hex"),
+    inputs,
+    endpoint,
+    endsAt: timeClaim(decodeClaims(endpoint.requestToken), "exp"),
+    root,
+    directory,
+    section: renderProfile({ name: profile, roleArn: role.arn, tokenFile: directory.token, sessionName, region, stsEndpoint }),
+    environment,
+  };
 }
-
-/** A self-hosted job may take 5 days: https://docs.github.com/en/actions/reference/limits */
-const LONGEST_JOB_MS = 5 * 24 * 60 * 60 * 1000;
 
 /** Set for a job that may have ID tokens (actions/runner, src/Runner.Worker/Handlers/NodeScriptActionHandler.cs). */
 function readEndpoint(env: NodeJS.ProcessEnv): Endpoint {
   const url = env.ACTIONS_ID_TOKEN_REQUEST_URL ?? "";
   const requestToken = env.ACTIONS_ID_TOKEN_REQUEST_TOKEN ?? "";
   if (url === "" || requestToken === "") {
-    throw new UserError(
-      "id-token-permission",
-      "This job may not ask for an ID token. Add to the job (for a reusable workflow also to the job that calls it):\n\n    permissions:\n      id-token: write\n      contents: read\n\n" +
-        "GitHub never grants it to workflows that a pull request from a fork or Dependabot starts.",
-    );
+    throw explained(explainIdTokenError("permission", { audience: "", eventName: env.GITHUB_EVENT_NAME, actor: env.GITHUB_ACTOR }));
   }
-  if (!/^https?:\/\//.test(url) || !URL.canParse(url) || !/^[\x21-\x7e]+$/.test(requestToken)) {
+  if (!/^https?:\/\/[\x21-\x7e]+$/.test(url) || !URL.canParse(url) || !/^[\x21-\x7e]+$/.test(requestToken)) {
     throw new UserError(
       "id-token-endpoint",
-      "ACTIONS_ID_TOKEN_REQUEST_URL or ACTIONS_ID_TOKEN_REQUEST_TOKEN does not hold what the runner puts there. Does the workflow set them?",
+      "ACTIONS_ID_TOKEN_REQUEST_URL or ACTIONS_ID_TOKEN_REQUEST_TOKEN does not hold what the runner puts there: a URL and a token. " +
+        "Remove them from the workflow's env.",
     );
   }
   return { url, requestToken };
+}
+
+/** The SDK is a bundle of its own, loaded only where it is needed. */
+function loadTrial(): Promise<typeof import("./trial.ts")> {
+  return import(/* webpackIgnore: true */ pathToFileURL(bundlePath("trial")).href);
 }
 
 const REQUEST_TIMEOUT_MS = 10_000;
@@ -149,7 +128,7 @@ const REQUEST_TIMEOUT_MS = 10_000;
 const PATIENCE_MS = { unreachable: 30_000, status: 30_000, answer: 3_000 };
 const REFUSAL_PATIENCE_MS = 10_000;
 
-async function firstToken(endpoint: Endpoint, audience: string): Promise<IdToken> {
+async function firstToken(endpoint: Endpoint, audience: string, env: NodeJS.ProcessEnv): Promise<IdToken> {
   const began = performance.now();
   for (let tries = 1; ; tries++) {
     try {
@@ -157,28 +136,126 @@ async function firstToken(endpoint: Endpoint, audience: string): Promise<IdToken
     } catch (error) {
       if (!(error instanceof IdTokenError)) throw error;
       const refused = error.status !== undefined && error.status < 500 && error.status !== 429;
-      const patience = refused ? REFUSAL_PATIENCE_MS : PATIENCE_MS[error.kind];
-      const wait = Math.max(
-        Math.min(3_000, 200 * 2 ** (tries - 1)) * (0.5 + Math.random() / 2),
-        Math.min(error.retryAfterMs ?? 0, 10_000),
-      );
-      if (performance.now() - began + wait > patience) throw error;
+      const patience = refused ? REFUSAL_PATIENCE_MS : isFinal(error) ? 0 : PATIENCE_MS[error.kind];
+      const backoff = Math.min(3_000, 200 * 2 ** (tries - 1)) * (0.5 + Math.random() / 2);
+      const wait = Math.max(backoff, Math.min(error.retryAfterMs ?? 0, 10_000));
+      if (performance.now() - began + wait > patience) {
+        const { kind, message, code, status } = error;
+        const host = new URL(endpoint.url).host;
+        const proxy = findProxy(env, endpoint.url);
+        throw explained(
+          explainIdTokenError(kind, { audience, message, code, httpStatus: status, endpointHost: host, proxy }),
+          error,
+        );
+      }
       core.debug(`ID token, try ${tries}: ${error.message}`);
       await sleep(wait);
     }
   }
 }
 
-/** What the session's ARN will be, where no exchange tells it. */
-function assumedRoleArn(inputs: Inputs): string {
-  const { partition, accountId, name } = inputs.role;
-  return accountId === "" ? "" : `arn:${partition}:sts::${accountId}:assumed-role/${name}/${inputs.sessionName}`;
+/** A certificate does not become right by waiting. */
+function isFinal(error: IdTokenError): boolean {
+  return /CERT|SELF_SIGNED|UNABLE_TO_|^ERR_(?:TLS|SSL)/.test(error.code ?? "");
 }
 
-function checkAccount(inputs: Inputs, session: Session): void {
-  if (inputs.allowedAccountIds.length === 0 || inputs.allowedAccountIds.includes(session.accountId)) return;
-  throw new UserError(
-    "account-not-allowed",
-    `STS answered with a session in account ${session.accountId || "(none)"}, which allowed-account-ids does not list.`,
+/** Token file and profile; sessions of this name that a crashed job left with the AWS CLI go. */
+async function enter(plan: Plan, first: IdToken, env: NodeJS.ProcessEnv): Promise<void> {
+  const { id, inputs, section, environment, endpoint } = plan;
+  const { profile, role, sessionName, audience } = inputs;
+  const use = { id, startedAt: Date.now(), profile, roleArn: role.arn, sessionName, audience };
+  await beginUse(
+    plan.root,
+    { ...use, tokenId: tokenId(audience), section, exported: environment.exports },
+    { requestToken: endpoint.requestToken, token: first.token },
+    env,
+    homedir(),
   );
+  const own = parseRole(role.arn)?.role;
+  deleteCachedSessions(`${homedir()}/.aws/cli/cache`, (arn) => {
+    const cached = parseRole(arn);
+    return cached !== undefined && cached.role === own && cached.session === sessionName;
+  });
+}
+
+async function tryExchange(
+  trial: typeof import("./trial.ts"),
+  plan: Plan,
+  first: IdToken,
+  env: NodeJS.ProcessEnv,
+): Promise<Session> {
+  const { role, sessionName, region, stsEndpoint, audience, trustPolicy } = plan.inputs;
+  const request = { roleArn: role.arn, sessionName, token: first.token, region, endpoint: stsEndpoint };
+  try {
+    return await trial.exchange(request);
+  } catch (error) {
+    // By name: the class in the bundle of the trial is not the one here.
+    if (!(error instanceof Error) || error.name !== "StsError") throw error;
+    const { code, message, httpStatus, attempts, endpointUrl } = error as StsError;
+    const situation = {
+      roleArn: role.arn,
+      region,
+      endpointHost: new URL(endpointUrl).host,
+      proxy: findProxy(env, endpointUrl),
+      audience,
+      claims: first.claims,
+      clockSkewSeconds: Math.round(-first.clockOffsetMs / 1000),
+      trustPolicy,
+    };
+    throw explained(explainStsError({ code, message, httpStatus, attempts }, situation), error);
+  }
+}
+
+/** What the session will be, where no exchange tells it. */
+function plannedSession({ role, sessionName }: Inputs): Session {
+  const { partition, accountId, name } = role;
+  return {
+    accountId,
+    assumedRoleArn: accountId === "" ? "" : `arn:${partition}:sts::${accountId}:assumed-role/${name}/${sessionName}`,
+  };
+}
+
+/** A self-hosted job may take 5 days: https://docs.github.com/en/actions/reference/limits */
+const LONGEST_JOB_MS = 5 * 24 * 60 * 60 * 1000;
+
+/** Lets a keeper watch over the token from here on, unless one does already. */
+async function handOver(plan: Plan, first: IdToken, launched: LaunchedKeeper | undefined): Promise<void> {
+  await locked(plan.root, async () => {
+    if (hasKeeper(plan.directory)) return;
+    const keeper = launched ?? launchKeeper();
+    await keeper.watch({
+      endpoint: plan.endpoint,
+      audience: plan.inputs.audience,
+      directory: plan.directory.path,
+      lifetimeMs: first.lifetimeMs,
+      remainingMs: first.remainingMs,
+      ageMs: performance.now() - first.receivedAt,
+      endsInMs: plan.endsAt === undefined ? LONGEST_JOB_MS : plan.endsAt - (Date.now() + first.clockOffsetMs),
+      worker: findWorker(),
+    });
+  });
+}
+
+/** Outputs, environment and log: the last thing, when all of it is true. */
+function publish({ inputs, root, directory, endsAt, environment }: Plan, session: Session): void {
+  const { profile, role, sessionName } = inputs;
+  const job = jobDirectory(root);
+  const refreshableUntil = endsAt === undefined ? "" : new Date(endsAt).toISOString().replace(".000Z", "Z");
+  core.setOutput("aws-account-id", session.accountId);
+  core.setOutput("assumed-role-arn", session.assumedRoleArn);
+  core.setOutput("profile", profile);
+  core.setOutput("config-file", job.config);
+  core.setOutput("credentials-file", job.credentials);
+  core.setOutput("web-identity-token-file", directory.token);
+  core.setOutput("role-session-name", sessionName);
+  core.setOutput("refreshable-until", refreshableUntil);
+  for (const [name, value] of Object.entries(environment.exports)) core.exportVariable(name, value);
+  const where = profile === "default" ? "every later step" : `profile ${profile}`;
+  const until = refreshableUntil === "" ? "as long as the job lives" : `until ${refreshableUntil}`;
+  core.info(`${role.arn} for ${where}, session ${sessionName}, refreshed ${until}`);
+  for (const warning of environment.warnings) core.warning(warning);
+}
+
+function explained({ anchor, title, text }: Explanation, cause?: unknown): UserError {
+  return new UserError(anchor, title, { details: text, cause });
 }

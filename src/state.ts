@@ -1,9 +1,11 @@
 import * as core from "@actions/core";
+import type { Summary } from "./inputs.ts";
 
 /** What main leaves for post in the runner's state: where to look, and nothing secret. */
 export interface SavedUse {
   root: string;
   id: string;
+  summary: Summary;
 }
 
 export function saveUse(use: SavedUse): void {

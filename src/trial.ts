@@ -24,21 +24,22 @@ export class StsError extends Error {
   readonly code: string;
   readonly httpStatus: number | undefined;
   readonly attempts: number;
-  readonly endpointHost: string;
+  /** Where STS was looked for. */
+  readonly endpointUrl: string;
 
   constructor(
     code: string,
     message: string,
     httpStatus: number | undefined,
     attempts: number,
-    endpointHost: string,
+    endpointUrl: string,
     options: ErrorOptions,
   ) {
     super(message, options);
     this.code = code;
     this.httpStatus = httpStatus;
     this.attempts = attempts;
-    this.endpointHost = endpointHost;
+    this.endpointUrl = endpointUrl;
   }
 }
 
@@ -77,8 +78,8 @@ export async function exchange(request: Exchange): Promise<Session> {
     } catch (error) {
       const wait = Math.min(5_000, 500 * 2 ** (attempts - 1)) * (0.5 + Math.random() / 2);
       if (!mayPass(error) || performance.now() + wait > deadline) {
-        const host = await endpointHost(client, request);
-        throw new StsError(codeOf(error), errorText(error), statusOf(error), attempts, host, { cause: error });
+        const url = await endpointUrl(client, request);
+        throw new StsError(codeOf(error), errorText(error), statusOf(error), attempts, url, { cause: error });
       }
       await sleep(wait);
     }
@@ -106,10 +107,9 @@ function statusOf(error: unknown): number | undefined {
   return typeof status === "number" ? status : undefined;
 }
 
-async function endpointHost(client: STSClient, request: Exchange): Promise<string> {
-  if (request.endpoint !== undefined) return new URL(request.endpoint).host;
-  const endpoint = await client.config.endpoint?.().catch(() => undefined);
-  return endpoint
-    ? `${endpoint.hostname}${endpoint.port === undefined ? "" : `:${endpoint.port}`}`
-    : `sts.${request.region}.amazonaws.com`;
+async function endpointUrl(client: STSClient, request: Exchange): Promise<string> {
+  if (request.endpoint !== undefined) return request.endpoint;
+  const found = await client.config.endpoint?.().catch(() => undefined);
+  if (found) return `${found.protocol}//${found.hostname}${found.port === undefined ? "" : `:${found.port}`}`;
+  return `https://sts.${request.region}.amazonaws.com${request.region.startsWith("cn-") ? ".cn" : ""}`;
 }

@@ -4,6 +4,7 @@ import * as path from "node:path";
 import { errorCode, errorText, UserError } from "./errors.ts";
 import { readFileIfExists, readJson, writeFileAtomic, writeJson } from "./files.ts";
 import { ensurePrivateDirectory, type JobDirectory, jobDirectory, openJobDirectory, untrusted, withLock } from "./job-directory.ts";
+import { decodeClaims, timeClaim } from "./jwt.ts";
 import { stopKeeper } from "./keeper-process.ts";
 import { append, roleArnsIn, takeFromConfig, takeFromCredentials } from "./profile.ts";
 import type { KeeperStatus } from "./status.ts";
@@ -35,6 +36,8 @@ export interface FinishedUse extends Pick<Use, "id" | "startedAt" | "profile" | 
   endedAt: number;
   /** Of the keeper, where this was the last use of its audience. */
   keeper?: KeeperStatus;
+  /** Whether it was gone before anyone ended it. */
+  keeperDied?: boolean;
 }
 
 /** Which job a directory belongs to, and what its files were seeded from. */
@@ -73,7 +76,8 @@ export async function beginUse(
 
     const directory = tokenDirectory(`${job.tokens}/${use.tokenId}`);
     ensurePrivateDirectory(directory.path);
-    writeFileAtomic(directory.token, first.token);
+    // Another use's keeper may have written a newer one while this one waited for the lock.
+    if (expiry(read(directory.token)) < expiry(first.token)) writeFileAtomic(directory.token, first.token);
 
     const uses = activeUses(job);
     const earlier = uses.findLast((other) => other.profile === use.profile);
@@ -137,12 +141,14 @@ function seed(target: string, ambientPath: string | null | undefined, defaultPat
     // /dev/null is a common way to say "none".
     if (source !== "/dev/null") content = readFileIfExists(source);
   } catch (error) {
-    throw new UserError(
-      "aws-files",
-      `${source} cannot be read (${errorText(error)}). Its profiles have to be copied for later steps: make it readable, or set ${
-        path.basename(target) === "config" ? FILE_VARIABLES[0] : FILE_VARIABLES[1]
-      } to another file.`,
-    );
+    // HOME=/dev/null, as service users have it: SDKs take that for no file.
+    if (errorCode(error) !== "ENOTDIR")
+      throw new UserError(
+        "aws-files",
+        `${source} cannot be read (${errorText(error)}). Its profiles have to be copied for later steps: make it readable, or set ${
+          path.basename(target) === "config" ? FILE_VARIABLES[0] : FILE_VARIABLES[1]
+        } to another file.`,
+      );
   }
   writeFileAtomic(target, content ?? "");
 }
@@ -164,13 +170,12 @@ export interface Ended {
  */
 export async function endUse(root: string, id: string): Promise<Ended | undefined> {
   clearRemains(root);
-  if (!fs.existsSync(root)) return undefined;
-  const fault = untrusted(root);
-  if (fault) throw new Error(`${root} ${fault}: it was not made by this action`);
   try {
+    const fault = untrusted(root);
+    if (fault) throw new Error(`${root} ${fault}: it was not made by this action`);
     return await withLock(root, LOCK_WAIT_MS, () => end(jobDirectory(root), id));
   } catch (error) {
-    // Another post removed it first.
+    // There was none, or another post removed it first.
     if (errorCode(error) === "ENOENT" && !fs.existsSync(root)) return undefined;
     throw error;
   }
@@ -192,8 +197,7 @@ async function end(job: JobDirectory, id: string): Promise<Ended | undefined> {
     const over: FinishedUse = { id, startedAt, profile, roleArn, sessionName, audience, endedAt: Date.now() };
     if (!others.some((other) => other.tokenId === use.tokenId)) {
       const directory = tokenDirectory(`${job.tokens}/${use.tokenId}`);
-      const keeper = await stopKeeper(directory);
-      if (keeper) over.keeper = keeper;
+      Object.assign(over, await stopKeeper(directory));
       fs.rmSync(directory.path, { recursive: true, force: true });
     }
     writeJson(`${job.finished}/${id}.json`, over);
@@ -209,7 +213,7 @@ async function removeJobDirectory(job: JobDirectory): Promise<void> {
   await stopKeepers(job);
   const gone = `${job.path}.${process.pid}.gone`;
   fs.renameSync(job.path, gone);
-  fs.rmSync(gone, { recursive: true, force: true });
+  clearRemains(job.path);
 }
 
 /** What a post that was killed while it removed the directory left of it. */
@@ -236,10 +240,13 @@ function activeUses(job: JobDirectory): Use[] {
 }
 
 function readAll<T>(directory: string): T[] {
-  return fs
-    .readdirSync(directory)
+  return (fs.existsSync(directory) ? fs.readdirSync(directory) : [])
     .filter((name) => name.endsWith(".json"))
     .flatMap((name) => readJson<T>(`${directory}/${name}`) ?? []);
+}
+
+function expiry(token: string): number {
+  return timeClaim(decodeClaims(token), "exp") ?? 0;
 }
 
 function read(file: string): string {

@@ -1,112 +1,175 @@
 import { createRequire as __WEBPACK_EXTERNAL_createRequire } from "module";
 /******/ var __webpack_modules__ = ({
 
-/***/ 6698:
-/***/ ((module) => {
+/***/ 222:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
-module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:async_hooks");
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   KC: () => (/* binding */ withoutVariables),
+/* harmony export */   KE: () => (/* binding */ listed),
+/* harmony export */   Li: () => (/* binding */ withoutIds),
+/* harmony export */   Q1: () => (/* binding */ claimText),
+/* harmony export */   Qj: () => (/* binding */ checkCondition),
+/* harmony export */   WS: () => (/* binding */ claimsWithKeys),
+/* harmony export */   mj: () => (/* binding */ like)
+/* harmony export */ });
+/* harmony import */ var _printable_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(57);
+
+const equal = (value, actual, variables) => literal(value, variables) === actual;
+const equalIgnoringCase = (value, actual, variables) => literal(value, variables).toLowerCase() === actual.toLowerCase();
+const OPERATORS = new Map([
+    ["StringEquals", { compare: equal, negated: false }],
+    ["StringNotEquals", { compare: equal, negated: true }],
+    ["StringEqualsIgnoreCase", { compare: equalIgnoringCase, negated: false }],
+    ["StringNotEqualsIgnoreCase", { compare: equalIgnoringCase, negated: true }],
+    ["StringLike", { compare: like, negated: false }],
+    ["StringNotLike", { compare: like, negated: true }],
+    ["Bool", { compare: equalIgnoringCase, negated: false }],
+]);
+/**
+ * Whether a condition holds for a token. The rules:
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html and, beside it,
+ * reference_policies_condition-single-vs-multi-valued-context-keys.html.
+ * @param variables whether `${…}` in values is a policy variable
+ */
+function checkCondition({ operator, key, values }, claims, context, variables) {
+    const line = `${(0,_printable_js__WEBPACK_IMPORTED_MODULE_0__/* .printable */ .g$)(operator, 60)} ${(0,_printable_js__WEBPACK_IMPORTED_MODULE_0__/* .quoted */ .TL)(key, 100)}`;
+    const undecided = (why) => ({ holds: undefined, reason: `${line}: ${why}` });
+    const [, set, base = "", ifExists] = /^(?:(ForAllValues|ForAnyValue):)?(\w+?)(IfExists)?$/.exec(operator) ?? [];
+    const known = OPERATORS.get(base);
+    if (!known && operator !== "Null")
+        return undecided("this operator cannot be evaluated here");
+    if (variables && values.some(hasVariable))
+        return undecided("policy variables cannot be evaluated here");
+    const request = requestValues(key, claims, context);
+    if (typeof request === "string")
+        return undecided(`cannot be evaluated here, ${request}`);
+    const has = request ? `the token has ${listed(request)}` : `the token has no such claim${foreign(key, context)}`;
+    if (!known) {
+        const holds = values.some((value) => (value.toLowerCase() === "true") === (request === undefined));
+        return { holds, reason: `${line}: the policy has ${listed(values)} ("true" means absent); ${has}` };
+    }
+    const { compare, negated } = known;
+    const accepts = (actual) => values.some((value) => compare(value, actual, variables)) !== negated;
+    let holds;
+    // What is absent: IfExists accepts it, a set of all values is empty and so accepted, and nothing is unequal to everything.
+    if (!request)
+        holds = ifExists !== undefined || set === "ForAllValues" || (negated && set === undefined);
+    else if (set === "ForAllValues" || (negated && set === undefined))
+        holds = request.every(accepts);
+    else
+        holds = request.some(accepts);
+    const hint = holds || negated ? "" : nearMiss(base, values, request ?? [], variables);
+    return { holds, reason: `${line}: the policy ${negated ? "excludes" : "has"} ${listed(values)}; ${has}${hint}` };
+}
+function nearMiss(base, values, request, variables) {
+    const some = (test) => request.some((actual) => values.some((value) => test(value, actual)));
+    const lax = (value, actual) => like(value, actual, variables);
+    if (base === "StringEquals" && some(lax))
+        return " (StringEquals takes * and ? literally: StringLike does not)";
+    if (some((value, actual) => lax(value.toLowerCase(), actual.toLowerCase())))
+        return " (letter case differs)";
+    if (some((value, actual) => lax(value, withoutIds(actual))))
+        return " (the token's sub carries the IDs of owner and repository)";
+    if (some((value, actual) => lax(withoutIds(value), actual)))
+        return " (the token's sub carries no IDs of owner and repository)";
+    return "";
+}
+/** A sub of the immutable format, `repo:owner@id/name@id:…`, as the format without IDs has it; any other text as it is. */
+function withoutIds(sub) {
+    return sub.replace(/^repo:([^/:@]+)@\d+\/([^/:@]+)@\d+(?=:|$)/, "repo:$1/$2");
+}
+// The claims of GitHub's tokens that AWS has condition keys for, besides sub and aud, and GitHub's providers that it has them for:
+// https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecuritytokenservice.html (AssumeRoleWithWebIdentity).
+// Announced for the commercial Regions only:
+// https://aws.amazon.com/about-aws/whats-new/2026/01/aws-sts-supports-validation-identity-provider-claims/
+const GITHUB_CLAIMS = "actor actor_id enterprise_id environment job_workflow_ref ref repository repository_id repository_owner_id workflow";
+const GITHUB_PROVIDER = /^token\.actions\.(?:githubusercontent\.com|[\w-]+\.ghe\.com)(?:\/|$)/;
+/** The claims that AWS has condition keys for, `<provider>:<claim>`. */
+function claimsWithKeys({ providerHost, partition }) {
+    const github = partition === "aws" && GITHUB_PROVIDER.test(providerHost);
+    return ["aud", "sub", ...(github ? GITHUB_CLAIMS.split(" ") : [])];
+}
+/** The values that the request has for a condition key, undefined for none, or why nobody but AWS can know. */
+function requestValues(key, claims, context) {
+    const { prefix, name } = splitKey(key);
+    if (prefix !== context.providerHost.toLowerCase()) {
+        // Keys of other identity providers, which this token never has, begin with a host; all others with the name of a service.
+        return prefix.includes(".") ? undefined : "the key is none of the token's provider";
+    }
+    const keys = claimsWithKeys(context);
+    if (!keys.includes(name))
+        return `AWS lists no such condition key for this provider (it lists ${keys.join(", ")})`;
+    const claim = claims[name];
+    const present = (Array.isArray(claim) ? claim : [claim]).filter((value) => value !== undefined && value !== null);
+    return present.length > 0 ? present.map(claimText) : undefined;
+}
+/** A claim as the text that conditions compare: nothing for one that is absent, JSON for lists and objects. */
+function claimText(claim) {
+    if (claim === undefined || claim === null)
+        return "";
+    return typeof claim === "object" ? JSON.stringify(claim) : String(claim);
+}
+// Names of keys are compared without letter case; GitHub writes its claims in lower case.
+function splitKey(key) {
+    const colon = key.lastIndexOf(":");
+    return { prefix: key.slice(0, Math.max(colon, 0)).toLowerCase(), name: key.slice(colon + 1).toLowerCase() };
+}
+function foreign(key, { providerHost }) {
+    return splitKey(key).prefix === providerHost.toLowerCase() ? "" : ` (its keys begin with ${(0,_printable_js__WEBPACK_IMPORTED_MODULE_0__/* .quoted */ .TL)(`${providerHost}:`)})`;
+}
+// Policy variables: ${*}, ${?} and ${$} stand for the characters themselves
+// (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html#policy-vars-specialchars).
+const CHARACTER = /\$\{([*?$])\}/g;
+/** A value that means the text itself, in a policy with variables and under an operator without wildcards. */
+function withoutVariables(text) {
+    return text.replace(/\$(?=\{)/g, "$${$$}");
+}
+function hasVariable(value) {
+    return /\$\{/.test(value.replace(CHARACTER, " "));
+}
+function literal(value, variables) {
+    return variables ? value.replace(CHARACTER, "$1") : value;
+}
+/** Whether the pattern, with * for any text and ? for any character, matches the whole text. Time at most the product of the lengths. */
+function like(pattern, text, variables) {
+    const parts = pattern.match(variables ? /\$\{[*?$]\}|[\s\S]/g : /[\s\S]/g) ?? [];
+    let part = 0;
+    let at = 0;
+    let star = -1;
+    let resume = 0;
+    while (at < text.length) {
+        const wanted = parts[part];
+        if (wanted === "*") {
+            star = part++;
+            resume = at;
+        }
+        else if (wanted !== undefined && (wanted === "?" || literal(wanted, variables) === text[at])) {
+            part++;
+            at++;
+        }
+        else if (star >= 0) {
+            part = star + 1;
+            at = ++resume;
+        }
+        else
+            return false;
+    }
+    return parts.slice(part).every((rest) => rest === "*");
+}
+/** Values of a policy or a token, for a sentence: in quotes, the first five of them. */
+function listed(values) {
+    const more = values.length > 5 ? ` or ${values.length - 5} more` : "";
+    return ((values
+        .slice(0, 5)
+        .map((value) => (0,_printable_js__WEBPACK_IMPORTED_MODULE_0__/* .quoted */ .TL)(value))
+        .join(" or ") || "no value") + more);
+}
+
 
 /***/ }),
 
-/***/ 1421:
-/***/ ((module) => {
-
-module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
-
-/***/ }),
-
-/***/ 7598:
-/***/ ((module) => {
-
-module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:crypto");
-
-/***/ }),
-
-/***/ 3024:
-/***/ ((module) => {
-
-module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs");
-
-/***/ }),
-
-/***/ 1455:
-/***/ ((module) => {
-
-module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs/promises");
-
-/***/ }),
-
-/***/ 7067:
-/***/ ((module) => {
-
-module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:http");
-
-/***/ }),
-
-/***/ 2467:
-/***/ ((module) => {
-
-module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:http2");
-
-/***/ }),
-
-/***/ 4708:
-/***/ ((module) => {
-
-module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:https");
-
-/***/ }),
-
-/***/ 8161:
-/***/ ((module) => {
-
-module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:os");
-
-/***/ }),
-
-/***/ 6760:
-/***/ ((module) => {
-
-module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
-
-/***/ }),
-
-/***/ 1708:
-/***/ ((module) => {
-
-module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:process");
-
-/***/ }),
-
-/***/ 7075:
-/***/ ((module) => {
-
-module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:stream");
-
-/***/ }),
-
-/***/ 8500:
-/***/ ((module) => {
-
-module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
-
-/***/ }),
-
-/***/ 7975:
-/***/ ((module) => {
-
-module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:util");
-
-/***/ }),
-
-/***/ 8522:
-/***/ ((module) => {
-
-module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:zlib");
-
-/***/ }),
-
-/***/ 5071:
+/***/ 71:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -121,9 +184,12 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:zlib");
 class UserError extends Error {
     name = "UserError";
     anchor;
-    constructor(anchor, message, options) {
+    /** More lines, for the log only. */
+    details;
+    constructor(anchor, message, options = {}) {
         super(message, options);
         this.anchor = anchor;
+        this.details = options.details;
     }
 }
 /** The text of anything thrown, on one line and of bounded length, for a log or a status file. */
@@ -141,21 +207,374 @@ function errorCode(error) {
 
 /***/ }),
 
-/***/ 8317:
+/***/ 511:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  Kk: () => (/* binding */ explainIdTokenError),
+  ce: () => (/* binding */ explainStsError),
+  rT: () => (/* binding */ troubleshootingLink)
+});
+
+// EXTERNAL MODULE: ./lib/src/conditions.js
+var conditions = __nccwpck_require__(222);
+// EXTERNAL MODULE: ./lib/src/printable.js
+var printable = __nccwpck_require__(57);
+// EXTERNAL MODULE: ./lib/src/trust-policy.js
+var trust_policy = __nccwpck_require__(199);
+;// CONCATENATED MODULE: ./lib/src/access-denied.js
+
+
+
+const SHOWN_CLAIMS = [
+    "sub",
+    "aud",
+    "iss",
+    "repository",
+    "ref",
+    "environment",
+    "event_name",
+    "job_workflow_ref",
+    "repository_id",
+    "repository_owner_id",
+];
+/** Why AWS may have answered AccessDenied, and the trust policy that it would not have answered so with. */
+function explainRefusal(situation, context) {
+    const { claims, trustPolicy } = situation;
+    const name = situation.roleArn.slice(situation.roleArn.lastIndexOf("/") + 1);
+    const hasPath = situation.roleArn.split("/").length > 2;
+    const shown = SHOWN_CLAIMS.filter((claim) => claims[claim] !== undefined);
+    return [
+        "AWS says no more. Either the role's trust policy does not accept this job's ID token, or there is no such role.",
+        "",
+        "The ID token says:",
+        ...shown.map((claim) => `  ${claim.padEnd(20)} ${(0,printable/* quoted */.TL)((0,conditions/* claimText */.Q1)(claims[claim]))}`),
+        "",
+        ...(trustPolicy === undefined
+            ? ["Causes that these claims suggest:", ...causes(situation, context)]
+            : verdict(trustPolicy, claims, context)),
+        `  - There is no role ${(0,printable/* quoted */.TL)(name)} in account ${context.accountId}, or its path, a part of its ARN (role/PATH/NAME), is ${hasPath ? "another" : "left out"}.`,
+        `    With credentials of that account, this prints its ARN: aws iam get-role --role-name ${(0,printable/* shellWord */.r7)(name)} --query Role.Arn --output text`,
+        "",
+        "This trust policy accepts exactly this job. Saved as trust.json, it takes the place of the role's own with the command below it;",
+        "to keep what the role has, add only the statement to it.",
+        "",
+        ...(0,printable/* jsonLines */.i7)({ Version: "2012-10-17", Statement: [(0,trust_policy/* suggestStatement */.qJ)(claims, context)] }),
+        "",
+        `  aws iam update-assume-role-policy --role-name ${(0,printable/* shellWord */.r7)(name)} --policy-document file://trust.json`,
+        ...(trustPolicy === undefined
+            ? ["", "To see which line of the role's trust policy refuses, give its JSON as the input explain-trust-policy."]
+            : []),
+    ];
+}
+function verdict(trustPolicy, claims, context) {
+    let result;
+    try {
+        result = (0,trust_policy/* evaluateTrustPolicy */.y1)((0,trust_policy/* parseTrustPolicy */.GS)(trustPolicy), claims, context);
+    }
+    catch (error) {
+        return [`explain-trust-policy: ${error instanceof Error ? error.message : String(error)}`, "Other causes:"];
+    }
+    if (result.allowed) {
+        return [
+            "The trust policy in explain-trust-policy accepts this job, so AWS looked at another one, or something else denies. Causes:",
+            "  - The role has another trust policy by now, or the text is that of another role.",
+            "  - A resource control policy (RCP) of the AWS organization denies sts:AssumeRoleWithWebIdentity.",
+        ];
+    }
+    const shown = result.statements.slice(0, 20);
+    const rest = result.statements.length - shown.length;
+    return [
+        "The trust policy in explain-trust-policy does not accept this job:",
+        ...shown.flatMap(statementLines),
+        ...(rest > 0 ? [`  and ${rest} more statements`] : []),
+        "Other causes:",
+    ];
+}
+function statementLines({ index, sid, effect, outcome, reasons }) {
+    const name = sid === undefined ? `Statement ${index}` : `Statement ${index}, ${(0,printable/* quoted */.TL)(sid, 60)}`;
+    // Why a Deny leaves the job alone is nothing to put right.
+    const shown = effect === "Deny" && outcome === "does not apply" ? [] : reasons.slice(0, 10);
+    return [`  ${name} (${effect}) ${outcome}${shown.length > 0 ? ":" : ""}`, ...shown.map((reason) => `    ${reason}`)];
+}
+/** What these claims, and no others, make likely. The forms of sub: https://docs.github.com/en/actions/reference/security/oidc */
+function causes({ claims, audience }, context) {
+    const sub = (0,conditions/* claimText */.Q1)(claims.sub);
+    const lines = [];
+    if (sub.includes(":environment:")) {
+        lines.push(`The job uses an environment, so sub ends in ${(0,printable/* quoted */.TL)(sub.slice(sub.indexOf(":environment:") + 1))}, not in ref:…; the policy must have that.`);
+    }
+    else if (sub.endsWith(":pull_request")) {
+        lines.push("The job runs for a pull request, so sub ends in pull_request and names no branch. A policy for ref:refs/heads/… refuses it.");
+    }
+    else if (sub.includes(":ref:refs/tags/")) {
+        lines.push("The job runs for a tag, so sub has ref:refs/tags/…. A policy for ref:refs/heads/… refuses it.");
+    }
+    const workflow = (0,conditions/* claimText */.Q1)(claims.job_workflow_ref);
+    if (workflow !== "" && !workflow.startsWith(`${(0,conditions/* claimText */.Q1)(claims.repository)}/`)) {
+        const key = (0,conditions/* claimsWithKeys */.WS)(context).includes("job_workflow_ref")
+            ? `; to trust that workflow, use the key ${context.providerHost}:job_workflow_ref`
+            : "";
+        lines.push(`The job is in the reusable workflow ${(0,printable/* quoted */.TL)(workflow)}, but sub names the repository that calls it${key}.`);
+    }
+    if ((0,conditions/* withoutIds */.Li)(sub) !== sub) {
+        lines.push(`sub has the immutable format, with the IDs of owner and repository: GitHub's default for repositories created, renamed or transferred since 2026-07-15. A policy for ${(0,printable/* quoted */.TL)((0,conditions/* withoutIds */.Li)(sub))} refuses it.`);
+    }
+    if (!/^repo:[^:]+:(?:ref:[^:]+|environment:[^:]+|pull_request)$/.test(sub)) {
+        const where = (0,printable/* shellWord */.r7)(`repos/${(0,conditions/* claimText */.Q1)(claims.repository)}/actions/oidc/customization/sub`);
+        lines.push(`sub does not have GitHub's default form: the organization or the repository has a template of its own. See: gh api ${where}`);
+    }
+    if (/[A-Z]/.test(sub))
+        lines.push("sub has capital letters, and IAM compares letter for letter: copy it as it stands.");
+    if (!/^sts\.amazonaws\.com(?:\.cn)?$/.test(audience))
+        lines.push(`The audience is ${(0,printable/* quoted */.TL)(audience)}: the policy's condition on aud must have that.`);
+    return lines.map((line) => `  - ${line}`);
+}
+
+;// CONCATENATED MODULE: ./lib/src/explain.js
+
+
+
+
+/** Where the entry of an anchor is on the web. */
+function troubleshootingLink(anchor) {
+    return `https://github.com/org/aws-role-refresh/blob/main/docs/troubleshooting.md#${anchor}`;
+}
+/** Explains why the trial exchange failed. */
+function explainStsError(error, situation) {
+    const code = error.code.replace(/Exception$/, "");
+    const tries = `${error.attempts} ${error.attempts === 1 ? "attempt" : "attempts"}`;
+    const status = error.httpStatus === undefined ? "" : `HTTP ${error.httpStatus}, `;
+    const said = `${situation.endpointHost}: ${code} (${status}${tries}): ${(0,printable/* printable */.g$)(error.message, 500)}`;
+    const explain = (anchor, title, lines) => explanation(anchor, title, [said, ...lines]);
+    const context = contextOf(situation);
+    switch (code) {
+        case "AccessDenied":
+            return explain("access-denied", `AWS does not let this job assume ${situation.roleArn}`, explainRefusal(situation, context));
+        case "InvalidIdentityToken":
+            return invalidToken(error.message, context, situation, explain);
+        case "IDPRejectedClaim":
+            return explain("id-token-rejected", "AWS rejected the ID token", tokenRejected(context));
+        case "ExpiredToken":
+            return explain("id-token-expired", "AWS takes the ID token for expired", expired(situation));
+        case "IDPCommunicationError":
+            return explain("provider-not-reached", "AWS could not reach the identity provider", notReached(context));
+        case "RegionDisabled":
+            return explain("region-disabled", `STS is not active in ${situation.region} for account ${context.accountId}`, [
+                `Fix: set aws-region to a Region that the account uses, or activate this one: aws account enable-region --region-name ${(0,printable/* shellWord */.r7)(situation.region)}`,
+                "or, for a Region that is active, switch STS on for it: IAM console, Account settings, Security Token Service.",
+                `Check: aws account get-region-opt-status --region-name ${(0,printable/* shellWord */.r7)(situation.region)}`,
+            ]);
+        case "MalformedPolicyDocument":
+        case "PackedPolicyTooLarge":
+            return explain("session-policy", "STS speaks of a session policy, and this action sends none", [
+                "Fix: none in the workflow. If sts-endpoint is set, look at that server and at what it adds to requests; else report this log as a bug.",
+            ]);
+        case "ValidationError":
+            return explain("sts-validation", "STS refused a value of the request", [
+                `Fix: the message names the value. Sent were role-to-assume ${(0,printable/* quoted */.TL)(situation.roleArn)} and, if given, role-session-name.`,
+            ]);
+    }
+    if (THROTTLED.has(code) || error.httpStatus === 429) {
+        return explain("sts-throttled", "AWS throttles STS calls", [
+            `Account ${context.accountId} makes too many STS calls in ${situation.region} at the moment; ${tries} did not get through.`,
+            "Fix: run the job again. If it comes back: start fewer jobs at once (strategy: max-parallel), or spread them over Regions with aws-region.",
+        ]);
+    }
+    if (error.httpStatus === undefined)
+        return unreachable("sts", code, situation.endpointHost, situation, said);
+    if (error.httpStatus >= 500) {
+        return explain("sts-unavailable", "STS is not available", [
+            `Fix: run the job again later; https://health.aws.amazon.com says whether ${situation.region} has trouble. Another aws-region uses another STS.`,
+        ]);
+    }
+    return explain("sts-other", `STS refused the exchange: ${code}`, [
+        `Role ${(0,printable/* quoted */.TL)(situation.roleArn)}, audience ${(0,printable/* quoted */.TL)(situation.audience)}, Region ${situation.region}.`,
+        "Fix: what the message says. Common codes: https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html",
+    ]);
+}
+/** Explains why there is no ID token. */
+function explainIdTokenError(kind, situation) {
+    const host = situation.endpointHost ?? "the ID token endpoint";
+    const said = (0,printable/* printable */.g$)(situation.message ?? host, 500);
+    switch (kind) {
+        case "permission":
+            return explanation("id-token-permission", "This job may not ask for an ID token: it lacks the permission id-token: write", permission(situation));
+        case "unreachable":
+            return unreachable("id-token", situation.code ?? "", host, situation, said);
+        case "status":
+            return explanation("id-token-refused", `GitHub gave no ID token: HTTP ${situation.httpStatus ?? "error"}`, [
+                said,
+                ...refusal(situation),
+            ]);
+        case "answer":
+            return explanation("id-token-malformed", "The ID token endpoint answered with something else than a valid ID token", [
+                said,
+                `Something between this runner and GitHub may have answered in its place${via(situation.proxy)}, or this server (GHES, Forgejo, a test) is no complete one.`,
+                `Fix: let ${host} through unchanged, also to NO_PROXY where a proxy rewrites answers. The token must be a JWT for audience ${(0,printable/* quoted */.TL)(situation.audience)} with exp.`,
+            ]);
+    }
+}
+function explanation(anchor, title, lines) {
+    return { anchor, title: (0,printable/* printable */.g$)(title, 300), text: lines.map((line) => (0,printable/* printable */.g$)(line)).join("\n") };
+}
+// https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html, and the other services' names for the same.
+const THROTTLED = new Set(["Throttling", "Throttled", "RequestLimitExceeded", "TooManyRequests", "SlowDown"]);
+function contextOf({ claims, roleArn }) {
+    const [, partition = "aws", , , accountId = ""] = roleArn.split(":");
+    const providerHost = (0,conditions/* claimText */.Q1)(claims.iss).replace(/^https:\/\//, "");
+    return { providerHost, accountId, partition, action: "sts:AssumeRoleWithWebIdentity" };
+}
+function invalidToken(message, context, { audience }, explain) {
+    const url = (0,printable/* shellWord */.r7)(`https://${context.providerHost}`);
+    const arn = (0,printable/* shellWord */.r7)((0,trust_policy/* providerArn */.Zj)(context));
+    if (/no openidconnect provider/i.test(message)) {
+        return explain("no-identity-provider", `Account ${context.accountId} has no identity provider for ${context.providerHost}`, [
+            "Cause: the provider was never created in that account, has another URL, or role-to-assume names the wrong account.",
+            `Fix: aws iam create-open-id-connect-provider --url ${url} --client-id-list ${(0,printable/* shellWord */.r7)(audience)}`,
+            "Check, with credentials of that account: aws iam list-open-id-connect-providers",
+        ]);
+    }
+    if (/audience/i.test(message)) {
+        return explain("audience-not-registered", `The identity provider in account ${context.accountId} does not list the audience ${audience}`, [
+            `Fix: aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn ${arn} --client-id ${(0,printable/* shellWord */.r7)(audience)}`,
+            "or set the input audience to one that it lists, and the trust policy's condition on aud to the same.",
+            `Check: aws iam get-open-id-connect-provider --open-id-connect-provider-arn ${arn} --query ClientIDList`,
+        ]);
+    }
+    if (/verification key/i.test(message)) {
+        return explain("verification-key", "AWS could not fetch the identity provider's keys", notReached(context));
+    }
+    if (/thumbprint/i.test(message)) {
+        return explain("provider-thumbprint", "The identity provider's certificate does not match the thumbprint in IAM", [
+            `Fix: aws iam update-open-id-connect-provider-thumbprint --open-id-connect-provider-arn ${arn} --thumbprint-list THUMBPRINT`,
+            "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_create_oidc_verify-thumbprint.html says how to get it.",
+            `Check: aws iam get-open-id-connect-provider --open-id-connect-provider-arn ${arn} --query ThumbprintList`,
+        ]);
+    }
+    return explain("id-token-rejected", "AWS rejected the ID token", tokenRejected(context));
+}
+function tokenRejected(context) {
+    return [
+        `Cause: AWS checks issuer, signature, times and audience of the token against the provider ${(0,printable/* quoted */.TL)(context.providerHost)} in account ${context.accountId}.`,
+        "Fix: run the job again. If it comes back, compare the provider in IAM with iss and aud of this token, and any sts-endpoint with AWS's own.",
+        `Check: aws iam get-open-id-connect-provider --open-id-connect-provider-arn ${(0,printable/* shellWord */.r7)((0,trust_policy/* providerArn */.Zj)(context))}`,
+    ];
+}
+function notReached(context) {
+    const url = (0,printable/* shellWord */.r7)(`https://${context.providerHost}/.well-known/openid-configuration`);
+    return [
+        "Cause: passing trouble between AWS and the provider, as a rule; it was tried again for up to 30 s.",
+        "Fix: run the job again. For a provider of your own (GHES), AWS must reach it from the internet, with all of its keys.",
+        `Check: curl --fail ${url}; GitHub's state is at https://www.githubstatus.com`,
+    ];
+}
+function expired({ claims, clockSkewSeconds: skew }) {
+    const life = Number(claims.exp) - Number(claims.iat);
+    const clock = skew !== undefined && Math.abs(skew) >= 60
+        ? [
+            `This machine's clock is ${Math.round(Math.abs(skew))} s ${skew > 0 ? "ahead of" : "behind"} GitHub's. Set it by NTP: later steps sign with it, too.`,
+        ]
+        : [];
+    return [
+        `Cause: the token ${life > 0 ? `lives ${life} s and ` : ""}was issued for this exchange, so the runner stood still in between, or the clock of an sts-endpoint of your own is wrong.`,
+        ...clock,
+        "Fix: run the job again, on a machine that is not suspended.",
+    ];
+}
+function permission({ eventName, actor }) {
+    const fork = /^pull_request(?!_target)/.test(eventName ?? "")
+        ? ["This job runs for a pull request: if it comes from a fork, GitHub grants id-token to none of its jobs."]
+        : [];
+    const bot = actor === "dependabot[bot]"
+        ? ["This job runs for Dependabot, whose jobs GitHub treats as those of a fork: they get no id-token."]
+        : [];
+    return [
+        "Fix: add this to the job, or to the top of the workflow, and list whatever else the job needs (what is not listed is none):",
+        "",
+        "permissions:",
+        "  id-token: write",
+        "  contents: read",
+        "",
+        "In a reusable workflow the job that calls it (uses: …/workflow.yml) must have it as well: a called workflow can only keep what its caller has.",
+        ...fork,
+        ...bot,
+        ...(fork.length + bot.length > 0
+            ? ["Skip the step for these jobs (if:), or do the AWS part in a workflow that runs on push."]
+            : []),
+    ];
+}
+function refusal({ httpStatus = 0 }) {
+    if (httpStatus >= 500 || httpStatus === 429)
+        return ["Fix: run the job again; https://www.githubstatus.com says whether Actions has trouble."];
+    if (httpStatus === 401 || httpStatus === 403) {
+        return [
+            "Cause: GitHub takes the job's request token for invalid: it has expired (after about 6 hours), the job was cancelled, or its variables come from another job.",
+            "Fix: run the job again; never set ACTIONS_ID_TOKEN_REQUEST_TOKEN or ACTIONS_ID_TOKEN_REQUEST_URL yourself.",
+        ];
+    }
+    return [
+        "Fix: run the job again. If it comes back, look for what sets ACTIONS_ID_TOKEN_REQUEST_URL, or for a proxy that answers in GitHub's place.",
+    ];
+}
+const TLS_CODE = /CERT|SIGNATURE|SSL|TLS|ISSUER|HOSTNAME_MISMATCH|EPROTO/;
+function unreachable(prefix, code, host, { proxy }, said) {
+    const explain = (what, title, lines) => explanation(`${prefix}-${what}`, title, [said, ...lines]);
+    if (TLS_CODE.test(code)) {
+        return explain("tls", `The certificate of ${host} cannot be verified: ${code}`, [
+            `Cause: the certificate that came back is not one that Node.js trusts. As a rule a proxy or firewall opens TLS${via(proxy)} with a certificate authority of its own, or the runner's clock is wrong.`,
+            "Fix: put that authority's certificate (PEM) on the runner and name it in the job's env: NODE_EXTRA_CA_CERTS for actions, AWS_CA_BUNDLE for later AWS steps.",
+            `Check: openssl s_client -connect ${(0,printable/* shellWord */.r7)(host.includes(":") ? host : `${host}:443`)} -servername ${(0,printable/* shellWord */.r7)(host.replace(/:\d+$/, ""))} </dev/null | openssl x509 -noout -issuer -dates`,
+        ]);
+    }
+    if (/^(?:ENOTFOUND|EAI_)/.test(code)) {
+        const name = /getaddrinfo \S+ ([\w.-]+)/.exec(said)?.[1] ?? host.replace(/:\d+$/, "");
+        return explain("host-not-found", `The name ${name} cannot be resolved: ${code}`, [
+            `Cause: ${prefix === "sts" ? "aws-region or sts-endpoint is misspelt, or " : ""}this runner's DNS does not know the name. ${host} was asked for${via(proxy)}.`,
+            `Fix: correct the input, the runner's DNS, or HTTPS_PROXY and NO_PROXY. Check on the runner: nslookup ${(0,printable/* shellWord */.r7)(name)}`,
+        ]);
+    }
+    return explain("unreachable", `${host} cannot be reached: ${code || "no answer"}`, [
+        `Cause: nothing answered${via(proxy) || " (no proxy was used)"}. A firewall, a proxy or, in a private network, a missing route or VPC endpoint stands in between.`,
+        `Fix: let the runner reach ${host} by HTTPS, or set HTTPS_PROXY (and NO_PROXY) on the runner. Check on the runner: curl -v ${(0,printable/* shellWord */.r7)(`https://${host}/`)}`,
+    ]);
+}
+function via(proxy) {
+    return proxy === undefined || proxy === ""
+        ? ""
+        : ` (through the proxy ${(0,printable/* quoted */.TL)(proxy.replace(/^([a-z0-9+.-]+:\/\/)?.*@/i, "$1"))})`;
+}
+
+
+/***/ }),
+
+/***/ 317:
 /***/ ((__webpack_module__, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8049);
-/* harmony import */ var _errors_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(5071);
-/* harmony import */ var _start_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(7610);
+/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(49);
+/* harmony import */ var _errors_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(71);
+/* harmony import */ var _explain_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(511);
+/* harmony import */ var _start_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(386);
+
 
 
 
 try {
-    await (0,_start_js__WEBPACK_IMPORTED_MODULE_2__/* .start */ .n)(process.env);
+    await (0,_start_js__WEBPACK_IMPORTED_MODULE_3__/* .start */ .n)(process.env);
 }
 catch (error) {
-    _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .setFailed */ .C1(error instanceof Error ? error.message : (0,_errors_js__WEBPACK_IMPORTED_MODULE_1__/* .errorText */ .kc)(error));
+    if (error instanceof _errors_js__WEBPACK_IMPORTED_MODULE_1__/* .UserError */ .yo) {
+        if (error.details !== undefined)
+            _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .info */ .pq(error.details);
+        _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .setFailed */ .C1(`${error.message}\nMore: ${(0,_explain_js__WEBPACK_IMPORTED_MODULE_2__/* .troubleshootingLink */ .rT)(error.anchor)}`);
+    }
+    else {
+        _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .debug */ .Yz(error instanceof Error ? (error.stack ?? error.message) : String(error));
+        _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .setFailed */ .C1((0,_errors_js__WEBPACK_IMPORTED_MODULE_1__/* .errorText */ .kc)(error));
+    }
 }
 
 __webpack_async_result__();
@@ -163,7 +582,51 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 7610:
+/***/ 57:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   TL: () => (/* binding */ quoted),
+/* harmony export */   g$: () => (/* binding */ printable),
+/* harmony export */   i7: () => (/* binding */ jsonLines),
+/* harmony export */   r7: () => (/* binding */ shellWord)
+/* harmony export */ });
+/**
+ * Text from outside (claims, inputs, answers of servers) made safe for the log of a job. The runner takes a line that begins with `::`,
+ * after white space, and `##[` anywhere in a line, for commands; control and format characters can hide or forge lines.
+ */
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
+const TOKEN = /eyJ[\w-]+\.eyJ[\w-]+(?:\.[\w-]*)?/g;
+/** One line of a log: no control character, no workflow command, nothing like a JWT, at most `limit` characters. */
+function printable(text, limit = 4000) {
+    return text
+        .slice(0, limit)
+        .replace(TOKEN, "(token)")
+        .replace(UNPRINTABLE, " ")
+        .replaceAll("##[", "## [")
+        .replace(/^(\s*)::/, "$1: :");
+}
+/** A value in double quotes, as JSON writes it: what is invisible shows as an escape. At most `limit` characters of it. */
+function quoted(value, limit = 300) {
+    return escaped(JSON.stringify(value.length > limit ? `${value.slice(0, limit)}…` : value));
+}
+/** Indented JSON, line by line, that means the same as the value, whatever is in it. */
+function jsonLines(value) {
+    return JSON.stringify(value, null, 2).split("\n").map(escaped);
+}
+/** A word for a POSIX shell, so that a command with an untrusted value in it can be pasted. */
+function shellWord(word) {
+    return /^[\w+=,.@:/-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}
+function escaped(json) {
+    const units = (text) => text.replace(/[\s\S]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
+    return json.replace(UNPRINTABLE, units).replaceAll("##[", "##\\u005b");
+}
+
+
+/***/ }),
+
+/***/ 386:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -172,16 +635,31 @@ __nccwpck_require__.d(__webpack_exports__, {
   n: () => (/* binding */ start)
 });
 
-// EXTERNAL MODULE: external "node:crypto"
-var external_node_crypto_ = __nccwpck_require__(7598);
-// EXTERNAL MODULE: external "node:os"
-var external_node_os_ = __nccwpck_require__(8161);
-// EXTERNAL MODULE: external "node:timers/promises"
-var promises_ = __nccwpck_require__(8500);
+;// CONCATENATED MODULE: external "node:crypto"
+const external_node_crypto_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:crypto");
+;// CONCATENATED MODULE: external "node:os"
+const external_node_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:os");
+;// CONCATENATED MODULE: external "node:timers/promises"
+const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
+;// CONCATENATED MODULE: external "node:url"
+const external_node_url_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:url");
 // EXTERNAL MODULE: ./node_modules/@actions/core/lib/core.js + 20 modules
-var lib_core = __nccwpck_require__(8049);
-// EXTERNAL MODULE: external "node:fs"
-var external_node_fs_ = __nccwpck_require__(3024);
+var lib_core = __nccwpck_require__(49);
+;// CONCATENATED MODULE: external "node:path"
+const external_node_path_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
+;// CONCATENATED MODULE: ./lib/src/bundles.js
+
+
+/**
+ * The path of another bundle of dist/: dist/NAME/index.js, from dist/main/index.js or dist/post/index.js. Not `new URL(…,
+ * import.meta.url)`, which the bundler would take for a file to copy.
+ */
+function bundlePath(name) {
+    return external_node_path_namespaceObject.join(external_node_path_namespaceObject.dirname((0,external_node_url_namespaceObject.fileURLToPath)(import.meta.url)), "..", name, "index.js");
+}
+
+;// CONCATENATED MODULE: external "node:fs"
+const external_node_fs_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs");
 ;// CONCATENATED MODULE: ./lib/src/files.js
 
 
@@ -190,22 +668,22 @@ var external_node_fs_ = __nccwpck_require__(3024);
  * symlink or a FIFO, is replaced and not followed. Mode 0600 under any umask. On failure the old file stays and no other is left.
  */
 function writeFileAtomic(path, content) {
-    const temporary = `${path}.${(0,external_node_crypto_.randomBytes)(6).toString("hex")}.tmp`;
+    const temporary = `${path}.${(0,external_node_crypto_namespaceObject.randomBytes)(6).toString("hex")}.tmp`;
     try {
         // wx is O_CREAT | O_EXCL, which does not follow a symlink planted at the temporary name either.
-        const file = external_node_fs_.openSync(temporary, "wx", 0o600);
+        const file = external_node_fs_namespaceObject.openSync(temporary, "wx", 0o600);
         try {
             if (process.platform !== "win32")
-                external_node_fs_.fchmodSync(file, 0o600);
-            external_node_fs_.writeFileSync(file, content);
+                external_node_fs_namespaceObject.fchmodSync(file, 0o600);
+            external_node_fs_namespaceObject.writeFileSync(file, content);
         }
         finally {
-            external_node_fs_.closeSync(file);
+            external_node_fs_namespaceObject.closeSync(file);
         }
-        external_node_fs_.renameSync(temporary, path);
+        external_node_fs_namespaceObject.renameSync(temporary, path);
     }
     catch (error) {
-        external_node_fs_.rmSync(temporary, { force: true });
+        external_node_fs_namespaceObject.rmSync(temporary, { force: true });
         throw error;
     }
 }
@@ -214,7 +692,7 @@ function readFileIfExists(path) {
     let file;
     try {
         // O_NONBLOCK: opening a FIFO would wait for its writer for ever.
-        file = external_node_fs_.openSync(path, external_node_fs_.constants.O_RDONLY | (external_node_fs_.constants.O_NONBLOCK ?? 0));
+        file = external_node_fs_namespaceObject.openSync(path, external_node_fs_namespaceObject.constants.O_RDONLY | (external_node_fs_namespaceObject.constants.O_NONBLOCK ?? 0));
     }
     catch (error) {
         if (error instanceof Error && "code" in error && error.code === "ENOENT")
@@ -222,12 +700,12 @@ function readFileIfExists(path) {
         throw error;
     }
     try {
-        if (!external_node_fs_.fstatSync(file).isFile())
+        if (!external_node_fs_namespaceObject.fstatSync(file).isFile())
             throw new Error(`${path} is not a regular file`);
-        return external_node_fs_.readFileSync(file);
+        return external_node_fs_namespaceObject.readFileSync(file);
     }
     finally {
-        external_node_fs_.closeSync(file);
+        external_node_fs_namespaceObject.closeSync(file);
     }
 }
 /** Parsed JSON of a file of ours, or undefined where it is missing or not JSON: a crash may have left anything. */
@@ -256,7 +734,7 @@ function writeJson(path, value) {
 function deleteCachedSessions(directory, isOurs) {
     let names;
     try {
-        names = external_node_fs_.readdirSync(directory).filter((name) => name.endsWith(".json"));
+        names = external_node_fs_namespaceObject.readdirSync(directory).filter((name) => name.endsWith(".json"));
     }
     catch {
         return 0;
@@ -266,9 +744,9 @@ function deleteCachedSessions(directory, isOurs) {
         const path = `${directory}/${name}`;
         try {
             const arn = readJson(path)?.AssumedRoleUser?.Arn;
-            if (typeof arn !== "string" || !isOurs(arn, external_node_fs_.statSync(path).mtimeMs))
+            if (typeof arn !== "string" || !isOurs(arn, external_node_fs_namespaceObject.statSync(path).mtimeMs))
                 continue;
-            external_node_fs_.rmSync(path);
+            external_node_fs_namespaceObject.rmSync(path);
             deleted += 1;
         }
         catch {
@@ -287,7 +765,7 @@ function parseRole(arn) {
 }
 
 // EXTERNAL MODULE: ./lib/src/errors.js
-var errors = __nccwpck_require__(5071);
+var errors = __nccwpck_require__(71);
 ;// CONCATENATED MODULE: ./lib/src/environment.js
 
 const KEYS = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
@@ -335,8 +813,23 @@ function planEnvironment(ambient, use) {
             exports[name] = "";
         warnings.push(`${list(container)} ${verb(container)} set and would win over the profile in some SDKs; blank from here on.`);
     }
+    checkEndpoint();
     planWebIdentity();
     return { exports, warnings };
+    // The environment's endpoints beat those in a config file: https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
+    function checkEndpoint() {
+        if (use.stsEndpoint === undefined)
+            return;
+        const rivals = isAmbient
+            ? []
+            : ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"].filter((name) => isSet(name) && !sameUrl(ambient[name], use.stsEndpoint));
+        if (/^true$/i.test(ambient.AWS_IGNORE_CONFIGURED_ENDPOINT_URLS ?? ""))
+            rivals.push("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
+        if (rivals.length === 0)
+            return;
+        throw new errors/* UserError */.yo("sts-endpoint-loses", `${list(rivals)} ${verb(rivals)} set in this job and would win over sts-endpoint: later steps would send the ID token to another server. ` +
+            `Remove ${rivals.length > 1 ? "them" : "it"} from the job${isAmbient ? "" : ", or leave out profile to make this role ambient"}.`);
+    }
     // AWS_ROLE_ARN and its companions beat the profile in most tools, or are mixed with it one by one, and blank ones break botocore:
     // where some are set, only our own values of all three can win.
     function planWebIdentity() {
@@ -377,20 +870,17 @@ function mirrorRefused(why) {
  * had no value keeps ours, since it cannot be unset and "" would break SDKs; the two files go back to their default paths.
  */
 function planRestore(now, exported, previous, defaults) {
+    const defaultPaths = { AWS_CONFIG_FILE: defaults.configFile, AWS_SHARED_CREDENTIALS_FILE: defaults.credentialsFile };
     const restore = {};
     for (const [name, ours] of Object.entries(exported)) {
-        if (now[name] !== ours)
-            continue;
-        const value = previous[name] ??
-            (name === "AWS_CONFIG_FILE"
-                ? defaults.configFile
-                : name === "AWS_SHARED_CREDENTIALS_FILE"
-                    ? defaults.credentialsFile
-                    : undefined);
-        if (value !== undefined && value !== ours)
+        const value = previous[name] || defaultPaths[name];
+        if (value && value !== ours && now[name] === ours)
             restore[name] = value;
     }
     return restore;
+}
+function sameUrl(one, other) {
+    return one?.replace(/\/+$/, "") === other;
 }
 function quote(text) {
     return JSON.stringify((text ?? "").slice(0, 100));
@@ -402,12 +892,14 @@ function verb(names) {
     return names.length > 1 ? "are" : "is";
 }
 
-// EXTERNAL MODULE: external "node:http"
-var external_node_http_ = __nccwpck_require__(7067);
-var external_node_http_namespaceObject = /*#__PURE__*/__nccwpck_require__.t(external_node_http_, 2);
-// EXTERNAL MODULE: external "node:https"
-var external_node_https_ = __nccwpck_require__(4708);
-var external_node_https_namespaceObject = /*#__PURE__*/__nccwpck_require__.t(external_node_https_, 2);
+// EXTERNAL MODULE: ./lib/src/explain.js + 1 modules
+var explain = __nccwpck_require__(511);
+;// CONCATENATED MODULE: external "node:http"
+const external_node_http_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:http");
+var external_node_http_namespaceObject_0 = /*#__PURE__*/__nccwpck_require__.t(external_node_http_namespaceObject, 2);
+;// CONCATENATED MODULE: external "node:https"
+const external_node_https_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:https");
+var external_node_https_namespaceObject_0 = /*#__PURE__*/__nccwpck_require__.t(external_node_https_namespaceObject, 2);
 ;// CONCATENATED MODULE: ./lib/src/jwt.js
 // base64url segments and nothing else: such a text cannot add a line to a file, a header or a log.
 const JWT = /^[\w-]+\.([\w-]+)\.[\w-]+$/;
@@ -424,10 +916,12 @@ function decodeClaims(token) {
         return undefined;
     }
 }
+// The last second that a Date can hold.
+const MAX_SECONDS = 8.64e12;
 /** A time claim (exp, iat, nbf) in milliseconds since 1970, or undefined. */
 function timeClaim(claims, name) {
     const seconds = claims?.[name];
-    return typeof seconds === "number" && Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : undefined;
+    return typeof seconds === "number" && seconds > 0 && seconds <= MAX_SECONDS ? seconds * 1000 : undefined;
 }
 
 ;// CONCATENATED MODULE: ./lib/src/id-token.js
@@ -468,7 +962,7 @@ function get(endpoint, audience, timeoutMs, signal) {
     return new Promise((resolve, reject) => {
         // Appended as text, as the toolkit's getIDToken() does: the rest of the URL is the server's own.
         const url = new URL(`${endpoint.url}${endpoint.url.includes("?") ? "&" : "?"}audience=${encodeURIComponent(audience)}`);
-        const client = url.protocol === "http:" ? external_node_http_namespaceObject : external_node_https_namespaceObject;
+        const client = url.protocol === "http:" ? external_node_http_namespaceObject_0 : external_node_https_namespaceObject_0;
         const timer = setTimeout(() => {
             request.destroy(new IdTokenError("unreachable", `${url.host} did not answer within ${timeoutMs} ms`, { code: "TIMEOUT" }));
         }, timeoutMs);
@@ -555,10 +1049,22 @@ function readAnswer(body, audience, date) {
     if (Math.max(issued, timeClaim(claims, "nbf") ?? 0) > now + FUTURE_TOLERANCE_MS)
         throw new IdTokenError("answer", "the token is from the future");
     const lifetimeMs = expires - issued;
-    return { token, claims, lifetimeMs, remainingMs: Math.min(lifetimeMs, expires - now), clockOffsetMs };
+    if (lifetimeMs <= 0)
+        throw new IdTokenError("answer", "the token expires before it was issued");
+    return {
+        token,
+        claims,
+        lifetimeMs,
+        remainingMs: Math.min(lifetimeMs, expires - now),
+        clockOffsetMs,
+        receivedAt: performance.now(),
+    };
 }
 
+// EXTERNAL MODULE: ./lib/src/trust-policy.js
+var trust_policy = __nccwpck_require__(199);
 ;// CONCATENATED MODULE: ./lib/src/inputs.js
+
 
 
 /**
@@ -568,22 +1074,27 @@ function readAnswer(body, audience, date) {
 function loadInputs(read, run) {
     const stsEndpoint = readStsEndpoint(read);
     const role = readRole(read, stsEndpoint !== undefined);
-    const allowedAccountIds = readAccountIds(read);
-    if (allowedAccountIds.length > 0 && !allowedAccountIds.includes(role.accountId)) {
-        throw new errors/* UserError */.yo("account-not-allowed", `role-to-assume is in account ${role.accountId || "(none)"}, which allowed-account-ids (${allowedAccountIds.join(", ")}) does not list. Correct the ARN or the list.`);
-    }
     return {
         role,
         region: readRegion(read),
         profile: readProfile(read),
         sessionName: readSessionName(read, run),
         audience: readAudience(read, role.partition),
-        allowedAccountIds,
+        allowedAccountIds: readAccountIds(read),
         maskAccountId: readBoolean(read, "mask-aws-account-id", false),
         stsEndpoint,
         trial: readBoolean(read, "trial", true),
         mirror: readMirror(read),
+        trustPolicy: readTrustPolicy(read),
+        summary: readSummary(read),
     };
+}
+/** Throws a UserError if an account is not one of those that `allowed-account-ids` lists. */
+function checkAccount({ allowedAccountIds, role }, accountId) {
+    if (allowedAccountIds.length === 0 || allowedAccountIds.includes(accountId))
+        return;
+    throw new errors/* UserError */.yo("account-not-allowed", `The role ${role.arn} is in account ${accountId || "(none)"}, which allowed-account-ids (${allowedAccountIds.join(", ")}) does not list. ` +
+        "Correct the ARN or the list.");
 }
 // Names and paths of roles: https://docs.aws.amazon.com/IAM/latest/APIReference/API_Role.html
 const ROLE_ARN = /^arn:(aws[a-z-]*):iam::(\d{12}):role\/((?:[\w+=,.@-]+\/)*)([\w+=,.@-]{1,64})$/;
@@ -606,10 +1117,13 @@ function readRole(read, anyArn) {
 }
 function readRegion(read) {
     const region = required(read, "aws-region", "a region, such as eu-west-1");
+    if (/^[a-z]{2}(?:-[a-z]+)+-\d+[a-z]$/.test(region)) {
+        throw refused("aws-region", region, "a region, such as eu-west-1", `That is a zone of the region ${region.slice(0, -1)}.`);
+    }
     // The region becomes a part of host names: one DNS label, nothing else.
     if (/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(region))
         return region;
-    throw refused("aws-region", region, "a region's name in lower case, such as eu-west-1", "Names with a zone letter (eu-west-1a) are zones.");
+    throw refused("aws-region", region, "a region's name in lower case, such as eu-west-1", "AWS lists them under Regions and Zones.");
 }
 function readProfile(read) {
     const profile = read("profile") || "default";
@@ -622,7 +1136,7 @@ function readSessionName(read, run) {
     const given = read("role-session-name");
     if (given === "") {
         // Unique: the AWS CLI keeps sessions on disk by role and session name, and would hand this job's to the next one.
-        return `GitHubActions-${digits(run.id)}-${digits(run.attempt)}-${(0,external_node_crypto_.randomBytes)(4).toString("hex")}`;
+        return `GitHubActions-${digits(run.id)}-${digits(run.attempt)}-${(0,external_node_crypto_namespaceObject.randomBytes)(4).toString("hex")}`;
     }
     if (/^[\w+=,.@-]{2,64}$/.test(given))
         return given;
@@ -673,6 +1187,24 @@ function readMirror(read) {
         throw refused("mirror-environment", given, "auto, true or false", "auto is right for most jobs.");
     return value ? "always" : "never";
 }
+function readTrustPolicy(read) {
+    const given = read("explain-trust-policy");
+    if (given === "")
+        return undefined;
+    try {
+        (0,trust_policy/* parseTrustPolicy */.GS)(given);
+    }
+    catch (error) {
+        throw new errors/* UserError */.yo("input-refused", `explain-trust-policy cannot be read: ${(0,errors/* errorText */.kc)(error)}`);
+    }
+    return given;
+}
+function readSummary(read) {
+    const given = read("summary") || "auto";
+    if (given === "auto" || given === "always" || given === "never")
+        return given;
+    throw refused("summary", given, "auto, always or never", "auto writes one only where something happened that is worth reading.");
+}
 function readBoolean(read, name, otherwise) {
     const given = read(name);
     if (given === "")
@@ -705,8 +1237,6 @@ function digits(text) {
     return /^\d{1,19}$/.test(text) ? text : "0";
 }
 
-// EXTERNAL MODULE: external "node:path"
-var external_node_path_ = __nccwpck_require__(6760);
 ;// CONCATENATED MODULE: ./lib/src/job-directory.js
 
 
@@ -743,10 +1273,10 @@ function jobDirectoryPath(runnerTemp, platform = process.platform) {
     if (!runnerTemp) {
         throw new errors/* UserError */.yo("runner-temp", "RUNNER_TEMP is not set. The runner sets it; this action cannot run without one.");
     }
-    const absolute = platform === "win32" ? external_node_path_.win32.isAbsolute(runnerTemp) : external_node_path_.posix.isAbsolute(runnerTemp);
+    const absolute = platform === "win32" ? external_node_path_namespaceObject.win32.isAbsolute(runnerTemp) : external_node_path_namespaceObject.posix.isAbsolute(runnerTemp);
     const root = platform === "win32" ? runnerTemp.replaceAll("\\", "/") : runnerTemp;
-    const allowed = platform === "win32" ? /^[^\0-\x1f\x7f-\uffff#;$%"'`\\]+$/ : /^[^\0-\x1f\x7f-\uffff#;$"'`\\]+$/;
-    if (!absolute || !allowed.test(root)) {
+    const readDifferently = platform === "win32" ? /[#;$%"'`\\]/ : /[#;$"'`\\]/;
+    if (!absolute || !/^[\x20-\x7e]+$/.test(root) || readDifferently.test(root)) {
         throw new errors/* UserError */.yo("runner-temp", `RUNNER_TEMP is ${JSON.stringify(runnerTemp.slice(0, 200))}. It must be an absolute path in ASCII without any of # ; $ % " ' \` and control characters, ` +
             "which AWS SDKs read differently in a config file. Change the runner's work folder.");
     }
@@ -783,21 +1313,21 @@ function ensurePrivateDirectory(directory) {
     }
 }
 function makePrivateDirectory(directory) {
-    external_node_fs_.mkdirSync(directory, 0o700);
+    external_node_fs_namespaceObject.mkdirSync(directory, 0o700);
     if (process.platform === "win32")
         return;
-    external_node_fs_.chmodSync(directory, 0o700); // the umask may have taken our own bits away
+    external_node_fs_namespaceObject.chmodSync(directory, 0o700); // the umask may have taken our own bits away
     // In a job container as root: the runner outside must be able to delete it, or it can never empty its temp folder again
     // (actions/runner, src/Runner.Sdk/Util/IOUtil.cs, DeleteDirectory).
     if (process.getuid?.() === 0) {
-        const parent = external_node_fs_.statSync(external_node_path_.dirname(directory));
+        const parent = external_node_fs_namespaceObject.statSync(external_node_path_namespaceObject.dirname(directory));
         if (parent.uid !== 0)
-            external_node_fs_.chownSync(directory, parent.uid, parent.gid);
+            external_node_fs_namespaceObject.chownSync(directory, parent.uid, parent.gid);
     }
 }
 /** Why a directory that exists cannot be trusted, or undefined. Windows has no modes to look at; the profile folder is private. */
 function untrusted(directory) {
-    const stat = external_node_fs_.lstatSync(directory);
+    const stat = external_node_fs_namespaceObject.lstatSync(directory);
     if (stat.isSymbolicLink())
         return "is a symlink";
     if (!stat.isDirectory())
@@ -805,7 +1335,7 @@ function untrusted(directory) {
     const uid = process.getuid?.();
     if (uid === undefined)
         return undefined;
-    const ours = stat.uid === uid || (uid === 0 && stat.uid === external_node_fs_.statSync(external_node_path_.dirname(directory)).uid);
+    const ours = stat.uid === uid || (uid === 0 && stat.uid === external_node_fs_namespaceObject.statSync(external_node_path_namespaceObject.dirname(directory)).uid);
     if (!ours)
         return `belongs to another user (uid ${stat.uid})`;
     if ((stat.mode & 0o077) !== 0)
@@ -821,31 +1351,31 @@ const LOCK_STALE_MS = 60_000;
  * there is no such directory (any more).
  */
 async function withLock(directory, waitMs, action) {
-    const own = `lock.${process.pid}.${(0,external_node_crypto_.randomBytes)(6).toString("hex")}`;
+    const own = `lock.${process.pid}.${(0,external_node_crypto_namespaceObject.randomBytes)(6).toString("hex")}`;
     const deadline = performance.now() + waitMs;
     for (;;) {
-        external_node_fs_.closeSync(external_node_fs_.openSync(`${directory}/${own}`, "wx", 0o600));
+        external_node_fs_namespaceObject.closeSync(external_node_fs_namespaceObject.openSync(`${directory}/${own}`, "wx", 0o600));
         try {
-            const locks = external_node_fs_.readdirSync(directory).filter((name) => name.startsWith("lock."));
+            const locks = external_node_fs_namespaceObject.readdirSync(directory).filter((name) => name.startsWith("lock."));
             // Not there: the directory was replaced in between, and the next round tries in the new one.
             if (locks.includes(own) && locks.every((name) => name === own || clearIfStale(directory, name)))
                 return await action();
         }
         finally {
-            external_node_fs_.rmSync(`${directory}/${own}`, { force: true });
+            external_node_fs_namespaceObject.rmSync(`${directory}/${own}`, { force: true });
         }
         if (performance.now() > deadline)
             throw new Error(`another use of this action has held ${directory} for ${Math.round(waitMs / 1000)} s`);
-        await (0,promises_.setTimeout)(5 + Math.random() * 20);
+        await (0,promises_namespaceObject.setTimeout)(5 + Math.random() * 20);
     }
 }
 /** Whether a lock's owner is gone; its file then is, too. */
 function clearIfStale(directory, name) {
     try {
         const pid = Number(name.split(".")[1]);
-        const stale = !processExists(pid) || Date.now() - external_node_fs_.statSync(`${directory}/${name}`).mtimeMs > LOCK_STALE_MS;
+        const stale = !processExists(pid) || Date.now() - external_node_fs_namespaceObject.statSync(`${directory}/${name}`).mtimeMs > LOCK_STALE_MS;
         if (stale)
-            external_node_fs_.rmSync(`${directory}/${name}`, { force: true });
+            external_node_fs_namespaceObject.rmSync(`${directory}/${name}`, { force: true });
         return stale;
     }
     catch (error) {
@@ -863,16 +1393,14 @@ function processExists(pid) {
     }
 }
 
-// EXTERNAL MODULE: external "node:child_process"
-var external_node_child_process_ = __nccwpck_require__(1421);
-;// CONCATENATED MODULE: external "node:url"
-const external_node_url_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:url");
+;// CONCATENATED MODULE: external "node:child_process"
+const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
 ;// CONCATENATED MODULE: ./lib/src/process.js
 
 /** proc(5), /proc/PID/stat. The name stands in parentheses and may hold any character. Undefined if there is no such process. */
 function readStat(pid) {
     try {
-        const text = external_node_fs_.readFileSync(`/proc/${pid}/stat`, "utf8");
+        const text = external_node_fs_namespaceObject.readFileSync(`/proc/${pid}/stat`, "utf8");
         const end = text.lastIndexOf(")");
         const fields = text.slice(end + 2).split(" ");
         return {
@@ -930,8 +1458,6 @@ function findWorker() {
 
 
 
-/** dist/keeper/index.js, from where main and post are bundled: dist/main/index.js and dist/post/index.js. */
-const KEEPER = external_node_path_.join(external_node_path_.dirname((0,external_node_url_namespaceObject.fileURLToPath)(import.meta.url)), "..", "keeper", "index.js");
 const READY_TIMEOUT_MS = 10_000;
 /** What the keeper may see of the environment, and nothing else: no AWS_*, no INPUT_*, no NODE_OPTIONS, no secret of the job. */
 const ENVIRONMENT = [
@@ -942,45 +1468,56 @@ const ENVIRONMENT = [
     ...["http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"],
     ...["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR"],
 ];
-/**
- * Starts the keeper and returns once it watches over the token; it then lives on without this process. Throws if it is not ready
- * in 10 s, with no keeper left behind.
- */
-async function startKeeper(config) {
+/** Starts a keeper process. Its start takes longer than anything else it does here, so main begins with it early. */
+function launchKeeper() {
     const env = {};
     for (const name of ENVIRONMENT) {
         const value = process.env[name];
         if (value !== undefined)
             env[name] = value;
     }
-    const keeper = (0,external_node_child_process_.spawn)(process.execPath, [KEEPER], {
+    const keeper = (0,external_node_child_process_namespaceObject.spawn)(process.execPath, [bundlePath("keeper")], {
         // Of its own session and without our pipes, which the runner would wait for (actions/runner, src/Runner.Sdk/ProcessInvoker.cs).
         detached: true,
         stdio: ["ignore", "ignore", "ignore", "ipc"],
         windowsHide: true,
         env,
     });
-    let timer;
-    try {
-        await new Promise((resolve, reject) => {
-            timer = setTimeout(() => reject(new Error(`it was not ready in ${READY_TIMEOUT_MS / 1000} s`)), READY_TIMEOUT_MS);
-            keeper.once("error", reject);
-            keeper.once("exit", (code, signal) => reject(new Error(`it ended at once (${signal ?? `exit code ${code}`})`)));
-            keeper.once("message", () => resolve());
-            keeper.send(config, (error) => error && reject(error));
-        });
-    }
-    catch (error) {
-        keeper.kill("SIGKILL");
-        throw error;
-    }
-    finally {
-        clearTimeout(timer);
-        keeper.removeAllListeners();
+    const failed = new Promise((_, reject) => {
+        keeper.once("error", reject);
+        keeper.once("exit", (code, signal) => reject(new Error(`the keeper ended at once (${signal ?? `exit code ${code}`})`)));
+    });
+    failed.catch(() => { }); // said by watch()
+    const letGo = () => {
+        keeper.removeAllListeners("exit");
         if (keeper.connected)
             keeper.disconnect();
         keeper.unref();
-    }
+    };
+    return {
+        async watch(config) {
+            let timer;
+            const late = new Promise((_, reject) => {
+                timer = setTimeout(() => reject(new Error(`the keeper was not ready in ${READY_TIMEOUT_MS / 1000} s`)), READY_TIMEOUT_MS);
+            });
+            const ready = new Promise((resolve, reject) => {
+                keeper.once("message", () => resolve());
+                keeper.send(config, (error) => error && reject(error));
+            });
+            try {
+                await Promise.race([ready, failed, late]);
+            }
+            catch (error) {
+                keeper.kill("SIGKILL");
+                throw error;
+            }
+            finally {
+                clearTimeout(timer);
+                letGo();
+            }
+        },
+        abandon: letGo,
+    };
 }
 /** Whether a keeper watches over a token directory. */
 function hasKeeper(directory) {
@@ -990,31 +1527,37 @@ function hasKeeper(directory) {
 const STOP_TIMEOUT_MS = 2_000;
 /**
  * Ends the keeper of a token directory, if there is one: by message, and if it does not listen by a signal. Only ever signals the
- * very process that wrote the status file. Returns its last status, or undefined where none was ever written.
+ * very process that wrote the status file. Returns its last status, where it ever wrote one.
  */
 async function stopKeeper(directory) {
     const status = readJson(directory.status);
     if (status === undefined)
-        return undefined;
+        return {};
     if (await hasEnded(status, 0))
-        return status;
-    external_node_fs_.closeSync(external_node_fs_.openSync(directory.stop, "w", 0o600));
+        return { keeper: status, keeperDied: status.ended === undefined };
+    external_node_fs_namespaceObject.closeSync(external_node_fs_namespaceObject.openSync(directory.stop, "w", 0o600));
     // Without /proc a pid proves nothing once the process may have ended: then the message has to do, and the tick that follows it.
     const signals = status.started === "" ? [] : ["SIGTERM", "SIGKILL"];
     for (const signal of signals) {
         if (await hasEnded(status, STOP_TIMEOUT_MS))
             break;
-        process.kill(status.pid, signal);
+        try {
+            process.kill(status.pid, signal);
+        }
+        catch (error) {
+            if ((0,errors/* errorCode */.CA)(error) !== "ESRCH")
+                throw error;
+        }
     }
     await hasEnded(status, STOP_TIMEOUT_MS);
-    return readJson(directory.status) ?? status;
+    return { keeper: readJson(directory.status) ?? status };
 }
 async function hasEnded(status, withinMs) {
     const deadline = performance.now() + withinMs;
     while (isRunning(status)) {
         if (performance.now() >= deadline)
             return false;
-        await (0,promises_.setTimeout)(5);
+        await (0,promises_namespaceObject.setTimeout)(5);
     }
     return true;
 }
@@ -1104,6 +1647,30 @@ function roleArnsIn(text) {
     return [...text.matchAll(/^[ \t]*role_arn[ \t]*=[ \t]*(\S+)/gim)].map((match) => match[1] ?? "");
 }
 
+;// CONCATENATED MODULE: ./lib/src/proxy.js
+// Proxies are Node's own affair (https://nodejs.org/api/http.html#built-in-proxy-support): agents with `proxyEnv`, from Node 24.5
+// on. What stands here only tells the user about them.
+/** The proxy that the environment names for a URL, or undefined. Without its user and password. */
+function findProxy(env, url) {
+    const name = new URL(url).protocol === "http:" ? "http_proxy" : "https_proxy";
+    const proxy = env[name] || env[name.toUpperCase()];
+    if (!proxy || isExempt(env, new URL(url)))
+        return undefined;
+    return URL.canParse(proxy) ? new URL(proxy).origin : "a proxy whose URL cannot be read";
+}
+function isExempt(env, url) {
+    const entries = (env.no_proxy || env.NO_PROXY || "").split(/[\s,]+/).filter((entry) => entry !== "");
+    return entries.some((entry) => entry === "*" || url.host === entry || url.hostname === entry || url.hostname.endsWith(`.${entry.replace(/^\*?\./, "")}`));
+}
+/** What to say where a proxy is set that this Node cannot use. */
+function proxyWarning(env, url, version = process.versions.node) {
+    const [major = 0, minor = 0] = version.split(".").map(Number);
+    const proxy = findProxy(env, url);
+    if (proxy === undefined || major > 24 || (major === 24 && minor >= 5))
+        return undefined;
+    return `${proxy} is set as proxy, but Node ${version} cannot use it: requests go to GitHub and AWS directly. Use a runner whose Node is 24.5 or newer.`;
+}
+
 ;// CONCATENATED MODULE: ./lib/src/state.js
 
 function saveUse(use) {
@@ -1122,10 +1689,11 @@ function tokenDirectory(path) {
 }
 /** The name of the directory for an audience. */
 function tokenId(audience) {
-    return (0,external_node_crypto_.createHash)("sha256").update(audience).digest("hex").slice(0, 16);
+    return (0,external_node_crypto_namespaceObject.createHash)("sha256").update(audience).digest("hex").slice(0, 16);
 }
 
 ;// CONCATENATED MODULE: ./lib/src/uses.js
+
 
 
 
@@ -1144,11 +1712,13 @@ const FILE_VARIABLES = ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"];
 async function beginUse(root, use, first, ambient, home) {
     await locked(root, async (job) => {
         const jobFile = await claim(job, first.requestToken, ambient);
-        seed(job.config, jobFile.previous.AWS_CONFIG_FILE, external_node_path_.join(home, ".aws", "config"));
-        seed(job.credentials, jobFile.previous.AWS_SHARED_CREDENTIALS_FILE, external_node_path_.join(home, ".aws", "credentials"));
+        seed(job.config, jobFile.previous.AWS_CONFIG_FILE, external_node_path_namespaceObject.join(home, ".aws", "config"));
+        seed(job.credentials, jobFile.previous.AWS_SHARED_CREDENTIALS_FILE, external_node_path_namespaceObject.join(home, ".aws", "credentials"));
         const directory = tokenDirectory(`${job.tokens}/${use.tokenId}`);
         ensurePrivateDirectory(directory.path);
-        writeFileAtomic(directory.token, first.token);
+        // Another use's keeper may have written a newer one while this one waited for the lock.
+        if (expiry(read(directory.token)) < expiry(first.token))
+            writeFileAtomic(directory.token, first.token);
         const uses = activeUses(job);
         const earlier = uses.findLast((other) => other.profile === use.profile);
         const config = takeFromConfig(read(job.config), use.profile);
@@ -1177,21 +1747,21 @@ async function locked(root, action) {
             return await withLock(root, LOCK_WAIT_MS, () => action(job));
         }
         catch (error) {
-            if ((0,errors/* errorCode */.CA)(error) !== "ENOENT" || external_node_fs_.existsSync(job.uses) || tries === 10)
+            if ((0,errors/* errorCode */.CA)(error) !== "ENOENT" || external_node_fs_namespaceObject.existsSync(job.uses) || tries === 10)
                 throw error;
         }
     }
 }
 /** Makes the directory this job's. One that a crashed job left is emptied first: nothing in it is trusted. */
 async function claim(job, requestToken, ambient) {
-    const identity = (0,external_node_crypto_.createHash)("sha256").update(requestToken).digest("hex");
+    const identity = (0,external_node_crypto_namespaceObject.createHash)("sha256").update(requestToken).digest("hex");
     const found = readJson(job.job);
     if (found?.job === identity)
         return found;
     await stopKeepers(job);
-    for (const name of external_node_fs_.readdirSync(job.path)) {
+    for (const name of external_node_fs_namespaceObject.readdirSync(job.path)) {
         if (!name.startsWith("lock."))
-            external_node_fs_.rmSync(`${job.path}/${name}`, { recursive: true, force: true });
+            external_node_fs_namespaceObject.rmSync(`${job.path}/${name}`, { recursive: true, force: true });
     }
     for (const directory of [job.tokens, job.uses, job.finished])
         ensurePrivateDirectory(directory);
@@ -1207,9 +1777,9 @@ async function claim(job, requestToken, ambient) {
 }
 /** Copies a file of the user's, so that other profiles go on working. One that is not there is empty. */
 function seed(target, ambientPath, defaultPath) {
-    if (external_node_fs_.existsSync(target))
+    if (external_node_fs_namespaceObject.existsSync(target))
         return;
-    const source = ambientPath ? ambientPath.replace(/^~(?=\/)/, external_node_path_.dirname(external_node_path_.dirname(defaultPath))) : defaultPath;
+    const source = ambientPath ? ambientPath.replace(/^~(?=\/)/, external_node_path_namespaceObject.dirname(external_node_path_namespaceObject.dirname(defaultPath))) : defaultPath;
     let content;
     try {
         // /dev/null is a common way to say "none".
@@ -1217,7 +1787,9 @@ function seed(target, ambientPath, defaultPath) {
             content = readFileIfExists(source);
     }
     catch (error) {
-        throw new errors/* UserError */.yo("aws-files", `${source} cannot be read (${(0,errors/* errorText */.kc)(error)}). Its profiles have to be copied for later steps: make it readable, or set ${external_node_path_.basename(target) === "config" ? FILE_VARIABLES[0] : FILE_VARIABLES[1]} to another file.`);
+        // HOME=/dev/null, as service users have it: SDKs take that for no file.
+        if ((0,errors/* errorCode */.CA)(error) !== "ENOTDIR")
+            throw new errors/* UserError */.yo("aws-files", `${source} cannot be read (${(0,errors/* errorText */.kc)(error)}). Its profiles have to be copied for later steps: make it readable, or set ${external_node_path_namespaceObject.basename(target) === "config" ? FILE_VARIABLES[0] : FILE_VARIABLES[1]} to another file.`);
     }
     writeFileAtomic(target, content ?? "");
 }
@@ -1227,17 +1799,15 @@ function seed(target, ambientPath, defaultPath) {
  */
 async function endUse(root, id) {
     clearRemains(root);
-    if (!external_node_fs_.existsSync(root))
-        return undefined;
-    const fault = untrusted(root);
-    if (fault)
-        throw new Error(`${root} ${fault}: it was not made by this action`);
     try {
+        const fault = untrusted(root);
+        if (fault)
+            throw new Error(`${root} ${fault}: it was not made by this action`);
         return await withLock(root, LOCK_WAIT_MS, () => end(jobDirectory(root), id));
     }
     catch (error) {
-        // Another post removed it first.
-        if ((0,errors/* errorCode */.CA)(error) === "ENOENT" && !external_node_fs_.existsSync(root))
+        // There was none, or another post removed it first.
+        if ((0,errors/* errorCode */.CA)(error) === "ENOENT" && !external_node_fs_namespaceObject.existsSync(root))
             return undefined;
         throw error;
     }
@@ -1257,13 +1827,11 @@ async function end(job, id) {
         const over = { id, startedAt, profile, roleArn, sessionName, audience, endedAt: Date.now() };
         if (!others.some((other) => other.tokenId === use.tokenId)) {
             const directory = tokenDirectory(`${job.tokens}/${use.tokenId}`);
-            const keeper = await stopKeeper(directory);
-            if (keeper)
-                over.keeper = keeper;
-            external_node_fs_.rmSync(directory.path, { recursive: true, force: true });
+            Object.assign(over, await stopKeeper(directory));
+            external_node_fs_namespaceObject.rmSync(directory.path, { recursive: true, force: true });
         }
         writeJson(`${job.finished}/${id}.json`, over);
-        external_node_fs_.rmSync(`${job.uses}/${id}.json`, { force: true });
+        external_node_fs_namespaceObject.rmSync(`${job.uses}/${id}.json`, { force: true });
         ended = { use, last: others.length === 0, finished: readAll(job.finished), roleArns: roleArnsIn(text) };
     }
     if (others.length === 0)
@@ -1274,18 +1842,18 @@ async function end(job, id) {
 async function removeJobDirectory(job) {
     await stopKeepers(job);
     const gone = `${job.path}.${process.pid}.gone`;
-    external_node_fs_.renameSync(job.path, gone);
-    external_node_fs_.rmSync(gone, { recursive: true, force: true });
+    external_node_fs_namespaceObject.renameSync(job.path, gone);
+    clearRemains(job.path);
 }
 /** What a post that was killed while it removed the directory left of it. */
 function clearRemains(root) {
-    const parent = external_node_path_.dirname(root);
-    const name = external_node_path_.basename(root);
-    for (const entry of external_node_fs_.existsSync(parent) ? external_node_fs_.readdirSync(parent) : []) {
+    const parent = external_node_path_namespaceObject.dirname(root);
+    const name = external_node_path_namespaceObject.basename(root);
+    for (const entry of external_node_fs_namespaceObject.existsSync(parent) ? external_node_fs_namespaceObject.readdirSync(parent) : []) {
         if (!entry.startsWith(`${name}.`) || !entry.endsWith(".gone"))
             continue;
         try {
-            external_node_fs_.rmSync(`${parent}/${entry}`, { recursive: true, force: true });
+            external_node_fs_namespaceObject.rmSync(`${parent}/${entry}`, { recursive: true, force: true });
         }
         catch {
             // Another post is at it.
@@ -1293,16 +1861,19 @@ function clearRemains(root) {
     }
 }
 async function stopKeepers(job) {
-    const names = external_node_fs_.existsSync(job.tokens) ? external_node_fs_.readdirSync(job.tokens) : [];
+    const names = external_node_fs_namespaceObject.existsSync(job.tokens) ? external_node_fs_namespaceObject.readdirSync(job.tokens) : [];
     await Promise.all(names.map((name) => stopKeeper(tokenDirectory(`${job.tokens}/${name}`))));
 }
 function activeUses(job) {
     return readAll(job.uses).sort((a, b) => a.order - b.order);
 }
 function readAll(directory) {
-    return external_node_fs_.readdirSync(directory)
+    return (external_node_fs_namespaceObject.existsSync(directory) ? external_node_fs_namespaceObject.readdirSync(directory) : [])
         .filter((name) => name.endsWith(".json"))
         .flatMap((name) => readJson(`${directory}/${name}`) ?? []);
+}
+function expiry(token) {
+    return timeClaim(decodeClaims(token), "exp") ?? 0;
 }
 function read(file) {
     return (readFileIfExists(file) ?? Buffer.alloc(0)).toString("latin1");
@@ -1312,6 +1883,18 @@ function write(file, text) {
 }
 
 ;// CONCATENATED MODULE: ./lib/src/start.js
+var __rewriteRelativeImportExtension = (undefined && undefined.__rewriteRelativeImportExtension) || function (path, preserveJsx) {
+    if (typeof path === "string" && /^\.\.?\//.test(path)) {
+        return path.replace(/\.(tsx)$|((?:\.d)?)((?:\.[^./]+?)?)\.([cm]?)ts$/i, function (m, tsx, d, ext, cm) {
+            return tsx ? preserveJsx ? ".jsx" : ".js" : d && (!ext || !cm) ? m : (d + ext + "." + cm.toLowerCase() + "js");
+        });
+    }
+    return path;
+};
+
+
+
+
 
 
 
@@ -1330,21 +1913,51 @@ function write(file, text) {
 
 
 /**
- * The main step: from inputs to a profile whose token file stays fresh. Whatever can be refused is refused before the network is
- * touched, and nothing is exported before everything works.
+ * The main step: from inputs to a profile whose token file stays fresh. Whatever can be refused is refused before anything is
+ * touched, and nothing is exported before everything works; what fails is undone at once. Throws a UserError for all that a user
+ * can do something about.
  */
 async function start(env) {
-    const inputs = loadInputs((name) => lib_core/* getInput */.V4(name), {
-        id: env.GITHUB_RUN_ID ?? "",
-        attempt: env.GITHUB_RUN_ATTEMPT ?? "",
-    });
+    const plan = makePlan(env);
+    saveUse({ root: plan.root, id: plan.id, summary: plan.inputs.summary });
+    let keeper;
+    try {
+        openJobDirectory(plan.root);
+        // GitHub's answer, the SDK and the keeper's process take their time: all at once.
+        const answer = firstToken(plan.endpoint, plan.inputs.audience, env);
+        if (!hasKeeper(plan.directory))
+            keeper = launchKeeper();
+        const [first, trial] = await Promise.all([answer, plan.inputs.trial ? loadTrial() : undefined]);
+        lib_core/* setSecret */.Pq(first.token);
+        await enter(plan, first, env);
+        const session = trial ? await tryExchange(trial, plan, first, env) : plannedSession(plan.inputs);
+        if (plan.inputs.maskAccountId && session.accountId !== "")
+            lib_core/* setSecret */.Pq(session.accountId);
+        checkAccount(plan.inputs, session.accountId);
+        await handOver(plan, first, keeper);
+        publish(plan, session);
+    }
+    catch (error) {
+        await endUse(plan.root, plan.id).catch((failure) => lib_core/* debug */.Yz(`Could not clean up: ${(0,errors/* errorText */.kc)(failure)}`));
+        throw error;
+    }
+    finally {
+        keeper?.abandon();
+    }
+}
+function makePlan(env) {
+    const run = { id: env.GITHUB_RUN_ID ?? "", attempt: env.GITHUB_RUN_ATTEMPT ?? "" };
+    const inputs = loadInputs((name) => lib_core/* getInput */.V4(name), run);
+    const { role, sessionName, profile, region, stsEndpoint, audience } = inputs;
+    if (inputs.maskAccountId && role.accountId !== "")
+        lib_core/* setSecret */.Pq(role.accountId);
+    if (role.accountId !== "")
+        checkAccount(inputs, role.accountId);
     const root = jobDirectoryPath(env.RUNNER_TEMP);
     const endpoint = readEndpoint(env);
     const job = jobDirectory(root);
-    const id = (0,external_node_crypto_.randomBytes)(8).toString("hex");
-    const directory = tokenDirectory(`${job.tokens}/${tokenId(inputs.audience)}`);
-    const { role, sessionName, profile, region, stsEndpoint, audience } = inputs;
-    const plan = planEnvironment(env, {
+    const directory = tokenDirectory(`${job.tokens}/${tokenId(audience)}`);
+    const environment = planEnvironment(env, {
         profile,
         configFile: job.config,
         credentialsFile: job.credentials,
@@ -1355,95 +1968,42 @@ async function start(env) {
         stsEndpoint,
         mirror: inputs.mirror,
     });
-    const section = renderProfile({ name: profile, roleArn: role.arn, tokenFile: directory.token, sessionName, region, stsEndpoint });
-    if (inputs.maskAccountId && role.accountId !== "")
-        lib_core/* setSecret */.Pq(role.accountId);
-    saveUse({ root, id });
-    try {
-        // The SDK takes longer to load than GitHub to answer: both at once.
-        const answer = firstToken(endpoint, audience);
-        const [first, trial] = await Promise.all([answer, inputs.trial ? Promise.all(/* import() */[__nccwpck_require__.e(695), __nccwpck_require__.e(770)]).then(__nccwpck_require__.bind(__nccwpck_require__, 4770)) : undefined]);
-        const receivedAt = performance.now();
-        lib_core/* setSecret */.Pq(first.token);
-        await beginUse(root, {
-            id,
-            startedAt: Date.now(),
-            profile,
-            roleArn: role.arn,
-            sessionName,
-            audience,
-            tokenId: tokenId(audience),
-            section,
-            exported: plan.exports,
-        }, { requestToken: endpoint.requestToken, token: first.token }, env, (0,external_node_os_.homedir)());
-        // The AWS CLI would go on with a session of the same name that a crashed job left on disk.
-        const wanted = parseRole(role.arn);
-        deleteCachedSessions(`${(0,external_node_os_.homedir)()}/.aws/cli/cache`, (arn) => {
-            const cached = parseRole(arn);
-            return cached?.role === wanted?.role && cached?.session === sessionName;
-        });
-        const session = trial
-            ? await trial.exchange({ roleArn: role.arn, sessionName, token: first.token, region, endpoint: stsEndpoint })
-            : { accountId: role.accountId, assumedRoleArn: assumedRoleArn(inputs) };
-        checkAccount(inputs, session);
-        const requestTokenExpires = timeClaim(decodeClaims(endpoint.requestToken), "exp");
-        await locked(root, async () => {
-            if (hasKeeper(directory))
-                return;
-            await startKeeper({
-                endpoint,
-                audience,
-                directory: directory.path,
-                lifetimeMs: first.lifetimeMs,
-                remainingMs: first.remainingMs,
-                ageMs: performance.now() - receivedAt,
-                endsInMs: requestTokenExpires === undefined ? LONGEST_JOB_MS : requestTokenExpires - (Date.now() + first.clockOffsetMs),
-                worker: findWorker(),
-            });
-        });
-        const refreshableUntil = requestTokenExpires === undefined ? "" : new Date(requestTokenExpires).toISOString().replace(".000Z", "Z");
-        if (inputs.maskAccountId && session.accountId !== "")
-            lib_core/* setSecret */.Pq(session.accountId);
-        lib_core/* setOutput */.uH("aws-account-id", session.accountId);
-        lib_core/* setOutput */.uH("assumed-role-arn", session.assumedRoleArn);
-        lib_core/* setOutput */.uH("profile", profile);
-        lib_core/* setOutput */.uH("config-file", job.config);
-        lib_core/* setOutput */.uH("credentials-file", job.credentials);
-        lib_core/* setOutput */.uH("web-identity-token-file", directory.token);
-        lib_core/* setOutput */.uH("role-session-name", sessionName);
-        lib_core/* setOutput */.uH("refreshable-until", refreshableUntil);
-        for (const [name, value] of Object.entries(plan.exports))
-            lib_core/* exportVariable */.dN(name, value);
-        for (const warning of plan.warnings)
-            lib_core/* warning */.$e(warning);
-        lib_core/* info */.pq(`${role.arn} as ${sessionName}, ${profile === "default" ? "for all later steps" : `for profile ${profile}`}` +
-            `${refreshableUntil === "" ? "" : `, refreshed until ${refreshableUntil}`}`);
-    }
-    catch (error) {
-        await endUse(root, id);
-        throw error;
-    }
+    const warning = proxyWarning(env, endpoint.url);
+    if (warning)
+        environment.warnings.push(warning);
+    return {
+        id: (0,external_node_crypto_namespaceObject.randomBytes)(8).toString("hex"),
+        inputs,
+        endpoint,
+        endsAt: timeClaim(decodeClaims(endpoint.requestToken), "exp"),
+        root,
+        directory,
+        section: renderProfile({ name: profile, roleArn: role.arn, tokenFile: directory.token, sessionName, region, stsEndpoint }),
+        environment,
+    };
 }
-/** A self-hosted job may take 5 days: https://docs.github.com/en/actions/reference/limits */
-const LONGEST_JOB_MS = 5 * 24 * 60 * 60 * 1000;
 /** Set for a job that may have ID tokens (actions/runner, src/Runner.Worker/Handlers/NodeScriptActionHandler.cs). */
 function readEndpoint(env) {
     const url = env.ACTIONS_ID_TOKEN_REQUEST_URL ?? "";
     const requestToken = env.ACTIONS_ID_TOKEN_REQUEST_TOKEN ?? "";
     if (url === "" || requestToken === "") {
-        throw new errors/* UserError */.yo("id-token-permission", "This job may not ask for an ID token. Add to the job (for a reusable workflow also to the job that calls it):\n\n    permissions:\n      id-token: write\n      contents: read\n\n" +
-            "GitHub never grants it to workflows that a pull request from a fork or Dependabot starts.");
+        throw explained((0,explain/* explainIdTokenError */.Kk)("permission", { audience: "", eventName: env.GITHUB_EVENT_NAME, actor: env.GITHUB_ACTOR }));
     }
-    if (!/^https?:\/\//.test(url) || !URL.canParse(url) || !/^[\x21-\x7e]+$/.test(requestToken)) {
-        throw new errors/* UserError */.yo("id-token-endpoint", "ACTIONS_ID_TOKEN_REQUEST_URL or ACTIONS_ID_TOKEN_REQUEST_TOKEN does not hold what the runner puts there. Does the workflow set them?");
+    if (!/^https?:\/\/[\x21-\x7e]+$/.test(url) || !URL.canParse(url) || !/^[\x21-\x7e]+$/.test(requestToken)) {
+        throw new errors/* UserError */.yo("id-token-endpoint", "ACTIONS_ID_TOKEN_REQUEST_URL or ACTIONS_ID_TOKEN_REQUEST_TOKEN does not hold what the runner puts there: a URL and a token. " +
+            "Remove them from the workflow's env.");
     }
     return { url, requestToken };
+}
+/** The SDK is a bundle of its own, loaded only where it is needed. */
+function loadTrial() {
+    return import(__rewriteRelativeImportExtension(/* webpackIgnore: true */ (0,external_node_url_namespaceObject.pathToFileURL)(bundlePath("trial")).href));
 }
 const REQUEST_TIMEOUT_MS = 10_000;
 /** How long a failure of the first request may pass of itself. A job counts as "in progress" within about a second of its start. */
 const PATIENCE_MS = { unreachable: 30_000, status: 30_000, answer: 3_000 };
 const REFUSAL_PATIENCE_MS = 10_000;
-async function firstToken(endpoint, audience) {
+async function firstToken(endpoint, audience, env) {
     const began = performance.now();
     for (let tries = 1;; tries++) {
         try {
@@ -1453,30 +2013,278 @@ async function firstToken(endpoint, audience) {
             if (!(error instanceof IdTokenError))
                 throw error;
             const refused = error.status !== undefined && error.status < 500 && error.status !== 429;
-            const patience = refused ? REFUSAL_PATIENCE_MS : PATIENCE_MS[error.kind];
-            const wait = Math.max(Math.min(3_000, 200 * 2 ** (tries - 1)) * (0.5 + Math.random() / 2), Math.min(error.retryAfterMs ?? 0, 10_000));
-            if (performance.now() - began + wait > patience)
-                throw error;
+            const patience = refused ? REFUSAL_PATIENCE_MS : isFinal(error) ? 0 : PATIENCE_MS[error.kind];
+            const backoff = Math.min(3_000, 200 * 2 ** (tries - 1)) * (0.5 + Math.random() / 2);
+            const wait = Math.max(backoff, Math.min(error.retryAfterMs ?? 0, 10_000));
+            if (performance.now() - began + wait > patience) {
+                const { kind, message, code, status } = error;
+                const host = new URL(endpoint.url).host;
+                const proxy = findProxy(env, endpoint.url);
+                throw explained((0,explain/* explainIdTokenError */.Kk)(kind, { audience, message, code, httpStatus: status, endpointHost: host, proxy }), error);
+            }
             lib_core/* debug */.Yz(`ID token, try ${tries}: ${error.message}`);
-            await (0,promises_.setTimeout)(wait);
+            await (0,promises_namespaceObject.setTimeout)(wait);
         }
     }
 }
-/** What the session's ARN will be, where no exchange tells it. */
-function assumedRoleArn(inputs) {
-    const { partition, accountId, name } = inputs.role;
-    return accountId === "" ? "" : `arn:${partition}:sts::${accountId}:assumed-role/${name}/${inputs.sessionName}`;
+/** A certificate does not become right by waiting. */
+function isFinal(error) {
+    return /CERT|SELF_SIGNED|UNABLE_TO_|^ERR_(?:TLS|SSL)/.test(error.code ?? "");
 }
-function checkAccount(inputs, session) {
-    if (inputs.allowedAccountIds.length === 0 || inputs.allowedAccountIds.includes(session.accountId))
-        return;
-    throw new errors/* UserError */.yo("account-not-allowed", `STS answered with a session in account ${session.accountId || "(none)"}, which allowed-account-ids does not list.`);
+/** Token file and profile; sessions of this name that a crashed job left with the AWS CLI go. */
+async function enter(plan, first, env) {
+    const { id, inputs, section, environment, endpoint } = plan;
+    const { profile, role, sessionName, audience } = inputs;
+    const use = { id, startedAt: Date.now(), profile, roleArn: role.arn, sessionName, audience };
+    await beginUse(plan.root, { ...use, tokenId: tokenId(audience), section, exported: environment.exports }, { requestToken: endpoint.requestToken, token: first.token }, env, (0,external_node_os_namespaceObject.homedir)());
+    const own = parseRole(role.arn)?.role;
+    deleteCachedSessions(`${(0,external_node_os_namespaceObject.homedir)()}/.aws/cli/cache`, (arn) => {
+        const cached = parseRole(arn);
+        return cached !== undefined && cached.role === own && cached.session === sessionName;
+    });
+}
+async function tryExchange(trial, plan, first, env) {
+    const { role, sessionName, region, stsEndpoint, audience, trustPolicy } = plan.inputs;
+    const request = { roleArn: role.arn, sessionName, token: first.token, region, endpoint: stsEndpoint };
+    try {
+        return await trial.exchange(request);
+    }
+    catch (error) {
+        // By name: the class in the bundle of the trial is not the one here.
+        if (!(error instanceof Error) || error.name !== "StsError")
+            throw error;
+        const { code, message, httpStatus, attempts, endpointUrl } = error;
+        const situation = {
+            roleArn: role.arn,
+            region,
+            endpointHost: new URL(endpointUrl).host,
+            proxy: findProxy(env, endpointUrl),
+            audience,
+            claims: first.claims,
+            clockSkewSeconds: Math.round(-first.clockOffsetMs / 1000),
+            trustPolicy,
+        };
+        throw explained((0,explain/* explainStsError */.ce)({ code, message, httpStatus, attempts }, situation), error);
+    }
+}
+/** What the session will be, where no exchange tells it. */
+function plannedSession({ role, sessionName }) {
+    const { partition, accountId, name } = role;
+    return {
+        accountId,
+        assumedRoleArn: accountId === "" ? "" : `arn:${partition}:sts::${accountId}:assumed-role/${name}/${sessionName}`,
+    };
+}
+/** A self-hosted job may take 5 days: https://docs.github.com/en/actions/reference/limits */
+const LONGEST_JOB_MS = 5 * 24 * 60 * 60 * 1000;
+/** Lets a keeper watch over the token from here on, unless one does already. */
+async function handOver(plan, first, launched) {
+    await locked(plan.root, async () => {
+        if (hasKeeper(plan.directory))
+            return;
+        const keeper = launched ?? launchKeeper();
+        await keeper.watch({
+            endpoint: plan.endpoint,
+            audience: plan.inputs.audience,
+            directory: plan.directory.path,
+            lifetimeMs: first.lifetimeMs,
+            remainingMs: first.remainingMs,
+            ageMs: performance.now() - first.receivedAt,
+            endsInMs: plan.endsAt === undefined ? LONGEST_JOB_MS : plan.endsAt - (Date.now() + first.clockOffsetMs),
+            worker: findWorker(),
+        });
+    });
+}
+/** Outputs, environment and log: the last thing, when all of it is true. */
+function publish({ inputs, root, directory, endsAt, environment }, session) {
+    const { profile, role, sessionName } = inputs;
+    const job = jobDirectory(root);
+    const refreshableUntil = endsAt === undefined ? "" : new Date(endsAt).toISOString().replace(".000Z", "Z");
+    lib_core/* setOutput */.uH("aws-account-id", session.accountId);
+    lib_core/* setOutput */.uH("assumed-role-arn", session.assumedRoleArn);
+    lib_core/* setOutput */.uH("profile", profile);
+    lib_core/* setOutput */.uH("config-file", job.config);
+    lib_core/* setOutput */.uH("credentials-file", job.credentials);
+    lib_core/* setOutput */.uH("web-identity-token-file", directory.token);
+    lib_core/* setOutput */.uH("role-session-name", sessionName);
+    lib_core/* setOutput */.uH("refreshable-until", refreshableUntil);
+    for (const [name, value] of Object.entries(environment.exports))
+        lib_core/* exportVariable */.dN(name, value);
+    const where = profile === "default" ? "every later step" : `profile ${profile}`;
+    const until = refreshableUntil === "" ? "as long as the job lives" : `until ${refreshableUntil}`;
+    lib_core/* info */.pq(`${role.arn} for ${where}, session ${sessionName}, refreshed ${until}`);
+    for (const warning of environment.warnings)
+        lib_core/* warning */.$e(warning);
+}
+function explained({ anchor, title, text }, cause) {
+    return new errors/* UserError */.yo(anchor, title, { details: text, cause });
 }
 
 
 /***/ }),
 
-/***/ 8049:
+/***/ 199:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   GS: () => (/* binding */ parseTrustPolicy),
+/* harmony export */   Zj: () => (/* binding */ providerArn),
+/* harmony export */   qJ: () => (/* binding */ suggestStatement),
+/* harmony export */   y1: () => (/* binding */ evaluateTrustPolicy)
+/* harmony export */ });
+/* harmony import */ var _conditions_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(222);
+/* harmony import */ var _printable_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(57);
+
+
+// IAM's limit is 8,192 characters without white space (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html).
+const MAX_POLICY_LENGTH = 32_768;
+/** Reads the JSON of a role's trust policy. Throws an Error that says what is wrong and what is allowed. */
+function parseTrustPolicy(text) {
+    if (text.length > MAX_POLICY_LENGTH)
+        throw notAPolicy(`it has ${text.length} characters, more than ${MAX_POLICY_LENGTH}`);
+    let document;
+    try {
+        document = JSON.parse(text);
+    }
+    catch (error) {
+        throw notAPolicy(`it is not JSON (${(0,_printable_js__WEBPACK_IMPORTED_MODULE_1__/* .printable */ .g$)(error instanceof Error ? error.message : String(error), 200)})`);
+    }
+    if (!isObject(document) || document.Statement === undefined)
+        throw notAPolicy("it is not an object with a Statement");
+    const statements = Array.isArray(document.Statement) ? document.Statement : [document.Statement];
+    if (statements.length === 0)
+        throw notAPolicy("its Statement is empty");
+    return { variables: document.Version === "2012-10-17", statements: statements.map(parseStatement) };
+}
+function parseStatement(statement, position) {
+    const at = `statement ${position + 1}`;
+    if (!isObject(statement))
+        throw notAPolicy(`${at} is not an object`);
+    const { Sid: sid, Effect: effect, Principal: principal, NotPrincipal: notPrincipal, Action: action, NotAction: notAction, } = statement;
+    if (effect !== "Allow" && effect !== "Deny")
+        throw notAPolicy(`the Effect of ${at} is ${shown(effect)}, not "Allow" or "Deny"`);
+    if (principal === undefined && notPrincipal === undefined)
+        throw notAPolicy(`${at} has no Principal`);
+    const actions = strings(action ?? notAction);
+    if (!actions || actions.length === 0)
+        throw notAPolicy(`the Action of ${at} is ${shown(action ?? notAction)}, not a string or a list of strings`);
+    return {
+        sid: typeof sid === "string" && sid !== "" ? sid : undefined,
+        effect,
+        federated: isObject(principal) ? parseFederated(principal, at) : undefined,
+        actions,
+        otherActions: action === undefined,
+        conditions: parseConditions(statement.Condition ?? {}, at),
+    };
+}
+function parseFederated(principal, at) {
+    const federated = strings(principal.Federated ?? []);
+    if (!federated)
+        throw notAPolicy(`Principal.Federated of ${at} is ${shown(principal.Federated)}, not a string or a list of strings`);
+    const anyone = federated.includes("*") || strings(principal.AWS)?.includes("*");
+    return anyone ? undefined : federated;
+}
+function parseConditions(block, at) {
+    if (!isObject(block))
+        throw notAPolicy(`the Condition of ${at} is ${shown(block)}, not an object`);
+    return Object.entries(block).flatMap(([operator, keys]) => {
+        if (!isObject(keys))
+            throw notAPolicy(`${(0,_printable_js__WEBPACK_IMPORTED_MODULE_1__/* .quoted */ .TL)(operator, 60)} in ${at} is ${shown(keys)}, not an object of keys and values`);
+        return Object.entries(keys).map(([key, value]) => {
+            const values = strings(value);
+            if (!values)
+                throw notAPolicy(`the value of ${(0,_printable_js__WEBPACK_IMPORTED_MODULE_1__/* .quoted */ .TL)(key, 100)} in ${at} is ${shown(value)}, not a string or a list of strings`);
+            return { operator, key, values };
+        });
+    });
+}
+/**
+ * Whether the policy lets the bearer of these claims assume its role, and for each statement why or why not. What only AWS can know
+ * (keys of the request, other operators, policy variables) is reported as such, never guessed.
+ */
+function evaluateTrustPolicy(policy, claims, context) {
+    const statements = policy.statements.map((statement, position) => {
+        const findings = [
+            checkPrincipal(statement, context),
+            checkAction(statement, context),
+            ...statement.conditions.map((condition) => (0,_conditions_js__WEBPACK_IMPORTED_MODULE_0__/* .checkCondition */ .Qj)(condition, claims, context, policy.variables)),
+        ];
+        const reasons = (holds) => findings.filter((finding) => finding.holds === holds).map(({ reason }) => reason);
+        const subject = { index: position + 1, ...(statement.sid && { sid: statement.sid }), effect: statement.effect };
+        if (reasons(false).length > 0)
+            return { ...subject, outcome: "does not apply", reasons: reasons(false) };
+        if (reasons(undefined).length > 0)
+            return { ...subject, outcome: "cannot be evaluated here", reasons: reasons(undefined) };
+        if (statement.effect === "Allow")
+            return { ...subject, outcome: "allows", reasons: [] };
+        return { ...subject, outcome: "denies", reasons: reasons(true) };
+    });
+    const denied = statements.some(({ effect, outcome }) => effect === "Deny" && outcome !== "does not apply");
+    return { allowed: !denied && statements.some(({ outcome }) => outcome === "allows"), statements };
+}
+/** The ARN of the identity provider that a trust policy has to name. */
+function providerArn({ partition, accountId, providerHost }) {
+    return `arn:${partition}:iam::${accountId}:oidc-provider/${providerHost}`;
+}
+function checkPrincipal({ federated }, context) {
+    if (!federated)
+        return { holds: undefined, reason: 'Principal: "*" and NotPrincipal cannot be evaluated here' };
+    const needed = providerArn(context);
+    const has = federated.length > 0 ? (0,_conditions_js__WEBPACK_IMPORTED_MODULE_0__/* .listed */ .KE)(federated) : "none";
+    return {
+        holds: federated.includes(needed),
+        reason: `Principal.Federated: the policy has ${has}; the token's provider is ${(0,_printable_js__WEBPACK_IMPORTED_MODULE_1__/* .quoted */ .TL)(needed)}`,
+    };
+}
+function checkAction({ actions, otherActions }, { action }) {
+    const named = actions.some((pattern) => (0,_conditions_js__WEBPACK_IMPORTED_MODULE_0__/* .like */ .mj)(pattern.toLowerCase(), action.toLowerCase(), false));
+    const element = otherActions ? "NotAction" : "Action";
+    return { holds: named !== otherActions, reason: `${element}: the policy has ${(0,_conditions_js__WEBPACK_IMPORTED_MODULE_0__/* .listed */ .KE)(actions)}; the call is ${action}` };
+}
+/**
+ * The narrow statement that accepts this job: its aud and its sub, letter for letter. A name can be given up and taken by others, so a sub
+ * without the repository's ID is joined by the condition key for it, where AWS has one.
+ */
+function suggestStatement(claims, context) {
+    const sub = (0,_conditions_js__WEBPACK_IMPORTED_MODULE_0__/* .claimText */ .Q1)(claims.sub);
+    const id = (0,_conditions_js__WEBPACK_IMPORTED_MODULE_0__/* .claimText */ .Q1)(claims.repository_id);
+    const hasId = sub.split(/[/:]/).some((part) => part.endsWith(`@${id}`));
+    const pin = !hasId && /^\d+$/.test(id) && (0,_conditions_js__WEBPACK_IMPORTED_MODULE_0__/* .claimsWithKeys */ .WS)(context).includes("repository_id");
+    const aud = Array.isArray(claims.aud)
+        ? claims.aud.map((one) => (0,_conditions_js__WEBPACK_IMPORTED_MODULE_0__/* .withoutVariables */ .KC)((0,_conditions_js__WEBPACK_IMPORTED_MODULE_0__/* .claimText */ .Q1)(one)))
+        : (0,_conditions_js__WEBPACK_IMPORTED_MODULE_0__/* .withoutVariables */ .KC)((0,_conditions_js__WEBPACK_IMPORTED_MODULE_0__/* .claimText */ .Q1)(claims.aud));
+    return {
+        Effect: "Allow",
+        Principal: { Federated: providerArn(context) },
+        Action: context.action,
+        Condition: {
+            StringEquals: {
+                [`${context.providerHost}:aud`]: aud,
+                [`${context.providerHost}:sub`]: (0,_conditions_js__WEBPACK_IMPORTED_MODULE_0__/* .withoutVariables */ .KC)(sub),
+                ...(pin && { [`${context.providerHost}:repository_id`]: id }),
+            },
+        },
+    };
+}
+// IAM takes numbers and booleans for the strings they print as.
+function strings(value) {
+    const list = Array.isArray(value) ? value : [value];
+    return list.every((one) => ["string", "number", "boolean"].includes(typeof one)) ? list.map(String) : undefined;
+}
+function isObject(value) {
+    return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+function shown(value) {
+    return value === undefined ? "missing" : (0,_printable_js__WEBPACK_IMPORTED_MODULE_1__/* .quoted */ .TL)(typeof value === "string" ? value : JSON.stringify(value), 100);
+}
+function notAPolicy(what) {
+    return new Error(`Not a trust policy: ${what}. Allowed: the JSON that "aws iam get-role --role-name NAME --query Role.AssumeRolePolicyDocument" prints, with Effect, Principal and Action in each statement.`);
+}
+
+
+/***/ }),
+
+/***/ 49:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -3593,7 +4401,7 @@ function getIDToken(aud) {
 /******/ 	// Execute the module function
 /******/ 	var threw = true;
 /******/ 	try {
-/******/ 		__webpack_modules__[moduleId].call(module.exports, module, module.exports, __nccwpck_require__);
+/******/ 		__webpack_modules__[moduleId](module, module.exports, __nccwpck_require__);
 /******/ 		threw = false;
 /******/ 	} finally {
 /******/ 		if(threw) delete __webpack_module_cache__[moduleId];
@@ -3602,9 +4410,6 @@ function getIDToken(aud) {
 /******/ 	// Return the exports of the module
 /******/ 	return module.exports;
 /******/ }
-/******/ 
-/******/ // expose the modules object (__webpack_modules__)
-/******/ __nccwpck_require__.m = __webpack_modules__;
 /******/ 
 /************************************************************************/
 /******/ /* webpack/runtime/asset-relocator-loader */
@@ -3721,28 +4526,6 @@ function getIDToken(aud) {
 /******/ 	};
 /******/ })();
 /******/ 
-/******/ /* webpack/runtime/ensure chunk */
-/******/ (() => {
-/******/ 	__nccwpck_require__.f = {};
-/******/ 	// This file contains only the entry chunk.
-/******/ 	// The chunk loading function for additional chunks
-/******/ 	__nccwpck_require__.e = (chunkId) => {
-/******/ 		return Promise.all(Object.keys(__nccwpck_require__.f).reduce((promises, key) => {
-/******/ 			__nccwpck_require__.f[key](chunkId, promises);
-/******/ 			return promises;
-/******/ 		}, []));
-/******/ 	};
-/******/ })();
-/******/ 
-/******/ /* webpack/runtime/get javascript chunk filename */
-/******/ (() => {
-/******/ 	// This function allow to reference async chunks
-/******/ 	__nccwpck_require__.u = (chunkId) => {
-/******/ 		// return url for filenames based on template
-/******/ 		return "" + chunkId + ".index.js";
-/******/ 	};
-/******/ })();
-/******/ 
 /******/ /* webpack/runtime/hasOwnProperty shorthand */
 /******/ (() => {
 /******/ 	__nccwpck_require__.o = (obj, prop) => (Object.prototype.hasOwnProperty.call(obj, prop))
@@ -3759,74 +4542,11 @@ function getIDToken(aud) {
 /******/ 	};
 /******/ })();
 /******/ 
-/******/ /* webpack/runtime/import chunk loading */
-/******/ (() => {
-/******/ 	// no baseURI
-/******/ 	
-/******/ 	// object to store loaded and loading chunks
-/******/ 	// undefined = chunk not loaded, null = chunk preloaded/prefetched
-/******/ 	// [resolve, Promise] = chunk loading, 0 = chunk loaded
-/******/ 	var installedChunks = {
-/******/ 		792: 0
-/******/ 	};
-/******/ 	
-/******/ 	var installChunk = (data) => {
-/******/ 		var {ids, modules, runtime} = data;
-/******/ 		// add "modules" to the modules object,
-/******/ 		// then flag all "ids" as loaded and fire callback
-/******/ 		var moduleId, chunkId, i = 0;
-/******/ 		for(moduleId in modules) {
-/******/ 			if(__nccwpck_require__.o(modules, moduleId)) {
-/******/ 				__nccwpck_require__.m[moduleId] = modules[moduleId];
-/******/ 			}
-/******/ 		}
-/******/ 		if(runtime) runtime(__nccwpck_require__);
-/******/ 		for(;i < ids.length; i++) {
-/******/ 			chunkId = ids[i];
-/******/ 			if(__nccwpck_require__.o(installedChunks, chunkId) && installedChunks[chunkId]) {
-/******/ 				installedChunks[chunkId][0]();
-/******/ 			}
-/******/ 			installedChunks[ids[i]] = 0;
-/******/ 		}
-/******/ 	
-/******/ 	}
-/******/ 	
-/******/ 	__nccwpck_require__.f.j = (chunkId, promises) => {
-/******/ 			// import() chunk loading for javascript
-/******/ 			var installedChunkData = __nccwpck_require__.o(installedChunks, chunkId) ? installedChunks[chunkId] : undefined;
-/******/ 			if(installedChunkData !== 0) { // 0 means "already installed".
-/******/ 	
-/******/ 				// a Promise means "currently loading".
-/******/ 				if(installedChunkData) {
-/******/ 					promises.push(installedChunkData[1]);
-/******/ 				} else {
-/******/ 					if(true) { // all chunks have JS
-/******/ 						// setup Promise in chunk cache
-/******/ 						var promise = import("./" + __nccwpck_require__.u(chunkId)).then(installChunk, (e) => {
-/******/ 							if(installedChunks[chunkId] !== 0) installedChunks[chunkId] = undefined;
-/******/ 							throw e;
-/******/ 						});
-/******/ 						var promise = Promise.race([promise, new Promise((resolve) => (installedChunkData = installedChunks[chunkId] = [resolve]))])
-/******/ 						promises.push(installedChunkData[1] = promise);
-/******/ 					}
-/******/ 				}
-/******/ 			}
-/******/ 	};
-/******/ 	
-/******/ 	// no prefetching
-/******/ 	
-/******/ 	// no preloaded
-/******/ 	
-/******/ 	// no external install chunk
-/******/ 	
-/******/ 	// no on chunks loaded
-/******/ })();
-/******/ 
 /************************************************************************/
 /******/ 
 /******/ // startup
 /******/ // Load entry module and return exports
 /******/ // This entry module used 'module' so it can't be inlined
-/******/ var __webpack_exports__ = __nccwpck_require__(8317);
+/******/ var __webpack_exports__ = __nccwpck_require__(317);
 /******/ __webpack_exports__ = await __webpack_exports__;
 /******/ 

@@ -1,7 +1,7 @@
 import { createRequire as __WEBPACK_EXTERNAL_createRequire } from "module";
 /******/ var __webpack_modules__ = ({
 
-/***/ 914:
+/***/ 905:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -536,7 +536,7 @@ const _summary = new Summary();
  * @deprecated use `core.summary`
  */
 const markdownSummary = (/* unused pure expression or super */ null && (_summary));
-const summary = (/* unused pure expression or super */ null && (_summary));
+const summary_summary = _summary;
 //# sourceMappingURL=summary.js.map
 ;// CONCATENATED MODULE: ./node_modules/@actions/core/lib/path-utils.js
 
@@ -1982,7 +1982,7 @@ function error(message, properties = {}) {
  * @param message warning issue message. Errors will be converted to string via toString()
  * @param properties optional properties to add to the annotation.
  */
-function warning(message, properties = {}) {
+function core_warning(message, properties = {}) {
     command_issueCommand('warning', utils_toCommandProperties(properties), message instanceof Error ? message.toString() : message);
 }
 /**
@@ -2201,9 +2201,12 @@ function parseRole(arn) {
 class errors_UserError extends Error {
     name = "UserError";
     anchor;
-    constructor(anchor, message, options) {
+    /** More lines, for the log only. */
+    details;
+    constructor(anchor, message, options = {}) {
         super(message, options);
         this.anchor = anchor;
+        this.details = options.details;
     }
 }
 /** The text of anything thrown, on one line and of bounded length, for a log or a status file. */
@@ -2265,8 +2268,23 @@ function planEnvironment(ambient, use) {
             exports[name] = "";
         warnings.push(`${list(container)} ${verb(container)} set and would win over the profile in some SDKs; blank from here on.`);
     }
+    checkEndpoint();
     planWebIdentity();
     return { exports, warnings };
+    // The environment's endpoints beat those in a config file: https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
+    function checkEndpoint() {
+        if (use.stsEndpoint === undefined)
+            return;
+        const rivals = isAmbient
+            ? []
+            : ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"].filter((name) => isSet(name) && !sameUrl(ambient[name], use.stsEndpoint));
+        if (/^true$/i.test(ambient.AWS_IGNORE_CONFIGURED_ENDPOINT_URLS ?? ""))
+            rivals.push("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
+        if (rivals.length === 0)
+            return;
+        throw new UserError("sts-endpoint-loses", `${list(rivals)} ${verb(rivals)} set in this job and would win over sts-endpoint: later steps would send the ID token to another server. ` +
+            `Remove ${rivals.length > 1 ? "them" : "it"} from the job${isAmbient ? "" : ", or leave out profile to make this role ambient"}.`);
+    }
     // AWS_ROLE_ARN and its companions beat the profile in most tools, or are mixed with it one by one, and blank ones break botocore:
     // where some are set, only our own values of all three can win.
     function planWebIdentity() {
@@ -2307,20 +2325,17 @@ function mirrorRefused(why) {
  * had no value keeps ours, since it cannot be unset and "" would break SDKs; the two files go back to their default paths.
  */
 function planRestore(now, exported, previous, defaults) {
+    const defaultPaths = { AWS_CONFIG_FILE: defaults.configFile, AWS_SHARED_CREDENTIALS_FILE: defaults.credentialsFile };
     const restore = {};
     for (const [name, ours] of Object.entries(exported)) {
-        if (now[name] !== ours)
-            continue;
-        const value = previous[name] ??
-            (name === "AWS_CONFIG_FILE"
-                ? defaults.configFile
-                : name === "AWS_SHARED_CREDENTIALS_FILE"
-                    ? defaults.credentialsFile
-                    : undefined);
-        if (value !== undefined && value !== ours)
+        const value = previous[name] || defaultPaths[name];
+        if (value && value !== ours && now[name] === ours)
             restore[name] = value;
     }
     return restore;
+}
+function sameUrl(one, other) {
+    return one?.replace(/\/+$/, "") === other;
 }
 function quote(text) {
     return JSON.stringify((text ?? "").slice(0, 100));
@@ -2330,6 +2345,25 @@ function list(names) {
 }
 function verb(names) {
     return names.length > 1 ? "are" : "is";
+}
+
+;// CONCATENATED MODULE: ./lib/src/report.js
+/** Reports on all uses of a job. */
+function makeReport(finished) {
+    const warnings = [];
+    for (const { keeper, keeperDied } of finished) {
+        if (!keeper)
+            continue;
+        if (keeperDied)
+            warnings.push("The keeper was gone before the job was over.");
+        for (const { from, to } of keeper.stale) {
+            warnings.push(`The ID token was stale from ${time(from)} to ${time(to)}: calls to AWS that had to refresh then have failed.`);
+        }
+    }
+    return { warnings, markdown: "", eventful: warnings.length > 0 };
+}
+function time(ms) {
+    return new Date(ms).toISOString().slice(11, 19);
 }
 
 ;// CONCATENATED MODULE: ./lib/src/state.js
@@ -2385,8 +2419,8 @@ function jobDirectoryPath(runnerTemp, platform = process.platform) {
     }
     const absolute = platform === "win32" ? path.win32.isAbsolute(runnerTemp) : path.posix.isAbsolute(runnerTemp);
     const root = platform === "win32" ? runnerTemp.replaceAll("\\", "/") : runnerTemp;
-    const allowed = platform === "win32" ? /^[^\0-\x1f\x7f-\uffff#;$%"'`\\]+$/ : /^[^\0-\x1f\x7f-\uffff#;$"'`\\]+$/;
-    if (!absolute || !allowed.test(root)) {
+    const readDifferently = platform === "win32" ? /[#;$%"'`\\]/ : /[#;$"'`\\]/;
+    if (!absolute || !/^[\x20-\x7e]+$/.test(root) || readDifferently.test(root)) {
         throw new UserError("runner-temp", `RUNNER_TEMP is ${JSON.stringify(runnerTemp.slice(0, 200))}. It must be an absolute path in ASCII without any of # ; $ % " ' \` and control characters, ` +
             "which AWS SDKs read differently in a config file. Change the runner's work folder.");
     }
@@ -2507,6 +2541,17 @@ function processExists(pid) {
 const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
 ;// CONCATENATED MODULE: external "node:url"
 const external_node_url_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:url");
+;// CONCATENATED MODULE: ./lib/src/bundles.js
+
+
+/**
+ * The path of another bundle of dist/: dist/NAME/index.js, from dist/main/index.js or dist/post/index.js. Not `new URL(…,
+ * import.meta.url)`, which the bundler would take for a file to copy.
+ */
+function bundles_bundlePath(name) {
+    return path.join(path.dirname(fileURLToPath(import.meta.url)), "..", name, "index.js");
+}
+
 ;// CONCATENATED MODULE: ./lib/src/process.js
 
 /** proc(5), /proc/PID/stat. The name stands in parentheses and may hold any character. Undefined if there is no such process. */
@@ -2570,8 +2615,6 @@ function findWorker() {
 
 
 
-/** dist/keeper/index.js, from where main and post are bundled: dist/main/index.js and dist/post/index.js. */
-const KEEPER = external_node_path_namespaceObject.join(external_node_path_namespaceObject.dirname((0,external_node_url_namespaceObject.fileURLToPath)(import.meta.url)), "..", "keeper", "index.js");
 const READY_TIMEOUT_MS = 10_000;
 /** What the keeper may see of the environment, and nothing else: no AWS_*, no INPUT_*, no NODE_OPTIONS, no secret of the job. */
 const ENVIRONMENT = [
@@ -2582,45 +2625,56 @@ const ENVIRONMENT = [
     ...["http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"],
     ...["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR"],
 ];
-/**
- * Starts the keeper and returns once it watches over the token; it then lives on without this process. Throws if it is not ready
- * in 10 s, with no keeper left behind.
- */
-async function startKeeper(config) {
+/** Starts a keeper process. Its start takes longer than anything else it does here, so main begins with it early. */
+function launchKeeper() {
     const env = {};
     for (const name of ENVIRONMENT) {
         const value = process.env[name];
         if (value !== undefined)
             env[name] = value;
     }
-    const keeper = spawn(process.execPath, [KEEPER], {
+    const keeper = spawn(process.execPath, [bundlePath("keeper")], {
         // Of its own session and without our pipes, which the runner would wait for (actions/runner, src/Runner.Sdk/ProcessInvoker.cs).
         detached: true,
         stdio: ["ignore", "ignore", "ignore", "ipc"],
         windowsHide: true,
         env,
     });
-    let timer;
-    try {
-        await new Promise((resolve, reject) => {
-            timer = setTimeout(() => reject(new Error(`it was not ready in ${READY_TIMEOUT_MS / 1000} s`)), READY_TIMEOUT_MS);
-            keeper.once("error", reject);
-            keeper.once("exit", (code, signal) => reject(new Error(`it ended at once (${signal ?? `exit code ${code}`})`)));
-            keeper.once("message", () => resolve());
-            keeper.send(config, (error) => error && reject(error));
-        });
-    }
-    catch (error) {
-        keeper.kill("SIGKILL");
-        throw error;
-    }
-    finally {
-        clearTimeout(timer);
-        keeper.removeAllListeners();
+    const failed = new Promise((_, reject) => {
+        keeper.once("error", reject);
+        keeper.once("exit", (code, signal) => reject(new Error(`the keeper ended at once (${signal ?? `exit code ${code}`})`)));
+    });
+    failed.catch(() => { }); // said by watch()
+    const letGo = () => {
+        keeper.removeAllListeners("exit");
         if (keeper.connected)
             keeper.disconnect();
         keeper.unref();
-    }
+    };
+    return {
+        async watch(config) {
+            let timer;
+            const late = new Promise((_, reject) => {
+                timer = setTimeout(() => reject(new Error(`the keeper was not ready in ${READY_TIMEOUT_MS / 1000} s`)), READY_TIMEOUT_MS);
+            });
+            const ready = new Promise((resolve, reject) => {
+                keeper.once("message", () => resolve());
+                keeper.send(config, (error) => error && reject(error));
+            });
+            try {
+                await Promise.race([ready, failed, late]);
+            }
+            catch (error) {
+                keeper.kill("SIGKILL");
+                throw error;
+            }
+            finally {
+                clearTimeout(timer);
+                letGo();
+            }
+        },
+        abandon: letGo,
+    };
 }
 /** Whether a keeper watches over a token directory. */
 function hasKeeper(directory) {
@@ -2630,24 +2684,30 @@ function hasKeeper(directory) {
 const STOP_TIMEOUT_MS = 2_000;
 /**
  * Ends the keeper of a token directory, if there is one: by message, and if it does not listen by a signal. Only ever signals the
- * very process that wrote the status file. Returns its last status, or undefined where none was ever written.
+ * very process that wrote the status file. Returns its last status, where it ever wrote one.
  */
 async function stopKeeper(directory) {
     const status = files_readJson(directory.status);
     if (status === undefined)
-        return undefined;
+        return {};
     if (await hasEnded(status, 0))
-        return status;
+        return { keeper: status, keeperDied: status.ended === undefined };
     external_node_fs_namespaceObject.closeSync(external_node_fs_namespaceObject.openSync(directory.stop, "w", 0o600));
     // Without /proc a pid proves nothing once the process may have ended: then the message has to do, and the tick that follows it.
     const signals = status.started === "" ? [] : ["SIGTERM", "SIGKILL"];
     for (const signal of signals) {
         if (await hasEnded(status, STOP_TIMEOUT_MS))
             break;
-        process.kill(status.pid, signal);
+        try {
+            process.kill(status.pid, signal);
+        }
+        catch (error) {
+            if (errors_errorCode(error) !== "ESRCH")
+                throw error;
+        }
     }
     await hasEnded(status, STOP_TIMEOUT_MS);
-    return files_readJson(directory.status) ?? status;
+    return { keeper: files_readJson(directory.status) ?? status };
 }
 async function hasEnded(status, withinMs) {
     const deadline = performance.now() + withinMs;
@@ -2764,6 +2824,7 @@ function tokenId(audience) {
 
 
 
+
 const LOCK_WAIT_MS = 30_000;
 const FILE_VARIABLES = (/* unused pure expression or super */ null && (["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"]));
 /**
@@ -2777,7 +2838,9 @@ async function beginUse(root, use, first, ambient, home) {
         seed(job.credentials, jobFile.previous.AWS_SHARED_CREDENTIALS_FILE, path.join(home, ".aws", "credentials"));
         const directory = tokenDirectory(`${job.tokens}/${use.tokenId}`);
         ensurePrivateDirectory(directory.path);
-        writeFileAtomic(directory.token, first.token);
+        // Another use's keeper may have written a newer one while this one waited for the lock.
+        if (expiry(read(directory.token)) < expiry(first.token))
+            writeFileAtomic(directory.token, first.token);
         const uses = activeUses(job);
         const earlier = uses.findLast((other) => other.profile === use.profile);
         const config = takeFromConfig(read(job.config), use.profile);
@@ -2846,7 +2909,9 @@ function seed(target, ambientPath, defaultPath) {
             content = readFileIfExists(source);
     }
     catch (error) {
-        throw new UserError("aws-files", `${source} cannot be read (${errorText(error)}). Its profiles have to be copied for later steps: make it readable, or set ${path.basename(target) === "config" ? FILE_VARIABLES[0] : FILE_VARIABLES[1]} to another file.`);
+        // HOME=/dev/null, as service users have it: SDKs take that for no file.
+        if (errorCode(error) !== "ENOTDIR")
+            throw new UserError("aws-files", `${source} cannot be read (${errorText(error)}). Its profiles have to be copied for later steps: make it readable, or set ${path.basename(target) === "config" ? FILE_VARIABLES[0] : FILE_VARIABLES[1]} to another file.`);
     }
     writeFileAtomic(target, content ?? "");
 }
@@ -2856,16 +2921,14 @@ function seed(target, ambientPath, defaultPath) {
  */
 async function endUse(root, id) {
     clearRemains(root);
-    if (!external_node_fs_namespaceObject.existsSync(root))
-        return undefined;
-    const fault = untrusted(root);
-    if (fault)
-        throw new Error(`${root} ${fault}: it was not made by this action`);
     try {
+        const fault = untrusted(root);
+        if (fault)
+            throw new Error(`${root} ${fault}: it was not made by this action`);
         return await job_directory_withLock(root, LOCK_WAIT_MS, () => end(jobDirectory(root), id));
     }
     catch (error) {
-        // Another post removed it first.
+        // There was none, or another post removed it first.
         if (errors_errorCode(error) === "ENOENT" && !external_node_fs_namespaceObject.existsSync(root))
             return undefined;
         throw error;
@@ -2886,9 +2949,7 @@ async function end(job, id) {
         const over = { id, startedAt, profile, roleArn, sessionName, audience, endedAt: Date.now() };
         if (!others.some((other) => other.tokenId === use.tokenId)) {
             const directory = token_directory_tokenDirectory(`${job.tokens}/${use.tokenId}`);
-            const keeper = await stopKeeper(directory);
-            if (keeper)
-                over.keeper = keeper;
+            Object.assign(over, await stopKeeper(directory));
             external_node_fs_namespaceObject.rmSync(directory.path, { recursive: true, force: true });
         }
         files_writeJson(`${job.finished}/${id}.json`, over);
@@ -2904,7 +2965,7 @@ async function removeJobDirectory(job) {
     await stopKeepers(job);
     const gone = `${job.path}.${process.pid}.gone`;
     external_node_fs_namespaceObject.renameSync(job.path, gone);
-    external_node_fs_namespaceObject.rmSync(gone, { recursive: true, force: true });
+    clearRemains(job.path);
 }
 /** What a post that was killed while it removed the directory left of it. */
 function clearRemains(root) {
@@ -2929,9 +2990,12 @@ function activeUses(job) {
     return readAll(job.uses).sort((a, b) => a.order - b.order);
 }
 function readAll(directory) {
-    return external_node_fs_namespaceObject.readdirSync(directory)
+    return (external_node_fs_namespaceObject.existsSync(directory) ? external_node_fs_namespaceObject.readdirSync(directory) : [])
         .filter((name) => name.endsWith(".json"))
         .flatMap((name) => files_readJson(`${directory}/${name}`) ?? []);
+}
+function expiry(token) {
+    return timeClaim(decodeClaims(token), "exp") ?? 0;
 }
 function read(file) {
     return (files_readFileIfExists(file) ?? Buffer.alloc(0)).toString("latin1");
@@ -2948,21 +3012,24 @@ function write(file, text) {
 
 
 
+
 /** The post step: everything that main wrote goes, and the environment back to what it was. Warns, never fails the job. */
 async function finish(env) {
-    const saved = loadUse();
+    const saved = await attempt("read the state", loadUse);
     if (!saved) {
         info("Nothing to clean up: main had not begun.");
         return;
     }
     const ended = await attempt("remove the profile and the token", () => endUse(saved.root, saved.id));
     if (!ended) {
+        await attempt("restore the environment", () => leaveFiles(saved.root, env));
         info("Nothing to clean up.");
         return;
     }
     await attempt("delete sessions that the AWS CLI keeps on disk", () => forgetSessions(ended));
     await attempt("restore the environment", () => restoreEnvironment(ended, env));
-    await attempt("report", () => report(ended));
+    if (ended.last)
+        await attempt("write the report", () => report(ended, saved.summary));
 }
 /** One part of the cleanup: a failure is said and does not stop the others. */
 async function attempt(what, action) {
@@ -2970,7 +3037,7 @@ async function attempt(what, action) {
         return await action();
     }
     catch (error) {
-        warning(`Could not ${what}: ${errors_errorText(error)}`);
+        core_warning(`Could not ${what}: ${errors_errorText(error)}`);
         return undefined;
     }
 }
@@ -2997,24 +3064,27 @@ function restoreEnvironment({ use, last }, env) {
         delete exported.AWS_CONFIG_FILE;
         delete exported.AWS_SHARED_CREDENTIALS_FILE;
     }
-    const defaults = { configFile: `${(0,external_node_os_namespaceObject.homedir)()}/.aws/config`, credentialsFile: `${(0,external_node_os_namespaceObject.homedir)()}/.aws/credentials` };
-    for (const [name, value] of Object.entries(planRestore(env, exported, previous, defaults)))
+    for (const [name, value] of Object.entries(planRestore(env, exported, previous, defaultFiles())))
         exportVariable(name, value);
+    info(`${use.roleArn}: profile ${use.profile} removed`);
 }
-function report({ use, last, finished }) {
-    info(`${use.roleArn}: profile ${use.profile} removed.`);
-    if (!last)
-        return;
-    for (const { keeper } of finished) {
-        if (!keeper)
-            continue;
-        for (const { from, to } of keeper.stale) {
-            warning(`The ID token was stale from ${time(from)} to ${time(to)}: calls to AWS that had to refresh then have failed.`);
-        }
-    }
+/** Nothing is known of what was there before: later post steps must at least not look for files that are gone. */
+function leaveFiles(root, env) {
+    const { configFile, credentialsFile } = defaultFiles();
+    if (env.AWS_CONFIG_FILE?.startsWith(`${root}/`))
+        exportVariable("AWS_CONFIG_FILE", configFile);
+    if (env.AWS_SHARED_CREDENTIALS_FILE?.startsWith(`${root}/`))
+        exportVariable("AWS_SHARED_CREDENTIALS_FILE", credentialsFile);
 }
-function time(ms) {
-    return new Date(ms).toISOString().slice(11, 19);
+function defaultFiles() {
+    return { configFile: `${(0,external_node_os_namespaceObject.homedir)()}/.aws/config`, credentialsFile: `${(0,external_node_os_namespaceObject.homedir)()}/.aws/credentials` };
+}
+async function report({ finished }, summary) {
+    const { warnings, markdown, eventful } = makeReport(finished);
+    for (const warning of warnings)
+        core_warning(warning);
+    if (summary === "always" || (summary === "auto" && eventful))
+        await summary_summary.addRaw(markdown, true).write();
 }
 
 
@@ -3024,7 +3094,7 @@ function time(ms) {
 /***/ ((__webpack_module__, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony import */ var _finish_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(914);
+/* harmony import */ var _finish_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(905);
 
 await (0,_finish_js__WEBPACK_IMPORTED_MODULE_0__/* .finish */ .O)(process.env);
 

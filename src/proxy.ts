@@ -1,0 +1,28 @@
+// Proxies are Node's own affair (https://nodejs.org/api/http.html#built-in-proxy-support): agents with `proxyEnv`, from Node 24.5
+// on. What stands here only tells the user about them.
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** The proxy that the environment names for a URL, or undefined. Without its user and password. */
+export function findProxy(env: Environment, url: string): string | undefined {
+  const name = new URL(url).protocol === "http:" ? "http_proxy" : "https_proxy";
+  const proxy = env[name] || env[name.toUpperCase()];
+  if (!proxy || isExempt(env, new URL(url))) return undefined;
+  return URL.canParse(proxy) ? new URL(proxy).origin : "a proxy whose URL cannot be read";
+}
+
+function isExempt(env: Environment, url: URL): boolean {
+  const entries = (env.no_proxy || env.NO_PROXY || "").split(/[\s,]+/).filter((entry) => entry !== "");
+  return entries.some(
+    (entry) =>
+      entry === "*" || url.host === entry || url.hostname === entry || url.hostname.endsWith(`.${entry.replace(/^\*?\./, "")}`),
+  );
+}
+
+/** What to say where a proxy is set that this Node cannot use. */
+export function proxyWarning(env: Environment, url: string, version: string = process.versions.node): string | undefined {
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  const proxy = findProxy(env, url);
+  if (proxy === undefined || major > 24 || (major === 24 && minor >= 5)) return undefined;
+  return `${proxy} is set as proxy, but Node ${version} cannot use it: requests go to GitHub and AWS directly. Use a runner whose Node is 24.5 or newer.`;
+}
