@@ -169,6 +169,9 @@ describe("a condition", () => {
     const escaped = { StringEquals: { [SUB]: `a\${*}b\${?}c\${$}` } };
     expect(verdictOf(statement(escaped), odd).outcome).toBe("allows");
     expect(verdictOf(statement(escaped), odd, "2008-10-17").outcome).toBe("does not apply");
+    const variable = statement({ StringEquals: { [SUB]: `\${aws:x}` } });
+    expect(verdictOf(variable, { sub: `\${aws:x}` }).outcome).toBe("cannot be evaluated here");
+    expect(verdictOf(variable, { sub: `\${aws:x}` }, "2008-10-17").outcome).toBe("allows");
     expect(verdictOf(statement({ StringLike: { [SUB]: `a\${*}b*` } }), odd).outcome).toBe("allows");
     expect(verdictOf(statement({ StringLike: { [SUB]: `a\${*}b*` } }), { sub: "axb" }).outcome).toBe("does not apply");
   });
@@ -328,6 +331,17 @@ describe("suggestStatement", () => {
     const { Condition } = suggestStatement({ ...claims, ...changes }, there) as { Condition: { StringEquals: object } };
     expect(Object.keys(Condition)).toEqual(["StringEquals"]);
     expect(Object.keys(Condition.StringEquals)).toEqual(keys.map((key) => `${there.providerHost}:${key}`));
+  });
+
+  test.each([
+    [7, true],
+    [{ toString: 1 }, true],
+    [[["x"]], false],
+    [null, false],
+  ])("survives a sub that is no text: %j", (sub, allowed) => {
+    const suggestion = parseTrustPolicy(policy(suggestStatement({ ...claims, sub }, context)));
+    expect(evaluateTrustPolicy(suggestion, { ...claims, sub }, context).allowed).toBe(allowed);
+    expect(evaluateTrustPolicy(suggestion, claims, context).allowed).toBe(false);
   });
 
   test("always lets this job in, and none with another sub, aud, account or provider", () => {

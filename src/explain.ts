@@ -130,7 +130,7 @@ export function explainIdTokenError(kind: IdTokenFailureKind, situation: IdToken
       return explanation("id-token-malformed", "The ID token endpoint answered with something else than a valid ID token", [
         said,
         `Something between this runner and GitHub may have answered in its place${via(situation.proxy)}, or this server (GHES, Forgejo, a test) is no complete one.`,
-        `Fix: let ${host} through unchanged, also to NO_PROXY where a proxy rewrites answers. The token must be a JWT for audience ${quoted(situation.audience)} with exp.`,
+        `Fix: let the answers of ${host} through unchanged (NO_PROXY, if a proxy changes them). The token must be a JWT for audience ${quoted(situation.audience)} with exp.`,
       ]);
   }
 }
