@@ -256,6 +256,16 @@ test("post-if is evaluated", async () => {
   expect((await running.finish()).posts.map(({ outcome }) => outcome)).toEqual(["success", "skipped"]);
 });
 
+test.each([
+  ["set by the job", { SKIP: "true" }, {}, "skipped"],
+  ["set by the step", {}, { SKIP: "true" }, "skipped"],
+  ["not set", {}, {}, "success"],
+])("post-if may look at a variable: %s", async (_, environment, env, outcome) => {
+  const running = await job({ environment });
+  await running.use(action({ post: "", postIf: "env.SKIP != 'true'" }), { env });
+  expect((await running.finish()).posts[0]?.outcome).toBe(outcome);
+});
+
 test("workflow commands become masks, annotations, groups and debug lines", async () => {
   const script = [
     "echo 'before: hidden'",

@@ -381,12 +381,15 @@ export class Job implements Steps<Promise<StepResult>> {
   async #runPost(use: Use): Promise<StepResult> {
     const name = `post ${use.name}`;
     const manifest = await readActionManifest(use.directory);
-    if (!this.#holds(manifest.postIf)) return { ...NOTHING, name, outcome: "skipped" };
+    if (!this.#holds(manifest.postIf, use.options.env ?? {})) return { ...NOTHING, name, outcome: "skipped" };
     const command = this.#actionCommand(use, manifest, manifest.post as string);
     return this.#launch(name, (step) => this.#execute(step, command), { isPost: true }).result;
   }
 
-  #holds(condition: string): boolean {
+  /** The conditions that published actions use for their post. */
+  #holds(condition: string, stepEnvironment: Record<string, string>): boolean {
+    const [, name, value] = /^env\.(\w+) != '([^']*)'$/.exec(condition) ?? [];
+    if (name !== undefined) return ({ ...this.#environment, ...stepEnvironment }[name] ?? "") !== value;
     switch (condition) {
       case "always()":
         return true;

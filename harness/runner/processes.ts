@@ -47,6 +47,20 @@ export function processesWith(name: string, matches: (value: string) => boolean)
     .map((pid) => ({ pid, command: read(pid, "cmdline").replaceAll("\0", " ").trim() }));
 }
 
+/** Resident and private (neither shared with another process nor backed by a shared file page) memory, in KiB. Throws if the process is gone. */
+export function memoryOf(pid: number): { residentKiB: number; privateKiB: number } {
+  const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
+  const field = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(rollup)?.[1]);
+  return { residentKiB: field("Rss"), privateKiB: field("Private_Clean") + field("Private_Dirty") };
+}
+
+/** CPU time of all threads of a process until now, user and system, in milliseconds. Throws if the process is gone. */
+export function cpuMsOf(pid: number): number {
+  return readdirSync(`/proc/${pid}/task`)
+    .map((thread) => Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8").split(" ")[0]) / 1e6)
+    .reduce((sum, ms) => sum + ms, 0);
+}
+
 /** Sends SIGKILL to exactly these processes and waits, at most 5 s, until they are gone. */
 export async function killProcesses(pids: number[]): Promise<void> {
   for (const pid of pids) {

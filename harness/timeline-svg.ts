@@ -1,0 +1,181 @@
+/** The picture of a rehearsal: for each job the lives of its tokens and sessions, and every call of its clients, on one time axis. */
+import { type Call, type JobTimeline, type Span, summarise, type Timeline } from "./timeline.ts";
+
+const WIDTH = 1120;
+const LEFT = 158;
+const RIGHT = 40;
+const PLOT = WIDTH - LEFT - RIGHT;
+const HEADER = 96;
+const FOOTER = 52;
+const PANEL_HEAD = 52;
+const PANEL_GAP = 22;
+const LANE_GAP = 12;
+const CALLS_HEIGHT = 20;
+/** Tallest lane of overlapping spans, in pixels; more rows get thinner ones. */
+const SPANS_HEIGHT = 66;
+
+const COLOUR = {
+  text: "#1f2328",
+  muted: "#656d76",
+  grid: "#e6e9ed",
+  panel: "#f8f9fb",
+  token: "#2f74c0",
+  session: "#8a63b8",
+  good: "#2b9a66",
+  bad: "#cf222e",
+  badGround: "#fdecec",
+};
+
+const escapeXml = (text: string): string =>
+  text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
+
+const round = (value: number): string => String(Math.round(value * 100) / 100);
+
+function text(x: number, y: number, content: string, attributes: Record<string, string | number> = {}): string {
+  const rest = Object.entries(attributes).map(([name, value]) => ` ${name}="${value}"`);
+  return `<text x="${round(x)}" y="${round(y)}"${rest.join("")}>${escapeXml(content)}</text>`;
+}
+
+function rectangle(x: number, y: number, width: number, height: number, fill: string, rest = ""): string {
+  return `<rect x="${round(x)}" y="${round(y)}" width="${round(width)}" height="${round(height)}" fill="${fill}"${rest}/>`;
+}
+
+/** Gives each span the first row that is free when it begins. */
+function packRows(spans: Span[]): number[] {
+  const ends: number[] = [];
+  return spans.map(({ from, to }) => {
+    const free = ends.findIndex((end) => end <= from);
+    const row = free < 0 ? ends.length : free;
+    ends[row] = to;
+    return row;
+  });
+}
+
+interface Lane {
+  label: string;
+  height: number;
+  draw(top: number): string[];
+}
+
+/** Draws a rehearsal as an SVG document that needs nothing from outside, on a ground of its own. */
+export function renderSvg(timeline: Timeline): string {
+  const { seconds } = timeline;
+  const x = (at: number): number => LEFT + (Math.min(Math.max(at, 0), seconds) / seconds) * PLOT;
+
+  const spanLane = (label: string, spans: Span[], colour: string): Lane => {
+    const shown = spans.filter(({ from }) => from < seconds).sort((a, b) => a.from - b.from);
+    const rows = packRows(shown);
+    const count = Math.max(1, ...rows.map((row) => row + 1));
+    const pitch = Math.min(12, SPANS_HEIGHT / count);
+    const thickness = pitch * 0.72;
+    return {
+      label,
+      height: pitch * count,
+      draw: (top) =>
+        shown.map(({ from, to }, index) => {
+          const y = top + (rows[index] as number) * pitch + (pitch - thickness) / 2;
+          return rectangle(
+            x(from),
+            y,
+            Math.max(1, x(to) - x(from)),
+            thickness,
+            colour,
+            ` rx="${round(Math.min(3, thickness / 2))}"`,
+          );
+        }),
+    };
+  };
+
+  const callLane = (label: string, calls: Call[]): Lane => ({
+    label,
+    height: CALLS_HEIGHT,
+    draw: (top) => {
+      // A failed call is longer as well as red, so that the picture can be read without colours.
+      const ticks = (failed: boolean, from: number, to: number): string => {
+        const path = calls
+          .filter(({ error }) => (error !== undefined) === failed)
+          .map(({ at }) => `M${round(x(at))} ${round(top + from)}V${round(top + to)}`);
+        return path.length === 0
+          ? ""
+          : `<path d="${path.join("")}" stroke="${failed ? COLOUR.bad : COLOUR.good}" stroke-width="1.8"/>`;
+      };
+      return [ticks(false, 5, CALLS_HEIGHT - 5), ticks(true, 0, CALLS_HEIGHT)];
+    },
+  });
+
+  const lanesOf = (job: JobTimeline): Lane[] => [
+    spanLane("ID tokens", job.tokens, COLOUR.token),
+    spanLane("role sessions", job.sessions, COLOUR.session),
+    ...job.clients.map(({ name, calls }) => callLane(name, calls)),
+  ];
+
+  const parts: string[] = [];
+  let top = HEADER;
+  for (const job of timeline.jobs) {
+    const lanes = lanesOf(job);
+    const height = PANEL_HEAD + lanes.reduce((sum, lane) => sum + lane.height + LANE_GAP, 0);
+    const summaries = summarise({ ...timeline, jobs: [job] });
+    const failures = summaries.reduce((sum, summary) => sum + summary.failures, 0);
+    const calls = summaries.reduce((sum, summary) => sum + summary.calls, 0);
+    const first = summaries
+      .flatMap(({ firstFailure }) => firstFailure ?? [])
+      .reduce<Call | undefined>((earliest, call) => (earliest === undefined || call.at < earliest.at ? call : earliest), undefined);
+    const verdict =
+      first === undefined
+        ? `✓ no failure in ${calls} calls`
+        : `✗ ${first.error} from ${first.at.toFixed(1)} s on: ${failures} of ${calls} calls failed`;
+
+    parts.push(rectangle(16, top, WIDTH - 32, height, COLOUR.panel, ' rx="8"'));
+    if (first !== undefined) {
+      parts.push(rectangle(x(first.at), top + PANEL_HEAD - 6, LEFT + PLOT - x(first.at), height - PANEL_HEAD, COLOUR.badGround));
+    }
+    for (let at = 0; at <= seconds; at += gridStep(seconds)) {
+      parts.push(`<path d="M${round(x(at))} ${top + PANEL_HEAD - 6}V${round(top + height - 6)}" stroke="${COLOUR.grid}"/>`);
+    }
+    parts.push(text(32, top + 24, job.name, { "font-size": 16, "font-weight": 600 }));
+    parts.push(text(32, top + 40, job.note, { fill: COLOUR.muted, "font-size": 12 }));
+    const verdictColour = first === undefined ? COLOUR.good : COLOUR.bad;
+    parts.push(
+      text(WIDTH - RIGHT, top + 25, verdict, { fill: verdictColour, "font-size": 14, "font-weight": 600, "text-anchor": "end" }),
+    );
+    let laneTop = top + PANEL_HEAD;
+    for (const lane of lanes) {
+      parts.push(text(LEFT - 14, laneTop + lane.height / 2 + 4, lane.label, { fill: COLOUR.muted, "text-anchor": "end" }));
+      parts.push(...lane.draw(laneTop));
+      laneTop += lane.height + LANE_GAP;
+    }
+    top += height + PANEL_GAP;
+  }
+  for (let at = 0; at <= seconds; at += gridStep(seconds)) {
+    parts.push(text(x(at), top + 2, `${at} s`, { fill: COLOUR.muted, "text-anchor": "middle" }));
+  }
+  const height = top + FOOTER - PANEL_GAP;
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${round(height)}" width="${WIDTH}" height="${round(height)}" font-family="system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif" font-size="12" fill="${COLOUR.text}">`,
+    rectangle(0, 0, WIDTH, height, "#ffffff", ' rx="10"'),
+    text(32, 40, "Three jobs that outlive their ID token and their role session", { "font-size": 20, "font-weight": 600 }),
+    ...legend(timeline),
+    ...parts,
+    "</svg>",
+    "",
+  ].join("\n");
+}
+
+/** Seconds between two lines of the grid: about a dozen of them, at a round distance. */
+function gridStep(seconds: number): number {
+  return [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600].find((step) => seconds / step <= 13) ?? 7200;
+}
+
+function legend({ idTokenSeconds, sessionSeconds }: Timeline): string[] {
+  const entries: [string, string, "bar" | "tick"][] = [
+    [COLOUR.token, `ID token, valid for ${idTokenSeconds} s`, "bar"],
+    [COLOUR.session, `role session, valid for ${sessionSeconds} s`, "bar"],
+    [COLOUR.good, "AWS call that succeeded", "tick"],
+    [COLOUR.bad, "AWS call that failed", "tick"],
+  ];
+  return entries.flatMap(([colour, label, form], index) => {
+    const left = 32 + index * 235;
+    const mark = form === "bar" ? rectangle(left, 59, 22, 9, colour, ' rx="3"') : rectangle(left + 18, 56, 2.5, 15, colour);
+    return [mark, text(left + 32, 68, label, { fill: COLOUR.muted, "font-size": 13 })];
+  });
+}

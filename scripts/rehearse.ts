@@ -1,0 +1,341 @@
+/**
+ * The rehearsal: three jobs side by side that all live longer than their ID token and their role session, on two clouds on loopback.
+ * Needs nothing but Node. `npm run rehearse -- --help` tells the options.
+ */
+import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdir, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { parseArgs, promisify } from "node:util";
+import type { CallLine } from "../harness/clients/call-loop.ts";
+import { type Clouds, startClouds } from "../harness/clouds/clouds.ts";
+import { trustGitHub } from "../harness/clouds/trust.ts";
+import { createRunner, type Job, type JobResult, type Runner, type StepResult } from "../harness/runner/runner.ts";
+import { brokenPromises, type Call, renderTable, type Timeline } from "../harness/timeline.ts";
+import { renderSvg } from "../harness/timeline-svg.ts";
+import { type Cleanup, runScript, UsageError } from "./script.ts";
+
+const ID_TOKEN_SECONDS = 6;
+const SESSION_SECONDS = 15;
+/** The token written once is refused after 6 s, and the session begun just before that lives 15 s more: below this nothing can be seen. */
+const LEAST_SECONDS = 30;
+/** How long the jobs may take beyond the rehearsal itself: to be set up, and to end. */
+const MARGIN_MS = 60_000;
+const ACCOUNT = "111122223333";
+const REGION = "eu-west-1";
+
+const USAGE = `usage: npm run rehearse -- [--seconds N] [--json FILE] [--svg FILE] [--with boto3,aws]
+
+  --seconds N   how long the jobs last (default 60, at least ${LEAST_SECONDS})
+  --json FILE   write every token, session and call to FILE
+  --svg FILE    where to write the picture (default out/rehearsal.svg)
+  --with LIST   further clients, separated by commas: boto3, aws (the AWS CLI)
+
+Exit code: 0 if this action showed no failure and the other two failed as they do in reality, else 1.
+`;
+
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
+
+interface Client {
+  name: string;
+  command: string[];
+  intervalMs: number;
+}
+
+interface Options {
+  seconds: number;
+  json: string | undefined;
+  svg: string;
+  further: string[];
+}
+
+/** One of the three ways, before it begins. */
+interface Way {
+  name: string;
+  note: string;
+  mustHold: boolean;
+  prepare(job: Job, role: string): Promise<StepResult>;
+}
+
+/** A job while it runs. */
+interface Progress {
+  way: Way;
+  role: string;
+  clients: { name: string; calls: Call[] }[];
+  cloudJob: ReturnType<Clouds["github"]["startJob"]>;
+  problems: string[];
+}
+
+function readOptions(argv: string[]): Options {
+  let values: { seconds?: string; json?: string; svg?: string; with?: string; help?: boolean };
+  try {
+    ({ values } = parseArgs({
+      args: argv,
+      options: {
+        seconds: { type: "string" },
+        json: { type: "string" },
+        svg: { type: "string" },
+        with: { type: "string" },
+        help: { type: "boolean" },
+      },
+    }));
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+  if (values.help) throw new UsageError("");
+  const seconds = Number(values.seconds ?? 60);
+  if (!Number.isInteger(seconds) || seconds < LEAST_SECONDS) {
+    throw new UsageError(`--seconds: a whole number of at least ${LEAST_SECONDS}, not ${values.seconds}`);
+  }
+  const further = (values.with ?? "").split(",").filter((name) => name !== "");
+  const unknown = further.find((name) => name !== "boto3" && name !== "aws");
+  if (unknown !== undefined) throw new UsageError(`--with: boto3 and aws are known, not ${unknown}`);
+  return { seconds, json: values.json, svg: values.svg ?? path.join(root, "out", "rehearsal.svg"), further };
+}
+
+const run = promisify(execFile);
+
+/** The version, if it is at least `least`; both as "major.minor...". Throws otherwise: older ones do not read AWS_ENDPOINT_URL_STS. */
+function requireVersion(name: string, version: string, least: [number, number][]): void {
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  const enough = least.some(([leastMajor, leastMinor]) => major === leastMajor && minor >= leastMinor);
+  if (!enough) throw new UsageError(`--with: ${name} ${version} does not know AWS_ENDPOINT_URL_STS`);
+}
+
+/** The clients, and what the environment of their steps needs beyond the job's. Throws UsageError for one that is not there. */
+async function findClients(further: string[]): Promise<{ clients: Client[]; environment: Record<string, string> }> {
+  const compiled = (name: string): string => path.join(root, "lib", "harness", "clients", name);
+  const clients: Client[] = [{ name: "AWS SDK for JS", command: [process.execPath, compiled("sdk-js.js")], intervalMs: 500 }];
+  const environment: Record<string, string> = { PATH: process.env.PATH ?? "" };
+  if (further.includes("boto3")) {
+    // The steps have a HOME of their own, so that packages installed for the user would be out of their sight.
+    const script = "import sys, site, boto3; print(sys.executable, site.getuserbase(), boto3.__version__, sep='\\n')";
+    const { stdout } = await run("python3", ["-c", script]).catch(() => {
+      throw new UsageError("--with: python3 with boto3 is not on this machine");
+    });
+    const [python = "", userBase = "", version = ""] = stdout.trim().split("\n");
+    requireVersion("boto3", version, [[1, 28]]);
+    environment.PYTHONUSERBASE = userBase;
+    clients.push({ name: "boto3", command: [python, path.join(root, "harness", "clients", "sdk_boto3.py")], intervalMs: 500 });
+  }
+  if (further.includes("aws")) {
+    const { stdout } = await run("aws", ["--version"]).catch(() => {
+      throw new UsageError("--with: the AWS CLI is not on this machine");
+    });
+    requireVersion("the AWS CLI", /aws-cli\/([\d.]+)/.exec(stdout)?.[1] ?? "", [
+      [1, 29],
+      [2, 13],
+    ]);
+    // Half a second is about what one start of the CLI takes.
+    clients.push({ name: "AWS CLI", command: [process.execPath, compiled("aws-cli.js")], intervalMs: 3000 });
+  }
+  return { clients, environment };
+}
+
+function ways(stsUrl: string): Way[] {
+  const script = (name: string): string[] => [process.execPath, path.join(root, "lib", "harness", "clients", name)];
+  // The same for every client; this action needs no such variable, since it writes the endpoint into the profile.
+  const env = { AWS_ENDPOINT_URL_STS: stsUrl, AWS_REGION: REGION };
+  const exportCloud = `printf 'AWS_ENDPOINT_URL_STS=%s\\nAWS_REGION=${REGION}\\nAWS_DEFAULT_REGION=${REGION}\\n' '${stsUrl}' >> "$GITHUB_ENV"`;
+  return [
+    {
+      name: "keys exported once",
+      note: "as configure-aws-credentials does: the keys of one session, as environment variables",
+      mustHold: false,
+      prepare: async (job, role) => {
+        await job.run(exportCloud);
+        return job.run([...script("export-keys-once.js"), role], { env });
+      },
+    },
+    {
+      name: "token written once",
+      note: "as every action with a web identity token file does: SDKs refresh, until the ID token has expired",
+      mustHold: false,
+      prepare: async (job, role) => {
+        await job.run(exportCloud);
+        return job.run([...script("write-token-once.js"), role], { env });
+      },
+    },
+    {
+      name: "aws-role-refresh",
+      note: "this action, run from dist/: a token file that is valid at every moment of the job",
+      mustHold: true,
+      prepare: (job, role) => job.use(root, { with: { "role-to-assume": role, "aws-region": REGION, "sts-endpoint": stsUrl } }),
+    },
+  ];
+}
+
+/** Runs one job to its end. What went wrong besides the calls is added to `progress.problems`. */
+async function runJob(runner: Runner, progress: Progress, clients: Client[], end: number): Promise<void> {
+  const { way, role, cloudJob, problems } = progress;
+  const job = await runner.startJob({ name: way.name, environment: cloudJob.environment });
+  const prepared = await way.prepare(job, role);
+  if (prepared.outcome !== "success") problems.push(`${way.name}: the first step failed\n${prepared.log}`);
+  else {
+    const steps = clients.map(({ command, intervalMs }, index) =>
+      job.background.run([...command, String(end), String(intervalMs)], {
+        timeoutMs: end - Date.now() + MARGIN_MS,
+        onLine: (line) => {
+          if (!line.startsWith("{")) return;
+          const { at, error } = JSON.parse(line) as CallLine;
+          progress.clients[index]?.calls.push({ at, ...(error === undefined ? {} : { error }) });
+        },
+      }),
+    );
+    for (const { result } of steps) {
+      const { outcome, name, log } = await result;
+      if (outcome !== "success") problems.push(`${way.name}: ${name}: ${outcome}\n${log}`);
+    }
+  }
+  const finished = await job.finish();
+  cloudJob.finish();
+  if (way.mustHold) problems.push(...leftovers(finished));
+}
+
+/** The second half of the promise: after the post step nothing is left on the machine. */
+function leftovers({ posts, orphans, tempLeft }: JobResult): string[] {
+  return [
+    ...posts.filter(({ outcome }) => outcome !== "success").map(({ name, log }) => `${name} failed\n${log}`),
+    ...orphans.map(({ command }) => `left running: ${command}`),
+    ...tempLeft.before.map((file) => `left behind: ${file}`),
+  ];
+}
+
+function timelineOf(clouds: Clouds, jobs: Progress[], start: number, seconds: number): Timeline {
+  const since = (at: number): number => (at - start) / 1000;
+  return {
+    seconds,
+    idTokenSeconds: ID_TOKEN_SECONDS,
+    sessionSeconds: SESSION_SECONDS,
+    jobs: jobs.map(({ way, role, cloudJob, clients }) => ({
+      name: way.name,
+      note: way.note,
+      mustHold: way.mustHold,
+      tokens: clouds.github.requests
+        .filter((request) => request.job === cloudJob)
+        .flatMap(({ at, issued }) => (issued === undefined ? [] : { from: since(at), to: since(issued.exp * 1000) })),
+      sessions: clouds.sts.requests
+        .filter((request) => request.role === role)
+        .flatMap(({ at, sessionExpires }) => (sessionExpires === undefined ? [] : { from: since(at), to: since(sessionExpires) })),
+      clients: clients.map(({ name, calls }) => ({ name, calls: calls.map((call) => ({ ...call, at: since(call.at) })) })),
+    })),
+  };
+}
+
+/** Says every moment how it stands: redrawn in place on a terminal, else a line for each first failure and every ten seconds. */
+class Reporter {
+  readonly #jobs: Progress[];
+  readonly #start: number;
+  readonly #seconds: number;
+  readonly #terminal = process.stdout.isTTY;
+  readonly #failed = new Set<Progress>();
+  #drawn = 0;
+  #nextLine = 0;
+
+  constructor(jobs: Progress[], start: number, seconds: number) {
+    this.#jobs = jobs;
+    this.#start = start;
+    this.#seconds = seconds;
+  }
+
+  update(): void {
+    const elapsed = Math.min(this.#seconds, (Date.now() - this.#start) / 1000);
+    if (this.#terminal) this.#redraw(elapsed);
+    else this.#print(elapsed);
+  }
+
+  #counts({ clients }: Progress): { calls: number; failures: Call[] } {
+    const calls = clients.flatMap((client) => client.calls);
+    return { calls: calls.length, failures: calls.filter(({ error }) => error !== undefined).sort((a, b) => a.at - b.at) };
+  }
+
+  #redraw(elapsed: number): void {
+    const filled = Math.round((elapsed / this.#seconds) * 40);
+    const lines = [`${"█".repeat(filled)}${"░".repeat(40 - filled)} ${elapsed.toFixed(0)} of ${this.#seconds} s`];
+    for (const progress of this.#jobs) {
+      const { calls, failures } = this.#counts(progress);
+      const state = failures.length === 0 ? "\x1b[32m✓\x1b[0m" : "\x1b[31m✗\x1b[0m";
+      const failed = failures.length === 0 ? "" : `, ${failures.length} failed (${failures[0]?.error})`;
+      lines.push(`${state} ${progress.way.name.padEnd(20)} ${calls} calls${failed}`);
+    }
+    const up = this.#drawn === 0 ? "" : `\x1b[${this.#drawn}A`;
+    process.stdout.write(`${up}${lines.map((line) => `\x1b[2K${line}\n`).join("")}`);
+    this.#drawn = lines.length;
+  }
+
+  #print(elapsed: number): void {
+    for (const progress of this.#jobs) {
+      const [first] = this.#counts(progress).failures;
+      if (first !== undefined && !this.#failed.has(progress)) {
+        this.#failed.add(progress);
+        console.log(
+          `${((first.at - this.#start) / 1000).toFixed(1).padStart(6)} s  ${progress.way.name}: first failure, ${first.error}`,
+        );
+      }
+    }
+    if (elapsed < this.#nextLine) return;
+    this.#nextLine += 10;
+    const counts = this.#jobs.map((progress) => {
+      const { calls, failures } = this.#counts(progress);
+      return `${progress.way.name} ${calls} calls, ${failures.length} failed`;
+    });
+    console.log(`${elapsed.toFixed(1).padStart(6)} s  ${counts.join("; ")}`);
+  }
+}
+
+async function writeOut(file: string, content: string): Promise<void> {
+  await mkdir(path.dirname(path.resolve(file)), { recursive: true });
+  await writeFile(file, content);
+}
+
+/** Rehearses and reports; returns the exit code. Whatever is started is handed to `cleanup`. */
+async function rehearse(options: Options, cleanup: Cleanup): Promise<number> {
+  if (!existsSync(path.join(root, "dist", "main", "index.js"))) throw new UsageError("dist/ is missing: npm run build");
+  const { clients, environment } = await findClients(options.further);
+  const clouds = await startClouds({ idTokenSeconds: ID_TOKEN_SECONDS, sessionSeconds: SESSION_SECONDS });
+  cleanup(() => clouds.close());
+  const jobs = ways(clouds.sts.url).map((way): Progress => {
+    const role = `arn:aws:iam::${ACCOUNT}:role/${way.name.replaceAll(" ", "-")}`;
+    const cloudJob = clouds.github.startJob({ repository: "org/repository" });
+    clouds.sts.addRole({ arn: role, trust: trustGitHub(ACCOUNT, "repo:org/repository:*") });
+    return { way, role, cloudJob, clients: clients.map(({ name }) => ({ name, calls: [] })), problems: [] };
+  });
+
+  const start = Date.now();
+  const end = start + options.seconds * 1000;
+  const reporter = new Reporter(jobs, start, options.seconds);
+  const ticking = new AbortController();
+  const ticks = (async () => {
+    while (!ticking.signal.aborted) {
+      reporter.update();
+      await sleep(250, undefined, { signal: ticking.signal }).catch(() => {});
+    }
+  })();
+  try {
+    await Promise.all(
+      jobs.map(async (progress) => {
+        const runner = await createRunner({ environment });
+        cleanup(() => runner.close());
+        await runJob(runner, progress, clients, end);
+      }),
+    );
+  } finally {
+    ticking.abort();
+    await ticks;
+  }
+  reporter.update();
+
+  const timeline = timelineOf(clouds, jobs, start, options.seconds);
+  const problems = [...jobs.flatMap((job) => job.problems), ...brokenPromises(timeline)];
+  await writeOut(options.svg, renderSvg(timeline));
+  if (options.json !== undefined) {
+    await writeOut(options.json, `${JSON.stringify({ node: process.version, ...timeline, problems }, undefined, 2)}\n`);
+  }
+  console.log(`\n${renderTable(timeline)}\n\npicture: ${path.relative(process.cwd(), options.svg)}`);
+  for (const problem of problems) console.error(`the promise did not hold: ${problem}`);
+  return problems.length === 0 ? 0 : 1;
+}
+
+await runScript(USAGE, (cleanup) => rehearse(readOptions(process.argv.slice(2)), cleanup));
