@@ -1,0 +1,411 @@
+/**
+ * The benchmark: what main, post and the keeper cost, beside bare node and, if wanted, another action, in paired runs on the same two
+ * clouds on loopback. A script and no test: it judges nothing. `npm run bench -- --help` tells the options.
+ *
+ * How it is measured. Each action runs in the small runner, with `node` replaced by a shell script around the real one: bash's `time`
+ * takes wall time, and user CPU from the rusage of its child, all threads and waited-for children included. The keeper is not waited
+ * for by main, so it is no part of main's CPU; it is measured by itself, from /proc. NODE_EXTRA_CA_CERTS, which slows every start of
+ * node, is not set for any child. A round runs every contender once, in an order that turns with the rounds; ratios are medians of the
+ * ratios within a round.
+ */
+import { execFile } from "node:child_process";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import os from "node:os";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { parseArgs, promisify } from "node:util";
+import { type Clouds, startClouds } from "../harness/clouds/clouds.ts";
+import { trustGitHub } from "../harness/clouds/trust.ts";
+import { readActionManifest } from "../harness/runner/action-manifest.ts";
+import { cpuMsOf, memoryOf, processesWith } from "../harness/runner/processes.ts";
+import { createRunner, type Job, type Runner, type StepResult } from "../harness/runner/runner.ts";
+import { type Cleanup, runScript, UsageError } from "./script.ts";
+
+const LEAST_RUNS = 11;
+const LATENCIES_MS = [0, 60];
+const ROLE = "arn:aws:iam::111122223333:role/bench";
+const REGION = "eu-west-1";
+
+/** The keeper asks again at half of a token's life. */
+const KEEPER_TOKEN_SECONDS = 4;
+const KEEPER_REFRESHES = 10;
+/** GitHub's tokens live 300 s: 24 refreshes an hour. */
+const REAL_TOKEN_SECONDS = 300;
+const REFRESHES_PER_HOUR = 3600 / (REAL_TOKEN_SECONDS / 2);
+/** Long enough for the keeper's ticks between refreshes, of which there is one in 15 s at least. */
+const IDLE_SECONDS = 45;
+
+const USAGE = `usage: npm run bench -- [--runs N] [--peer DIR] [--peer-input NAME=VALUE]... [--json FILE]
+
+  --runs N         rounds to take the medians of (default and least ${LEAST_RUNS}; one more is run first and left out)
+  --peer DIR       checkout of another action to run beside this one
+  --peer-input     an input of that action; {role}, {region} and {sts} in the value stand for the role, the region and the STS address
+  --json FILE      write every figure to FILE
+
+ACTION_NODE names the node that runs the actions; without it, the one that runs this script.
+`;
+
+/** The node that runs the actions. */
+const NODE = process.env.ACTION_NODE ?? process.execPath;
+
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
+
+interface Options {
+  runs: number;
+  json: string | undefined;
+  peer: { directory: string; inputs: Record<string, string> } | undefined;
+}
+
+/** One process: wall and user CPU, milliseconds. */
+interface Cost {
+  wallMs: number;
+  userMs: number;
+}
+
+/** One step: its process, and what it asked of the clouds. */
+interface StepCost extends Cost {
+  calls: number;
+  connections: number;
+}
+
+interface Round {
+  main: StepCost;
+  post: StepCost | undefined;
+}
+
+interface Contender {
+  name: string;
+  run(): Promise<Round>;
+}
+
+interface Keeper {
+  residentMiB: number;
+  privateMiB: number;
+  cpuMsPerRefresh: number;
+  idleCpuMsPerSecond: number;
+  /** Extrapolated, see `measureKeeper`. */
+  cpuSecondsPerHour: number;
+}
+
+function readOptions(argv: string[]): Options {
+  let values: { runs?: string; json?: string; peer?: string; "peer-input"?: string[]; help?: boolean };
+  try {
+    ({ values } = parseArgs({
+      args: argv,
+      options: {
+        runs: { type: "string" },
+        json: { type: "string" },
+        peer: { type: "string" },
+        "peer-input": { type: "string", multiple: true },
+        help: { type: "boolean" },
+      },
+    }));
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+  if (values.help) throw new UsageError("");
+  const runs = Number(values.runs ?? LEAST_RUNS);
+  if (!Number.isInteger(runs) || runs < LEAST_RUNS)
+    throw new UsageError(`--runs: a whole number of at least ${LEAST_RUNS}, not ${values.runs}`);
+  const inputs = (values["peer-input"] ?? []).map((pair): [string, string] => {
+    const equals = pair.indexOf("=");
+    if (equals < 1) throw new UsageError(`--peer-input: NAME=VALUE, not ${pair}`);
+    return [pair.slice(0, equals), pair.slice(equals + 1)];
+  });
+  if (values.peer === undefined && inputs.length > 0) throw new UsageError("--peer-input needs --peer");
+  const peer = values.peer === undefined ? undefined : { directory: path.resolve(values.peer), inputs: Object.fromEntries(inputs) };
+  return { runs, json: values.json, peer };
+}
+
+/** A stand-in for node that runs the real one and notes, a line each, wall and user seconds. */
+class TimedNode {
+  readonly script: string;
+  readonly #notes: string;
+  readonly #folder: string;
+
+  static async create(): Promise<TimedNode> {
+    const timed = new TimedNode(await mkdtemp(path.join(os.tmpdir(), "bench-")));
+    // Descriptor 3 is the real stderr, so that only the times end up in the notes.
+    const text = `#!/bin/bash\nTIMEFORMAT='%3R %3U'\n{ time '${NODE}' "$@" 2>&3; } 3>&2 2>>'${timed.#notes}'\n`;
+    await writeFile(timed.script, text, { mode: 0o755 });
+    return timed;
+  }
+
+  private constructor(folder: string) {
+    this.#folder = folder;
+    this.script = path.join(folder, "node");
+    this.#notes = path.join(folder, "times");
+  }
+
+  /** What the last process cost. */
+  async last(): Promise<Cost> {
+    const [wall = Number.NaN, user = Number.NaN] = ((await readFile(this.#notes, "utf8")).trim().split("\n").at(-1) ?? "")
+      .split(" ")
+      .map(Number);
+    return { wallMs: wall * 1000, userMs: user * 1000 };
+  }
+
+  remove(): Promise<void> {
+    return rm(this.#folder, { recursive: true });
+  }
+}
+
+/** Counts the requests and connections that `body` makes to the clouds. */
+async function counted<T>(clouds: Clouds, body: () => Promise<T>): Promise<{ value: T; calls: number; connections: number }> {
+  const before = [clouds.github.requests.length, clouds.sts.requests.length] as const;
+  const value = await body();
+  const github = clouds.github.requests.slice(before[0]);
+  const sts = clouds.sts.requests.slice(before[1]);
+  const connections = new Set([
+    ...github.map(({ connection }) => `github ${connection}`),
+    ...sts.map(({ connection }) => `sts ${connection}`),
+  ]);
+  return { value, calls: github.length + sts.length, connections: connections.size };
+}
+
+function requireSuccess({ name, outcome, log, stderr }: StepResult): void {
+  if (outcome !== "success") throw new Error(`${name}: ${outcome}\n${log}${stderr}`);
+}
+
+interface Bench {
+  clouds: Clouds;
+  runner: Runner;
+  timed: TimedNode;
+}
+
+async function startJob({ clouds, runner }: Bench): Promise<Job> {
+  const { environment } = clouds.github.startJob({ repository: "org/repository" });
+  return runner.startJob({ environment: { ...environment } });
+}
+
+function actionContender(bench: Bench, name: string, directory: string, inputs: Record<string, string>): Contender {
+  const { clouds, timed } = bench;
+  return {
+    name,
+    run: async () => {
+      const job = await startJob(bench);
+      const main = await counted(clouds, () => job.use(directory, { with: inputs }));
+      requireSuccess(main.value);
+      const mainCost = await timed.last();
+      const post = await counted(clouds, () => job.finish());
+      for (const step of post.value.posts) requireSuccess(step);
+      return {
+        main: { ...mainCost, calls: main.calls, connections: main.connections },
+        post:
+          post.value.posts.length === 0 ? undefined : { ...(await timed.last()), calls: post.calls, connections: post.connections },
+      };
+    },
+  };
+}
+
+function bareNode(bench: Bench): Contender {
+  return {
+    name: "node -e 0",
+    run: async () => {
+      const job = await startJob(bench);
+      requireSuccess(await job.run([bench.timed.script, "-e", "0"]));
+      await job.finish();
+      return { main: { ...(await bench.timed.last()), calls: 0, connections: 0 }, post: undefined };
+    },
+  };
+}
+
+/** Runs the rounds, after one that warms the disk cache and is left out. */
+async function runRounds(contenders: Contender[], runs: number): Promise<Map<string, Round[]>> {
+  const rounds = new Map(contenders.map(({ name }): [string, Round[]] => [name, []]));
+  for (let round = 0; round <= runs; round += 1) {
+    const turn = round % contenders.length;
+    for (const contender of [...contenders.slice(turn), ...contenders.slice(0, turn)]) {
+      const result = await contender.run();
+      if (round > 0) rounds.get(contender.name)?.push(result);
+    }
+  }
+  return rounds;
+}
+
+function median(values: number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length / 2;
+  return sorted.length % 2 === 1
+    ? (sorted[Math.floor(middle)] as number)
+    : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2;
+}
+
+/**
+ * Memory of the keeper after ten refreshes, and its CPU. A refresh and an idle second are measured apart: the first at a token life of
+ * 4 s, over ten refreshes; the second at GitHub's 300 s, between two refreshes. An hour is then 24 refreshes and 3,600 idle seconds.
+ */
+async function measureKeeper(bench: Bench, inputs: Record<string, string>): Promise<Keeper> {
+  const { github } = bench.clouds;
+  github.idTokenSeconds = KEEPER_TOKEN_SECONDS;
+  const job = await startJob(bench);
+  requireSuccess(await job.use(root, { with: inputs }));
+  const [keeper] = processesWith("RUNNER_TRACKING_ID", (value) => value === job.trackingId);
+  if (keeper === undefined) throw new Error("no keeper is running");
+
+  const first = github.requests.length;
+  const until = async (requests: number): Promise<void> => {
+    const deadline = Date.now() + requests * KEEPER_TOKEN_SECONDS * 1000;
+    while (github.requests.length < first + requests) {
+      if (Date.now() > deadline) throw new Error("the keeper does not refresh");
+      await sleep(20);
+    }
+    // The answer is still on its way, then the file is written.
+    await sleep(500);
+  };
+  // The first refresh also compiles what every later one uses.
+  await until(1);
+  const startCpu = cpuMsOf(keeper.pid);
+  await until(KEEPER_REFRESHES);
+  const cpuMsPerRefresh = (cpuMsOf(keeper.pid) - startCpu) / (KEEPER_REFRESHES - 1);
+  const { residentKiB, privateKiB } = memoryOf(keeper.pid);
+
+  github.idTokenSeconds = REAL_TOKEN_SECONDS;
+  await until(KEEPER_REFRESHES + 1);
+  const idleCpu = cpuMsOf(keeper.pid);
+  await sleep(IDLE_SECONDS * 1000);
+  const idleCpuMsPerSecond = (cpuMsOf(keeper.pid) - idleCpu) / IDLE_SECONDS;
+  await job.finish();
+  return {
+    residentMiB: residentKiB / 1024,
+    privateMiB: privateKiB / 1024,
+    cpuMsPerRefresh,
+    idleCpuMsPerSecond,
+    cpuSecondsPerHour: (REFRESHES_PER_HOUR * cpuMsPerRefresh + 3600 * idleCpuMsPerSecond) / 1000,
+  };
+}
+
+/** Bytes of the folders that action.yml names, in all and of their JavaScript. */
+async function sizeOf(directory: string): Promise<{ totalBytes: number; scriptBytes: number }> {
+  const { main, post = main } = await readActionManifest(directory);
+  const folders = new Set([main, post].map((file) => path.normalize(file).split(path.sep)[0] as string));
+  const size = { totalBytes: 0, scriptBytes: 0 };
+  for (const folder of folders) {
+    for (const entry of await readdir(path.join(directory, folder), { recursive: true, withFileTypes: true })) {
+      if (!entry.isFile()) continue;
+      const bytes = (await stat(path.join(entry.parentPath, entry.name))).size;
+      size.totalBytes += bytes;
+      if (/\.[cm]?js$/.test(entry.name)) size.scriptBytes += bytes;
+    }
+  }
+  return size;
+}
+
+function table(rows: string[][]): string {
+  const widths = (rows[0] as string[]).map((_, column) => Math.max(...rows.map((row) => (row[column] as string).length)));
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => (column === 0 ? cell.padEnd(widths[0] as number) : cell.padStart(widths[column] as number)))
+        .join("  "),
+    )
+    .join("\n");
+}
+
+/** The medians of one latency, a line for each contender, with ratios to the peer (or else to bare node) taken round by round. */
+function renderLatency(latencyMs: number, rounds: Map<string, Round[]>, base: string): string {
+  const baseRounds = rounds.get(base) ?? [];
+  const rows = [...rounds].map(([name, all]) => {
+    const of = (pick: (round: Round) => number | undefined): string => {
+      const values = all.flatMap((round) => pick(round) ?? []);
+      return values.length === 0 ? "-" : median(values).toFixed(0);
+    };
+    const ratio = (pick: (round: Round) => number | undefined): string => {
+      const values = all.flatMap((round, index) => {
+        const [own, other] = [pick(round), pick(baseRounds[index] as Round)];
+        return own === undefined || other === undefined ? [] : own / other;
+      });
+      return values.length === 0 ? "-" : median(values).toFixed(2);
+    };
+    return [
+      name,
+      of(({ main }) => main.wallMs),
+      ratio(({ main }) => main.wallMs),
+      of(({ main }) => main.userMs),
+      `${of(({ main }) => main.calls)}/${of(({ main }) => main.connections)}`,
+      of(({ post }) => post?.wallMs),
+      ratio(({ post }) => post?.wallMs),
+      of(({ post }) => post?.userMs),
+      of(({ post }) => post?.calls),
+    ];
+  });
+  const head = [
+    `${latencyMs} ms latency`,
+    "main wall",
+    "ratio",
+    "user CPU",
+    "HTTP calls/conn.",
+    "post wall",
+    "ratio",
+    "user CPU",
+    "HTTP calls",
+  ];
+  return `${table([head, ...rows])}\n`;
+}
+
+async function bench(options: Options, cleanup: Cleanup): Promise<void> {
+  const clouds = await startClouds();
+  cleanup(() => clouds.close());
+  clouds.sts.addRole({ arn: ROLE, trust: trustGitHub("111122223333", "repo:org/repository:*") });
+  const timed = await TimedNode.create();
+  cleanup(() => timed.remove());
+  const runner = await createRunner({ node: timed.script });
+  cleanup(() => runner.close());
+  const setup: Bench = { clouds, runner, timed };
+
+  const inputs = { "role-to-assume": ROLE, "aws-region": REGION, "sts-endpoint": clouds.sts.url };
+  const directories: [string, string][] = [["aws-role-refresh", root]];
+  const contenders = [bareNode(setup), actionContender(setup, "aws-role-refresh", root, inputs)];
+  if (options.peer !== undefined) {
+    const fill = (value: string): string =>
+      value.replaceAll("{role}", ROLE).replaceAll("{region}", REGION).replaceAll("{sts}", clouds.sts.url);
+    const peerInputs = Object.fromEntries(Object.entries(options.peer.inputs).map(([name, value]) => [name, fill(value)]));
+    const name = path.basename(options.peer.directory);
+    contenders.push(actionContender(setup, name, options.peer.directory, peerInputs));
+    directories.push([name, options.peer.directory]);
+  }
+
+  const { stdout: version } = await promisify(execFile)(NODE, ["--version"]);
+  const machine = { node: version.trim(), cores: os.cpus().length, cpu: os.cpus()[0]?.model ?? "unknown" };
+  console.log(
+    `Node ${machine.node}, ${machine.cores} cores of ${machine.cpu}; medians of ${options.runs} paired runs, milliseconds`,
+  );
+  const base = (options.peer === undefined ? contenders[0] : contenders.at(-1)) as Contender;
+  console.log(`ratio: to ${base.name}, round by round\n`);
+  const latencies: Record<string, Record<string, Round[]>> = {};
+  for (const latencyMs of LATENCIES_MS) {
+    clouds.github.latencyMs = latencyMs;
+    clouds.sts.latencyMs = latencyMs;
+    const rounds = await runRounds(contenders, options.runs);
+    latencies[latencyMs] = Object.fromEntries(rounds);
+    console.log(renderLatency(latencyMs, rounds, base.name));
+  }
+  clouds.github.latencyMs = 0;
+  clouds.sts.latencyMs = 0;
+
+  const sizes = Object.fromEntries(
+    await Promise.all(directories.map(async ([name, directory]) => [name, await sizeOf(directory)] as const)),
+  );
+  for (const [name, { totalBytes, scriptBytes }] of Object.entries(sizes)) {
+    console.log(`${name}: dist ${(totalBytes / 1e6).toFixed(2)} MB, of which JavaScript ${(scriptBytes / 1e6).toFixed(2)} MB`);
+  }
+  const keeper = await measureKeeper(setup, inputs);
+  console.log(
+    `keeper after ${KEEPER_REFRESHES} refreshes: ${keeper.residentMiB.toFixed(1)} MiB resident, ${keeper.privateMiB.toFixed(1)} MiB private`,
+  );
+  console.log(
+    `keeper CPU: ${keeper.cpuSecondsPerHour.toFixed(2)} s an hour, extrapolated for tokens of ${REAL_TOKEN_SECONDS} s from ` +
+      `${keeper.cpuMsPerRefresh.toFixed(1)} ms a refresh (${KEEPER_REFRESHES - 1} refreshes at tokens of ${KEEPER_TOKEN_SECONDS} s) and ` +
+      `${keeper.idleCpuMsPerSecond.toFixed(3)} ms an idle second (${IDLE_SECONDS} s)`,
+  );
+  if (options.json !== undefined) {
+    await mkdir(path.dirname(path.resolve(options.json)), { recursive: true });
+    await writeFile(options.json, `${JSON.stringify({ machine, latencies, sizes, keeper }, undefined, 2)}\n`);
+  }
+}
+
+await runScript(USAGE, async (cleanup) => {
+  await bench(readOptions(process.argv.slice(2)), cleanup);
+  return 0;
+});
