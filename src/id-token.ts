@@ -16,8 +16,8 @@ export interface IdToken {
   lifetimeMs: number;
   /** Time left by the server's clock when the answer came, in milliseconds. */
   remainingMs: number;
-  /** The server's clock less this machine's, in milliseconds; 0 where the answer had no Date. */
-  clockOffsetMs: number;
+  /** The server's clock less this machine's, in milliseconds; undefined where the answer had no Date. */
+  clockOffsetMs: number | undefined;
   /** performance.now() of this process when the answer came. */
   receivedAt: number;
 }
@@ -153,7 +153,7 @@ function readAnswer(body: string, audience: string, date: number | undefined): I
   if (!audiences.includes(audience)) throw new IdTokenError("answer", "the token is for another audience");
 
   // The server's own clock decides what has expired, where it tells it: the runner's may be wrong by any amount.
-  const clockOffsetMs = date === undefined ? 0 : date - Date.now();
+  const clockOffsetMs = date === undefined ? undefined : date - Date.now();
   const now = date ?? Date.now();
   const expires = timeClaim(claims, "exp");
   if (expires === undefined) throw new IdTokenError("answer", "the token does not say when it expires");

@@ -4,7 +4,7 @@ import { writeFileAtomic, writeJson } from "./files.ts";
 import { type Endpoint, type IdToken, IdTokenError, requestIdToken } from "./id-token.ts";
 import { identify, isRunning, type ProcessIdentity } from "./process.ts";
 import { clockJumped, refreshDelay, requestTimeout, retryDelay, TICK_MS } from "./schedule.ts";
-import { closeToken, type Ending, type KeeperStatus, recordFailure, recordRefresh } from "./status.ts";
+import { type Ending, type KeeperStatus, type Past, recordFailure, recordPast, recordRefresh } from "./status.ts";
 import { tokenDirectory } from "./token-directory.ts";
 
 /** What main tells the keeper, over IPC only: the request token must not stand in argv, the environment or a file. */
@@ -18,6 +18,8 @@ export interface KeeperConfig {
   remainingMs: number;
   /** How long ago that was. */
   ageMs: number;
+  /** The server's clock less this machine's. */
+  clockOffsetMs: number;
   /** When the request token expires, from now. */
   endsInMs: number;
   /** The process whose end is the end of the job, where one is known. */
@@ -66,6 +68,16 @@ export async function keep(config: KeeperConfig, onReady: () => void): Promise<v
   let lifetime = config.lifetimeMs;
   let expires = performance.now() - config.ageMs + config.remainingMs;
   let due = performance.now() - config.ageMs + refreshDelay(lifetime, config.remainingMs, Math.random());
+  // This machine's monotonic clock stands still while the machine sleeps; the server's does not, and is known when it answers.
+  let receivedAt = performance.now() - config.ageMs;
+  let clockOffset = config.clockOffsetMs;
+  let serverReceived = received + clockOffset;
+  const past = (serverNow?: number): Past => {
+    const age = performance.now() - receivedAt;
+    const serverAge = serverNow === undefined ? age : serverNow - serverReceived;
+    const slept = clockJumped(serverAge, age) ? Math.max(0, serverAge - age) : 0;
+    return { ageMs: age + slept, staleMs: Math.max(0, performance.now() + slept - expires) };
+  };
   let failures = 0;
   const endsAt = performance.now() + config.endsInMs;
 
@@ -115,7 +127,7 @@ export async function keep(config: KeeperConfig, onReady: () => void): Promise<v
 
   clearInterval(ticker);
   watcher?.close();
-  closeToken(status, Date.now());
+  recordPast(status, Date.now(), past());
   status.ended = { at: Date.now(), why: ending };
   fs.rmSync(directory.token, { force: true });
   writeStatus();
@@ -125,11 +137,15 @@ export async function keep(config: KeeperConfig, onReady: () => void): Promise<v
       const answer: IdToken = await requestIdToken(config.endpoint, config.audience, requestTimeout(lifetime), over.signal);
       if (over.signal.aborted) return;
       writeFileAtomic(directory.token, answer.token);
+      clockOffset = answer.clockOffsetMs ?? clockOffset;
+      const serverNow = Date.now() + clockOffset;
+      recordRefresh(status, Date.now(), past(serverNow), answer.remainingMs, answer.lifetimeMs);
       lifetime = answer.lifetimeMs;
       failures = 0;
+      receivedAt = performance.now();
+      serverReceived = serverNow;
       expires = performance.now() + answer.remainingMs;
       due = performance.now() + refreshDelay(lifetime, answer.remainingMs, Math.random());
-      recordRefresh(status, Date.now(), answer.remainingMs, lifetime);
     } catch (error) {
       if (over.signal.aborted) return;
       failures += 1;

@@ -199,7 +199,7 @@ async function tryExchange(
       proxy: findProxy(env, endpointUrl),
       audience,
       claims: first.claims,
-      clockSkewSeconds: Math.round(-first.clockOffsetMs / 1000),
+      clockSkewSeconds: first.clockOffsetMs === undefined ? undefined : Math.round(-first.clockOffsetMs / 1000),
       trustPolicy,
     };
     throw explained(explainStsError({ code, message, httpStatus, attempts }, situation), error);
@@ -220,6 +220,7 @@ const LONGEST_JOB_MS = 5 * 24 * 60 * 60 * 1000;
 
 /** Lets a keeper watch over the token from here on, unless one does already. */
 async function handOver(plan: Plan, first: IdToken, launched: LaunchedKeeper | undefined): Promise<void> {
+  const clockOffsetMs = first.clockOffsetMs ?? 0;
   await locked(plan.root, async () => {
     if (hasKeeper(plan.directory)) return;
     const keeper = launched ?? launchKeeper();
@@ -230,7 +231,8 @@ async function handOver(plan: Plan, first: IdToken, launched: LaunchedKeeper | u
       lifetimeMs: first.lifetimeMs,
       remainingMs: first.remainingMs,
       ageMs: performance.now() - first.receivedAt,
-      endsInMs: plan.endsAt === undefined ? LONGEST_JOB_MS : plan.endsAt - (Date.now() + first.clockOffsetMs),
+      clockOffsetMs,
+      endsInMs: plan.endsAt === undefined ? LONGEST_JOB_MS : plan.endsAt - (Date.now() + clockOffsetMs),
       worker: findWorker(),
     });
   });

@@ -39,9 +39,16 @@ export interface KeeperStatus {
 /** Lists keep this many entries, so that the file stays small in a job of days. */
 const MAX_ENTRIES = 200;
 
+/** How the token in the file fared until it was replaced, or the keeper ended: durations, since clocks may be set meanwhile. */
+export interface Past {
+  ageMs: number;
+  /** For how long it had been stale; 0 if it never was. */
+  staleMs: number;
+}
+
 /** Records a new token in the file. */
-export function recordRefresh(status: KeeperStatus, now: number, remainingMs: number, lifetimeMs: number): void {
-  closeToken(status, now);
+export function recordRefresh(status: KeeperStatus, now: number, past: Past, remainingMs: number, lifetimeMs: number): void {
+  recordPast(status, now, past);
   const outage = status.outages.at(-1);
   if (outage && outage.to === 0) outage.to = now;
   status.refreshes += 1;
@@ -63,10 +70,10 @@ export function recordFailure(status: KeeperStatus, now: number, error: string):
   }
 }
 
-/** What the file's token came to by `now`: its age, and since when it was stale. */
-export function closeToken(status: KeeperStatus, now: number): void {
-  status.longestAgeMs = Math.max(status.longestAgeMs, now - status.tokenReceivedAt);
-  if (now > status.tokenExpiresAt) add(status.stale, { from: status.tokenExpiresAt, to: now });
+/** Records how the token in the file fared so far. */
+export function recordPast(status: KeeperStatus, now: number, { ageMs, staleMs }: Past): void {
+  status.longestAgeMs = Math.max(status.longestAgeMs, Math.round(ageMs));
+  if (staleMs > 0) add(status.stale, { from: Math.round(now - staleMs), to: now });
 }
 
 function add<T>(list: T[], entry: T): void {

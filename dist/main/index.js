@@ -413,7 +413,7 @@ function explainIdTokenError(kind, situation) {
             return explanation("id-token-malformed", "The ID token endpoint answered with something else than a valid ID token", [
                 said,
                 `Something between this runner and GitHub may have answered in its place${via(situation.proxy)}, or this server (GHES, Forgejo, a test) is no complete one.`,
-                `Fix: let ${host} through unchanged, also to NO_PROXY where a proxy rewrites answers. The token must be a JWT for audience ${(0,printable/* quoted */.TL)(situation.audience)} with exp.`,
+                `Fix: let the answers of ${host} through unchanged (NO_PROXY, if a proxy changes them). The token must be a JWT for audience ${(0,printable/* quoted */.TL)(situation.audience)} with exp.`,
             ]);
     }
 }
@@ -1038,7 +1038,7 @@ function readAnswer(body, audience, date) {
     if (!audiences.includes(audience))
         throw new IdTokenError("answer", "the token is for another audience");
     // The server's own clock decides what has expired, where it tells it: the runner's may be wrong by any amount.
-    const clockOffsetMs = date === undefined ? 0 : date - Date.now();
+    const clockOffsetMs = date === undefined ? undefined : date - Date.now();
     const now = date ?? Date.now();
     const expires = timeClaim(claims, "exp");
     if (expires === undefined)
@@ -2061,7 +2061,7 @@ async function tryExchange(trial, plan, first, env) {
             proxy: findProxy(env, endpointUrl),
             audience,
             claims: first.claims,
-            clockSkewSeconds: Math.round(-first.clockOffsetMs / 1000),
+            clockSkewSeconds: first.clockOffsetMs === undefined ? undefined : Math.round(-first.clockOffsetMs / 1000),
             trustPolicy,
         };
         throw explained((0,explain/* explainStsError */.ce)({ code, message, httpStatus, attempts }, situation), error);
@@ -2079,6 +2079,7 @@ function plannedSession({ role, sessionName }) {
 const LONGEST_JOB_MS = 5 * 24 * 60 * 60 * 1000;
 /** Lets a keeper watch over the token from here on, unless one does already. */
 async function handOver(plan, first, launched) {
+    const clockOffsetMs = first.clockOffsetMs ?? 0;
     await locked(plan.root, async () => {
         if (hasKeeper(plan.directory))
             return;
@@ -2090,7 +2091,8 @@ async function handOver(plan, first, launched) {
             lifetimeMs: first.lifetimeMs,
             remainingMs: first.remainingMs,
             ageMs: performance.now() - first.receivedAt,
-            endsInMs: plan.endsAt === undefined ? LONGEST_JOB_MS : plan.endsAt - (Date.now() + first.clockOffsetMs),
+            clockOffsetMs,
+            endsInMs: plan.endsAt === undefined ? LONGEST_JOB_MS : plan.endsAt - (Date.now() + clockOffsetMs),
             worker: findWorker(),
         });
     });
