@@ -1,4 +1,5 @@
 /** What a rehearsal saw, and what it says of the three ways to hold AWS credentials. All times are seconds since its start. */
+import { formatTable } from "./timeline-table.ts";
 
 export interface Span {
   from: number;
@@ -69,7 +70,7 @@ export function brokenPromises(timeline: Timeline): string[] {
   });
 }
 
-/** The table for a terminal: fixed width, a line for each client. */
+/** The table for a terminal, a line for each client. */
 export function renderTable(timeline: Timeline): string {
   const rows = timeline.jobs.flatMap((job) =>
     summarise({ ...timeline, jobs: [job] }).map(({ client, calls, failures, firstFailure }, index) => [
@@ -83,13 +84,5 @@ export function renderTable(timeline: Timeline): string {
       String(failures),
     ]),
   );
-  const table = [["job", "client", "calls", "token refreshes", "session refreshes", "first failure", "failures"], ...rows];
-  const widths = (table[0] as string[]).map((_, column) => Math.max(...table.map((row) => (row[column] as string).length)));
-  const line = (row: string[]): string =>
-    row
-      .map((cell, column) => (/^\d+$/.test(cell) ? cell.padStart(widths[column] as number) : cell.padEnd(widths[column] as number)))
-      .join("  ")
-      .trimEnd();
-  const [head, ...body] = table.map(line);
-  return [head, widths.map((width) => "-".repeat(width)).join("  "), ...body].join("\n");
+  return formatTable(["job", "client", "calls", "token refreshes", "session refreshes", "first failure", "failures"], rows);
 }

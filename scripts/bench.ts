@@ -20,6 +20,7 @@ import { trustGitHub } from "../harness/clouds/trust.ts";
 import { readActionManifest } from "../harness/runner/action-manifest.ts";
 import { cpuMsOf, memoryOf, processesWith } from "../harness/runner/processes.ts";
 import { createRunner, type Job, type Runner, type StepResult } from "../harness/runner/runner.ts";
+import { formatTable } from "../harness/timeline-table.ts";
 import { type Cleanup, runScript, UsageError } from "./script.ts";
 
 const LEAST_RUNS = 11;
@@ -189,11 +190,11 @@ function actionContender(bench: Bench, name: string, directory: string, inputs: 
       requireSuccess(main.value);
       const mainCost = await timed.last();
       const post = await counted(clouds, () => job.finish());
-      for (const step of post.value.posts) requireSuccess(step);
+      const posts = post.value.posts.filter(({ outcome }) => outcome !== "skipped");
+      for (const step of posts) requireSuccess(step);
       return {
         main: { ...mainCost, calls: main.calls, connections: main.connections },
-        post:
-          post.value.posts.length === 0 ? undefined : { ...(await timed.last()), calls: post.calls, connections: post.connections },
+        post: posts.length === 0 ? undefined : { ...(await timed.last()), calls: post.calls, connections: post.connections },
       };
     },
   };
@@ -292,17 +293,6 @@ async function sizeOf(directory: string): Promise<{ totalBytes: number; scriptBy
   return size;
 }
 
-function table(rows: string[][]): string {
-  const widths = (rows[0] as string[]).map((_, column) => Math.max(...rows.map((row) => (row[column] as string).length)));
-  return rows
-    .map((row) =>
-      row
-        .map((cell, column) => (column === 0 ? cell.padEnd(widths[0] as number) : cell.padStart(widths[column] as number)))
-        .join("  "),
-    )
-    .join("\n");
-}
-
 /** The medians of one latency, a line for each contender, with ratios to the peer (or else to bare node) taken round by round. */
 function renderLatency(latencyMs: number, rounds: Map<string, Round[]>, base: string): string {
   const baseRounds = rounds.get(base) ?? [];
@@ -341,7 +331,7 @@ function renderLatency(latencyMs: number, rounds: Map<string, Round[]>, base: st
     "user CPU",
     "HTTP calls",
   ];
-  return `${table([head, ...rows])}\n`;
+  return `${formatTable(head, rows)}\n`;
 }
 
 async function bench(options: Options, cleanup: Cleanup): Promise<void> {

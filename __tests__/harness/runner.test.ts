@@ -472,6 +472,17 @@ test("a killed worker: the step lives on, nothing is hunted or emptied, no post 
   expect([isAlive(pid), existsSync(posted)]).toEqual([true, false]);
 });
 
+test("a worker that dies by itself ends the job's steps, also those to come", async () => {
+  const running = await job();
+  await running.use(action({ post: "" }));
+  const step = running.run(["sleep", "1000"]);
+  await until(() => running.runningPids.length === 1);
+  process.kill(running.workerPid, "SIGKILL");
+  expect((await step).outcome).toBe("cancelled");
+  expect((await running.run("echo next")).outcome).toBe("cancelled");
+  expect((await running.finish()).posts.map(({ outcome }) => outcome)).toEqual(["cancelled"]);
+});
+
 test("shutdown: the running step is cancelled, posts are skipped, orphans hunted, RUNNER_TEMP emptied", async () => {
   const running = await job({}, { cancelGraceMs: GRACE });
   await running.use(action({ post: `console.log("never")` }));

@@ -214,10 +214,7 @@ export class Job implements Steps<Promise<StepResult>> {
     };
     this.background = {
       use: (directory, options = {}) => this.#inBackground(`uses ${directory}`, (step) => this.#use(step, directory, options)),
-      run: (command, options = {}) =>
-        this.#inBackground(`run ${typeof command === "string" ? command : command.join(" ")}`, (step) =>
-          this.#run(step, command, options),
-        ),
+      run: (command, options = {}) => this.#inBackground(runName(command), (step) => this.#run(step, command, options)),
     };
   }
 
@@ -253,9 +250,7 @@ export class Job implements Steps<Promise<StepResult>> {
   }
 
   run(command: string | string[], options: RunOptions = {}): Promise<StepResult> {
-    return this.#inForeground(`run ${typeof command === "string" ? command : command.join(" ")}`, (step) =>
-      this.#run(step, command, options),
-    );
+    return this.#inForeground(runName(command), (step) => this.#run(step, command, options));
   }
 
   /** Waits for these background steps, or all, and only then lets what they exported count (BackgroundStepCoordinator.cs:371-391). */
@@ -545,6 +540,8 @@ export class Job implements Steps<Promise<StepResult>> {
     }
   }
 }
+
+const runName = (command: string | string[]): string => `run ${[command].flat().join(" ")}`;
 
 /** Splits one output stream into lines and keeps it whole. */
 class OutputReader {

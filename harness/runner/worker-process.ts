@@ -78,6 +78,7 @@ export class WorkerProcess {
   run(start: Omit<StartMessage, "type" | "id">, listener: StepListener): { id: number; ended: Promise<EndedMessage | undefined> } {
     this.#lastId += 1;
     const id = this.#lastId;
+    if (!this.#child.connected) return { id, ended: Promise.resolve(undefined) };
     const ended = new Promise<EndedMessage | undefined>((settle) => this.#running.set(id, { ...listener, settle }));
     this.#send({ type: "start", id, ...start });
     return { id, ended };
