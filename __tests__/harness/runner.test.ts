@@ -75,7 +75,7 @@ function action({
 /** The environment that a step printed as JSON. */
 const environmentIn = ({ stdout }: StepResult): Record<string, string> => JSON.parse(stdout) as Record<string, string>;
 const PRINT_ENVIRONMENT = [process.execPath, "-e", "console.log(JSON.stringify(process.env))"];
-const GRACE = { interrupt: 400, terminate: 400 };
+const GRACE = { interrupt: 1_000, terminate: 1_000 };
 
 /** Waits, at most 20 s, until `condition` holds. */
 async function until(condition: () => boolean): Promise<void> {

