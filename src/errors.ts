@@ -24,6 +24,6 @@ export function errorText(error: unknown): string {
 
 /** The code of a system error (ENOENT, ECONNREFUSED, ...), or undefined. */
 export function errorCode(error: unknown): string | undefined {
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  const code = (error as { code?: unknown } | null | undefined)?.code;
   return typeof code === "string" ? code : undefined;
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
+import { errorCode } from "./errors.ts";
 
 /**
  * Replaces a file as a whole: a reader sees the old content or the new, never an empty or half file. Whatever is at `path`, a
@@ -30,7 +31,7 @@ export function readFileIfExists(path: string): Buffer | undefined {
     // O_NONBLOCK: opening a FIFO would wait for its writer for ever.
     file = fs.openSync(path, fs.constants.O_RDONLY | (fs.constants.O_NONBLOCK ?? 0));
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    if (errorCode(error) === "ENOENT") return undefined;
     throw error;
   }
   try {

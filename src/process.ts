@@ -1,4 +1,5 @@
 import * as fs from "node:fs";
+import { errorCode } from "./errors.ts";
 
 /** A process and when it started: a pid alone may by now be another's. */
 export interface ProcessIdentity {
@@ -44,7 +45,7 @@ export function isRunning(process_: ProcessIdentity): boolean {
   try {
     return process.kill(process_.pid, 0);
   } catch (error) {
-    return error instanceof Error && "code" in error && error.code === "EPERM";
+    return errorCode(error) === "EPERM";
   }
 }
 

@@ -200,14 +200,14 @@ function errorText(error) {
 }
 /** The code of a system error (ENOENT, ECONNREFUSED, ...), or undefined. */
 function errorCode(error) {
-    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    const code = error?.code;
     return typeof code === "string" ? code : undefined;
 }
 
 
 /***/ }),
 
-/***/ 511:
+/***/ 842:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -215,7 +215,7 @@ function errorCode(error) {
 __nccwpck_require__.d(__webpack_exports__, {
   Kk: () => (/* binding */ explainIdTokenError),
   ce: () => (/* binding */ explainStsError),
-  rT: () => (/* binding */ troubleshootingLink)
+  rT: () => (/* reexport */ troubleshootingLink)
 });
 
 // EXTERNAL MODULE: ./lib/src/conditions.js
@@ -333,15 +333,18 @@ function causes({ claims, audience }, context) {
     return lines.map((line) => `  - ${line}`);
 }
 
+;// CONCATENATED MODULE: ./lib/src/troubleshooting.js
+/** Where the entry of an anchor in docs/troubleshooting.md is on the web. */
+function troubleshootingLink(anchor) {
+    return `https://github.com/org/aws-role-refresh/blob/main/docs/troubleshooting.md#${anchor}`;
+}
+
 ;// CONCATENATED MODULE: ./lib/src/explain.js
 
 
 
 
-/** Where the entry of an anchor is on the web. */
-function troubleshootingLink(anchor) {
-    return `https://github.com/org/aws-role-refresh/blob/main/docs/troubleshooting.md#${anchor}`;
-}
+
 /** Explains why the trial exchange failed. */
 function explainStsError(error, situation) {
     const code = error.code.replace(/Exception$/, "");
@@ -556,7 +559,7 @@ function via(proxy) {
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
 /* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(49);
 /* harmony import */ var _errors_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(71);
-/* harmony import */ var _explain_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(511);
+/* harmony import */ var _explain_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(842);
 /* harmony import */ var _start_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(386);
 
 
@@ -660,7 +663,10 @@ function bundlePath(name) {
 
 ;// CONCATENATED MODULE: external "node:fs"
 const external_node_fs_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs");
+// EXTERNAL MODULE: ./lib/src/errors.js
+var errors = __nccwpck_require__(71);
 ;// CONCATENATED MODULE: ./lib/src/files.js
+
 
 
 /**
@@ -695,7 +701,7 @@ function readFileIfExists(path) {
         file = external_node_fs_namespaceObject.openSync(path, external_node_fs_namespaceObject.constants.O_RDONLY | (external_node_fs_namespaceObject.constants.O_NONBLOCK ?? 0));
     }
     catch (error) {
-        if (error instanceof Error && "code" in error && error.code === "ENOENT")
+        if ((0,errors/* errorCode */.CA)(error) === "ENOENT")
             return undefined;
         throw error;
     }
@@ -764,8 +770,6 @@ function parseRole(arn) {
     return role ? { role: `${role[1]}:${role[2]}:${role[3]}`, session: "" } : undefined;
 }
 
-// EXTERNAL MODULE: ./lib/src/errors.js
-var errors = __nccwpck_require__(71);
 ;// CONCATENATED MODULE: ./lib/src/environment.js
 
 const KEYS = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
@@ -892,8 +896,8 @@ function verb(names) {
     return names.length > 1 ? "are" : "is";
 }
 
-// EXTERNAL MODULE: ./lib/src/explain.js + 1 modules
-var explain = __nccwpck_require__(511);
+// EXTERNAL MODULE: ./lib/src/explain.js + 2 modules
+var explain = __nccwpck_require__(842);
 ;// CONCATENATED MODULE: external "node:http"
 const external_node_http_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:http");
 var external_node_http_namespaceObject_0 = /*#__PURE__*/__nccwpck_require__.t(external_node_http_namespaceObject, 2);
@@ -1397,6 +1401,7 @@ function processExists(pid) {
 const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
 ;// CONCATENATED MODULE: ./lib/src/process.js
 
+
 /** proc(5), /proc/PID/stat. The name stands in parentheses and may hold any character. Undefined if there is no such process. */
 function readStat(pid) {
     try {
@@ -1427,7 +1432,7 @@ function isRunning(process_) {
         return process.kill(process_.pid, 0);
     }
     catch (error) {
-        return error instanceof Error && "code" in error && error.code === "EPERM";
+        return (0,errors/* errorCode */.CA)(error) === "EPERM";
     }
 }
 /** More than enough for a runner, a composite action and wrapper scripts. */

@@ -1,7 +1,7 @@
 import { createRequire as __WEBPACK_EXTERNAL_createRequire } from "module";
 /******/ var __webpack_modules__ = ({
 
-/***/ 905:
+/***/ 975:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -2089,7 +2089,36 @@ function getIDToken(aud) {
 const external_node_fs_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs");
 ;// CONCATENATED MODULE: external "node:crypto"
 const external_node_crypto_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:crypto");
+;// CONCATENATED MODULE: ./lib/src/errors.js
+/**
+ * An error whose text is meant for the user of the action: what was given, what is allowed, how to fix it.
+ * `anchor` names the entry in docs/troubleshooting.md that says more.
+ */
+class errors_UserError extends Error {
+    name = "UserError";
+    anchor;
+    /** More lines, for the log only. */
+    details;
+    constructor(anchor, message, options = {}) {
+        super(message, options);
+        this.anchor = anchor;
+        this.details = options.details;
+    }
+}
+/** The text of anything thrown, on one line and of bounded length, for a log or a status file. */
+function errors_errorText(error) {
+    const text = error instanceof Error ? error.message || error.name : String(error);
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this removes
+    return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, " ").slice(0, 500);
+}
+/** The code of a system error (ENOENT, ECONNREFUSED, ...), or undefined. */
+function errors_errorCode(error) {
+    const code = error?.code;
+    return typeof code === "string" ? code : undefined;
+}
+
 ;// CONCATENATED MODULE: ./lib/src/files.js
+
 
 
 /**
@@ -2124,7 +2153,7 @@ function files_readFileIfExists(path) {
         file = external_node_fs_namespaceObject.openSync(path, external_node_fs_namespaceObject.constants.O_RDONLY | (external_node_fs_namespaceObject.constants.O_NONBLOCK ?? 0));
     }
     catch (error) {
-        if (error instanceof Error && "code" in error && error.code === "ENOENT")
+        if (errors_errorCode(error) === "ENOENT")
             return undefined;
         throw error;
     }
@@ -2191,34 +2220,6 @@ function parseRole(arn) {
         return { role: `${assumed[1]}:${assumed[2]}:${assumed[3]}`, session: assumed[4] ?? "" };
     const role = /^arn:([\w-]+):iam::(\d*):role\/(?:.*\/)?([^/]+)$/.exec(arn);
     return role ? { role: `${role[1]}:${role[2]}:${role[3]}`, session: "" } : undefined;
-}
-
-;// CONCATENATED MODULE: ./lib/src/errors.js
-/**
- * An error whose text is meant for the user of the action: what was given, what is allowed, how to fix it.
- * `anchor` names the entry in docs/troubleshooting.md that says more.
- */
-class errors_UserError extends Error {
-    name = "UserError";
-    anchor;
-    /** More lines, for the log only. */
-    details;
-    constructor(anchor, message, options = {}) {
-        super(message, options);
-        this.anchor = anchor;
-        this.details = options.details;
-    }
-}
-/** The text of anything thrown, on one line and of bounded length, for a log or a status file. */
-function errors_errorText(error) {
-    const text = error instanceof Error ? error.message || error.name : String(error);
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this removes
-    return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, " ").slice(0, 500);
-}
-/** The code of a system error (ENOENT, ECONNREFUSED, ...), or undefined. */
-function errors_errorCode(error) {
-    const code = error instanceof Error && "code" in error ? error.code : undefined;
-    return typeof code === "string" ? code : undefined;
 }
 
 ;// CONCATENATED MODULE: ./lib/src/environment.js
@@ -2347,23 +2348,320 @@ function verb(names) {
     return names.length > 1 ? "are" : "is";
 }
 
-;// CONCATENATED MODULE: ./lib/src/report.js
-/** Reports on all uses of a job. */
-function makeReport(finished) {
-    const warnings = [];
-    for (const { keeper, keeperDied } of finished) {
-        if (!keeper)
-            continue;
-        if (keeperDied)
-            warnings.push("The keeper was gone before the job was over.");
-        for (const { from, to } of keeper.stale) {
-            warnings.push(`The ID token was stale from ${time(from)} to ${time(to)}: calls to AWS that had to refresh then have failed.`);
-        }
-    }
-    return { warnings, markdown: "", eventful: warnings.length > 0 };
+;// CONCATENATED MODULE: ./lib/src/printable.js
+/**
+ * Text from outside (claims, inputs, answers of servers) made safe for the log of a job. The runner takes a line that begins with `::`,
+ * after white space, and `##[` anywhere in a line, for commands; control and format characters can hide or forge lines.
+ */
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
+const TOKEN = /eyJ[\w-]+\.eyJ[\w-]+(?:\.[\w-]*)?/g;
+/** One line of a log: no control character, no workflow command, nothing like a JWT, at most `limit` characters. */
+function printable(text, limit = 4000) {
+    return text
+        .slice(0, limit)
+        .replace(TOKEN, "(token)")
+        .replace(UNPRINTABLE, " ")
+        .replaceAll("##[", "## [")
+        .replace(/^(\s*)::/, "$1: :");
 }
-function time(ms) {
-    return new Date(ms).toISOString().slice(11, 19);
+/** A value in double quotes, as JSON writes it: what is invisible shows as an escape. At most `limit` characters of it. */
+function quoted(value, limit = 300) {
+    return escaped(JSON.stringify(value.length > limit ? `${value.slice(0, limit)}…` : value));
+}
+/** Indented JSON, line by line, that means the same as the value, whatever is in it. */
+function jsonLines(value) {
+    return JSON.stringify(value, null, 2).split("\n").map(escaped);
+}
+/** A word for a POSIX shell, so that a command with an untrusted value in it can be pasted. */
+function shellWord(word) {
+    return /^[\w+=,.@:/-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}
+function escaped(json) {
+    const units = (text) => text.replace(/[\s\S]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
+    return json.replace(UNPRINTABLE, units).replaceAll("##[", "##\\u005b");
+}
+
+;// CONCATENATED MODULE: ./lib/src/troubleshooting.js
+/** Where the entry of an anchor in docs/troubleshooting.md is on the web. */
+function troubleshootingLink(anchor) {
+    return `https://github.com/org/aws-role-refresh/blob/main/docs/troubleshooting.md#${anchor}`;
+}
+
+;// CONCATENATED MODULE: ./lib/src/report.js
+
+
+const PLAIN = { quote: (text) => quoted(text, 200), more: (anchor) => `More: ${troubleshootingLink(anchor)}` };
+const MARKDOWN = { quote: code, more: (anchor) => `[More](${troubleshootingLink(anchor)})` };
+/** Lists have this many entries; what is left out is counted. */
+const MAX_USES = 10;
+const MAX_WATCHES = 4;
+const MAX_EVENTS = 5;
+/** Reports on all uses of a job. Times are UTC; one that lasts beyond midnight shows the dates, too. */
+function makeReport(finished) {
+    const uses = finished.toSorted((a, b) => a.startedAt - b.startedAt);
+    const watches = watchesOf(uses);
+    const begin = Math.min(...uses.map(({ startedAt }) => startedAt));
+    const end = Math.max(...uses.map(({ endedAt }) => endedAt));
+    const isDated = day(begin) !== day(end);
+    const time = (ms) => (isDated ? timestamp(ms) : timestamp(ms).slice(11));
+    const said = watches.slice(0, MAX_WATCHES).map((watch, index) => {
+        const prefix = watches.length > 1 ? `Token ${index + 1}: ` : "";
+        const prefixed = (sentences) => sentences.map((sentence) => (quote) => prefix + sentence(quote));
+        return { warnings: prefixed(warningsOf(watch, time)), notes: prefixed(outagesOf(watch, time)) };
+    });
+    const warnings = said.flatMap((one) => one.warnings);
+    const notes = said.flatMap((one) => one.notes);
+    const risks = watches.flatMap((watch) => watch.risks);
+    return {
+        warnings: warnings.map((sentence) => sentence(PLAIN)),
+        markdown: [
+            "### AWS roles of this job",
+            "",
+            `${verdict(watches)} from ${time(begin)} to ${time(end)} UTC. ${numbers(uses, watches)}`,
+            "",
+            ...table(uses, watches),
+            "",
+            "CloudTrail's event history finds the calls of a session by its name, as the user name.",
+            "",
+            ...[...warnings, ...notes].map((sentence) => `- ${sentence(MARKDOWN)}`),
+            ...(warnings.length + notes.length > 0 ? [""] : []),
+            ...gantt(watches.slice(0, MAX_WATCHES), begin, end),
+            "",
+        ].join("\n"),
+        eventful: risks.length > 0 ||
+            watches.some(({ keeper, died, ended, outages }) => died || ended || outages.some((outage) => isLong(outage, keeper))),
+    };
+}
+/** Uses of one audience share a keeper until none is left; the last one to end has its status. */
+function watchesOf(uses) {
+    const waiting = new Map();
+    const watches = [];
+    for (const use of uses.toSorted((a, b) => a.endedAt - b.endedAt)) {
+        const served = [...(waiting.get(use.audience) ?? []), use];
+        waiting.set(use.audience, use.keeper ? [] : served);
+        if (use.keeper)
+            watches.push(watchOf(use.keeper, use.keeperDied === true, use.endedAt, served));
+    }
+    return watches.sort((a, b) => a.keeper.startedAt - b.keeper.startedAt);
+}
+function watchOf(keeper, died, until, uses) {
+    const ended = keeper.ended && keeper.ended.why !== "stopped" && keeper.ended.at < until ? keeper.ended : undefined;
+    const outages = keeper.outages.map((outage) => (outage.to === 0 ? { ...outage, to: keeper.ended?.at ?? until } : outage));
+    const gone = died ? keeper.tokenExpiresAt : (ended?.at ?? until);
+    const risks = gone < until ? [...keeper.stale, { from: gone, to: until }] : keeper.stale;
+    return { keeper, uses, until, died, ended, outages, risks };
+}
+const CONSEQUENCE = "Calls to AWS that needed a new session then failed.";
+function warningsOf(watch, time) {
+    const { keeper, died, ended, until } = watch;
+    const stale = longest(keeper.stale, MAX_EVENTS);
+    const sentences = stale.map((interval) => {
+        const outage = watch.outages.find((one) => overlap(one, interval));
+        return ({ quote, more }) => {
+            const cause = outage
+                ? `${failed(outage)}, the last with ${quote(outage.lastError)}`
+                : "no request failed, so the machine was suspended or stood still";
+            return `The ID token was stale ${span(interval, time)}: ${cause}. ${CONSEQUENCE} ${more("token-was-stale")}`;
+        };
+    });
+    const rest = keeper.stale.filter((interval) => !stale.includes(interval));
+    if (rest.length > 0) {
+        sentences.push(() => `The ID token was stale ${rest.length} more ${plural(rest.length, "time")}, for ${duration(total(rest))} in all.`);
+    }
+    if (died) {
+        const risk = keeper.tokenExpiresAt < until
+            ? `Its last token was stale ${span({ from: keeper.tokenExpiresAt, to: until }, time)}. ${CONSEQUENCE}`
+            : "Its last token was valid until the job's steps were over, so no call was at risk.";
+        sentences.push(({ more }) => `The keeper, which renews the ID token, was gone before the job was over. ${risk} ${more("keeper-was-gone")}`);
+    }
+    if (ended) {
+        const window = span({ from: ended.at, to: until }, time);
+        sentences.push(({ more }) => ended.why === "request token expired"
+            ? `GitHub issues ID tokens to a job for a limited time, and this job went on: there was no valid one ${window}. ${CONSEQUENCE} ${more("job-outlived-its-id-tokens")}`
+            : `The keeper, which renews the ID token, ended early (${REASONS[ended.why]}): there was no valid one ${window}. ${CONSEQUENCE} ${more("keeper-was-gone")}`);
+    }
+    return sentences;
+}
+const REASONS = {
+    stopped: "stopped",
+    "job directory gone": "something removed its folder from RUNNER_TEMP",
+    "job over": "the runner's worker process was gone",
+    "request token expired": "the request token expired",
+    signal: "something sent it a signal",
+    failed: "an error of its own",
+};
+/** What the warnings do not tell: outages that were long and did no harm. */
+function outagesOf({ keeper, outages }, time) {
+    const harmless = outages.filter((outage) => isLong(outage, keeper) && !keeper.stale.some((interval) => overlap(outage, interval)));
+    const shown = longest(harmless, MAX_EVENTS);
+    const sentences = shown.map((outage) => ({ quote }) => `No new ID token ${span(outage, time)}: ${failed(outage)}, the last with ${quote(outage.lastError)}. The one in the file stayed valid.`);
+    const rest = harmless.length - shown.length;
+    if (rest > 0)
+        sentences.push(() => `${rest} more such ${plural(rest, "outage")}, none of them longer.`);
+    return sentences;
+}
+/** Whether it used up more than a third of a token's life. Shorter ones are what the second half of that is there for. */
+function isLong(outage, keeper) {
+    return report_length(outage) > keeper.lifetimeMs / 3;
+}
+function failed({ attempts }) {
+    return `${attempts} ${plural(attempts, "request")} failed`;
+}
+function verdict(watches) {
+    if (watches.length === 0)
+        return "**Main ended before the ID token had a keeper**, in the time";
+    const risk = total(watches.flatMap((watch) => watch.risks));
+    return risk === 0 ? "**A valid ID token at every moment**" : `**No valid ID token for ${duration(risk)}** of the time`;
+}
+function numbers(uses, watches) {
+    const sum = (count) => watches.reduce((total, { keeper }) => total + count(keeper), 0);
+    const issued = uses.length + sum(({ refreshes }) => refreshes);
+    const failures = sum((keeper) => keeper.failures);
+    const ages = watches.map(({ keeper, died, until }) => ({
+        age: died ? Math.max(keeper.longestAgeMs, until - keeper.tokenReceivedAt) : keeper.longestAgeMs,
+        life: keeper.lifetimeMs,
+    }));
+    const oldest = ages.toSorted((a, b) => b.age / b.life - a.age / a.life)[0];
+    const sentences = [
+        `${issued} ${issued === 1 ? "was" : "were"} issued, ${failures === 0 ? "no request" : `${failures} ${plural(failures, "request")}`} failed.`,
+        ...(oldest
+            ? [`The oldest that a step could have read was ${duration(oldest.age)} old; one lives for ${duration(oldest.life)}.`]
+            : []),
+    ];
+    return sentences.join(" ");
+}
+function table(uses, watches) {
+    const rows = uses.slice(0, MAX_USES).map((use) => {
+        const cells = [code(use.profile), code(use.roleArn), code(use.sessionName)];
+        if (watches.length < 2)
+            return cells;
+        const number = watches.findIndex((watch) => watch.uses.includes(use)) + 1;
+        return [...cells, `${number === 0 ? "none" : `Token ${number}`} for ${code(use.audience)}`];
+    });
+    const names = ["Profile", "Role", "Session name", ...(watches.length < 2 ? [] : ["ID token"])];
+    const rest = uses.length - rows.length;
+    return [
+        ...[names, names.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`),
+        ...(rest > 0 ? ["", `and ${rest} more ${plural(rest, "use")}.`] : []),
+    ];
+}
+/** Token lives as a Mermaid chart: https://mermaid.js.org/syntax/gantt.html. No text from outside is in it. */
+function gantt(watches, begin, end) {
+    const sections = watches.map((watch) => bars(watch, watches.length === 1));
+    if (sections.length === 0)
+        return [];
+    const axis = day(begin) !== day(end) ? "%m-%d %H:%M" : end - begin > 5 * 60_000 ? "%H:%M" : "%H:%M:%S";
+    return [
+        "```mermaid",
+        "gantt",
+        "  title ID tokens, UTC",
+        // Without a zone, so that a browser takes them for its own and shows them as they are.
+        "  dateFormat YYYY-MM-DD HH:mm:ss",
+        `  axisFormat ${axis}`,
+        "  todayMarker off",
+        ...sections.flatMap((section, index) => [
+            ...(sections.length > 1 ? [`  section Token ${index + 1}`] : []),
+            ...section.map(({ name, tags, from, to }) => `  ${name} :${tags}${timestamp(from)}, ${timestamp(to)}`),
+        ]),
+        "```",
+    ];
+}
+/** Tokens one by one where little happened or next to an outage, and else many in one bar. */
+function bars({ keeper, until, ended, outages, risks }, alone) {
+    const gaps = longest(outages.filter((outage) => isLong(outage, keeper)), MAX_EVENTS);
+    const { received } = keeper;
+    const last = received.length - 1;
+    const over = ended?.at ?? until;
+    // Of the tokens before an outage, the last; of those after it, the first.
+    const isBeside = (index) => gaps.some(({ from, to }) => ((received[index] ?? 0) <= from && (received[index + 1] ?? Infinity) > from) ||
+        ((received[index] ?? 0) >= to && (received[index - 1] ?? -Infinity) < to));
+    const expiry = (index) => (index === last ? keeper.tokenExpiresAt : (received[index] ?? 0) + keeper.lifetimeMs);
+    // The list holds the last tokens only, in a job of more than half a day.
+    const number = (index) => keeper.refreshes + 1 - last + index;
+    const token = (first, to) => {
+        const from = first === 0 ? 1 : number(first);
+        return {
+            name: from === number(to) ? `Token ${from}` : `Tokens ${from} to ${number(to)}`,
+            tags: "",
+            from: first === 0 ? Math.min(keeper.startedAt, received[0] ?? 0) : (received[first] ?? 0),
+            to: Math.min(expiry(to), over),
+        };
+    };
+    const quiet = alone && gaps.length === 0 ? 6 : 2;
+    const tokens = [];
+    for (let index = 0; index <= last; index++) {
+        let to = index;
+        if (!isBeside(index))
+            while (to < last && !isBeside(to + 1))
+                to++;
+        if (to - index < quiet)
+            to = index;
+        tokens.push(token(index, to));
+        index = to;
+    }
+    return [
+        ...tokens,
+        ...gaps.map((gap) => ({ ...gap, name: `No new token ${duration(report_length(gap))}`, tags: "crit, done, " })),
+        ...longest(risks, MAX_EVENTS).map((risk) => ({ ...risk, name: `At risk ${duration(report_length(risk))}`, tags: "crit, " })),
+    ].sort((a, b) => a.from - b.from || b.to - a.to);
+}
+/** Text from outside as a code span, which GitHub shows as it is, in a table, too: https://github.github.com/gfm/#code-spans. */
+function code(text) {
+    const shown = printable(text, 300)
+        .replace(/[^\x20-\x7e]|[`|\\]/g, "?")
+        .trim();
+    return shown === "" ? "(nothing)" : `\`${shown}\``;
+}
+function longest(intervals, count) {
+    const kept = intervals.toSorted((a, b) => report_length(b) - report_length(a)).slice(0, count);
+    return intervals.filter((interval) => kept.includes(interval));
+}
+function report_length({ from, to }) {
+    return Math.max(0, to - from);
+}
+function overlap(one, other) {
+    return one.from < other.to && other.from < one.to;
+}
+/** The time that is in any of them. */
+function total(intervals) {
+    let sum = 0;
+    let covered = -Infinity;
+    for (const { from, to } of intervals.toSorted((a, b) => a.from - b.from)) {
+        sum += Math.max(0, to - Math.max(from, covered));
+        covered = Math.max(covered, to);
+    }
+    return sum;
+}
+function span(interval, time) {
+    return `from ${time(interval.from)} to ${time(interval.to)} UTC (${duration(report_length(interval))})`;
+}
+/** YYYY-MM-DD HH:mm:ss, UTC. */
+function timestamp(ms) {
+    return new Date(ms).toISOString().slice(0, 19).replace("T", " ");
+}
+function day(ms) {
+    return timestamp(ms).slice(0, 10);
+}
+/** The two largest units that matter, such as 2 min 31 s. */
+function duration(ms) {
+    const seconds = Math.round(ms / 1000);
+    if (seconds < 1)
+        return `${Math.round(ms)} ms`;
+    const units = [
+        ["d", Math.floor(seconds / 86_400)],
+        ["h", Math.floor(seconds / 3600) % 24],
+        ["min", Math.floor(seconds / 60) % 60],
+        ["s", seconds % 60],
+    ];
+    const first = units.findIndex(([, count]) => count > 0);
+    return units
+        .slice(first, first + 2)
+        .filter(([, count]) => count > 0)
+        .map(([unit, count]) => `${count} ${unit}`)
+        .join(" ");
+}
+function plural(count, word) {
+    return count === 1 ? word : `${word}s`;
 }
 
 ;// CONCATENATED MODULE: ./lib/src/state.js
@@ -2554,6 +2852,7 @@ function bundles_bundlePath(name) {
 
 ;// CONCATENATED MODULE: ./lib/src/process.js
 
+
 /** proc(5), /proc/PID/stat. The name stands in parentheses and may hold any character. Undefined if there is no such process. */
 function readStat(pid) {
     try {
@@ -2584,7 +2883,7 @@ function process_isRunning(process_) {
         return process.kill(process_.pid, 0);
     }
     catch (error) {
-        return error instanceof Error && "code" in error && error.code === "EPERM";
+        return errors_errorCode(error) === "EPERM";
     }
 }
 /** More than enough for a runner, a composite action and wrapper scripts. */
@@ -3094,7 +3393,7 @@ async function report({ finished }, summary) {
 /***/ ((__webpack_module__, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony import */ var _finish_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(905);
+/* harmony import */ var _finish_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(975);
 
 await (0,_finish_js__WEBPACK_IMPORTED_MODULE_0__/* .finish */ .O)(process.env);
 
