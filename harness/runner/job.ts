@@ -5,7 +5,7 @@ import path from "node:path";
 import { StringDecoder } from "node:string_decoder";
 import { type ActionManifest, readActionManifest } from "./action-manifest.ts";
 import { collectFileCommands, createFileCommands, type FileCommandResult } from "./file-commands.ts";
-import { isAlive, killProcesses, type ProcessInfo, processesWith, processIds, processKey } from "./processes.ts";
+import { isAlive, killProcesses, type ProcessInfo, processesWith } from "./processes.ts";
 import type { JobOptions } from "./runner.ts";
 import { type Annotation, Masker, StepLog } from "./step-log.ts";
 import { copyAction, emptyFolder, githubContext, listTemp, WORKFLOW_FOLDER } from "./surroundings.ts";
@@ -157,8 +157,6 @@ export class Job implements Steps<Promise<StepResult>> {
   readonly #worker: WorkerProcess;
   readonly #masker = new Masker();
   readonly #debug: boolean;
-  /** Processes from before the job are never orphans of it. */
-  readonly #processesBefore: Set<string>;
   readonly #idToken: Record<string, string>;
   readonly #context: Record<string, string>;
   /** Job `env:` with GITHUB_ENV over it, in one dictionary (JobExtension.cs:235-246, FileCommandManager.cs:198-213). */
@@ -181,15 +179,13 @@ export class Job implements Steps<Promise<StepResult>> {
     const eventPath = path.join(setup.temp, WORKFLOW_FOLDER, "event.json");
     await mkdir(path.dirname(eventPath));
     await writeFile(eventPath, "{}");
-    const processesBefore = new Set(processIds().map(processKey));
-    return new Job(setup, eventPath, processesBefore, await WorkerProcess.start(setup.runnerEnvironment));
+    return new Job(setup, eventPath, await WorkerProcess.start(setup.runnerEnvironment));
   }
 
-  private constructor(setup: JobSetup, eventPath: string, processesBefore: Set<string>, worker: WorkerProcess) {
+  private constructor(setup: JobSetup, eventPath: string, worker: WorkerProcess) {
     const environment = Object.entries(setup.environment ?? {});
     this.#setup = setup;
     this.#worker = worker;
-    this.#processesBefore = processesBefore;
     this.trackingId = setup.trackingId === false ? "" : `github_${randomUUID()}`;
     this.#debug = setup.environment?.RUNNER_DEBUG === "1";
     this.#idToken = Object.fromEntries(environment.filter(([name]) => ID_TOKEN_VARIABLES.includes(name)));
@@ -299,10 +295,13 @@ export class Job implements Steps<Promise<StepResult>> {
     this.#phase = "finishing";
   }
 
-  /** JobExtension.cs:880-928, then JobRunner.cs:303. */
+  /**
+   * JobExtension.cs:880-928, then JobRunner.cs:303. The real runner also spares processes from before the job; none of them can have the
+   * id that was made for it.
+   */
   async #complete(posts: StepResult[]): Promise<JobResult> {
     const tracked = this.trackingId === "" ? [] : processesWith("RUNNER_TRACKING_ID", (value) => value === this.trackingId);
-    const orphans = tracked.filter(({ pid }) => isAlive(pid) && !this.#processesBefore.has(processKey(pid)));
+    const orphans = tracked.filter(({ pid }) => isAlive(pid));
     await killProcesses(orphans.map(({ pid }) => pid));
     const before = await listTemp(this.#setup.temp);
     await emptyFolder(this.#setup.temp);

@@ -7,7 +7,7 @@ export interface ProcessInfo {
   command: string;
 }
 
-function read(pid: number, file: "environ" | "cmdline" | "stat" | "comm"): string {
+function read(pid: number, file: "environ" | "cmdline" | "stat"): string {
   try {
     return readFileSync(`/proc/${pid}/${file}`, "utf8");
   } catch {
@@ -16,16 +16,10 @@ function read(pid: number, file: "environ" | "cmdline" | "stat" | "comm"): strin
   }
 }
 
-/** All process ids of now. */
-export function processIds(): number[] {
+function processIds(): number[] {
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
     .map(Number);
-}
-
-/** `pid_name`: what the runner remembers of the processes from before the job (actions/runner JobExtension.cs:586-601). */
-export function processKey(pid: number): string {
-  return `${pid}_${read(pid, "comm").trim()}`;
 }
 
 /** Whether the process exists and is not a zombie waiting for its parent. */

@@ -6,7 +6,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import type { CancelMessage, FromWorker, StartMessage, ToWorker } from "./protocol.ts";
 
-/** How long a step whose process has ended is waited for while something else holds its pipes (actions/runner ProcessInvoker.cs:485-505). */
+/**
+ * How long a step whose process has ended is waited for while something else holds its pipes (actions/runner ProcessInvoker.cs:485-505).
+ * They are read on after that, so that a writer lives; what comes is dropped.
+ */
 const HELD_PIPES_LIMIT_MS = 5_000;
 
 interface Step {
@@ -51,8 +54,6 @@ function start({ id, file, args, cwd, env, input }: StartMessage): void {
     const settle = (): void => {
       clearTimeout(limit);
       child.removeListener("close", settle);
-      child.stdout.destroy();
-      child.stderr.destroy();
       end(exitCode, signal, performance.now() - exitedAt);
     };
     const limit = setTimeout(settle, HELD_PIPES_LIMIT_MS);
