@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import * as core from "@actions/core";
 import { deleteCachedSessions, parseRole } from "./cli-cache.ts";
@@ -65,8 +66,10 @@ function restoreEnvironment({ use, last }: Ended, env: NodeJS.ProcessEnv): void 
 /** Nothing is known of what was there before: later post steps must at least not look for files that are gone. */
 function leaveFiles(root: string, env: NodeJS.ProcessEnv): void {
   const { configFile, credentialsFile } = defaultFiles();
-  if (env.AWS_CONFIG_FILE?.startsWith(`${root}/`)) core.exportVariable("AWS_CONFIG_FILE", configFile);
-  if (env.AWS_SHARED_CREDENTIALS_FILE?.startsWith(`${root}/`)) core.exportVariable("AWS_SHARED_CREDENTIALS_FILE", credentialsFile);
+  for (const [name, path] of Object.entries({ AWS_CONFIG_FILE: configFile, AWS_SHARED_CREDENTIALS_FILE: credentialsFile })) {
+    const now = env[name];
+    if (now?.startsWith(`${root}/`) && !existsSync(now)) core.exportVariable(name, path);
+  }
 }
 
 function defaultFiles(): DefaultFiles {

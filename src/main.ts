@@ -1,7 +1,7 @@
 import * as core from "@actions/core";
 import { errorText, UserError } from "./errors.ts";
-import { troubleshootingLink } from "./explain.ts";
 import { start } from "./start.ts";
+import { troubleshootingLink } from "./troubleshooting.ts";
 
 try {
   await start(process.env);

@@ -1,174 +1,6 @@
 import { createRequire as __WEBPACK_EXTERNAL_createRequire } from "module";
 /******/ var __webpack_modules__ = ({
 
-/***/ 222:
-/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
-
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   KC: () => (/* binding */ withoutVariables),
-/* harmony export */   KE: () => (/* binding */ listed),
-/* harmony export */   Li: () => (/* binding */ withoutIds),
-/* harmony export */   Q1: () => (/* binding */ claimText),
-/* harmony export */   Qj: () => (/* binding */ checkCondition),
-/* harmony export */   WS: () => (/* binding */ claimsWithKeys),
-/* harmony export */   mj: () => (/* binding */ like)
-/* harmony export */ });
-/* harmony import */ var _printable_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(57);
-
-const equal = (value, actual, variables) => literal(value, variables) === actual;
-const equalIgnoringCase = (value, actual, variables) => literal(value, variables).toLowerCase() === actual.toLowerCase();
-const OPERATORS = new Map([
-    ["StringEquals", { compare: equal, negated: false }],
-    ["StringNotEquals", { compare: equal, negated: true }],
-    ["StringEqualsIgnoreCase", { compare: equalIgnoringCase, negated: false }],
-    ["StringNotEqualsIgnoreCase", { compare: equalIgnoringCase, negated: true }],
-    ["StringLike", { compare: like, negated: false }],
-    ["StringNotLike", { compare: like, negated: true }],
-    ["Bool", { compare: equalIgnoringCase, negated: false }],
-]);
-/**
- * Whether a condition holds for a token. The rules:
- * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html and, beside it,
- * reference_policies_condition-single-vs-multi-valued-context-keys.html.
- * @param variables whether `${…}` in values is a policy variable
- */
-function checkCondition({ operator, key, values }, claims, context, variables) {
-    const line = `${(0,_printable_js__WEBPACK_IMPORTED_MODULE_0__/* .printable */ .g$)(operator, 60)} ${(0,_printable_js__WEBPACK_IMPORTED_MODULE_0__/* .quoted */ .TL)(key, 100)}`;
-    const undecided = (why) => ({ holds: undefined, reason: `${line}: ${why}` });
-    const [, set, base = "", ifExists] = /^(?:(ForAllValues|ForAnyValue):)?(\w+?)(IfExists)?$/.exec(operator) ?? [];
-    const known = OPERATORS.get(base);
-    if (!known && operator !== "Null")
-        return undecided("this operator cannot be evaluated here");
-    if (variables && values.some(hasVariable))
-        return undecided("policy variables cannot be evaluated here");
-    const request = requestValues(key, claims, context);
-    if (typeof request === "string")
-        return undecided(`cannot be evaluated here, ${request}`);
-    const has = request ? `the token has ${listed(request)}` : `the token has no such claim${foreign(key, context)}`;
-    if (!known) {
-        const holds = values.some((value) => (value.toLowerCase() === "true") === (request === undefined));
-        return { holds, reason: `${line}: the policy has ${listed(values)} ("true" means absent); ${has}` };
-    }
-    const { compare, negated } = known;
-    const accepts = (actual) => values.some((value) => compare(value, actual, variables)) !== negated;
-    let holds;
-    // What is absent: IfExists accepts it, a set of all values is empty and so accepted, and nothing is unequal to everything.
-    if (!request)
-        holds = ifExists !== undefined || set === "ForAllValues" || (negated && set === undefined);
-    else if (set === "ForAllValues" || (negated && set === undefined))
-        holds = request.every(accepts);
-    else
-        holds = request.some(accepts);
-    const hint = holds || negated ? "" : nearMiss(base, values, request ?? [], variables);
-    return { holds, reason: `${line}: the policy ${negated ? "excludes" : "has"} ${listed(values)}; ${has}${hint}` };
-}
-function nearMiss(base, values, request, variables) {
-    const some = (test) => request.some((actual) => values.some((value) => test(value, actual)));
-    const lax = (value, actual) => like(value, actual, variables);
-    if (base === "StringEquals" && some(lax))
-        return " (StringEquals takes * and ? literally: StringLike does not)";
-    if (some((value, actual) => lax(value.toLowerCase(), actual.toLowerCase())))
-        return " (letter case differs)";
-    if (some((value, actual) => lax(value, withoutIds(actual))))
-        return " (the token's sub carries the IDs of owner and repository)";
-    if (some((value, actual) => lax(withoutIds(value), actual)))
-        return " (the token's sub carries no IDs of owner and repository)";
-    return "";
-}
-/** A sub of the immutable format, `repo:owner@id/name@id:…`, as the format without IDs has it; any other text as it is. */
-function withoutIds(sub) {
-    return sub.replace(/^repo:([^/:@]+)@\d+\/([^/:@]+)@\d+(?=:|$)/, "repo:$1/$2");
-}
-// The claims of GitHub's tokens that AWS has condition keys for, besides sub and aud, and GitHub's providers that it has them for:
-// https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecuritytokenservice.html (AssumeRoleWithWebIdentity).
-// Announced for the commercial Regions only:
-// https://aws.amazon.com/about-aws/whats-new/2026/01/aws-sts-supports-validation-identity-provider-claims/
-const GITHUB_CLAIMS = "actor actor_id enterprise_id environment job_workflow_ref ref repository repository_id repository_owner_id workflow";
-const GITHUB_PROVIDER = /^token\.actions\.(?:githubusercontent\.com|[\w-]+\.ghe\.com)(?:\/|$)/;
-/** The claims that AWS has condition keys for, `<provider>:<claim>`. */
-function claimsWithKeys({ providerHost, partition }) {
-    const github = partition === "aws" && GITHUB_PROVIDER.test(providerHost);
-    return ["aud", "sub", ...(github ? GITHUB_CLAIMS.split(" ") : [])];
-}
-/** The values that the request has for a condition key, undefined for none, or why nobody but AWS can know. */
-function requestValues(key, claims, context) {
-    const { prefix, name } = splitKey(key);
-    if (prefix !== context.providerHost.toLowerCase()) {
-        // Keys of other identity providers, which this token never has, begin with a host; all others with the name of a service.
-        return prefix.includes(".") ? undefined : "the key is none of the token's provider";
-    }
-    const keys = claimsWithKeys(context);
-    if (!keys.includes(name))
-        return `AWS lists no such condition key for this provider (it lists ${keys.join(", ")})`;
-    const claim = claims[name];
-    const present = (Array.isArray(claim) ? claim : [claim]).filter((value) => value !== undefined && value !== null);
-    return present.length > 0 ? present.map(claimText) : undefined;
-}
-/** A claim as the text that conditions compare: nothing for one that is absent, JSON for lists and objects. */
-function claimText(claim) {
-    if (claim === undefined || claim === null)
-        return "";
-    return typeof claim === "object" ? JSON.stringify(claim) : String(claim);
-}
-// Names of keys are compared without letter case; GitHub writes its claims in lower case.
-function splitKey(key) {
-    const colon = key.lastIndexOf(":");
-    return { prefix: key.slice(0, Math.max(colon, 0)).toLowerCase(), name: key.slice(colon + 1).toLowerCase() };
-}
-function foreign(key, { providerHost }) {
-    return splitKey(key).prefix === providerHost.toLowerCase() ? "" : ` (its keys begin with ${(0,_printable_js__WEBPACK_IMPORTED_MODULE_0__/* .quoted */ .TL)(`${providerHost}:`)})`;
-}
-// Policy variables: ${*}, ${?} and ${$} stand for the characters themselves
-// (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html#policy-vars-specialchars).
-const CHARACTER = /\$\{([*?$])\}/g;
-/** A value that means the text itself, in a policy with variables and under an operator without wildcards. */
-function withoutVariables(text) {
-    return text.replace(/\$(?=\{)/g, "$${$$}");
-}
-function hasVariable(value) {
-    return /\$\{/.test(value.replace(CHARACTER, " "));
-}
-function literal(value, variables) {
-    return variables ? value.replace(CHARACTER, "$1") : value;
-}
-/** Whether the pattern, with * for any text and ? for any character, matches the whole text. Time at most the product of the lengths. */
-function like(pattern, text, variables) {
-    const parts = pattern.match(variables ? /\$\{[*?$]\}|[\s\S]/g : /[\s\S]/g) ?? [];
-    let part = 0;
-    let at = 0;
-    let star = -1;
-    let resume = 0;
-    while (at < text.length) {
-        const wanted = parts[part];
-        if (wanted === "*") {
-            star = part++;
-            resume = at;
-        }
-        else if (wanted !== undefined && (wanted === "?" || literal(wanted, variables) === text[at])) {
-            part++;
-            at++;
-        }
-        else if (star >= 0) {
-            part = star + 1;
-            at = ++resume;
-        }
-        else
-            return false;
-    }
-    return parts.slice(part).every((rest) => rest === "*");
-}
-/** Values of a policy or a token, for a sentence: in quotes, the first five of them. */
-function listed(values) {
-    const more = values.length > 5 ? ` or ${values.length - 5} more` : "";
-    return ((values
-        .slice(0, 5)
-        .map((value) => (0,_printable_js__WEBPACK_IMPORTED_MODULE_0__/* .quoted */ .TL)(value))
-        .join(" or ") || "no value") + more);
-}
-
-
-/***/ }),
-
 /***/ 71:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
@@ -207,372 +39,26 @@ function errorCode(error) {
 
 /***/ }),
 
-/***/ 842:
-/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
-
-
-// EXPORTS
-__nccwpck_require__.d(__webpack_exports__, {
-  Kk: () => (/* binding */ explainIdTokenError),
-  ce: () => (/* binding */ explainStsError),
-  rT: () => (/* reexport */ troubleshootingLink)
-});
-
-// EXTERNAL MODULE: ./lib/src/conditions.js
-var conditions = __nccwpck_require__(222);
-// EXTERNAL MODULE: ./lib/src/printable.js
-var printable = __nccwpck_require__(57);
-// EXTERNAL MODULE: ./lib/src/trust-policy.js
-var trust_policy = __nccwpck_require__(199);
-;// CONCATENATED MODULE: ./lib/src/access-denied.js
-
-
-
-const SHOWN_CLAIMS = [
-    "sub",
-    "aud",
-    "iss",
-    "repository",
-    "ref",
-    "environment",
-    "event_name",
-    "job_workflow_ref",
-    "repository_id",
-    "repository_owner_id",
-];
-/** Why AWS may have answered AccessDenied, and the trust policy that it would not have answered so with. */
-function explainRefusal(situation, context) {
-    const { claims, trustPolicy } = situation;
-    const name = situation.roleArn.slice(situation.roleArn.lastIndexOf("/") + 1);
-    const hasPath = situation.roleArn.split("/").length > 2;
-    const shown = SHOWN_CLAIMS.filter((claim) => claims[claim] !== undefined);
-    return [
-        "AWS says no more. Either the role's trust policy does not accept this job's ID token, or there is no such role.",
-        "",
-        "The ID token says:",
-        ...shown.map((claim) => `  ${claim.padEnd(20)} ${(0,printable/* quoted */.TL)((0,conditions/* claimText */.Q1)(claims[claim]))}`),
-        "",
-        ...(trustPolicy === undefined
-            ? ["Causes that these claims suggest:", ...causes(situation, context)]
-            : verdict(trustPolicy, claims, context)),
-        `  - There is no role ${(0,printable/* quoted */.TL)(name)} in account ${context.accountId}, or its path, a part of its ARN (role/PATH/NAME), is ${hasPath ? "another" : "left out"}.`,
-        `    With credentials of that account, this prints its ARN: aws iam get-role --role-name ${(0,printable/* shellWord */.r7)(name)} --query Role.Arn --output text`,
-        "",
-        "This trust policy accepts exactly this job. Saved as trust.json, it takes the place of the role's own with the command below it;",
-        "to keep what the role has, add only the statement to it.",
-        "",
-        ...(0,printable/* jsonLines */.i7)({ Version: "2012-10-17", Statement: [(0,trust_policy/* suggestStatement */.qJ)(claims, context)] }),
-        "",
-        `  aws iam update-assume-role-policy --role-name ${(0,printable/* shellWord */.r7)(name)} --policy-document file://trust.json`,
-        ...(trustPolicy === undefined
-            ? ["", "To see which line of the role's trust policy refuses, give its JSON as the input explain-trust-policy."]
-            : []),
-    ];
-}
-function verdict(trustPolicy, claims, context) {
-    let result;
-    try {
-        result = (0,trust_policy/* evaluateTrustPolicy */.y1)((0,trust_policy/* parseTrustPolicy */.GS)(trustPolicy), claims, context);
-    }
-    catch (error) {
-        return [`explain-trust-policy: ${error instanceof Error ? error.message : String(error)}`, "Other causes:"];
-    }
-    if (result.allowed) {
-        return [
-            "The trust policy in explain-trust-policy accepts this job, so AWS looked at another one, or something else denies. Causes:",
-            "  - The role has another trust policy by now, or the text is that of another role.",
-            "  - A resource control policy (RCP) of the AWS organization denies sts:AssumeRoleWithWebIdentity.",
-        ];
-    }
-    const shown = result.statements.slice(0, 20);
-    const rest = result.statements.length - shown.length;
-    return [
-        "The trust policy in explain-trust-policy does not accept this job:",
-        ...shown.flatMap(statementLines),
-        ...(rest > 0 ? [`  and ${rest} more statements`] : []),
-        "Other causes:",
-    ];
-}
-function statementLines({ index, sid, effect, outcome, reasons }) {
-    const name = sid === undefined ? `Statement ${index}` : `Statement ${index}, ${(0,printable/* quoted */.TL)(sid, 60)}`;
-    // Why a Deny leaves the job alone is nothing to put right.
-    const shown = effect === "Deny" && outcome === "does not apply" ? [] : reasons.slice(0, 10);
-    return [`  ${name} (${effect}) ${outcome}${shown.length > 0 ? ":" : ""}`, ...shown.map((reason) => `    ${reason}`)];
-}
-/** What these claims, and no others, make likely. The forms of sub: https://docs.github.com/en/actions/reference/security/oidc */
-function causes({ claims, audience }, context) {
-    const sub = (0,conditions/* claimText */.Q1)(claims.sub);
-    const lines = [];
-    if (sub.includes(":environment:")) {
-        lines.push(`The job uses an environment, so sub ends in ${(0,printable/* quoted */.TL)(sub.slice(sub.indexOf(":environment:") + 1))}, not in ref:…; the policy must have that.`);
-    }
-    else if (sub.endsWith(":pull_request")) {
-        lines.push("The job runs for a pull request, so sub ends in pull_request and names no branch. A policy for ref:refs/heads/… refuses it.");
-    }
-    else if (sub.includes(":ref:refs/tags/")) {
-        lines.push("The job runs for a tag, so sub has ref:refs/tags/…. A policy for ref:refs/heads/… refuses it.");
-    }
-    const workflow = (0,conditions/* claimText */.Q1)(claims.job_workflow_ref);
-    if (workflow !== "" && !workflow.startsWith(`${(0,conditions/* claimText */.Q1)(claims.repository)}/`)) {
-        const key = (0,conditions/* claimsWithKeys */.WS)(context).includes("job_workflow_ref")
-            ? `; to trust that workflow, use the key ${context.providerHost}:job_workflow_ref`
-            : "";
-        lines.push(`The job is in the reusable workflow ${(0,printable/* quoted */.TL)(workflow)}, but sub names the repository that calls it${key}.`);
-    }
-    if ((0,conditions/* withoutIds */.Li)(sub) !== sub) {
-        lines.push(`sub has the immutable format, with the IDs of owner and repository: GitHub's default for repositories created, renamed or transferred since 2026-07-15. A policy for ${(0,printable/* quoted */.TL)((0,conditions/* withoutIds */.Li)(sub))} refuses it.`);
-    }
-    if (!/^repo:[^:]+:(?:ref:[^:]+|environment:[^:]+|pull_request)$/.test(sub)) {
-        const where = (0,printable/* shellWord */.r7)(`repos/${(0,conditions/* claimText */.Q1)(claims.repository)}/actions/oidc/customization/sub`);
-        lines.push(`sub does not have GitHub's default form: the organization or the repository has a template of its own. See: gh api ${where}`);
-    }
-    if (/[A-Z]/.test(sub))
-        lines.push("sub has capital letters, and IAM compares letter for letter: copy it as it stands.");
-    if (!/^sts\.amazonaws\.com(?:\.cn)?$/.test(audience))
-        lines.push(`The audience is ${(0,printable/* quoted */.TL)(audience)}: the policy's condition on aud must have that.`);
-    return lines.map((line) => `  - ${line}`);
-}
-
-;// CONCATENATED MODULE: ./lib/src/troubleshooting.js
-/** Where the entry of an anchor in docs/troubleshooting.md is on the web. */
-function troubleshootingLink(anchor) {
-    return `https://github.com/org/aws-role-refresh/blob/main/docs/troubleshooting.md#${anchor}`;
-}
-
-;// CONCATENATED MODULE: ./lib/src/explain.js
-
-
-
-
-
-/** Explains why the trial exchange failed. */
-function explainStsError(error, situation) {
-    const code = error.code.replace(/Exception$/, "");
-    const tries = `${error.attempts} ${error.attempts === 1 ? "attempt" : "attempts"}`;
-    const status = error.httpStatus === undefined ? "" : `HTTP ${error.httpStatus}, `;
-    const said = `${situation.endpointHost}: ${code} (${status}${tries}): ${(0,printable/* printable */.g$)(error.message, 500)}`;
-    const explain = (anchor, title, lines) => explanation(anchor, title, [said, ...lines]);
-    const context = contextOf(situation);
-    switch (code) {
-        case "AccessDenied":
-            return explain("access-denied", `AWS does not let this job assume ${situation.roleArn}`, explainRefusal(situation, context));
-        case "InvalidIdentityToken":
-            return invalidToken(error.message, context, situation, explain);
-        case "IDPRejectedClaim":
-            return explain("id-token-rejected", "AWS rejected the ID token", tokenRejected(context));
-        case "ExpiredToken":
-            return explain("id-token-expired", "AWS takes the ID token for expired", expired(situation));
-        case "IDPCommunicationError":
-            return explain("provider-not-reached", "AWS could not reach the identity provider", notReached(context));
-        case "RegionDisabled":
-            return explain("region-disabled", `STS is not active in ${situation.region} for account ${context.accountId}`, [
-                `Fix: set aws-region to a Region that the account uses, or activate this one: aws account enable-region --region-name ${(0,printable/* shellWord */.r7)(situation.region)}`,
-                "or, for a Region that is active, switch STS on for it: IAM console, Account settings, Security Token Service.",
-                `Check: aws account get-region-opt-status --region-name ${(0,printable/* shellWord */.r7)(situation.region)}`,
-            ]);
-        case "MalformedPolicyDocument":
-        case "PackedPolicyTooLarge":
-            return explain("session-policy", "STS speaks of a session policy, and this action sends none", [
-                "Fix: none in the workflow. If sts-endpoint is set, look at that server and at what it adds to requests; else report this log as a bug.",
-            ]);
-        case "ValidationError":
-            return explain("sts-validation", "STS refused a value of the request", [
-                `Fix: the message names the value. Sent were role-to-assume ${(0,printable/* quoted */.TL)(situation.roleArn)} and, if given, role-session-name.`,
-            ]);
-    }
-    if (THROTTLED.has(code) || error.httpStatus === 429) {
-        return explain("sts-throttled", "AWS throttles STS calls", [
-            `Account ${context.accountId} makes too many STS calls in ${situation.region} at the moment; ${tries} did not get through.`,
-            "Fix: run the job again. If it comes back: start fewer jobs at once (strategy: max-parallel), or spread them over Regions with aws-region.",
-        ]);
-    }
-    if (error.httpStatus === undefined)
-        return unreachable("sts", code, situation.endpointHost, situation, said);
-    if (error.httpStatus >= 500) {
-        return explain("sts-unavailable", "STS is not available", [
-            `Fix: run the job again later; https://health.aws.amazon.com says whether ${situation.region} has trouble. Another aws-region uses another STS.`,
-        ]);
-    }
-    return explain("sts-other", `STS refused the exchange: ${code}`, [
-        `Role ${(0,printable/* quoted */.TL)(situation.roleArn)}, audience ${(0,printable/* quoted */.TL)(situation.audience)}, Region ${situation.region}.`,
-        "Fix: what the message says. Common codes: https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html",
-    ]);
-}
-/** Explains why there is no ID token. */
-function explainIdTokenError(kind, situation) {
-    const host = situation.endpointHost ?? "the ID token endpoint";
-    const said = (0,printable/* printable */.g$)(situation.message ?? host, 500);
-    switch (kind) {
-        case "permission":
-            return explanation("id-token-permission", "This job may not ask for an ID token: it lacks the permission id-token: write", permission(situation));
-        case "unreachable":
-            return unreachable("id-token", situation.code ?? "", host, situation, said);
-        case "status":
-            return explanation("id-token-refused", `GitHub gave no ID token: HTTP ${situation.httpStatus ?? "error"}`, [
-                said,
-                ...refusal(situation),
-            ]);
-        case "answer":
-            return explanation("id-token-malformed", "The ID token endpoint answered with something else than a valid ID token", [
-                said,
-                `Something between this runner and GitHub may have answered in its place${via(situation.proxy)}, or this server (GHES, Forgejo, a test) is no complete one.`,
-                `Fix: let the answers of ${host} through unchanged (NO_PROXY, if a proxy changes them). The token must be a JWT for audience ${(0,printable/* quoted */.TL)(situation.audience)} with exp.`,
-            ]);
-    }
-}
-function explanation(anchor, title, lines) {
-    return { anchor, title: (0,printable/* printable */.g$)(title, 300), text: lines.map((line) => (0,printable/* printable */.g$)(line)).join("\n") };
-}
-// https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html, and the other services' names for the same.
-const THROTTLED = new Set(["Throttling", "Throttled", "RequestLimitExceeded", "TooManyRequests", "SlowDown"]);
-function contextOf({ claims, roleArn }) {
-    const [, partition = "aws", , , accountId = ""] = roleArn.split(":");
-    const providerHost = (0,conditions/* claimText */.Q1)(claims.iss).replace(/^https:\/\//, "");
-    return { providerHost, accountId, partition, action: "sts:AssumeRoleWithWebIdentity" };
-}
-function invalidToken(message, context, { audience }, explain) {
-    const url = (0,printable/* shellWord */.r7)(`https://${context.providerHost}`);
-    const arn = (0,printable/* shellWord */.r7)((0,trust_policy/* providerArn */.Zj)(context));
-    if (/no openidconnect provider/i.test(message)) {
-        return explain("no-identity-provider", `Account ${context.accountId} has no identity provider for ${context.providerHost}`, [
-            "Cause: the provider was never created in that account, has another URL, or role-to-assume names the wrong account.",
-            `Fix: aws iam create-open-id-connect-provider --url ${url} --client-id-list ${(0,printable/* shellWord */.r7)(audience)}`,
-            "Check, with credentials of that account: aws iam list-open-id-connect-providers",
-        ]);
-    }
-    if (/audience/i.test(message)) {
-        return explain("audience-not-registered", `The identity provider in account ${context.accountId} does not list the audience ${audience}`, [
-            `Fix: aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn ${arn} --client-id ${(0,printable/* shellWord */.r7)(audience)}`,
-            "or set the input audience to one that it lists, and the trust policy's condition on aud to the same.",
-            `Check: aws iam get-open-id-connect-provider --open-id-connect-provider-arn ${arn} --query ClientIDList`,
-        ]);
-    }
-    if (/verification key/i.test(message)) {
-        return explain("verification-key", "AWS could not fetch the identity provider's keys", notReached(context));
-    }
-    if (/thumbprint/i.test(message)) {
-        return explain("provider-thumbprint", "The identity provider's certificate does not match the thumbprint in IAM", [
-            `Fix: aws iam update-open-id-connect-provider-thumbprint --open-id-connect-provider-arn ${arn} --thumbprint-list THUMBPRINT`,
-            "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_create_oidc_verify-thumbprint.html says how to get it.",
-            `Check: aws iam get-open-id-connect-provider --open-id-connect-provider-arn ${arn} --query ThumbprintList`,
-        ]);
-    }
-    return explain("id-token-rejected", "AWS rejected the ID token", tokenRejected(context));
-}
-function tokenRejected(context) {
-    return [
-        `Cause: AWS checks issuer, signature, times and audience of the token against the provider ${(0,printable/* quoted */.TL)(context.providerHost)} in account ${context.accountId}.`,
-        "Fix: run the job again. If it comes back, compare the provider in IAM with iss and aud of this token, and any sts-endpoint with AWS's own.",
-        `Check: aws iam get-open-id-connect-provider --open-id-connect-provider-arn ${(0,printable/* shellWord */.r7)((0,trust_policy/* providerArn */.Zj)(context))}`,
-    ];
-}
-function notReached(context) {
-    const url = (0,printable/* shellWord */.r7)(`https://${context.providerHost}/.well-known/openid-configuration`);
-    return [
-        "Cause: passing trouble between AWS and the provider, as a rule; it was tried again for up to 30 s.",
-        "Fix: run the job again. For a provider of your own (GHES), AWS must reach it from the internet, with all of its keys.",
-        `Check: curl --fail ${url}; GitHub's state is at https://www.githubstatus.com`,
-    ];
-}
-function expired({ claims, clockSkewSeconds: skew }) {
-    const life = Number(claims.exp) - Number(claims.iat);
-    const clock = skew !== undefined && Math.abs(skew) >= 60
-        ? [
-            `This machine's clock is ${Math.round(Math.abs(skew))} s ${skew > 0 ? "ahead of" : "behind"} GitHub's. Set it by NTP: later steps sign with it, too.`,
-        ]
-        : [];
-    return [
-        `Cause: the token ${life > 0 ? `lives ${life} s and ` : ""}was issued for this exchange, so the runner stood still in between, or the clock of an sts-endpoint of your own is wrong.`,
-        ...clock,
-        "Fix: run the job again, on a machine that is not suspended.",
-    ];
-}
-function permission({ eventName, actor }) {
-    const fork = /^pull_request(?!_target)/.test(eventName ?? "")
-        ? ["This job runs for a pull request: if it comes from a fork, GitHub grants id-token to none of its jobs."]
-        : [];
-    const bot = actor === "dependabot[bot]"
-        ? ["This job runs for Dependabot, whose jobs GitHub treats as those of a fork: they get no id-token."]
-        : [];
-    return [
-        "Fix: add this to the job, or to the top of the workflow, and list whatever else the job needs (what is not listed is none):",
-        "",
-        "permissions:",
-        "  id-token: write",
-        "  contents: read",
-        "",
-        "In a reusable workflow the job that calls it (uses: …/workflow.yml) must have it as well: a called workflow can only keep what its caller has.",
-        ...fork,
-        ...bot,
-        ...(fork.length + bot.length > 0
-            ? ["Skip the step for these jobs (if:), or do the AWS part in a workflow that runs on push."]
-            : []),
-    ];
-}
-function refusal({ httpStatus = 0 }) {
-    if (httpStatus >= 500 || httpStatus === 429)
-        return ["Fix: run the job again; https://www.githubstatus.com says whether Actions has trouble."];
-    if (httpStatus === 401 || httpStatus === 403) {
-        return [
-            "Cause: GitHub takes the job's request token for invalid: it has expired (after about 6 hours), the job was cancelled, or its variables come from another job.",
-            "Fix: run the job again; never set ACTIONS_ID_TOKEN_REQUEST_TOKEN or ACTIONS_ID_TOKEN_REQUEST_URL yourself.",
-        ];
-    }
-    return [
-        "Fix: run the job again. If it comes back, look for what sets ACTIONS_ID_TOKEN_REQUEST_URL, or for a proxy that answers in GitHub's place.",
-    ];
-}
-const TLS_CODE = /CERT|SIGNATURE|SSL|TLS|ISSUER|HOSTNAME_MISMATCH|EPROTO/;
-function unreachable(prefix, code, host, { proxy }, said) {
-    const explain = (what, title, lines) => explanation(`${prefix}-${what}`, title, [said, ...lines]);
-    if (TLS_CODE.test(code)) {
-        return explain("tls", `The certificate of ${host} cannot be verified: ${code}`, [
-            `Cause: the certificate that came back is not one that Node.js trusts. As a rule a proxy or firewall opens TLS${via(proxy)} with a certificate authority of its own, or the runner's clock is wrong.`,
-            "Fix: put that authority's certificate (PEM) on the runner and name it in the job's env: NODE_EXTRA_CA_CERTS for actions, AWS_CA_BUNDLE for later AWS steps.",
-            `Check: openssl s_client -connect ${(0,printable/* shellWord */.r7)(host.includes(":") ? host : `${host}:443`)} -servername ${(0,printable/* shellWord */.r7)(host.replace(/:\d+$/, ""))} </dev/null | openssl x509 -noout -issuer -dates`,
-        ]);
-    }
-    if (/^(?:ENOTFOUND|EAI_)/.test(code)) {
-        const name = /getaddrinfo \S+ ([\w.-]+)/.exec(said)?.[1] ?? host.replace(/:\d+$/, "");
-        return explain("host-not-found", `The name ${name} cannot be resolved: ${code}`, [
-            `Cause: ${prefix === "sts" ? "aws-region or sts-endpoint is misspelt, or " : ""}this runner's DNS does not know the name. ${host} was asked for${via(proxy)}.`,
-            `Fix: correct the input, the runner's DNS, or HTTPS_PROXY and NO_PROXY. Check on the runner: nslookup ${(0,printable/* shellWord */.r7)(name)}`,
-        ]);
-    }
-    return explain("unreachable", `${host} cannot be reached: ${code || "no answer"}`, [
-        `Cause: nothing answered${via(proxy) || " (no proxy was used)"}. A firewall, a proxy or, in a private network, a missing route or VPC endpoint stands in between.`,
-        `Fix: let the runner reach ${host} by HTTPS, or set HTTPS_PROXY (and NO_PROXY) on the runner. Check on the runner: curl -v ${(0,printable/* shellWord */.r7)(`https://${host}/`)}`,
-    ]);
-}
-function via(proxy) {
-    return proxy === undefined || proxy === ""
-        ? ""
-        : ` (through the proxy ${(0,printable/* quoted */.TL)(proxy.replace(/^([a-z0-9+.-]+:\/\/)?.*@/i, "$1"))})`;
-}
-
-
-/***/ }),
-
 /***/ 317:
 /***/ ((__webpack_module__, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
 /* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(49);
 /* harmony import */ var _errors_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(71);
-/* harmony import */ var _explain_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(842);
-/* harmony import */ var _start_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(386);
+/* harmony import */ var _start_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(410);
+/* harmony import */ var _troubleshooting_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(344);
 
 
 
 
 try {
-    await (0,_start_js__WEBPACK_IMPORTED_MODULE_3__/* .start */ .n)(process.env);
+    await (0,_start_js__WEBPACK_IMPORTED_MODULE_2__/* .start */ .n)(process.env);
 }
 catch (error) {
     if (error instanceof _errors_js__WEBPACK_IMPORTED_MODULE_1__/* .UserError */ .yo) {
         if (error.details !== undefined)
             _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .info */ .pq(error.details);
-        _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .setFailed */ .C1(`${error.message}\nMore: ${(0,_explain_js__WEBPACK_IMPORTED_MODULE_2__/* .troubleshootingLink */ .rT)(error.anchor)}`);
+        _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .setFailed */ .C1(`${error.message}\nMore: ${(0,_troubleshooting_js__WEBPACK_IMPORTED_MODULE_3__/* .troubleshootingLink */ .r)(error.anchor)}`);
     }
     else {
         _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .debug */ .Yz(error instanceof Error ? (error.stack ?? error.message) : String(error));
@@ -585,51 +71,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 57:
-/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
-
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   TL: () => (/* binding */ quoted),
-/* harmony export */   g$: () => (/* binding */ printable),
-/* harmony export */   i7: () => (/* binding */ jsonLines),
-/* harmony export */   r7: () => (/* binding */ shellWord)
-/* harmony export */ });
-/**
- * Text from outside (claims, inputs, answers of servers) made safe for the log of a job. The runner takes a line that begins with `::`,
- * after white space, and `##[` anywhere in a line, for commands; control and format characters can hide or forge lines.
- */
-const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
-const TOKEN = /eyJ[\w-]+\.eyJ[\w-]+(?:\.[\w-]*)?/g;
-/** One line of a log: no control character, no workflow command, nothing like a JWT, at most `limit` characters. */
-function printable(text, limit = 4000) {
-    return text
-        .slice(0, limit)
-        .replace(TOKEN, "(token)")
-        .replace(UNPRINTABLE, " ")
-        .replaceAll("##[", "## [")
-        .replace(/^(\s*)::/, "$1: :");
-}
-/** A value in double quotes, as JSON writes it: what is invisible shows as an escape. At most `limit` characters of it. */
-function quoted(value, limit = 300) {
-    return escaped(JSON.stringify(value.length > limit ? `${value.slice(0, limit)}…` : value));
-}
-/** Indented JSON, line by line, that means the same as the value, whatever is in it. */
-function jsonLines(value) {
-    return JSON.stringify(value, null, 2).split("\n").map(escaped);
-}
-/** A word for a POSIX shell, so that a command with an untrusted value in it can be pasted. */
-function shellWord(word) {
-    return /^[\w+=,.@:/-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
-}
-function escaped(json) {
-    const units = (text) => text.replace(/[\s\S]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
-    return json.replace(UNPRINTABLE, units).replaceAll("##[", "##\\u005b");
-}
-
-
-/***/ }),
-
-/***/ 386:
+/***/ 410:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -896,8 +338,660 @@ function verb(names) {
     return names.length > 1 ? "are" : "is";
 }
 
-// EXTERNAL MODULE: ./lib/src/explain.js + 2 modules
-var explain = __nccwpck_require__(842);
+;// CONCATENATED MODULE: ./lib/src/printable.js
+/**
+ * Text from outside (claims, inputs, answers of servers) made safe for the log of a job. The runner takes a line that begins with `::`,
+ * after white space, and `##[` anywhere in a line, for commands; control and format characters can hide or forge lines.
+ */
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
+const TOKEN = /eyJ[\w-]+\.eyJ[\w-]+(?:\.[\w-]*)?/g;
+/** One line of a log: no control character, no workflow command, nothing like a JWT, at most `limit` characters. */
+function printable(text, limit = 4000) {
+    return text
+        .slice(0, limit)
+        .replace(TOKEN, "(token)")
+        .replace(UNPRINTABLE, " ")
+        .replaceAll("##[", "## [")
+        .replace(/^(\s*)::/, "$1: :");
+}
+/** A value in double quotes, as JSON writes it: what is invisible shows as an escape. At most `limit` characters of it. */
+function quoted(value, limit = 300) {
+    return escaped(JSON.stringify(value.length > limit ? `${value.slice(0, limit)}…` : value));
+}
+/** Indented JSON, line by line, that means the same as the value, whatever is in it. */
+function jsonLines(value) {
+    return JSON.stringify(value, null, 2).split("\n").map(escaped);
+}
+/** A word for a POSIX shell, so that a command with an untrusted value in it can be pasted. */
+function shellWord(word) {
+    return /^[\w+=,.@:/-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}
+function escaped(json) {
+    const units = (text) => text.replace(/[\s\S]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
+    return json.replace(UNPRINTABLE, units).replaceAll("##[", "##\\u005b");
+}
+
+;// CONCATENATED MODULE: ./lib/src/conditions.js
+
+const equal = (value, actual, variables) => literal(value, variables) === actual;
+const equalIgnoringCase = (value, actual, variables) => literal(value, variables).toLowerCase() === actual.toLowerCase();
+const OPERATORS = new Map([
+    ["StringEquals", { compare: equal, negated: false }],
+    ["StringNotEquals", { compare: equal, negated: true }],
+    ["StringEqualsIgnoreCase", { compare: equalIgnoringCase, negated: false }],
+    ["StringNotEqualsIgnoreCase", { compare: equalIgnoringCase, negated: true }],
+    ["StringLike", { compare: like, negated: false }],
+    ["StringNotLike", { compare: like, negated: true }],
+    ["Bool", { compare: equalIgnoringCase, negated: false }],
+]);
+/**
+ * Whether a condition holds for a token. The rules:
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html and, beside it,
+ * reference_policies_condition-single-vs-multi-valued-context-keys.html.
+ * @param variables whether `${…}` in values is a policy variable
+ */
+function checkCondition({ operator, key, values }, claims, context, variables) {
+    const line = `${printable(operator, 60)} ${quoted(key, 100)}`;
+    const undecided = (why) => ({ holds: undefined, reason: `${line}: ${why}` });
+    const [, set, base = "", ifExists] = /^(?:(ForAllValues|ForAnyValue):)?(\w+?)(IfExists)?$/.exec(operator) ?? [];
+    const known = OPERATORS.get(base);
+    if (!known && operator !== "Null")
+        return undecided("this operator cannot be evaluated here");
+    if (variables && values.some(hasVariable))
+        return undecided("policy variables cannot be evaluated here");
+    const request = requestValues(key, claims, context);
+    if (typeof request === "string")
+        return undecided(`cannot be evaluated here, ${request}`);
+    const has = request ? `the token has ${listed(request)}` : `the token has no such claim${foreign(key, context)}`;
+    if (!known) {
+        const holds = values.some((value) => (value.toLowerCase() === "true") === (request === undefined));
+        return { holds, reason: `${line}: the policy has ${listed(values)} ("true" means absent); ${has}` };
+    }
+    const { compare, negated } = known;
+    const accepts = (actual) => values.some((value) => compare(value, actual, variables)) !== negated;
+    let holds;
+    // What is absent: IfExists accepts it, a set of all values is empty and so accepted, and nothing is unequal to everything.
+    if (!request)
+        holds = ifExists !== undefined || set === "ForAllValues" || (negated && set === undefined);
+    else if (set === "ForAllValues" || (negated && set === undefined))
+        holds = request.every(accepts);
+    else
+        holds = request.some(accepts);
+    const hint = holds || negated ? "" : nearMiss(base, values, request ?? [], variables);
+    return { holds, reason: `${line}: the policy ${negated ? "excludes" : "has"} ${listed(values)}; ${has}${hint}` };
+}
+function nearMiss(base, values, request, variables) {
+    const some = (test) => request.some((actual) => values.some((value) => test(value, actual)));
+    const lax = (value, actual) => like(value, actual, variables);
+    if (base === "StringEquals" && some(lax))
+        return " (StringEquals takes * and ? literally: StringLike does not)";
+    if (some((value, actual) => lax(value.toLowerCase(), actual.toLowerCase())))
+        return " (letter case differs)";
+    if (some((value, actual) => lax(value, withoutIds(actual))))
+        return " (the token's sub carries the IDs of owner and repository)";
+    if (some((value, actual) => lax(withoutIds(value), actual)))
+        return " (the token's sub carries no IDs of owner and repository)";
+    return "";
+}
+/** A sub of the immutable format, `repo:owner@id/name@id:…`, as the format without IDs has it; any other text as it is. */
+function withoutIds(sub) {
+    return sub.replace(/^repo:([^/:@]+)@\d+\/([^/:@]+)@\d+(?=:|$)/, "repo:$1/$2");
+}
+// The claims of GitHub's tokens that AWS has condition keys for, besides sub and aud, and GitHub's providers that it has them for:
+// https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecuritytokenservice.html (AssumeRoleWithWebIdentity).
+// Announced for the commercial Regions only:
+// https://aws.amazon.com/about-aws/whats-new/2026/01/aws-sts-supports-validation-identity-provider-claims/
+const GITHUB_CLAIMS = "actor actor_id enterprise_id environment job_workflow_ref ref repository repository_id repository_owner_id workflow";
+const GITHUB_PROVIDER = /^token\.actions\.(?:githubusercontent\.com|[\w-]+\.ghe\.com)(?:\/|$)/;
+/** The claims that AWS has condition keys for, `<provider>:<claim>`. */
+function claimsWithKeys({ providerHost, partition }) {
+    const github = partition === "aws" && GITHUB_PROVIDER.test(providerHost);
+    return ["aud", "sub", ...(github ? GITHUB_CLAIMS.split(" ") : [])];
+}
+/** The values that the request has for a condition key, undefined for none, or why nobody but AWS can know. */
+function requestValues(key, claims, context) {
+    const { prefix, name } = splitKey(key);
+    if (prefix !== context.providerHost.toLowerCase()) {
+        // Keys of other identity providers, which this token never has, begin with a host; all others with the name of a service.
+        return prefix.includes(".") ? undefined : "the key is none of the token's provider";
+    }
+    const keys = claimsWithKeys(context);
+    if (!keys.includes(name))
+        return `AWS lists no such condition key for this provider (it lists ${keys.join(", ")})`;
+    const claim = claims[name];
+    const present = (Array.isArray(claim) ? claim : [claim]).filter((value) => value !== undefined && value !== null);
+    return present.length > 0 ? present.map(claimText) : undefined;
+}
+/** A claim as the text that conditions compare: nothing for one that is absent, JSON for lists and objects. */
+function claimText(claim) {
+    if (claim === undefined || claim === null)
+        return "";
+    return typeof claim === "object" ? JSON.stringify(claim) : String(claim);
+}
+// Names of keys are compared without letter case; GitHub writes its claims in lower case.
+function splitKey(key) {
+    const colon = key.lastIndexOf(":");
+    return { prefix: key.slice(0, Math.max(colon, 0)).toLowerCase(), name: key.slice(colon + 1).toLowerCase() };
+}
+function foreign(key, { providerHost }) {
+    return splitKey(key).prefix === providerHost.toLowerCase() ? "" : ` (its keys begin with ${quoted(`${providerHost}:`)})`;
+}
+// Policy variables: ${*}, ${?} and ${$} stand for the characters themselves
+// (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html#policy-vars-specialchars).
+const CHARACTER = /\$\{([*?$])\}/g;
+/** A value that means the text itself, in a policy with variables and under an operator without wildcards. */
+function withoutVariables(text) {
+    return text.replace(/\$(?=\{)/g, "$${$$}");
+}
+function hasVariable(value) {
+    return /\$\{/.test(value.replace(CHARACTER, " "));
+}
+function literal(value, variables) {
+    return variables ? value.replace(CHARACTER, "$1") : value;
+}
+/** Whether the pattern, with * for any text and ? for any character, matches the whole text. Time at most the product of the lengths. */
+function like(pattern, text, variables) {
+    const parts = pattern.match(variables ? /\$\{[*?$]\}|[\s\S]/g : /[\s\S]/g) ?? [];
+    let part = 0;
+    let at = 0;
+    let star = -1;
+    let resume = 0;
+    while (at < text.length) {
+        const wanted = parts[part];
+        if (wanted === "*") {
+            star = part++;
+            resume = at;
+        }
+        else if (wanted !== undefined && (wanted === "?" || literal(wanted, variables) === text[at])) {
+            part++;
+            at++;
+        }
+        else if (star >= 0) {
+            part = star + 1;
+            at = ++resume;
+        }
+        else
+            return false;
+    }
+    return parts.slice(part).every((rest) => rest === "*");
+}
+/** Values of a policy or a token, for a sentence: in quotes, the first five of them. */
+function listed(values) {
+    const more = values.length > 5 ? ` or ${values.length - 5} more` : "";
+    return ((values
+        .slice(0, 5)
+        .map((value) => quoted(value))
+        .join(" or ") || "no value") + more);
+}
+
+;// CONCATENATED MODULE: ./lib/src/trust-policy.js
+
+
+// IAM's limit is 8,192 characters without white space (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html).
+const MAX_POLICY_LENGTH = 32_768;
+/** Reads the JSON of a role's trust policy. Throws an Error that says what is wrong and what is allowed. */
+function parseTrustPolicy(text) {
+    if (text.length > MAX_POLICY_LENGTH)
+        throw notAPolicy(`it has ${text.length} characters, more than ${MAX_POLICY_LENGTH}`);
+    let document;
+    try {
+        document = JSON.parse(text);
+    }
+    catch (error) {
+        throw notAPolicy(`it is not JSON (${printable(error instanceof Error ? error.message : String(error), 200)})`);
+    }
+    if (!isObject(document) || document.Statement === undefined)
+        throw notAPolicy("it is not an object with a Statement");
+    const statements = Array.isArray(document.Statement) ? document.Statement : [document.Statement];
+    if (statements.length === 0)
+        throw notAPolicy("its Statement is empty");
+    return { variables: document.Version === "2012-10-17", statements: statements.map(parseStatement) };
+}
+function parseStatement(statement, position) {
+    const at = `statement ${position + 1}`;
+    if (!isObject(statement))
+        throw notAPolicy(`${at} is not an object`);
+    const { Sid: sid, Effect: effect, Principal: principal, NotPrincipal: notPrincipal, Action: action, NotAction: notAction, } = statement;
+    if (effect !== "Allow" && effect !== "Deny")
+        throw notAPolicy(`the Effect of ${at} is ${shown(effect)}, not "Allow" or "Deny"`);
+    if (principal === undefined && notPrincipal === undefined)
+        throw notAPolicy(`${at} has no Principal`);
+    const actions = strings(action ?? notAction);
+    if (!actions || actions.length === 0)
+        throw notAPolicy(`the Action of ${at} is ${shown(action ?? notAction)}, not a string or a list of strings`);
+    return {
+        sid: typeof sid === "string" && sid !== "" ? sid : undefined,
+        effect,
+        federated: isObject(principal) ? parseFederated(principal, at) : undefined,
+        actions,
+        otherActions: action === undefined,
+        conditions: parseConditions(statement.Condition ?? {}, at),
+    };
+}
+function parseFederated(principal, at) {
+    const federated = strings(principal.Federated ?? []);
+    if (!federated)
+        throw notAPolicy(`Principal.Federated of ${at} is ${shown(principal.Federated)}, not a string or a list of strings`);
+    const anyone = federated.includes("*") || strings(principal.AWS)?.includes("*");
+    return anyone ? undefined : federated;
+}
+function parseConditions(block, at) {
+    if (!isObject(block))
+        throw notAPolicy(`the Condition of ${at} is ${shown(block)}, not an object`);
+    return Object.entries(block).flatMap(([operator, keys]) => {
+        if (!isObject(keys))
+            throw notAPolicy(`${quoted(operator, 60)} in ${at} is ${shown(keys)}, not an object of keys and values`);
+        return Object.entries(keys).map(([key, value]) => {
+            const values = strings(value);
+            if (!values)
+                throw notAPolicy(`the value of ${quoted(key, 100)} in ${at} is ${shown(value)}, not a string or a list of strings`);
+            return { operator, key, values };
+        });
+    });
+}
+/**
+ * Whether the policy lets the bearer of these claims assume its role, and for each statement why or why not. What only AWS can know
+ * (keys of the request, other operators, policy variables) is reported as such, never guessed.
+ */
+function evaluateTrustPolicy(policy, claims, context) {
+    const statements = policy.statements.map((statement, position) => {
+        const findings = [
+            checkPrincipal(statement, context),
+            checkAction(statement, context),
+            ...statement.conditions.map((condition) => checkCondition(condition, claims, context, policy.variables)),
+        ];
+        const reasons = (holds) => findings.filter((finding) => finding.holds === holds).map(({ reason }) => reason);
+        const subject = { index: position + 1, ...(statement.sid && { sid: statement.sid }), effect: statement.effect };
+        if (reasons(false).length > 0)
+            return { ...subject, outcome: "does not apply", reasons: reasons(false) };
+        if (reasons(undefined).length > 0)
+            return { ...subject, outcome: "cannot be evaluated here", reasons: reasons(undefined) };
+        if (statement.effect === "Allow")
+            return { ...subject, outcome: "allows", reasons: [] };
+        return { ...subject, outcome: "denies", reasons: reasons(true) };
+    });
+    const denied = statements.some(({ effect, outcome }) => effect === "Deny" && outcome !== "does not apply");
+    return { allowed: !denied && statements.some(({ outcome }) => outcome === "allows"), statements };
+}
+/** The ARN of the identity provider that a trust policy has to name. */
+function providerArn({ partition, accountId, providerHost }) {
+    return `arn:${partition}:iam::${accountId}:oidc-provider/${providerHost}`;
+}
+function checkPrincipal({ federated }, context) {
+    if (!federated)
+        return { holds: undefined, reason: 'Principal: "*" and NotPrincipal cannot be evaluated here' };
+    const needed = providerArn(context);
+    const has = federated.length > 0 ? listed(federated) : "none";
+    return {
+        holds: federated.includes(needed),
+        reason: `Principal.Federated: the policy has ${has}; the token's provider is ${quoted(needed)}`,
+    };
+}
+function checkAction({ actions, otherActions }, { action }) {
+    const named = actions.some((pattern) => like(pattern.toLowerCase(), action.toLowerCase(), false));
+    const element = otherActions ? "NotAction" : "Action";
+    return { holds: named !== otherActions, reason: `${element}: the policy has ${listed(actions)}; the call is ${action}` };
+}
+/**
+ * The narrow statement that accepts this job: its aud and its sub, letter for letter. A name can be given up and taken by others, so a sub
+ * without the repository's ID is joined by the condition key for it, where AWS has one.
+ */
+function suggestStatement(claims, context) {
+    const sub = claimText(claims.sub);
+    const id = claimText(claims.repository_id);
+    const hasId = sub.split(/[/:]/).some((part) => part.endsWith(`@${id}`));
+    const pin = !hasId && /^\d+$/.test(id) && claimsWithKeys(context).includes("repository_id");
+    const aud = Array.isArray(claims.aud)
+        ? claims.aud.map((one) => withoutVariables(claimText(one)))
+        : withoutVariables(claimText(claims.aud));
+    return {
+        Effect: "Allow",
+        Principal: { Federated: providerArn(context) },
+        Action: context.action,
+        Condition: {
+            StringEquals: {
+                [`${context.providerHost}:aud`]: aud,
+                [`${context.providerHost}:sub`]: withoutVariables(sub),
+                ...(pin && { [`${context.providerHost}:repository_id`]: id }),
+            },
+        },
+    };
+}
+// IAM takes numbers and booleans for the strings they print as.
+function strings(value) {
+    const list = Array.isArray(value) ? value : [value];
+    return list.every((one) => ["string", "number", "boolean"].includes(typeof one)) ? list.map(String) : undefined;
+}
+function isObject(value) {
+    return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+function shown(value) {
+    return value === undefined ? "missing" : quoted(typeof value === "string" ? value : JSON.stringify(value), 100);
+}
+function notAPolicy(what) {
+    return new Error(`Not a trust policy: ${what}. Allowed: the JSON that "aws iam get-role --role-name NAME --query Role.AssumeRolePolicyDocument" prints, with Effect, Principal and Action in each statement.`);
+}
+
+;// CONCATENATED MODULE: ./lib/src/access-denied.js
+
+
+
+const SHOWN_CLAIMS = [
+    "sub",
+    "aud",
+    "iss",
+    "repository",
+    "ref",
+    "environment",
+    "event_name",
+    "job_workflow_ref",
+    "repository_id",
+    "repository_owner_id",
+];
+/** Why AWS may have answered AccessDenied, and the trust policy that it would not have answered so with. */
+function explainRefusal(situation, context) {
+    const { claims, trustPolicy } = situation;
+    const name = situation.roleArn.slice(situation.roleArn.lastIndexOf("/") + 1);
+    const hasPath = situation.roleArn.split("/").length > 2;
+    const shown = SHOWN_CLAIMS.filter((claim) => claims[claim] !== undefined);
+    return [
+        "AWS says no more. Either the role's trust policy does not accept this job's ID token, or there is no such role.",
+        "",
+        "The ID token says:",
+        ...shown.map((claim) => `  ${claim.padEnd(20)} ${quoted(claimText(claims[claim]))}`),
+        "",
+        ...(trustPolicy === undefined
+            ? ["Causes that these claims suggest:", ...causes(situation, context)]
+            : verdict(trustPolicy, claims, context)),
+        `  - There is no role ${quoted(name)} in account ${context.accountId}, or its path, a part of its ARN (role/PATH/NAME), is ${hasPath ? "another" : "left out"}.`,
+        `    With credentials of that account, this prints its ARN: aws iam get-role --role-name ${shellWord(name)} --query Role.Arn --output text`,
+        "",
+        "This trust policy accepts exactly this job. Saved as trust.json, it takes the place of the role's own with the command below it;",
+        "to keep what the role has, add only the statement to it.",
+        "",
+        ...jsonLines({ Version: "2012-10-17", Statement: [suggestStatement(claims, context)] }),
+        "",
+        `  aws iam update-assume-role-policy --role-name ${shellWord(name)} --policy-document file://trust.json`,
+        ...(trustPolicy === undefined
+            ? ["", "To see which line of the role's trust policy refuses, give its JSON as the input explain-trust-policy."]
+            : []),
+    ];
+}
+function verdict(trustPolicy, claims, context) {
+    let result;
+    try {
+        result = evaluateTrustPolicy(parseTrustPolicy(trustPolicy), claims, context);
+    }
+    catch (error) {
+        return [`explain-trust-policy: ${error instanceof Error ? error.message : String(error)}`, "Other causes:"];
+    }
+    if (result.allowed) {
+        return [
+            "The trust policy in explain-trust-policy accepts this job, so AWS looked at another one, or something else denies. Causes:",
+            "  - The role has another trust policy by now, or the text is that of another role.",
+            "  - A resource control policy (RCP) of the AWS organization denies sts:AssumeRoleWithWebIdentity.",
+        ];
+    }
+    const shown = result.statements.slice(0, 20);
+    const rest = result.statements.length - shown.length;
+    return [
+        "The trust policy in explain-trust-policy does not accept this job:",
+        ...shown.flatMap(statementLines),
+        ...(rest > 0 ? [`  and ${rest} more statements`] : []),
+        "Other causes:",
+    ];
+}
+function statementLines({ index, sid, effect, outcome, reasons }) {
+    const name = sid === undefined ? `Statement ${index}` : `Statement ${index}, ${quoted(sid, 60)}`;
+    // Why a Deny leaves the job alone is nothing to put right.
+    const shown = effect === "Deny" && outcome === "does not apply" ? [] : reasons.slice(0, 10);
+    return [`  ${name} (${effect}) ${outcome}${shown.length > 0 ? ":" : ""}`, ...shown.map((reason) => `    ${reason}`)];
+}
+/** What these claims, and no others, make likely. The forms of sub: https://docs.github.com/en/actions/reference/security/oidc */
+function causes({ claims, audience }, context) {
+    const sub = claimText(claims.sub);
+    const lines = [];
+    if (sub.includes(":environment:")) {
+        lines.push(`The job uses an environment, so sub ends in ${quoted(sub.slice(sub.indexOf(":environment:") + 1))}, not in ref:…; the policy must have that.`);
+    }
+    else if (sub.endsWith(":pull_request")) {
+        lines.push("The job runs for a pull request, so sub ends in pull_request and names no branch. A policy for ref:refs/heads/… refuses it.");
+    }
+    else if (sub.includes(":ref:refs/tags/")) {
+        lines.push("The job runs for a tag, so sub has ref:refs/tags/…. A policy for ref:refs/heads/… refuses it.");
+    }
+    const workflow = claimText(claims.job_workflow_ref);
+    if (workflow !== "" && !workflow.startsWith(`${claimText(claims.repository)}/`)) {
+        const key = claimsWithKeys(context).includes("job_workflow_ref")
+            ? `; to trust that workflow, use the key ${context.providerHost}:job_workflow_ref`
+            : "";
+        lines.push(`The job is in the reusable workflow ${quoted(workflow)}, but sub names the repository that calls it${key}.`);
+    }
+    if (withoutIds(sub) !== sub) {
+        lines.push(`sub has the immutable format, with the IDs of owner and repository: GitHub's default for repositories created, renamed or transferred since 2026-07-15. A policy for ${quoted(withoutIds(sub))} refuses it.`);
+    }
+    if (!/^repo:[^:]+:(?:ref:[^:]+|environment:[^:]+|pull_request)$/.test(sub)) {
+        const where = shellWord(`repos/${claimText(claims.repository)}/actions/oidc/customization/sub`);
+        lines.push(`sub does not have GitHub's default form: the organization or the repository has a template of its own. See: gh api ${where}`);
+    }
+    if (/[A-Z]/.test(sub))
+        lines.push("sub has capital letters, and IAM compares letter for letter: copy it as it stands.");
+    if (!/^sts\.amazonaws\.com(?:\.cn)?$/.test(audience))
+        lines.push(`The audience is ${quoted(audience)}: the policy's condition on aud must have that.`);
+    return lines.map((line) => `  - ${line}`);
+}
+
+;// CONCATENATED MODULE: ./lib/src/explain.js
+
+
+
+
+
+/** Explains why the trial exchange failed. */
+function explainStsError(error, situation) {
+    const code = error.code.replace(/Exception$/, "");
+    const tries = `${error.attempts} ${error.attempts === 1 ? "attempt" : "attempts"}`;
+    const status = error.httpStatus === undefined ? "" : `HTTP ${error.httpStatus}, `;
+    const said = `${situation.endpointHost}: ${code} (${status}${tries}): ${printable(error.message, 500)}`;
+    const explain = (anchor, title, lines) => explanation(anchor, title, [said, ...lines]);
+    const context = contextOf(situation);
+    switch (code) {
+        case "AccessDenied":
+            return explain("access-denied", `AWS does not let this job assume ${situation.roleArn}`, explainRefusal(situation, context));
+        case "InvalidIdentityToken":
+            return invalidToken(error.message, context, situation, explain);
+        case "IDPRejectedClaim":
+            return explain("id-token-rejected", "AWS rejected the ID token", tokenRejected(context));
+        case "ExpiredToken":
+            return explain("id-token-expired", "AWS takes the ID token for expired", expired(situation));
+        case "IDPCommunicationError":
+            return explain("provider-not-reached", "AWS could not reach the identity provider", notReached(context));
+        case "RegionDisabled":
+            return explain("region-disabled", `STS is not active in ${situation.region} for account ${context.accountId}`, [
+                `Fix: set aws-region to a Region that the account uses, or activate this one: aws account enable-region --region-name ${shellWord(situation.region)}`,
+                "or, for a Region that is active, switch STS on for it: IAM console, Account settings, Security Token Service.",
+                `Check: aws account get-region-opt-status --region-name ${shellWord(situation.region)}`,
+            ]);
+        case "MalformedPolicyDocument":
+        case "PackedPolicyTooLarge":
+            return explain("session-policy", "STS speaks of a session policy, and this action sends none", [
+                "Fix: none in the workflow. If sts-endpoint is set, look at that server and at what it adds to requests; else report this log as a bug.",
+            ]);
+        case "ValidationError":
+            return explain("sts-validation", "STS refused a value of the request", [
+                `Fix: the message names the value. Sent were role-to-assume ${quoted(situation.roleArn)} and, if given, role-session-name.`,
+            ]);
+    }
+    if (THROTTLED.has(code) || error.httpStatus === 429) {
+        return explain("sts-throttled", "AWS throttles STS calls", [
+            `Account ${context.accountId} makes too many STS calls in ${situation.region} at the moment; ${tries} did not get through.`,
+            "Fix: run the job again. If it comes back: start fewer jobs at once (strategy: max-parallel), or spread them over Regions with aws-region.",
+        ]);
+    }
+    if (error.httpStatus === undefined)
+        return unreachable("sts", code, situation.endpointHost, situation, said);
+    if (error.httpStatus >= 500) {
+        return explain("sts-unavailable", "STS is not available", [
+            `Fix: run the job again later; https://health.aws.amazon.com says whether ${situation.region} has trouble. Another aws-region uses another STS.`,
+        ]);
+    }
+    return explain("sts-other", `STS refused the exchange: ${code}`, [
+        `Role ${quoted(situation.roleArn)}, audience ${quoted(situation.audience)}, Region ${situation.region}.`,
+        "Fix: what the message says. Common codes: https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html",
+    ]);
+}
+/** Explains why there is no ID token. */
+function explainIdTokenError(kind, situation) {
+    const host = situation.endpointHost ?? "the ID token endpoint";
+    const said = printable(situation.message ?? host, 500);
+    switch (kind) {
+        case "permission":
+            return explanation("id-token-permission", "This job may not ask for an ID token: it lacks the permission id-token: write", permission(situation));
+        case "unreachable":
+            return unreachable("id-token", situation.code ?? "", host, situation, said);
+        case "status":
+            return explanation("id-token-refused", `GitHub gave no ID token: HTTP ${situation.httpStatus ?? "error"}`, [
+                said,
+                ...refusal(situation),
+            ]);
+        case "answer":
+            return explanation("id-token-malformed", "The ID token endpoint answered with something else than a valid ID token", [
+                said,
+                `Something between this runner and GitHub may have answered in its place${via(situation.proxy)}, or this server (GHES, Forgejo, a test) is no complete one.`,
+                `Fix: let the answers of ${host} through unchanged (NO_PROXY, if a proxy changes them). The token must be a JWT for audience ${quoted(situation.audience)} with exp.`,
+            ]);
+    }
+}
+function explanation(anchor, title, lines) {
+    return { anchor, title: printable(title, 300), text: lines.map((line) => printable(line)).join("\n") };
+}
+// https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html, and the other services' names for the same.
+const THROTTLED = new Set(["Throttling", "Throttled", "RequestLimitExceeded", "TooManyRequests", "SlowDown"]);
+function contextOf({ claims, roleArn }) {
+    const [, partition = "aws", , , accountId = ""] = roleArn.split(":");
+    const providerHost = claimText(claims.iss).replace(/^https:\/\//, "");
+    return { providerHost, accountId, partition, action: "sts:AssumeRoleWithWebIdentity" };
+}
+function invalidToken(message, context, { audience }, explain) {
+    const url = shellWord(`https://${context.providerHost}`);
+    const arn = shellWord(providerArn(context));
+    if (/no openidconnect provider/i.test(message)) {
+        return explain("no-identity-provider", `Account ${context.accountId} has no identity provider for ${context.providerHost}`, [
+            "Cause: the provider was never created in that account, has another URL, or role-to-assume names the wrong account.",
+            `Fix: aws iam create-open-id-connect-provider --url ${url} --client-id-list ${shellWord(audience)}`,
+            "Check, with credentials of that account: aws iam list-open-id-connect-providers",
+        ]);
+    }
+    if (/audience/i.test(message)) {
+        return explain("audience-not-registered", `The identity provider in account ${context.accountId} does not list the audience ${audience}`, [
+            `Fix: aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn ${arn} --client-id ${shellWord(audience)}`,
+            "or set the input audience to one that it lists, and the trust policy's condition on aud to the same.",
+            `Check: aws iam get-open-id-connect-provider --open-id-connect-provider-arn ${arn} --query ClientIDList`,
+        ]);
+    }
+    if (/verification key/i.test(message)) {
+        return explain("verification-key", "AWS could not fetch the identity provider's keys", notReached(context));
+    }
+    if (/thumbprint/i.test(message)) {
+        return explain("provider-thumbprint", "The identity provider's certificate does not match the thumbprint in IAM", [
+            `Fix: aws iam update-open-id-connect-provider-thumbprint --open-id-connect-provider-arn ${arn} --thumbprint-list THUMBPRINT`,
+            "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_create_oidc_verify-thumbprint.html says how to get it.",
+            `Check: aws iam get-open-id-connect-provider --open-id-connect-provider-arn ${arn} --query ThumbprintList`,
+        ]);
+    }
+    return explain("id-token-rejected", "AWS rejected the ID token", tokenRejected(context));
+}
+function tokenRejected(context) {
+    return [
+        `Cause: AWS checks issuer, signature, times and audience of the token against the provider ${quoted(context.providerHost)} in account ${context.accountId}.`,
+        "Fix: run the job again. If it comes back, compare the provider in IAM with iss and aud of this token, and any sts-endpoint with AWS's own.",
+        `Check: aws iam get-open-id-connect-provider --open-id-connect-provider-arn ${shellWord(providerArn(context))}`,
+    ];
+}
+function notReached(context) {
+    const url = shellWord(`https://${context.providerHost}/.well-known/openid-configuration`);
+    return [
+        "Cause: passing trouble between AWS and the provider, as a rule; it was tried again for up to 30 s.",
+        "Fix: run the job again. For a provider of your own (GHES), AWS must reach it from the internet, with all of its keys.",
+        `Check: curl --fail ${url}; GitHub's state is at https://www.githubstatus.com`,
+    ];
+}
+function expired({ claims, clockSkewSeconds: skew }) {
+    const life = Number(claims.exp) - Number(claims.iat);
+    const clock = skew !== undefined && Math.abs(skew) >= 60
+        ? [
+            `This machine's clock is ${Math.round(Math.abs(skew))} s ${skew > 0 ? "ahead of" : "behind"} GitHub's. Set it by NTP: later steps sign with it, too.`,
+        ]
+        : [];
+    return [
+        `Cause: the token ${life > 0 ? `lives ${life} s and ` : ""}was issued for this exchange, so the runner stood still in between, or the clock of an sts-endpoint of your own is wrong.`,
+        ...clock,
+        "Fix: run the job again, on a machine that is not suspended.",
+    ];
+}
+function permission({ eventName, actor }) {
+    const fork = /^pull_request(?!_target)/.test(eventName ?? "")
+        ? ["This job runs for a pull request: if it comes from a fork, GitHub grants id-token to none of its jobs."]
+        : [];
+    const bot = actor === "dependabot[bot]"
+        ? ["This job runs for Dependabot, whose jobs GitHub treats as those of a fork: they get no id-token."]
+        : [];
+    return [
+        "Fix: add this to the job, or to the top of the workflow, and list whatever else the job needs (what is not listed is none):",
+        "",
+        "permissions:",
+        "  id-token: write",
+        "  contents: read",
+        "",
+        "In a reusable workflow the job that calls it (uses: …/workflow.yml) must have it as well: a called workflow can only keep what its caller has.",
+        ...fork,
+        ...bot,
+        ...(fork.length + bot.length > 0
+            ? ["Skip the step for these jobs (if:), or do the AWS part in a workflow that runs on push."]
+            : []),
+    ];
+}
+function refusal({ httpStatus = 0 }) {
+    if (httpStatus >= 500 || httpStatus === 429)
+        return ["Fix: run the job again; https://www.githubstatus.com says whether Actions has trouble."];
+    if (httpStatus === 401 || httpStatus === 403) {
+        return [
+            "Cause: GitHub takes the job's request token for invalid: it has expired (after about 6 hours), the job was cancelled, or its variables come from another job.",
+            "Fix: run the job again; never set ACTIONS_ID_TOKEN_REQUEST_TOKEN or ACTIONS_ID_TOKEN_REQUEST_URL yourself.",
+        ];
+    }
+    return [
+        "Fix: run the job again. If it comes back, look for what sets ACTIONS_ID_TOKEN_REQUEST_URL, or for a proxy that answers in GitHub's place.",
+    ];
+}
+const TLS_CODE = /CERT|SIGNATURE|SSL|TLS|ISSUER|HOSTNAME_MISMATCH|EPROTO/;
+function unreachable(prefix, code, host, { proxy }, said) {
+    const explain = (what, title, lines) => explanation(`${prefix}-${what}`, title, [said, ...lines]);
+    if (TLS_CODE.test(code)) {
+        return explain("tls", `The certificate of ${host} cannot be verified: ${code}`, [
+            `Cause: the certificate that came back is not one that Node.js trusts. As a rule a proxy or firewall opens TLS${via(proxy)} with a certificate authority of its own, or the runner's clock is wrong.`,
+            "Fix: put that authority's certificate (PEM) on the runner and name it in the job's env: NODE_EXTRA_CA_CERTS for actions, AWS_CA_BUNDLE for later AWS steps.",
+            `Check: openssl s_client -connect ${shellWord(host.includes(":") ? host : `${host}:443`)} -servername ${shellWord(host.replace(/:\d+$/, ""))} </dev/null | openssl x509 -noout -issuer -dates`,
+        ]);
+    }
+    if (/^(?:ENOTFOUND|EAI_)/.test(code)) {
+        const name = /getaddrinfo \S+ ([\w.-]+)/.exec(said)?.[1] ?? host.replace(/:\d+$/, "");
+        return explain("host-not-found", `The name ${name} cannot be resolved: ${code}`, [
+            `Cause: ${prefix === "sts" ? "aws-region or sts-endpoint is misspelt, or " : ""}this runner's DNS does not know the name. ${host} was asked for${via(proxy)}.`,
+            `Fix: correct the input, the runner's DNS, or HTTPS_PROXY and NO_PROXY. Check on the runner: nslookup ${shellWord(name)}`,
+        ]);
+    }
+    return explain("unreachable", `${host} cannot be reached: ${code || "no answer"}`, [
+        `Cause: nothing answered${via(proxy) || " (no proxy was used)"}. A firewall, a proxy or, in a private network, a missing route or VPC endpoint stands in between.`,
+        `Fix: let the runner reach ${host} by HTTPS, or set HTTPS_PROXY (and NO_PROXY) on the runner. Check on the runner: curl -v ${shellWord(`https://${host}/`)}`,
+    ]);
+}
+function via(proxy) {
+    return proxy === undefined || proxy === ""
+        ? ""
+        : ` (through the proxy ${quoted(proxy.replace(/^([a-z0-9+.-]+:\/\/)?.*@/i, "$1"))})`;
+}
+
 ;// CONCATENATED MODULE: external "node:http"
 const external_node_http_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:http");
 var external_node_http_namespaceObject_0 = /*#__PURE__*/__nccwpck_require__.t(external_node_http_namespaceObject, 2);
@@ -1065,8 +1159,6 @@ function readAnswer(body, audience, date) {
     };
 }
 
-// EXTERNAL MODULE: ./lib/src/trust-policy.js
-var trust_policy = __nccwpck_require__(199);
 ;// CONCATENATED MODULE: ./lib/src/inputs.js
 
 
@@ -1196,7 +1288,7 @@ function readTrustPolicy(read) {
     if (given === "")
         return undefined;
     try {
-        (0,trust_policy/* parseTrustPolicy */.GS)(given);
+        parseTrustPolicy(given);
     }
     catch (error) {
         throw new errors/* UserError */.yo("input-refused", `explain-trust-policy cannot be read: ${(0,errors/* errorText */.kc)(error)}`);
@@ -1992,7 +2084,7 @@ function readEndpoint(env) {
     const url = env.ACTIONS_ID_TOKEN_REQUEST_URL ?? "";
     const requestToken = env.ACTIONS_ID_TOKEN_REQUEST_TOKEN ?? "";
     if (url === "" || requestToken === "") {
-        throw explained((0,explain/* explainIdTokenError */.Kk)("permission", { audience: "", eventName: env.GITHUB_EVENT_NAME, actor: env.GITHUB_ACTOR }));
+        throw explained(explainIdTokenError("permission", { audience: "", eventName: env.GITHUB_EVENT_NAME, actor: env.GITHUB_ACTOR }));
     }
     if (!/^https?:\/\/[\x21-\x7e]+$/.test(url) || !URL.canParse(url) || !/^[\x21-\x7e]+$/.test(requestToken)) {
         throw new errors/* UserError */.yo("id-token-endpoint", "ACTIONS_ID_TOKEN_REQUEST_URL or ACTIONS_ID_TOKEN_REQUEST_TOKEN does not hold what the runner puts there: a URL and a token. " +
@@ -2025,7 +2117,7 @@ async function firstToken(endpoint, audience, env) {
                 const { kind, message, code, status } = error;
                 const host = new URL(endpoint.url).host;
                 const proxy = findProxy(env, endpoint.url);
-                throw explained((0,explain/* explainIdTokenError */.Kk)(kind, { audience, message, code, httpStatus: status, endpointHost: host, proxy }), error);
+                throw explained(explainIdTokenError(kind, { audience, message, code, httpStatus: status, endpointHost: host, proxy }), error);
             }
             lib_core/* debug */.Yz(`ID token, try ${tries}: ${error.message}`);
             await (0,promises_namespaceObject.setTimeout)(wait);
@@ -2069,7 +2161,7 @@ async function tryExchange(trial, plan, first, env) {
             clockSkewSeconds: first.clockOffsetMs === undefined ? undefined : Math.round(-first.clockOffsetMs / 1000),
             trustPolicy,
         };
-        throw explained((0,explain/* explainStsError */.ce)({ code, message, httpStatus, attempts }, situation), error);
+        throw explained(explainStsError({ code, message, httpStatus, attempts }, situation), error);
     }
 }
 /** What the session will be, where no exchange tells it. */
@@ -2130,162 +2222,15 @@ function explained({ anchor, title, text }, cause) {
 
 /***/ }),
 
-/***/ 199:
+/***/ 344:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   GS: () => (/* binding */ parseTrustPolicy),
-/* harmony export */   Zj: () => (/* binding */ providerArn),
-/* harmony export */   qJ: () => (/* binding */ suggestStatement),
-/* harmony export */   y1: () => (/* binding */ evaluateTrustPolicy)
+/* harmony export */   r: () => (/* binding */ troubleshootingLink)
 /* harmony export */ });
-/* harmony import */ var _conditions_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(222);
-/* harmony import */ var _printable_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(57);
-
-
-// IAM's limit is 8,192 characters without white space (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html).
-const MAX_POLICY_LENGTH = 32_768;
-/** Reads the JSON of a role's trust policy. Throws an Error that says what is wrong and what is allowed. */
-function parseTrustPolicy(text) {
-    if (text.length > MAX_POLICY_LENGTH)
-        throw notAPolicy(`it has ${text.length} characters, more than ${MAX_POLICY_LENGTH}`);
-    let document;
-    try {
-        document = JSON.parse(text);
-    }
-    catch (error) {
-        throw notAPolicy(`it is not JSON (${(0,_printable_js__WEBPACK_IMPORTED_MODULE_1__/* .printable */ .g$)(error instanceof Error ? error.message : String(error), 200)})`);
-    }
-    if (!isObject(document) || document.Statement === undefined)
-        throw notAPolicy("it is not an object with a Statement");
-    const statements = Array.isArray(document.Statement) ? document.Statement : [document.Statement];
-    if (statements.length === 0)
-        throw notAPolicy("its Statement is empty");
-    return { variables: document.Version === "2012-10-17", statements: statements.map(parseStatement) };
-}
-function parseStatement(statement, position) {
-    const at = `statement ${position + 1}`;
-    if (!isObject(statement))
-        throw notAPolicy(`${at} is not an object`);
-    const { Sid: sid, Effect: effect, Principal: principal, NotPrincipal: notPrincipal, Action: action, NotAction: notAction, } = statement;
-    if (effect !== "Allow" && effect !== "Deny")
-        throw notAPolicy(`the Effect of ${at} is ${shown(effect)}, not "Allow" or "Deny"`);
-    if (principal === undefined && notPrincipal === undefined)
-        throw notAPolicy(`${at} has no Principal`);
-    const actions = strings(action ?? notAction);
-    if (!actions || actions.length === 0)
-        throw notAPolicy(`the Action of ${at} is ${shown(action ?? notAction)}, not a string or a list of strings`);
-    return {
-        sid: typeof sid === "string" && sid !== "" ? sid : undefined,
-        effect,
-        federated: isObject(principal) ? parseFederated(principal, at) : undefined,
-        actions,
-        otherActions: action === undefined,
-        conditions: parseConditions(statement.Condition ?? {}, at),
-    };
-}
-function parseFederated(principal, at) {
-    const federated = strings(principal.Federated ?? []);
-    if (!federated)
-        throw notAPolicy(`Principal.Federated of ${at} is ${shown(principal.Federated)}, not a string or a list of strings`);
-    const anyone = federated.includes("*") || strings(principal.AWS)?.includes("*");
-    return anyone ? undefined : federated;
-}
-function parseConditions(block, at) {
-    if (!isObject(block))
-        throw notAPolicy(`the Condition of ${at} is ${shown(block)}, not an object`);
-    return Object.entries(block).flatMap(([operator, keys]) => {
-        if (!isObject(keys))
-            throw notAPolicy(`${(0,_printable_js__WEBPACK_IMPORTED_MODULE_1__/* .quoted */ .TL)(operator, 60)} in ${at} is ${shown(keys)}, not an object of keys and values`);
-        return Object.entries(keys).map(([key, value]) => {
-            const values = strings(value);
-            if (!values)
-                throw notAPolicy(`the value of ${(0,_printable_js__WEBPACK_IMPORTED_MODULE_1__/* .quoted */ .TL)(key, 100)} in ${at} is ${shown(value)}, not a string or a list of strings`);
-            return { operator, key, values };
-        });
-    });
-}
-/**
- * Whether the policy lets the bearer of these claims assume its role, and for each statement why or why not. What only AWS can know
- * (keys of the request, other operators, policy variables) is reported as such, never guessed.
- */
-function evaluateTrustPolicy(policy, claims, context) {
-    const statements = policy.statements.map((statement, position) => {
-        const findings = [
-            checkPrincipal(statement, context),
-            checkAction(statement, context),
-            ...statement.conditions.map((condition) => (0,_conditions_js__WEBPACK_IMPORTED_MODULE_0__/* .checkCondition */ .Qj)(condition, claims, context, policy.variables)),
-        ];
-        const reasons = (holds) => findings.filter((finding) => finding.holds === holds).map(({ reason }) => reason);
-        const subject = { index: position + 1, ...(statement.sid && { sid: statement.sid }), effect: statement.effect };
-        if (reasons(false).length > 0)
-            return { ...subject, outcome: "does not apply", reasons: reasons(false) };
-        if (reasons(undefined).length > 0)
-            return { ...subject, outcome: "cannot be evaluated here", reasons: reasons(undefined) };
-        if (statement.effect === "Allow")
-            return { ...subject, outcome: "allows", reasons: [] };
-        return { ...subject, outcome: "denies", reasons: reasons(true) };
-    });
-    const denied = statements.some(({ effect, outcome }) => effect === "Deny" && outcome !== "does not apply");
-    return { allowed: !denied && statements.some(({ outcome }) => outcome === "allows"), statements };
-}
-/** The ARN of the identity provider that a trust policy has to name. */
-function providerArn({ partition, accountId, providerHost }) {
-    return `arn:${partition}:iam::${accountId}:oidc-provider/${providerHost}`;
-}
-function checkPrincipal({ federated }, context) {
-    if (!federated)
-        return { holds: undefined, reason: 'Principal: "*" and NotPrincipal cannot be evaluated here' };
-    const needed = providerArn(context);
-    const has = federated.length > 0 ? (0,_conditions_js__WEBPACK_IMPORTED_MODULE_0__/* .listed */ .KE)(federated) : "none";
-    return {
-        holds: federated.includes(needed),
-        reason: `Principal.Federated: the policy has ${has}; the token's provider is ${(0,_printable_js__WEBPACK_IMPORTED_MODULE_1__/* .quoted */ .TL)(needed)}`,
-    };
-}
-function checkAction({ actions, otherActions }, { action }) {
-    const named = actions.some((pattern) => (0,_conditions_js__WEBPACK_IMPORTED_MODULE_0__/* .like */ .mj)(pattern.toLowerCase(), action.toLowerCase(), false));
-    const element = otherActions ? "NotAction" : "Action";
-    return { holds: named !== otherActions, reason: `${element}: the policy has ${(0,_conditions_js__WEBPACK_IMPORTED_MODULE_0__/* .listed */ .KE)(actions)}; the call is ${action}` };
-}
-/**
- * The narrow statement that accepts this job: its aud and its sub, letter for letter. A name can be given up and taken by others, so a sub
- * without the repository's ID is joined by the condition key for it, where AWS has one.
- */
-function suggestStatement(claims, context) {
-    const sub = (0,_conditions_js__WEBPACK_IMPORTED_MODULE_0__/* .claimText */ .Q1)(claims.sub);
-    const id = (0,_conditions_js__WEBPACK_IMPORTED_MODULE_0__/* .claimText */ .Q1)(claims.repository_id);
-    const hasId = sub.split(/[/:]/).some((part) => part.endsWith(`@${id}`));
-    const pin = !hasId && /^\d+$/.test(id) && (0,_conditions_js__WEBPACK_IMPORTED_MODULE_0__/* .claimsWithKeys */ .WS)(context).includes("repository_id");
-    const aud = Array.isArray(claims.aud)
-        ? claims.aud.map((one) => (0,_conditions_js__WEBPACK_IMPORTED_MODULE_0__/* .withoutVariables */ .KC)((0,_conditions_js__WEBPACK_IMPORTED_MODULE_0__/* .claimText */ .Q1)(one)))
-        : (0,_conditions_js__WEBPACK_IMPORTED_MODULE_0__/* .withoutVariables */ .KC)((0,_conditions_js__WEBPACK_IMPORTED_MODULE_0__/* .claimText */ .Q1)(claims.aud));
-    return {
-        Effect: "Allow",
-        Principal: { Federated: providerArn(context) },
-        Action: context.action,
-        Condition: {
-            StringEquals: {
-                [`${context.providerHost}:aud`]: aud,
-                [`${context.providerHost}:sub`]: (0,_conditions_js__WEBPACK_IMPORTED_MODULE_0__/* .withoutVariables */ .KC)(sub),
-                ...(pin && { [`${context.providerHost}:repository_id`]: id }),
-            },
-        },
-    };
-}
-// IAM takes numbers and booleans for the strings they print as.
-function strings(value) {
-    const list = Array.isArray(value) ? value : [value];
-    return list.every((one) => ["string", "number", "boolean"].includes(typeof one)) ? list.map(String) : undefined;
-}
-function isObject(value) {
-    return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-function shown(value) {
-    return value === undefined ? "missing" : (0,_printable_js__WEBPACK_IMPORTED_MODULE_1__/* .quoted */ .TL)(typeof value === "string" ? value : JSON.stringify(value), 100);
-}
-function notAPolicy(what) {
-    return new Error(`Not a trust policy: ${what}. Allowed: the JSON that "aws iam get-role --role-name NAME --query Role.AssumeRolePolicyDocument" prints, with Effect, Principal and Action in each statement.`);
+/** Where the entry of an anchor in docs/troubleshooting.md is on the web. */
+function troubleshootingLink(anchor) {
+    return `https://github.com/org/aws-role-refresh/blob/main/docs/troubleshooting.md#${anchor}`;
 }
 
 

@@ -10,6 +10,8 @@ __nccwpck_require__.d(__webpack_exports__, {
   O: () => (/* binding */ finish)
 });
 
+;// CONCATENATED MODULE: external "node:fs"
+const external_node_fs_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs");
 ;// CONCATENATED MODULE: external "node:os"
 const external_node_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:os");
 ;// CONCATENATED MODULE: external "os"
@@ -2085,8 +2087,6 @@ function getIDToken(aud) {
  */
 
 //# sourceMappingURL=core.js.map
-;// CONCATENATED MODULE: external "node:fs"
-const external_node_fs_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs");
 ;// CONCATENATED MODULE: external "node:crypto"
 const external_node_crypto_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:crypto");
 ;// CONCATENATED MODULE: ./lib/src/errors.js
@@ -3312,6 +3312,7 @@ function write(file, text) {
 
 
 
+
 /** The post step: everything that main wrote goes, and the environment back to what it was. Warns, never fails the job. */
 async function finish(env) {
     const saved = await attempt("read the state", loadUse);
@@ -3370,10 +3371,11 @@ function restoreEnvironment({ use, last }, env) {
 /** Nothing is known of what was there before: later post steps must at least not look for files that are gone. */
 function leaveFiles(root, env) {
     const { configFile, credentialsFile } = defaultFiles();
-    if (env.AWS_CONFIG_FILE?.startsWith(`${root}/`))
-        exportVariable("AWS_CONFIG_FILE", configFile);
-    if (env.AWS_SHARED_CREDENTIALS_FILE?.startsWith(`${root}/`))
-        exportVariable("AWS_SHARED_CREDENTIALS_FILE", credentialsFile);
+    for (const [name, path] of Object.entries({ AWS_CONFIG_FILE: configFile, AWS_SHARED_CREDENTIALS_FILE: credentialsFile })) {
+        const now = env[name];
+        if (now?.startsWith(`${root}/`) && !(0,external_node_fs_namespaceObject.existsSync)(now))
+            exportVariable(name, path);
+    }
 }
 function defaultFiles() {
     return { configFile: `${(0,external_node_os_namespaceObject.homedir)()}/.aws/config`, credentialsFile: `${(0,external_node_os_namespaceObject.homedir)()}/.aws/credentials` };
