@@ -1,0 +1,206 @@
+/** The built keeper without main: started as main starts it, over a job directory of its own. */
+import { type ChildProcess, spawn } from "node:child_process";
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Endpoint } from "../../src/id-token.ts";
+import type { KeeperConfig } from "../../src/keep.ts";
+import type { ProcessIdentity } from "../../src/process.ts";
+import type { KeeperStatus } from "../../src/status.ts";
+import { type TokenDirectory, tokenDirectory, tokenId } from "../../src/token-directory.ts";
+import { isAlive, killProcesses } from "../runner/processes.ts";
+
+export const AUDIENCE = "sts.amazonaws.com";
+
+const READY_LIMIT_MS = 20_000;
+
+export interface KeeperOptions {
+  endpoint: Endpoint;
+  /** The first token, as main has written it, and its life. */
+  token: string;
+  lifetimeMs: number;
+  /** When it was received, by performance.now(). */
+  receivedAt: number;
+  audience?: string;
+  /** The server's clock less that of the keeper's machine. Default: 0. */
+  clockOffsetMs?: number;
+  /** Default: an hour. */
+  endsInMs?: number;
+  worker?: ProcessIdentity;
+  /** Beside PATH, HOME and RUNNER_TEMP. */
+  env?: Record<string, string>;
+  /** The command that starts the keeper, made from the usual one; it must end in the usual one by exec, in the same process. */
+  wrap?: (command: string[], root: string) => string[];
+  /** The user it runs as, by number. Only root can choose one. */
+  uid?: number;
+}
+
+/** The root of the repository, from source and from lib/. */
+export function repository(): string {
+  let directory = import.meta.dirname;
+  while (!existsSync(path.join(directory, "action.yml"))) directory = path.dirname(directory);
+  return directory;
+}
+
+/** Calls `look` every few milliseconds until it returns something; throws after `limitMs`. A look that throws is tried again. */
+export async function waitFor<T>(what: string, limitMs: number, look: () => T | undefined): Promise<T> {
+  const deadline = performance.now() + limitMs;
+  for (;;) {
+    let cause: unknown;
+    try {
+      const found = look();
+      if (found !== undefined) return found;
+    } catch (error) {
+      cause = error;
+    }
+    if (performance.now() > deadline) throw new Error(`waited ${limitMs} ms in vain for ${what}`, { cause });
+    await sleep(5);
+  }
+}
+
+export class Keeper {
+  readonly pid: number;
+  /** The job directory. */
+  readonly root: string;
+  readonly directory: TokenDirectory;
+  /** All that it printed, which must be nothing. */
+  output = "";
+  readonly #child: ChildProcess;
+  readonly #folder: string;
+
+  constructor(child: ChildProcess, folder: string, root: string, audience: string) {
+    this.pid = child.pid as number;
+    this.root = root;
+    this.directory = tokenDirectory(path.join(root, "tokens", tokenId(audience)));
+    this.#child = child;
+    this.#folder = folder;
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.on("data", (chunk: Buffer) => {
+        this.output += chunk;
+      });
+    }
+  }
+
+  get isAlive(): boolean {
+    return isAlive(this.pid);
+  }
+
+  /** How it ended: its exit code or signal; undefined while it runs. */
+  get end(): number | NodeJS.Signals | undefined {
+    return this.#child.exitCode ?? this.#child.signalCode ?? undefined;
+  }
+
+  /** @param directory where to look, if the job directory is seen under another name from here */
+  status(directory: TokenDirectory = this.directory): KeeperStatus {
+    return JSON.parse(readFileSync(directory.status, "utf8")) as KeeperStatus;
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    process.kill(this.pid, signal);
+  }
+
+  /** Waits for a status of which `condition` holds. */
+  until(what: string, condition: (status: KeeperStatus) => boolean, limitMs = 30_000): Promise<KeeperStatus> {
+    return waitFor(what, limitMs, () => {
+      const status = this.status();
+      return condition(status) ? status : undefined;
+    });
+  }
+
+  ended(limitMs = 30_000): Promise<number | NodeJS.Signals> {
+    return waitFor("the keeper's end", limitMs, () => this.end);
+  }
+
+  /** Asks it to end as post does, and returns its last words. */
+  async stop(): Promise<KeeperStatus> {
+    writeFileSync(this.directory.stop, "");
+    await this.ended();
+    return this.status();
+  }
+
+  /** Ends it whatever it does, and removes what it worked on. */
+  async close(): Promise<void> {
+    await killProcesses([this.pid]);
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  /** Resolves when the keeper watches over the token; its channel to here is closed then, as main closes it. */
+  async begin(config: KeeperConfig): Promise<void> {
+    const child = this.#child;
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      await new Promise<void>((resolve, reject) => {
+        timer = setTimeout(() => reject(new Error(`the keeper was not ready in time: ${this.output}`)), READY_LIMIT_MS);
+        child.once("message", () => resolve());
+        child.once("error", reject);
+        child.once("exit", (code, signal) => reject(new Error(`the keeper ended at once (${signal ?? code}): ${this.output}`)));
+        child.send(config, (error) => error && reject(error));
+      });
+    } finally {
+      clearTimeout(timer);
+    }
+    child.removeAllListeners();
+    if (child.connected) child.disconnect();
+  }
+}
+
+/** Starts the keeper over a new job directory with one use, and returns once it is ready. close() it when done. */
+export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
+  const { audience = AUDIENCE, lifetimeMs, uid } = options;
+  const folder = realpathSync(mkdtempSync(path.join(os.tmpdir(), "keeper ")));
+  chmodSync(folder, 0o755);
+  // A copy: nothing of the checkout can help it.
+  const script = path.join(folder, "keeper");
+  cpSync(path.join(repository(), "dist", "keeper"), script, { recursive: true });
+  const root = path.join(folder, "temp", "aws-role-refresh");
+  const directory = tokenDirectory(path.join(root, "tokens", tokenId(audience)));
+  for (const made of [path.join(root, "uses"), directory.path]) mkdirSync(made, { recursive: true, mode: 0o700 });
+  writeFileSync(path.join(root, "uses", "0123456789abcdef.json"), "{}", { mode: 0o600 });
+  writeFileSync(directory.token, options.token, { mode: 0o600 });
+  if (uid !== undefined) giveTo(uid, path.join(folder, "temp"));
+
+  const command = [process.env.ACTION_NODE ?? process.execPath, path.join(script, "index.js")];
+  const [file = "", ...args] = options.wrap?.(command, root) ?? command;
+  const child = spawn(file, args, {
+    stdio: ["ignore", "pipe", "pipe", "ipc"],
+    env: { PATH: process.env.PATH ?? "", HOME: folder, RUNNER_TEMP: path.dirname(root), ...options.env },
+    ...(uid === undefined ? {} : { uid, gid: uid }),
+  });
+  const keeper = new Keeper(child, folder, root, audience);
+  try {
+    await keeper.begin({
+      endpoint: options.endpoint,
+      audience,
+      directory: directory.path,
+      lifetimeMs,
+      remainingMs: lifetimeMs,
+      ageMs: performance.now() - options.receivedAt,
+      clockOffsetMs: options.clockOffsetMs ?? 0,
+      endsInMs: options.endsInMs ?? 3_600_000,
+      worker: options.worker,
+    });
+  } catch (error) {
+    await keeper.close();
+    throw error;
+  }
+  return keeper;
+}
+
+function giveTo(uid: number, folder: string): void {
+  for (const entry of [".", ...readdirSync(folder, { recursive: true, encoding: "utf8" })]) {
+    chownSync(path.join(folder, entry), uid, uid);
+  }
+}
