@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import * as fs from "node:fs";
+import * as path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { bundlePath } from "./bundles.ts";
 import { errorCode } from "./errors.ts";
@@ -18,7 +19,7 @@ const ENVIRONMENT = [
   "RUNNER_TEMP",
   ...["HOME", "PATH", "TMPDIR", "TEMP", "TMP", "USERPROFILE", "HOMEDRIVE", "HOMEPATH", "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR"],
   ...["http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"],
-  ...["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR"],
+  ...["NODE_EXTRA_CA_CERTS", "NODE_USE_SYSTEM_CA", "SSL_CERT_FILE", "SSL_CERT_DIR"],
 ];
 
 /** A keeper that waits for its configuration. One that gets none ends by itself when main does. */
@@ -38,7 +39,13 @@ export function launchKeeper(): LaunchedKeeper {
     const value = process.env[name];
     if (value !== undefined) env[name] = value;
   }
-  const keeper = spawn(process.execPath, [bundlePath("keeper")], {
+  // Of NODE_OPTIONS only what decides which certificates are trusted: without it, the keeper would fail where main did not.
+  const trust = (process.env.NODE_OPTIONS ?? "")
+    .split(/\s+/)
+    .filter((option) => /^--use-(?:bundled|openssl|system)-ca$/.test(option));
+  const keeper = spawn(process.execPath, [...trust, bundlePath("keeper")], {
+    // Not the workspace: Windows could not delete it while the keeper lives.
+    cwd: path.dirname(process.execPath),
     // Of its own session and without our pipes, which the runner would wait for (actions/runner, src/Runner.Sdk/ProcessInvoker.cs).
     detached: true,
     stdio: ["ignore", "ignore", "ignore", "ipc"],

@@ -56,6 +56,8 @@ export interface FirstToken {
 }
 
 const LOCK_WAIT_MS = 30_000;
+/** Post should not take long; what holds the lock longer than this is not going to give it back. */
+const POST_LOCK_WAIT_MS = 12_000;
 const FILE_VARIABLES = ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"];
 
 /**
@@ -173,7 +175,7 @@ export async function endUse(root: string, id: string): Promise<Ended | undefine
   try {
     const fault = untrusted(root);
     if (fault) throw new Error(`${root} ${fault}: it was not made by this action`);
-    return await withLock(root, LOCK_WAIT_MS, () => end(jobDirectory(root), id));
+    return await withLock(root, POST_LOCK_WAIT_MS, () => end(jobDirectory(root), id));
   } catch (error) {
     // There was none, or another post removed it first.
     if (errorCode(error) === "ENOENT" && !fs.existsSync(root)) return undefined;

@@ -1555,6 +1555,7 @@ function findWorker() {
 
 
 
+
 const READY_TIMEOUT_MS = 10_000;
 /** What the keeper may see of the environment, and nothing else: no AWS_*, no INPUT_*, no NODE_OPTIONS, no secret of the job. */
 const ENVIRONMENT = [
@@ -1563,7 +1564,7 @@ const ENVIRONMENT = [
     "RUNNER_TEMP",
     ...["HOME", "PATH", "TMPDIR", "TEMP", "TMP", "USERPROFILE", "HOMEDRIVE", "HOMEPATH", "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR"],
     ...["http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"],
-    ...["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR"],
+    ...["NODE_EXTRA_CA_CERTS", "NODE_USE_SYSTEM_CA", "SSL_CERT_FILE", "SSL_CERT_DIR"],
 ];
 /** Starts a keeper process. Its start takes longer than anything else it does here, so main begins with it early. */
 function launchKeeper() {
@@ -1573,7 +1574,13 @@ function launchKeeper() {
         if (value !== undefined)
             env[name] = value;
     }
-    const keeper = (0,external_node_child_process_namespaceObject.spawn)(process.execPath, [bundlePath("keeper")], {
+    // Of NODE_OPTIONS only what decides which certificates are trusted: without it, the keeper would fail where main did not.
+    const trust = (process.env.NODE_OPTIONS ?? "")
+        .split(/\s+/)
+        .filter((option) => /^--use-(?:bundled|openssl|system)-ca$/.test(option));
+    const keeper = (0,external_node_child_process_namespaceObject.spawn)(process.execPath, [...trust, bundlePath("keeper")], {
+        // Not the workspace: Windows could not delete it while the keeper lives.
+        cwd: external_node_path_namespaceObject.dirname(process.execPath),
         // Of its own session and without our pipes, which the runner would wait for (actions/runner, src/Runner.Sdk/ProcessInvoker.cs).
         detached: true,
         stdio: ["ignore", "ignore", "ignore", "ipc"],
@@ -1801,6 +1808,8 @@ function tokenId(audience) {
 
 
 const LOCK_WAIT_MS = 30_000;
+/** Post should not take long; what holds the lock longer than this is not going to give it back. */
+const POST_LOCK_WAIT_MS = 12_000;
 const FILE_VARIABLES = ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"];
 /**
  * Enters a use into the job directory: token file, record, profile, in this order, so that whatever main does not reach any more
@@ -1900,7 +1909,7 @@ async function endUse(root, id) {
         const fault = untrusted(root);
         if (fault)
             throw new Error(`${root} ${fault}: it was not made by this action`);
-        return await withLock(root, LOCK_WAIT_MS, () => end(jobDirectory(root), id));
+        return await withLock(root, POST_LOCK_WAIT_MS, () => end(jobDirectory(root), id));
     }
     catch (error) {
         // There was none, or another post removed it first.

@@ -2405,7 +2405,7 @@ function makeReport(finished) {
     const isDated = day(begin) !== day(end);
     const time = (ms) => (isDated ? timestamp(ms) : timestamp(ms).slice(11));
     const said = watches.slice(0, MAX_WATCHES).map((watch, index) => {
-        const prefix = watches.length > 1 ? `Token ${index + 1}: ` : "";
+        const prefix = watches.length > 1 ? `Audience ${index + 1}: ` : "";
         const prefixed = (sentences) => sentences.map((sentence) => (quote) => prefix + sentence(quote));
         return { warnings: prefixed(warningsOf(watch, time)), notes: prefixed(outagesOf(watch, time)) };
     });
@@ -2421,7 +2421,7 @@ function makeReport(finished) {
             "",
             ...table(uses, watches),
             "",
-            "CloudTrail's event history finds the calls of a session by its name, as the user name.",
+            "In CloudTrail's event history, the calls of a session have its name as their user name.",
             "",
             ...[...warnings, ...notes].map((sentence) => `- ${sentence(MARKDOWN)}`),
             ...(warnings.length + notes.length > 0 ? [""] : []),
@@ -2536,9 +2536,9 @@ function table(uses, watches) {
         if (watches.length < 2)
             return cells;
         const number = watches.findIndex((watch) => watch.uses.includes(use)) + 1;
-        return [...cells, `${number === 0 ? "none" : `Token ${number}`} for ${code(use.audience)}`];
+        return [...cells, `${number === 0 ? "–" : number}: ${code(use.audience)}`];
     });
-    const names = ["Profile", "Role", "Session name", ...(watches.length < 2 ? [] : ["ID token"])];
+    const names = ["Profile", "Role", "Session name", ...(watches.length < 2 ? [] : ["Audience"])];
     const rest = uses.length - rows.length;
     return [
         ...[names, names.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`),
@@ -2560,7 +2560,7 @@ function gantt(watches, begin, end) {
         `  axisFormat ${axis}`,
         "  todayMarker off",
         ...sections.flatMap((section, index) => [
-            ...(sections.length > 1 ? [`  section Token ${index + 1}`] : []),
+            ...(sections.length > 1 ? [`  section Audience ${index + 1}`] : []),
             ...section.map(({ name, tags, from, to }) => `  ${name} :${tags}${timestamp(from)}, ${timestamp(to)}`),
         ]),
         "```",
@@ -2577,13 +2577,16 @@ function bars({ keeper, until, ended, outages, risks }, alone) {
         ((received[index] ?? 0) >= to && (received[index - 1] ?? -Infinity) < to));
     const expiry = (index) => (index === last ? keeper.tokenExpiresAt : (received[index] ?? 0) + keeper.lifetimeMs);
     // The list holds the last tokens only, in a job of more than half a day.
-    const number = (index) => keeper.refreshes + 1 - last + index;
+    const numberOf = (index) => keeper.refreshes + 1 - last + index;
     const token = (first, to) => {
-        const from = first === 0 ? 1 : number(first);
+        const number = first === 0 ? 1 : numberOf(first);
+        const from = first === 0 ? Math.min(keeper.startedAt, received[0] ?? 0) : (received[first] ?? 0);
+        const hidden = keeper.stale.filter((interval) => interval.from >= from && interval.to <= (received[to] ?? 0)).length;
         return {
-            name: from === number(to) ? `Token ${from}` : `Tokens ${from} to ${number(to)}`,
+            name: (number === numberOf(to) ? `Token ${number}` : `Tokens ${number} to ${numberOf(to)}`) +
+                (hidden > 0 ? ` (stale ${hidden} ${plural(hidden, "time")})` : ""),
             tags: "",
-            from: first === 0 ? Math.min(keeper.startedAt, received[0] ?? 0) : (received[first] ?? 0),
+            from,
             to: Math.min(expiry(to), over),
         };
     };
@@ -2601,8 +2604,8 @@ function bars({ keeper, until, ended, outages, risks }, alone) {
     }
     return [
         ...tokens,
-        ...gaps.map((gap) => ({ ...gap, name: `No new token ${duration(report_length(gap))}`, tags: "crit, done, " })),
-        ...longest(risks, MAX_EVENTS).map((risk) => ({ ...risk, name: `At risk ${duration(report_length(risk))}`, tags: "crit, " })),
+        ...gaps.map((gap) => ({ ...gap, name: `Outage ${duration(report_length(gap))}`, tags: "crit, done, " })),
+        ...longest(risks, MAX_EVENTS).map((risk) => ({ ...risk, name: `No valid token ${duration(report_length(risk))}`, tags: "crit, " })),
     ].sort((a, b) => a.from - b.from || b.to - a.to);
 }
 /** Text from outside as a code span, which GitHub shows as it is, in a table, too: https://github.github.com/gfm/#code-spans. */
@@ -2914,6 +2917,7 @@ function findWorker() {
 
 
 
+
 const READY_TIMEOUT_MS = 10_000;
 /** What the keeper may see of the environment, and nothing else: no AWS_*, no INPUT_*, no NODE_OPTIONS, no secret of the job. */
 const ENVIRONMENT = [
@@ -2922,7 +2926,7 @@ const ENVIRONMENT = [
     "RUNNER_TEMP",
     ...["HOME", "PATH", "TMPDIR", "TEMP", "TMP", "USERPROFILE", "HOMEDRIVE", "HOMEPATH", "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR"],
     ...["http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"],
-    ...["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR"],
+    ...["NODE_EXTRA_CA_CERTS", "NODE_USE_SYSTEM_CA", "SSL_CERT_FILE", "SSL_CERT_DIR"],
 ];
 /** Starts a keeper process. Its start takes longer than anything else it does here, so main begins with it early. */
 function launchKeeper() {
@@ -2932,7 +2936,13 @@ function launchKeeper() {
         if (value !== undefined)
             env[name] = value;
     }
-    const keeper = spawn(process.execPath, [bundlePath("keeper")], {
+    // Of NODE_OPTIONS only what decides which certificates are trusted: without it, the keeper would fail where main did not.
+    const trust = (process.env.NODE_OPTIONS ?? "")
+        .split(/\s+/)
+        .filter((option) => /^--use-(?:bundled|openssl|system)-ca$/.test(option));
+    const keeper = spawn(process.execPath, [...trust, bundlePath("keeper")], {
+        // Not the workspace: Windows could not delete it while the keeper lives.
+        cwd: path.dirname(process.execPath),
         // Of its own session and without our pipes, which the runner would wait for (actions/runner, src/Runner.Sdk/ProcessInvoker.cs).
         detached: true,
         stdio: ["ignore", "ignore", "ignore", "ipc"],
@@ -3125,6 +3135,8 @@ function tokenId(audience) {
 
 
 const LOCK_WAIT_MS = 30_000;
+/** Post should not take long; what holds the lock longer than this is not going to give it back. */
+const POST_LOCK_WAIT_MS = 12_000;
 const FILE_VARIABLES = (/* unused pure expression or super */ null && (["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"]));
 /**
  * Enters a use into the job directory: token file, record, profile, in this order, so that whatever main does not reach any more
@@ -3224,7 +3236,7 @@ async function endUse(root, id) {
         const fault = untrusted(root);
         if (fault)
             throw new Error(`${root} ${fault}: it was not made by this action`);
-        return await job_directory_withLock(root, LOCK_WAIT_MS, () => end(jobDirectory(root), id));
+        return await job_directory_withLock(root, POST_LOCK_WAIT_MS, () => end(jobDirectory(root), id));
     }
     catch (error) {
         // There was none, or another post removed it first.
