@@ -123,7 +123,7 @@ export function renderSvg(timeline: Timeline): string {
     const verdict =
       first === undefined
         ? `✓ no failure in ${calls} calls`
-        : `✗ ${first.error} from ${first.at.toFixed(1)} s on: ${failures} of ${calls} calls failed`;
+        : `✗ ${first.error} after ${first.at.toFixed(1)} s: ${failures} of ${calls} calls failed`;
 
     parts.push(rectangle(16, top, WIDTH - 32, height, COLOUR.panel, ' rx="8"'));
     if (first !== undefined) {

@@ -77,7 +77,7 @@ test("the picture shows every span and call within the time, and no span beyond 
   expect(svg.match(/fill="#8a63b8"/g)).toHaveLength(1 + legend);
   expect(/<path d="([^"]*)" stroke="#2b9a66"/.exec(svg)?.[1]?.match(/M/g)).toHaveLength(2);
   expect(/<path d="([^"]*)" stroke="#cf222e"/.exec(svg)?.[1]?.match(/M/g)).toHaveLength(1);
-  expect(svg).toContain("✗ ExpiredToken from 16.0 s on: 1 of 3 calls failed");
+  expect(svg).toContain("✗ ExpiredToken after 16.0 s: 1 of 3 calls failed");
 });
 
 test("overlapping spans do not cover each other", () => {
