@@ -129,7 +129,7 @@ export async function keep(config: KeeperConfig, onReady: () => void): Promise<v
   watcher?.close();
   recordPast(status, Date.now(), past());
   status.ended = { at: Date.now(), why: ending };
-  fs.rmSync(directory.token, { force: true });
+  deleteToken(directory.token);
   writeStatus();
 
   async function refresh(): Promise<void> {
@@ -161,6 +161,19 @@ export async function keep(config: KeeperConfig, onReady: () => void): Promise<v
       writeJson(directory.status, status);
     } catch {
       // A full disk: the next one may succeed, and the token matters more.
+    }
+  }
+}
+
+/** In a directory that has become read-only, an empty file is the next best. */
+function deleteToken(path: string): void {
+  try {
+    fs.rmSync(path, { force: true });
+  } catch {
+    try {
+      fs.truncateSync(path);
+    } catch {
+      // Nothing more can be done; it expires in minutes.
     }
   }
 }

@@ -2395,7 +2395,7 @@ const MARKDOWN = { quote: code, more: (anchor) => `[More](${troubleshootingLink(
 /** Lists have this many entries; what is left out is counted. */
 const MAX_USES = 10;
 const MAX_WATCHES = 4;
-const MAX_EVENTS = 5;
+const MAX_EVENTS = 4;
 /** Reports on all uses of a job. Times are UTC; one that lasts beyond midnight shows the dates, too. */
 function makeReport(finished) {
     const uses = finished.toSorted((a, b) => a.startedAt - b.startedAt);
