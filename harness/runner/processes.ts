@@ -41,11 +41,14 @@ export function processesWith(name: string, matches: (value: string) => boolean)
     .map((pid) => ({ pid, command: read(pid, "cmdline").replaceAll("\0", " ").trim() }));
 }
 
-/** Resident and private (neither shared with another process nor backed by a shared file page) memory, in KiB. Throws if the process is gone. */
+/**
+ * Resident memory, and the private part of it, in KiB: anonymous pages, which nothing else can ever share, as node's own code can be with
+ * other node processes. Throws if the process is gone.
+ */
 export function memoryOf(pid: number): { residentKiB: number; privateKiB: number } {
   const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
   const field = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(rollup)?.[1]);
-  return { residentKiB: field("Rss"), privateKiB: field("Private_Clean") + field("Private_Dirty") };
+  return { residentKiB: field("Rss"), privateKiB: field("Anonymous") };
 }
 
 /** CPU time of all threads of a process until now, user and system, in milliseconds. Throws if the process is gone. */
