@@ -84,11 +84,17 @@ describe("the model", () => {
 
   test("a Retry-After never makes a token stale that would not be without it", () => {
     fc.assert(
-      fc.property(life, fc.integer({ min: 1, max: 100 }), share, fc.double({ min: 0 }), (lifetime, failures, chance, asked) => {
-        const delay = retryDelay(lifetime, failures, chance, asked);
-        expect(delay).toBeGreaterThanOrEqual(0);
-        expect(delay).toBeLessThanOrEqual(cap(lifetime));
-      }),
+      fc.property(
+        life,
+        fc.integer({ min: 1, max: 100 }),
+        share,
+        fc.double({ min: 0, noNaN: true }),
+        (lifetime, failures, chance, asked) => {
+          const delay = retryDelay(lifetime, failures, chance, asked);
+          expect(delay).toBeGreaterThanOrEqual(0);
+          expect(delay).toBeLessThanOrEqual(cap(lifetime));
+        },
+      ),
     );
   });
 });
