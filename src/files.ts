@@ -42,11 +42,11 @@ export function readFileIfExists(path: string): Buffer | undefined {
   }
 }
 
-/** Parsed JSON of a file of ours, or undefined where it is missing or not JSON: a crash may have left anything. */
-export function readJson<T>(path: string): T | undefined {
+/** The JSON object in a file of ours, or undefined where there is none: a crash may have left anything. */
+export function readJson<T extends object>(path: string): T | undefined {
   try {
-    const bytes = readFileIfExists(path);
-    return bytes === undefined ? undefined : (JSON.parse(bytes.toString("utf8")) as T);
+    const value: unknown = JSON.parse(readFileIfExists(path)?.toString("utf8") ?? "");
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as T) : undefined;
   } catch {
     return undefined;
   }

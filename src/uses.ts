@@ -241,7 +241,7 @@ function activeUses(job: JobDirectory): Use[] {
   return readAll<Use>(job.uses).sort((a, b) => a.order - b.order);
 }
 
-function readAll<T>(directory: string): T[] {
+function readAll<T extends object>(directory: string): T[] {
   return (fs.existsSync(directory) ? fs.readdirSync(directory) : [])
     .filter((name) => name.endsWith(".json"))
     .flatMap((name) => readJson<T>(`${directory}/${name}`) ?? []);

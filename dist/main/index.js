@@ -156,11 +156,11 @@ function readFileIfExists(path) {
         external_node_fs_namespaceObject.closeSync(file);
     }
 }
-/** Parsed JSON of a file of ours, or undefined where it is missing or not JSON: a crash may have left anything. */
+/** The JSON object in a file of ours, or undefined where there is none: a crash may have left anything. */
 function readJson(path) {
     try {
-        const bytes = readFileIfExists(path);
-        return bytes === undefined ? undefined : JSON.parse(bytes.toString("utf8"));
+        const value = JSON.parse(readFileIfExists(path)?.toString("utf8") ?? "");
+        return typeof value === "object" && value !== null && !Array.isArray(value) ? value : undefined;
     }
     catch {
         return undefined;
@@ -361,6 +361,16 @@ function quoted(value, limit = 300) {
 /** Indented JSON, line by line, that means the same as the value, whatever is in it. */
 function jsonLines(value) {
     return JSON.stringify(value, null, 2).split("\n").map(escaped);
+}
+/**
+ * A code span of Markdown, in a table, too, on one line. It shows the text as it is but for what is not ASCII or could end the span
+ * or the cell (https://github.github.com/gfm/#code-spans, #tables-extension-), which become question marks.
+ */
+function codeSpan(text) {
+    const shown = printable(text, 300)
+        .replace(/[^\x20-\x7e]|[`|\\]/g, "?")
+        .trim();
+    return shown === "" ? "(empty)" : `\`${shown}\``;
 }
 /** A word for a POSIX shell, so that a command with an untrusted value in it can be pasted. */
 function shellWord(word) {
@@ -782,7 +792,6 @@ function causes({ claims, audience }, context) {
 }
 
 ;// CONCATENATED MODULE: ./lib/src/explain.js
-
 
 
 

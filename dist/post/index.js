@@ -1,7 +1,7 @@
 import { createRequire as __WEBPACK_EXTERNAL_createRequire } from "module";
 /******/ var __webpack_modules__ = ({
 
-/***/ 975:
+/***/ 813:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -2166,11 +2166,11 @@ function files_readFileIfExists(path) {
         external_node_fs_namespaceObject.closeSync(file);
     }
 }
-/** Parsed JSON of a file of ours, or undefined where it is missing or not JSON: a crash may have left anything. */
+/** The JSON object in a file of ours, or undefined where there is none: a crash may have left anything. */
 function files_readJson(path) {
     try {
-        const bytes = files_readFileIfExists(path);
-        return bytes === undefined ? undefined : JSON.parse(bytes.toString("utf8"));
+        const value = JSON.parse(files_readFileIfExists(path)?.toString("utf8") ?? "");
+        return typeof value === "object" && value !== null && !Array.isArray(value) ? value : undefined;
     }
     catch {
         return undefined;
@@ -2348,6 +2348,129 @@ function verb(names) {
     return names.length > 1 ? "are" : "is";
 }
 
+;// CONCATENATED MODULE: ./lib/src/intervals.js
+// Spans of time for a reader: milliseconds since 1970 in, UTC out.
+function intervals_length({ from, to }) {
+    return Math.max(0, to - from);
+}
+function overlap(one, other) {
+    return one.from < other.to && other.from < one.to;
+}
+/** The time that is in any of them. */
+function total(intervals) {
+    let sum = 0;
+    let covered = -Infinity;
+    for (const { from, to } of intervals.toSorted((a, b) => a.from - b.from)) {
+        sum += Math.max(0, to - Math.max(from, covered));
+        covered = Math.max(covered, to);
+    }
+    return sum;
+}
+/** The longest of them, in their order. */
+function longest(intervals, count) {
+    const kept = intervals.toSorted((a, b) => intervals_length(b) - intervals_length(a)).slice(0, count);
+    return intervals.filter((interval) => kept.includes(interval));
+}
+/** The two largest units that matter, such as 2 min 31 s. */
+function duration(ms) {
+    const seconds = Math.round(ms / 1000);
+    if (seconds < 1)
+        return `${Math.round(ms)} ms`;
+    const units = [
+        ["d", Math.floor(seconds / 86_400)],
+        ["h", Math.floor(seconds / 3600) % 24],
+        ["min", Math.floor(seconds / 60) % 60],
+        ["s", seconds % 60],
+    ];
+    const first = units.findIndex(([, count]) => count > 0);
+    return units
+        .slice(first, first + 2)
+        .filter(([, count]) => count > 0)
+        .map(([unit, count]) => `${count} ${unit}`)
+        .join(" ");
+}
+/** YYYY-MM-DD HH:mm:ss. */
+function timestamp(ms) {
+    return new Date(ms).toISOString().slice(0, 19).replace("T", " ");
+}
+function day(ms) {
+    return timestamp(ms).slice(0, 10);
+}
+function plural(count, word) {
+    return count === 1 ? word : `${word}s`;
+}
+
+;// CONCATENATED MODULE: ./lib/src/chart.js
+
+/** The longest outages and gaps are drawn, so many of each. */
+const MAX_DRAWN = 4;
+/**
+ * A Mermaid chart of token lives, as lines of Markdown: https://mermaid.js.org/syntax/gantt.html. Times are UTC. It holds numbers
+ * and words of its own, and no text from outside.
+ */
+function ganttChart(keepers) {
+    const from = Math.min(...keepers.map((lives) => lives.from));
+    const to = Math.max(...keepers.map((lives) => lives.to));
+    const axis = day(from) !== day(to) ? "%m-%d %H:%M" : to - from > 5 * 60_000 ? "%H:%M" : "%H:%M:%S";
+    return [
+        "```mermaid",
+        "gantt",
+        "  title ID tokens, UTC",
+        // Without a zone: a browser takes them for its own, and so shows them as they are.
+        "  dateFormat YYYY-MM-DD HH:mm:ss",
+        `  axisFormat ${axis}`,
+        "  todayMarker off",
+        ...keepers.flatMap((lives, index) => [
+            ...(keepers.length > 1 ? [`  section Audience ${index + 1}`] : []),
+            ...bars(lives, keepers.length === 1).map((bar) => `  ${bar.name} :${bar.tags}${timestamp(bar.from)}, ${timestamp(bar.to)}`),
+        ]),
+        "```",
+    ];
+}
+function bars(lives, alone) {
+    const outages = longest(lives.outages, MAX_DRAWN);
+    const gaps = longest(lives.gaps, MAX_DRAWN);
+    const breaks = [...outages, ...gaps];
+    return [
+        ...tokenBars(lives, breaks, alone && breaks.length === 0 ? 6 : 2),
+        ...outages.map((outage) => ({ ...outage, name: `Outage ${duration(intervals_length(outage))}`, tags: "crit, done, " })),
+        ...gaps.map((gap) => ({ ...gap, name: `No valid token ${duration(intervals_length(gap))}`, tags: "crit, " })),
+    ].sort((a, b) => a.from - b.from || b.to - a.to);
+}
+/** Tokens next to a break have a bar each, and so have those of a short run; a longer run shares one. */
+function tokenBars(lives, breaks, shortRun) {
+    const { received } = lives;
+    const last = received.length - 1;
+    const at = (index) => received[index] ?? (index < 0 ? -Infinity : Infinity);
+    const numberOf = (index) => lives.count - last + index;
+    const isBeside = (index) => breaks.some(({ from, to }) => (at(index) <= from && from < at(index + 1)) || (at(index - 1) < to && to <= at(index)));
+    const bar = (first, to) => {
+        // The first bar stands for what the list does not hold any more, too.
+        const from = first === 0 ? Math.min(lives.from, at(0)) : at(first);
+        const number = first === 0 ? 1 : numberOf(first);
+        const stale = lives.stale.filter((interval) => interval.from >= from && interval.to <= at(to)).length;
+        return {
+            name: (number === numberOf(to) ? `Token ${number}` : `Tokens ${number} to ${numberOf(to)}`) +
+                (stale > 0 ? ` (stale ${stale} ${plural(stale, "time")})` : ""),
+            tags: "",
+            from,
+            to: Math.min(to === last ? lives.expiresAt : at(to) + lives.lifetimeMs, lives.to),
+        };
+    };
+    const drawn = [];
+    for (let index = 0; index <= last; index++) {
+        let to = index;
+        if (!isBeside(index))
+            while (to < last && !isBeside(to + 1))
+                to++;
+        if (to - index < shortRun)
+            to = index;
+        drawn.push(bar(index, to));
+        index = to;
+    }
+    return drawn;
+}
+
 ;// CONCATENATED MODULE: ./lib/src/printable.js
 /**
  * Text from outside (claims, inputs, answers of servers) made safe for the log of a job. The runner takes a line that begins with `::`,
@@ -2372,6 +2495,16 @@ function quoted(value, limit = 300) {
 function jsonLines(value) {
     return JSON.stringify(value, null, 2).split("\n").map(escaped);
 }
+/**
+ * A code span of Markdown, in a table, too, on one line. It shows the text as it is but for what is not ASCII or could end the span
+ * or the cell (https://github.github.com/gfm/#code-spans, #tables-extension-), which become question marks.
+ */
+function codeSpan(text) {
+    const shown = printable(text, 300)
+        .replace(/[^\x20-\x7e]|[`|\\]/g, "?")
+        .trim();
+    return shown === "" ? "(empty)" : `\`${shown}\``;
+}
 /** A word for a POSIX shell, so that a command with an untrusted value in it can be pasted. */
 function shellWord(word) {
     return /^[\w+=,.@:/-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
@@ -2390,28 +2523,27 @@ function troubleshootingLink(anchor) {
 ;// CONCATENATED MODULE: ./lib/src/report.js
 
 
+
+
 const PLAIN = { quote: (text) => quoted(text, 200), more: (anchor) => `More: ${troubleshootingLink(anchor)}` };
-const MARKDOWN = { quote: code, more: (anchor) => `[More](${troubleshootingLink(anchor)})` };
-/** Lists have this many entries; what is left out is counted. */
+const MARKDOWN = { quote: codeSpan, more: (anchor) => `[More](${troubleshootingLink(anchor)})` };
+/** Lists have so many entries at most; what is left out is counted. */
 const MAX_USES = 10;
 const MAX_WATCHES = 4;
 const MAX_EVENTS = 4;
-/** Reports on all uses of a job. Times are UTC; one that lasts beyond midnight shows the dates, too. */
+/** Reports on all uses of a job, one or more. Times are UTC, with the date where the job lasted beyond midnight. */
 function makeReport(finished) {
     const uses = finished.toSorted((a, b) => a.startedAt - b.startedAt);
     const watches = watchesOf(uses);
     const begin = Math.min(...uses.map(({ startedAt }) => startedAt));
     const end = Math.max(...uses.map(({ endedAt }) => endedAt));
-    const isDated = day(begin) !== day(end);
-    const time = (ms) => (isDated ? timestamp(ms) : timestamp(ms).slice(11));
+    const time = (ms) => timestamp(ms).slice(day(begin) === day(end) ? 11 : 0);
     const said = watches.slice(0, MAX_WATCHES).map((watch, index) => {
-        const prefix = watches.length > 1 ? `Audience ${index + 1}: ` : "";
-        const prefixed = (sentences) => sentences.map((sentence) => (quote) => prefix + sentence(quote));
-        return { warnings: prefixed(warningsOf(watch, time)), notes: prefixed(outagesOf(watch, time)) };
+        const about = (sentence) => watches.length === 1 ? sentence : (style) => `Audience ${index + 1}: ${sentence(style)}`;
+        return { warnings: warningsOf(watch, time).map(about), notes: outagesOf(watch, time).map(about) };
     });
-    const warnings = said.flatMap((one) => one.warnings);
-    const notes = said.flatMap((one) => one.notes);
-    const risks = watches.flatMap((watch) => watch.risks);
+    const warnings = said.flatMap((watch) => watch.warnings);
+    const items = [...warnings, ...said.flatMap(({ notes }) => notes)].map((sentence) => `- ${sentence(MARKDOWN)}`);
     return {
         warnings: warnings.map((sentence) => sentence(PLAIN)),
         markdown: [
@@ -2423,40 +2555,42 @@ function makeReport(finished) {
             "",
             "In CloudTrail's event history, the calls of a session have its name as their user name.",
             "",
-            ...[...warnings, ...notes].map((sentence) => `- ${sentence(MARKDOWN)}`),
-            ...(warnings.length + notes.length > 0 ? [""] : []),
-            ...gantt(watches.slice(0, MAX_WATCHES), begin, end),
-            "",
+            ...(items.length > 0 ? [...items, ""] : []),
+            ...(watches.length > 0 ? [...ganttChart(watches.slice(0, MAX_WATCHES).map(livesOf)), ""] : []),
         ].join("\n"),
-        eventful: risks.length > 0 ||
-            watches.some(({ keeper, died, ended, outages }) => died || ended || outages.some((outage) => isLong(outage, keeper))),
+        eventful: watches.some((watch) => watch.fault || watch.gaps.length > 0 || watch.outages.some((one) => isLong(one, watch))),
     };
 }
-/** Uses of one audience share a keeper until none is left; the last one to end has its status. */
+/** Uses of one audience share a keeper until none of them is left; the last to end has its status. */
 function watchesOf(uses) {
-    const waiting = new Map();
+    const served = new Map();
     const watches = [];
     for (const use of uses.toSorted((a, b) => a.endedAt - b.endedAt)) {
-        const served = [...(waiting.get(use.audience) ?? []), use];
-        waiting.set(use.audience, use.keeper ? [] : served);
+        const sharing = [...(served.get(use.audience) ?? []), use];
+        served.set(use.audience, use.keeper ? [] : sharing);
         if (use.keeper)
-            watches.push(watchOf(use.keeper, use.keeperDied === true, use.endedAt, served));
+            watches.push(watchOf(use.keeper, use.keeperDied === true, use.endedAt, sharing));
     }
     return watches.sort((a, b) => a.keeper.startedAt - b.keeper.startedAt);
 }
 function watchOf(keeper, died, until, uses) {
-    const ended = keeper.ended && keeper.ended.why !== "stopped" && keeper.ended.at < until ? keeper.ended : undefined;
-    const outages = keeper.outages.map((outage) => (outage.to === 0 ? { ...outage, to: keeper.ended?.at ?? until } : outage));
-    const gone = died ? keeper.tokenExpiresAt : (ended?.at ?? until);
-    const risks = gone < until ? [...keeper.stale, { from: gone, to: until }] : keeper.stale;
-    return { keeper, uses, until, died, ended, outages, risks };
+    const { ended, stale, tokenExpiresAt } = keeper;
+    // One that left no last word also left its last token, for what that was worth.
+    const gone = Math.min(until, ended ? (ended.why === "stopped" ? until : ended.at) : tokenExpiresAt);
+    const gaps = gone < until ? [...stale, { from: gone, to: until }] : stale;
+    let fault;
+    if (died)
+        fault = "gone";
+    else if (gone < until)
+        fault = ended && ended.why !== "stopped" ? ended.why : "silent";
+    const outages = keeper.outages.map((outage) => (outage.to === 0 ? { ...outage, to: ended?.at ?? until } : outage));
+    return { keeper, uses, until, fault, outages, gaps };
 }
 const CONSEQUENCE = "Calls to AWS that needed a new session then failed.";
-function warningsOf(watch, time) {
-    const { keeper, died, ended, until } = watch;
+function warningsOf({ keeper, until, fault, outages, gaps }, time) {
     const stale = longest(keeper.stale, MAX_EVENTS);
     const sentences = stale.map((interval) => {
-        const outage = watch.outages.find((one) => overlap(one, interval));
+        const outage = outages.find((one) => overlap(one, interval));
         return ({ quote, more }) => {
             const cause = outage
                 ? `${failed(outage)}, the last with ${quote(outage.lastError)}`
@@ -2468,31 +2602,29 @@ function warningsOf(watch, time) {
     if (rest.length > 0) {
         sentences.push(() => `The ID token was stale ${rest.length} more ${plural(rest.length, "time")}, for ${duration(total(rest))} in all.`);
     }
-    if (died) {
-        const risk = keeper.tokenExpiresAt < until
-            ? `Its last token was stale ${span({ from: keeper.tokenExpiresAt, to: until }, time)}. ${CONSEQUENCE}`
-            : "Its last token was valid until the job's steps were over, so no call was at risk.";
-        sentences.push(({ more }) => `The keeper, which renews the ID token, was gone before the job was over. ${risk} ${more("keeper-was-gone")}`);
-    }
-    if (ended) {
-        const window = span({ from: ended.at, to: until }, time);
-        sentences.push(({ more }) => ended.why === "request token expired"
-            ? `GitHub issues ID tokens to a job for a limited time, and this job went on: there was no valid one ${window}. ${CONSEQUENCE} ${more("job-outlived-its-id-tokens")}`
-            : `The keeper, which renews the ID token, ended early (${REASONS[ended.why]}): there was no valid one ${window}. ${CONSEQUENCE} ${more("keeper-was-gone")}`);
+    if (fault) {
+        const gap = gaps.find(({ to }) => to === until);
+        const risk = gap
+            ? `There was no valid ID token ${span(gap, time)}. ${CONSEQUENCE}`
+            : "Its last ID token was valid until the job's steps were over, so no call was at risk.";
+        const anchor = fault === "request token expired" ? "job-outlived-its-id-tokens" : "keeper-was-gone";
+        sentences.push(({ more }) => `${FAULTS[fault]} ${risk} ${more(anchor)}`);
     }
     return sentences;
 }
-const REASONS = {
-    stopped: "stopped",
-    "job directory gone": "something removed its folder from RUNNER_TEMP",
-    "job over": "the runner's worker process was gone",
-    "request token expired": "the request token expired",
-    signal: "something sent it a signal",
-    failed: "an error of its own",
+const KEEPER = "The keeper, which renews the ID token,";
+const FAULTS = {
+    gone: `${KEEPER} was gone before the job was over.`,
+    silent: `${KEEPER} did not answer at the end of the job.`,
+    signal: `${KEEPER} ended early: something sent it a signal.`,
+    "job directory gone": `${KEEPER} ended early: something removed its folder from RUNNER_TEMP.`,
+    "job over": `${KEEPER} ended early: the runner's worker process was gone.`,
+    failed: `${KEEPER} ended early, by an error of its own.`,
+    "request token expired": "GitHub issues ID tokens to a job for a limited time, and this job went on.",
 };
 /** What the warnings do not tell: outages that were long and did no harm. */
-function outagesOf({ keeper, outages }, time) {
-    const harmless = outages.filter((outage) => isLong(outage, keeper) && !keeper.stale.some((interval) => overlap(outage, interval)));
+function outagesOf(watch, time) {
+    const harmless = watch.outages.filter((outage) => isLong(outage, watch) && !watch.gaps.some((gap) => overlap(outage, gap)));
     const shown = longest(harmless, MAX_EVENTS);
     const sentences = shown.map((outage) => ({ quote }) => `No new ID token ${span(outage, time)}: ${failed(outage)}, the last with ${quote(outage.lastError)}. The one in the file stayed valid.`);
     const rest = harmless.length - shown.length;
@@ -2501,170 +2633,64 @@ function outagesOf({ keeper, outages }, time) {
     return sentences;
 }
 /** Whether it used up more than a third of a token's life. Shorter ones are what the second half of that is there for. */
-function isLong(outage, keeper) {
-    return report_length(outage) > keeper.lifetimeMs / 3;
+function isLong(outage, { keeper }) {
+    return intervals_length(outage) > keeper.lifetimeMs / 3;
 }
 function failed({ attempts }) {
     return `${attempts} ${plural(attempts, "request")} failed`;
 }
 function verdict(watches) {
     if (watches.length === 0)
-        return "**Main ended before the ID token had a keeper**, in the time";
-    const risk = total(watches.flatMap((watch) => watch.risks));
-    return risk === 0 ? "**A valid ID token at every moment**" : `**No valid ID token for ${duration(risk)}** of the time`;
+        return "**The ID token had no keeper yet**";
+    const gap = total(watches.flatMap(({ gaps }) => gaps));
+    return gap === 0 ? "**A valid ID token at every moment**" : `**No valid ID token for ${duration(gap)}** of the time`;
 }
 function numbers(uses, watches) {
-    const sum = (count) => watches.reduce((total, { keeper }) => total + count(keeper), 0);
+    const sum = (count) => watches.reduce((all, { keeper }) => all + count(keeper), 0);
     const issued = uses.length + sum(({ refreshes }) => refreshes);
     const failures = sum((keeper) => keeper.failures);
-    const ages = watches.map(({ keeper, died, until }) => ({
-        age: died ? Math.max(keeper.longestAgeMs, until - keeper.tokenReceivedAt) : keeper.longestAgeMs,
+    const ages = watches.map(({ keeper, until }) => ({
+        age: keeper.ended ? keeper.longestAgeMs : Math.max(keeper.longestAgeMs, until - keeper.tokenReceivedAt),
         life: keeper.lifetimeMs,
     }));
-    const oldest = ages.toSorted((a, b) => b.age / b.life - a.age / a.life)[0];
-    const sentences = [
+    const [oldest] = ages.sort((a, b) => b.age / b.life - a.age / a.life);
+    return [
         `${issued} ${issued === 1 ? "was" : "were"} issued, ${failures === 0 ? "no request" : `${failures} ${plural(failures, "request")}`} failed.`,
         ...(oldest
             ? [`The oldest that a step could have read was ${duration(oldest.age)} old; one lives for ${duration(oldest.life)}.`]
             : []),
-    ];
-    return sentences.join(" ");
+    ].join(" ");
 }
 function table(uses, watches) {
+    const several = watches.length > 1;
     const rows = uses.slice(0, MAX_USES).map((use) => {
-        const cells = [code(use.profile), code(use.roleArn), code(use.sessionName)];
-        if (watches.length < 2)
-            return cells;
         const number = watches.findIndex((watch) => watch.uses.includes(use)) + 1;
-        return [...cells, `${number === 0 ? "–" : number}: ${code(use.audience)}`];
+        const audience = `${number > 0 ? `${number}: ` : ""}${codeSpan(use.audience)}`;
+        return [codeSpan(use.profile), codeSpan(use.roleArn), codeSpan(use.sessionName), ...(several ? [audience] : [])];
     });
-    const names = ["Profile", "Role", "Session name", ...(watches.length < 2 ? [] : ["Audience"])];
+    const names = ["Profile", "Role", "Session name", ...(several ? ["Audience"] : [])];
     const rest = uses.length - rows.length;
     return [
         ...[names, names.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`),
         ...(rest > 0 ? ["", `and ${rest} more ${plural(rest, "use")}.`] : []),
     ];
 }
-/** Token lives as a Mermaid chart: https://mermaid.js.org/syntax/gantt.html. No text from outside is in it. */
-function gantt(watches, begin, end) {
-    const sections = watches.map((watch) => bars(watch, watches.length === 1));
-    if (sections.length === 0)
-        return [];
-    const axis = day(begin) !== day(end) ? "%m-%d %H:%M" : end - begin > 5 * 60_000 ? "%H:%M" : "%H:%M:%S";
-    return [
-        "```mermaid",
-        "gantt",
-        "  title ID tokens, UTC",
-        // Without a zone, so that a browser takes them for its own and shows them as they are.
-        "  dateFormat YYYY-MM-DD HH:mm:ss",
-        `  axisFormat ${axis}`,
-        "  todayMarker off",
-        ...sections.flatMap((section, index) => [
-            ...(sections.length > 1 ? [`  section Audience ${index + 1}`] : []),
-            ...section.map(({ name, tags, from, to }) => `  ${name} :${tags}${timestamp(from)}, ${timestamp(to)}`),
-        ]),
-        "```",
-    ];
-}
-/** Tokens one by one where little happened or next to an outage, and else many in one bar. */
-function bars({ keeper, until, ended, outages, risks }, alone) {
-    const gaps = longest(outages.filter((outage) => isLong(outage, keeper)), MAX_EVENTS);
-    const { received } = keeper;
-    const last = received.length - 1;
-    const over = ended?.at ?? until;
-    // Of the tokens before an outage, the last; of those after it, the first.
-    const isBeside = (index) => gaps.some(({ from, to }) => ((received[index] ?? 0) <= from && (received[index + 1] ?? Infinity) > from) ||
-        ((received[index] ?? 0) >= to && (received[index - 1] ?? -Infinity) < to));
-    const expiry = (index) => (index === last ? keeper.tokenExpiresAt : (received[index] ?? 0) + keeper.lifetimeMs);
-    // The list holds the last tokens only, in a job of more than half a day.
-    const numberOf = (index) => keeper.refreshes + 1 - last + index;
-    const token = (first, to) => {
-        const number = first === 0 ? 1 : numberOf(first);
-        const from = first === 0 ? Math.min(keeper.startedAt, received[0] ?? 0) : (received[first] ?? 0);
-        const hidden = keeper.stale.filter((interval) => interval.from >= from && interval.to <= (received[to] ?? 0)).length;
-        return {
-            name: (number === numberOf(to) ? `Token ${number}` : `Tokens ${number} to ${numberOf(to)}`) +
-                (hidden > 0 ? ` (stale ${hidden} ${plural(hidden, "time")})` : ""),
-            tags: "",
-            from,
-            to: Math.min(expiry(to), over),
-        };
+function livesOf(watch) {
+    const { keeper, until, outages, gaps } = watch;
+    return {
+        received: keeper.received,
+        count: keeper.refreshes + 1,
+        lifetimeMs: keeper.lifetimeMs,
+        expiresAt: keeper.tokenExpiresAt,
+        from: keeper.startedAt,
+        to: Math.min(until, keeper.ended?.at ?? until),
+        outages: outages.filter((outage) => isLong(outage, watch)),
+        stale: keeper.stale,
+        gaps,
     };
-    const quiet = alone && gaps.length === 0 ? 6 : 2;
-    const tokens = [];
-    for (let index = 0; index <= last; index++) {
-        let to = index;
-        if (!isBeside(index))
-            while (to < last && !isBeside(to + 1))
-                to++;
-        if (to - index < quiet)
-            to = index;
-        tokens.push(token(index, to));
-        index = to;
-    }
-    return [
-        ...tokens,
-        ...gaps.map((gap) => ({ ...gap, name: `Outage ${duration(report_length(gap))}`, tags: "crit, done, " })),
-        ...longest(risks, MAX_EVENTS).map((risk) => ({ ...risk, name: `No valid token ${duration(report_length(risk))}`, tags: "crit, " })),
-    ].sort((a, b) => a.from - b.from || b.to - a.to);
-}
-/** Text from outside as a code span, which GitHub shows as it is, in a table, too: https://github.github.com/gfm/#code-spans. */
-function code(text) {
-    const shown = printable(text, 300)
-        .replace(/[^\x20-\x7e]|[`|\\]/g, "?")
-        .trim();
-    return shown === "" ? "(nothing)" : `\`${shown}\``;
-}
-function longest(intervals, count) {
-    const kept = intervals.toSorted((a, b) => report_length(b) - report_length(a)).slice(0, count);
-    return intervals.filter((interval) => kept.includes(interval));
-}
-function report_length({ from, to }) {
-    return Math.max(0, to - from);
-}
-function overlap(one, other) {
-    return one.from < other.to && other.from < one.to;
-}
-/** The time that is in any of them. */
-function total(intervals) {
-    let sum = 0;
-    let covered = -Infinity;
-    for (const { from, to } of intervals.toSorted((a, b) => a.from - b.from)) {
-        sum += Math.max(0, to - Math.max(from, covered));
-        covered = Math.max(covered, to);
-    }
-    return sum;
 }
 function span(interval, time) {
-    return `from ${time(interval.from)} to ${time(interval.to)} UTC (${duration(report_length(interval))})`;
-}
-/** YYYY-MM-DD HH:mm:ss, UTC. */
-function timestamp(ms) {
-    return new Date(ms).toISOString().slice(0, 19).replace("T", " ");
-}
-function day(ms) {
-    return timestamp(ms).slice(0, 10);
-}
-/** The two largest units that matter, such as 2 min 31 s. */
-function duration(ms) {
-    const seconds = Math.round(ms / 1000);
-    if (seconds < 1)
-        return `${Math.round(ms)} ms`;
-    const units = [
-        ["d", Math.floor(seconds / 86_400)],
-        ["h", Math.floor(seconds / 3600) % 24],
-        ["min", Math.floor(seconds / 60) % 60],
-        ["s", seconds % 60],
-    ];
-    const first = units.findIndex(([, count]) => count > 0);
-    return units
-        .slice(first, first + 2)
-        .filter(([, count]) => count > 0)
-        .map(([unit, count]) => `${count} ${unit}`)
-        .join(" ");
-}
-function plural(count, word) {
-    return count === 1 ? word : `${word}s`;
+    return `from ${time(interval.from)} to ${time(interval.to)} UTC (${duration(intervals_length(interval))})`;
 }
 
 ;// CONCATENATED MODULE: ./lib/src/state.js
@@ -3407,7 +3433,7 @@ async function report({ finished }, summary) {
 /***/ ((__webpack_module__, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony import */ var _finish_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(975);
+/* harmony import */ var _finish_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(813);
 
 await (0,_finish_js__WEBPACK_IMPORTED_MODULE_0__/* .finish */ .O)(process.env);
 
