@@ -1,0 +1,167 @@
+// However a job ends, and whatever dies first: no keeper, no token, nothing left behind, and post says what was at risk.
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterEach, describe, expect, test } from "@jest/globals";
+import { waitFor } from "../../harness/machine/keeper.ts";
+import { Stage } from "../../harness/machine/stage.ts";
+import { isAlive } from "../../harness/runner/processes.ts";
+
+/** What the keeper may take to notice what nobody tells it. */
+const GONE_WITHIN_MS = 15_000;
+
+const stages: Stage[] = [];
+afterEach(async () => {
+  for (const stage of stages.splice(0)) await stage.close();
+});
+
+async function stageWith(idTokenSeconds = 300): Promise<Stage> {
+  const stage = await Stage.start({ clouds: { idTokenSeconds } });
+  stages.push(stage);
+  return stage;
+}
+
+/** Resolves when no keeper of the machine lives; returns how long that took. */
+async function noKeeper(stage: Stage): Promise<number> {
+  const began = performance.now();
+  await waitFor("the end of all keepers", 2 * GONE_WITHIN_MS, () => (stage.keepers().length === 0 ? true : undefined));
+  return performance.now() - began;
+}
+
+describe("the keeper is killed", () => {
+  test("after the token ran out, post says from when to when, as a warning", async () => {
+    const stage = await stageWith(3);
+    const { job } = await stage.startJob();
+    expect((await stage.use(job)).outcome).toBe("success");
+    const { pid, tokenExpiresAt } = stage.status();
+    process.kill(pid, "SIGKILL");
+    await sleep(tokenExpiresAt + 1_500 - Date.now());
+    const { posts, conclusion, tempLeft } = await job.finish();
+    expect(conclusion).toBe("success");
+    expect(tempLeft.before).toEqual([]);
+    const warnings = posts[0]?.annotations.filter(({ level }) => level === "warning") ?? [];
+    expect(warnings).toHaveLength(1);
+    // Two times of day, the first of them when the token ran out.
+    const [from, to] = warnings[0]?.message.match(/\d\d:\d\d:\d\d/g) ?? [];
+    expect(from).toBe(new Date(tokenExpiresAt).toISOString().slice(11, 19));
+    expect(to).toBeDefined();
+    expect(to).not.toBe(from);
+  });
+
+  test("a later use of the same audience starts another", async () => {
+    const stage = await stageWith();
+    const { job } = await stage.startJob();
+    await stage.use(job);
+    const { pid } = stage.status();
+    process.kill(pid, "SIGKILL");
+    await waitFor("its end", 5_000, () => (isAlive(pid) ? undefined : true));
+    await stage.use(job, { profile: "second" });
+    expect(stage.keepers()).toHaveLength(1);
+    const { tempLeft } = await job.finish();
+    expect(tempLeft.before).toEqual([]);
+    expect(stage.keepers()).toEqual([]);
+  });
+});
+
+describe("the worker is killed: no post, no orphan hunt", () => {
+  test.each([
+    { name: "and the keeper carries the runner's mark", env: {} },
+    { name: "and the user had blanked RUNNER_TRACKING_ID", env: { RUNNER_TRACKING_ID: "" } },
+  ])("$name", async ({ env }) => {
+    const stage = await stageWith();
+    const { job } = await stage.startJob();
+    expect((await stage.use(job, {}, env)).outcome).toBe("success");
+    const [token] = stage.tokens();
+    expect(existsSync(token?.token ?? "")).toBe(true);
+    await job.killWorker();
+    expect(await noKeeper(stage)).toBeLessThan(GONE_WITHIN_MS);
+    expect(existsSync(token?.token ?? "")).toBe(false);
+    expect(stage.status().ended?.why).toBe("job over");
+
+    // The next job of the machine finds a clean one.
+    const next = await stage.startJob();
+    expect((await stage.use(next.job)).outcome).toBe("success");
+    expect((await next.job.finish()).tempLeft.before).toEqual([]);
+  });
+
+  test("while the machine sleeps, and wakes in the next job", async () => {
+    const stage = await stageWith();
+    const { job } = await stage.startJob();
+    await stage.use(job);
+    const [keeper] = stage.keepers();
+    process.kill(keeper?.pid ?? 0, "SIGSTOP");
+    await job.killWorker();
+    const next = await stage.startJob();
+    expect((await stage.use(next.job)).outcome).toBe("success");
+    const [token] = stage.tokens();
+    const now = readFileSync(token?.token ?? "", "utf8");
+    process.kill(keeper?.pid ?? 0, "SIGCONT");
+    const began = performance.now();
+    await waitFor("the end of the old keeper", 2 * GONE_WITHIN_MS, () => (isAlive(keeper?.pid ?? 0) ? undefined : true));
+    expect(performance.now() - began).toBeLessThan(GONE_WITHIN_MS);
+    // The new job's token and keeper are none of its business.
+    expect(readFileSync(token?.token ?? "", "utf8") === now).toBe(true);
+    expect(stage.keepers()).toHaveLength(1);
+    expect((await next.job.finish()).tempLeft.before).toEqual([]);
+  });
+});
+
+test("RUNNER_TEMP is emptied under it: gone, and nothing is written into the emptied directory", async () => {
+  const stage = await stageWith(3);
+  const { job } = await stage.startJob();
+  await stage.use(job);
+  const { temp } = stage.runner;
+  for (const entry of readdirSync(temp)) rmSync(path.join(temp, entry), { recursive: true });
+  const appeared = new Set<string>();
+  const watch = setInterval(() => {
+    for (const entry of readdirSync(temp)) appeared.add(entry);
+  }, 5);
+  try {
+    expect(await noKeeper(stage)).toBeLessThan(GONE_WITHIN_MS);
+  } finally {
+    clearInterval(watch);
+  }
+  expect([...appeared]).toEqual([]);
+});
+
+test("the keeper sleeps through the end of the job: post ends it all the same", async () => {
+  const stage = await stageWith();
+  const { job } = await stage.startJob();
+  await stage.use(job);
+  process.kill(stage.status().pid, "SIGSTOP");
+  const { posts, tempLeft, orphans } = await job.finish();
+  expect(posts[0]).toMatchObject({ outcome: "success" });
+  expect(posts[0]?.durationMs).toBeLessThan(10_000);
+  expect({ left: tempLeft.before, orphans, keepers: stage.keepers() }).toEqual({ left: [], orphans: [], keepers: [] });
+});
+
+test("RUNNER_TRACKING_ID blanked for the whole job: post needs no orphan hunt", async () => {
+  const stage = await stageWith();
+  const { job } = await stage.startJob({ trackingId: false });
+  await stage.use(job);
+  expect(stage.keepers()).toHaveLength(1);
+  const { tempLeft, orphans } = await job.finish();
+  expect({ left: tempLeft.before, orphans, keepers: stage.keepers() }).toEqual({ left: [], orphans: [], keepers: [] });
+});
+
+test("the runner is stopped, with no post: the orphan hunt takes the keeper, the emptying its files", async () => {
+  const stage = await stageWith();
+  const { job } = await stage.startJob();
+  await stage.use(job);
+  const { orphans, tempLeft } = await job.shutdown();
+  expect(orphans).toHaveLength(1);
+  expect(tempLeft.after).toEqual([]);
+  expect(stage.keepers()).toEqual([]);
+});
+
+test("the request token runs out: the keeper ends when its last ID token does, and takes that with it", async () => {
+  const stage = await Stage.start({ clouds: { idTokenSeconds: 3, requestTokenSeconds: 2 } });
+  stages.push(stage);
+  const { job } = await stage.startJob();
+  expect((await stage.use(job)).outcome).toBe("success");
+  expect(await noKeeper(stage)).toBeLessThan(2 * GONE_WITHIN_MS);
+  const [token] = stage.tokens();
+  expect(existsSync(token?.token ?? "")).toBe(false);
+  expect(stage.status().ended?.why).toBe("request token expired");
+  expect((await job.finish()).tempLeft.before).toEqual([]);
+});

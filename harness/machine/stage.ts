@@ -1,0 +1,87 @@
+/** A machine with its runner, and the two clouds: what a test of whole jobs needs. */
+import { existsSync, readdirSync } from "node:fs";
+import path from "node:path";
+import { readJson } from "../../src/files.ts";
+import type { KeeperStatus } from "../../src/status.ts";
+import { type TokenDirectory, tokenDirectory } from "../../src/token-directory.ts";
+import { type Clouds, type CloudsOptions, startClouds } from "../clouds/clouds.ts";
+import type { CloudJob } from "../clouds/github.ts";
+import { trustGitHub } from "../clouds/trust.ts";
+import { type ProcessInfo, processesWith } from "../runner/processes.ts";
+import { createRunner, type Job, type JobOptions, type Runner, type RunnerOptions, type StepResult } from "../runner/runner.ts";
+import { repository } from "./keeper.ts";
+
+export const ACCOUNT = "111122223333";
+export const ROLE = `arn:aws:iam::${ACCOUNT}:role/deploy`;
+/** The inputs that every use needs. */
+export const INPUTS = { "role-to-assume": ROLE, "aws-region": "eu-west-1" };
+/** Audiences that STS takes, for jobs with more than one token. */
+export const AUDIENCES = ["sts.amazonaws.com", "second.example", "third.example", "fourth.example"];
+
+export interface StartedJob {
+  job: Job;
+  cloudJob: CloudJob;
+}
+
+export class Stage {
+  readonly clouds: Clouds;
+  readonly runner: Runner;
+  readonly action = repository();
+
+  constructor(clouds: Clouds, runner: Runner) {
+    this.clouds = clouds;
+    this.runner = runner;
+  }
+
+  static async start({ clouds, runner }: { clouds?: CloudsOptions; runner?: RunnerOptions } = {}): Promise<Stage> {
+    const started = await startClouds(clouds);
+    const trust = trustGitHub(ACCOUNT, "repo:*");
+    const statements = AUDIENCES.flatMap((audience) => trustGitHub(ACCOUNT, "repo:*", audience).Statement);
+    started.sts.addRole({ arn: ROLE, trust: { ...trust, Statement: statements } });
+    started.sts.providers.get(ACCOUNT)?.clientIds.push(...AUDIENCES.slice(1));
+    return new Stage(started, await createRunner(runner));
+  }
+
+  async startJob({ environment, ...options }: JobOptions = {}): Promise<StartedJob> {
+    const cloudJob = this.clouds.github.startJob();
+    const job = await this.runner.startJob({
+      ...options,
+      environment: { ...cloudJob.environment, AWS_ENDPOINT_URL_STS: this.clouds.sts.url, ...environment },
+    });
+    return { job, cloudJob };
+  }
+
+  /** One use of the action as it is built. */
+  use(job: Job, inputs: Record<string, string> = {}, env: Record<string, string> = {}): Promise<StepResult> {
+    return job.use(this.action, { with: { ...INPUTS, ...inputs }, env });
+  }
+
+  /** The job directory. */
+  get root(): string {
+    return path.join(this.runner.temp, "aws-role-refresh");
+  }
+
+  /** The token directories of the job. */
+  tokens(): TokenDirectory[] {
+    const tokens = path.join(this.root, "tokens");
+    return existsSync(tokens) ? readdirSync(tokens).map((id) => tokenDirectory(path.join(tokens, id))) : [];
+  }
+
+  /** The status of the only keeper. */
+  status(): KeeperStatus {
+    const [only, ...others] = this.tokens();
+    const status = only && others.length === 0 ? readJson<KeeperStatus>(only.status) : undefined;
+    if (status === undefined) throw new Error("not exactly one keeper");
+    return status;
+  }
+
+  /** Every keeper process that a job of this machine has started and that lives. */
+  keepers(): ProcessInfo[] {
+    return processesWith("RUNNER_TEMP", (value) => value === this.runner.temp).filter(({ command }) => /keeper/.test(command));
+  }
+
+  async close(): Promise<void> {
+    await this.runner.close();
+    await this.clouds.close();
+  }
+}
