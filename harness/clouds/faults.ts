@@ -1,6 +1,7 @@
 import type { ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
+import type { Exchange } from "./server.ts";
 
 /** What a cloud would answer, before a fault touches it. */
 export interface Answer {
@@ -79,13 +80,12 @@ export async function afterDelay<F>(fault: F | DelayFault<F> | undefined, closin
 
 /** Sends an answer through a fault. Returns the status that reached the wire, undefined if none did. */
 export async function deliver(
+  { response, closing, reset }: Exchange,
   answer: () => Promise<Answer>,
-  fault: TransportFault | undefined,
-  response: ServerResponse,
-  closing: AbortSignal,
+  fault?: TransportFault,
 ): Promise<number | undefined> {
   if (fault === "reset") {
-    response.socket?.resetAndDestroy();
+    reset();
     return undefined;
   }
   if (fault === "hang-before-headers") return undefined;

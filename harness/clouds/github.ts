@@ -1,11 +1,11 @@
 import { generateKeyPair, type KeyObject, randomInt, randomUUID, sign } from "node:crypto";
-import type { IncomingMessage, ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { exportJWK, type JSONWebKeySet, type JWTPayload, jwtVerify } from "jose";
+import type { Authority } from "./certificates.ts";
 import { type JobClaims, jobClaims, type SubjectFormat } from "./claims.ts";
 import { type Answer, afterDelay, deliver, type GitHubFault, type TokenFault, type TransportFault } from "./faults.ts";
-import { CloudServer, type RequestRecord } from "./server.ts";
+import { CloudServer, type Exchange, type RequestRecord } from "./server.ts";
 
 export type { JobClaims } from "./claims.ts";
 
@@ -27,10 +27,16 @@ export interface GitHubOptions {
   requestTokenSeconds: number;
   /** Wait before each answer, milliseconds. */
   latencyMs: number;
+  /** Undefined: plain HTTP only. */
+  authority: Authority | undefined;
 }
 
 /** GitHub's nbf lies before iat, and a request token's before the start of its job, by ten minutes each. */
 const NBF_MARGIN_SECONDS = 600;
+
+/** Where ID tokens come from, and who issues them, when the cloud also serves TLS: names as the real ones. */
+export const ID_TOKEN_HOST = "run-actions-1-azure-eastus.actions.githubusercontent.com";
+export const ISSUER_HOST = "token.actions.githubusercontent.com";
 
 interface Signer {
   kid: string;
@@ -80,6 +86,7 @@ export class CloudJob {
 
 /** GitHub's part: the ID token endpoint of jobs, and the issuer's key set and discovery document. */
 export class GitHubCloud {
+  /** The plain HTTP address on loopback, whether or not TLS is served too. */
   readonly url: string;
   /** `iss` of ID tokens. */
   readonly issuer: string;
@@ -93,13 +100,15 @@ export class GitHubCloud {
   /** Asked before each answer to the ID token endpoint; what it returns goes wrong. */
   fault: ((request: IdTokenRequest) => GitHubFault | undefined) | undefined;
   #server: CloudServer;
+  #endpoint: string;
   #jobs = new Map<string, CloudJob>();
   #idTokenSigner: Signer;
   #requestTokenSigner: Signer;
 
   private constructor(server: CloudServer, idTokens: Signer, requestTokens: Signer, jwks: JSONWebKeySet, options: GitHubOptions) {
     this.url = server.url;
-    this.issuer = server.url;
+    this.#endpoint = server.tlsPort === undefined ? server.url : `https://${ID_TOKEN_HOST}`;
+    this.issuer = server.tlsPort === undefined ? server.url : `https://${ISSUER_HOST}`;
     this.jwks = jwks;
     this.idTokenSeconds = options.idTokenSeconds;
     this.requestTokenSeconds = options.requestTokenSeconds;
@@ -107,14 +116,15 @@ export class GitHubCloud {
     this.#server = server;
     this.#idTokenSigner = idTokens;
     this.#requestTokenSigner = requestTokens;
-    server.handler = (request, response, closing) => this.#handle(request, response, closing);
+    server.handler = (exchange) => this.#handle(exchange);
   }
 
   static async start(options: GitHubOptions): Promise<GitHubCloud> {
     signers ??= Promise.all([makeSigner(), makeSigner()]);
     const [idTokens, requestTokens] = await signers;
     const jwks = { keys: [{ ...(await exportJWK(idTokens.publicKey)), kid: idTokens.kid, alg: "RS256", use: "sig" }] };
-    return new GitHubCloud(await CloudServer.start(), idTokens, requestTokens, jwks, options);
+    const server = await CloudServer.start(options.authority && { authority: options.authority, name: ISSUER_HOST });
+    return new GitHubCloud(server, idTokens, requestTokens, jwks, options);
   }
 
   /** Starts a job. Claims not given are made to agree with those that are; an explicit `sub` stands for a customised template. */
@@ -134,7 +144,7 @@ export class GitHubCloud {
       aud: "https://token.actions.githubusercontent.com",
     });
     const job = new CloudJob(
-      { ACTIONS_ID_TOKEN_REQUEST_URL: `${this.url}${path}?api-version=2.0`, ACTIONS_ID_TOKEN_REQUEST_TOKEN: requestToken },
+      { ACTIONS_ID_TOKEN_REQUEST_URL: `${this.#endpoint}${path}?api-version=2.0`, ACTIONS_ID_TOKEN_REQUEST_TOKEN: requestToken },
       jobClaims(claims, format),
       expires,
     );
@@ -147,14 +157,19 @@ export class GitHubCloud {
     return this.#server.refuse(refuse);
   }
 
+  /** Loopback ports, for a proxy's routes. */
+  get ports(): { plain: number; tls: number | undefined } {
+    return { plain: this.#server.port, tls: this.#server.tlsPort };
+  }
+
   close(): Promise<void> {
     return this.#server.close();
   }
 
-  async #handle(request: IncomingMessage, response: ServerResponse, closing: AbortSignal): Promise<void> {
-    const record = this.#server.record(request);
+  async #handle(exchange: Exchange): Promise<void> {
+    const { request, record, closing } = exchange;
     if (record.path.startsWith("/.well-known/")) {
-      await deliver(async () => this.#document(record.path), undefined, response, closing);
+      await deliver(exchange, async () => this.#document(record.path));
       return;
     }
     const job = this.#jobs.get(record.path);
@@ -166,7 +181,7 @@ export class GitHubCloud {
     if (this.latencyMs > 0) await sleep(this.latencyMs, undefined, { signal: closing });
     const fault = await afterDelay<TransportFault | TokenFault>(this.fault?.(entry), closing);
     const answer = () => this.#idToken(entry, request.headers.authorization, isTokenFault(fault) ? fault : undefined);
-    entry.status = await deliver(answer, isTokenFault(fault) ? undefined : fault, response, closing);
+    entry.status = await deliver(exchange, answer, isTokenFault(fault) ? undefined : fault);
   }
 
   #document(path: string): Answer {

@@ -1,5 +1,9 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo, Server, Socket } from "node:net";
+import { createServer as createTlsServer } from "node:https";
+import type { Server } from "node:net";
+import { createSecureContext, type SecureContext } from "node:tls";
+import type { Authority } from "./certificates.ts";
+import { Connections, listen, stop } from "./listening.ts";
 
 /** What both clouds write down of every request. Never a token, never a key. */
 export interface RequestRecord {
@@ -15,88 +19,106 @@ export interface RequestRecord {
   status: number | undefined;
 }
 
-export type Handler = (request: IncomingMessage, response: ServerResponse, closing: AbortSignal) => Promise<void>;
+/** One request and its answer to be. */
+export interface Exchange {
+  request: IncomingMessage;
+  response: ServerResponse;
+  record: RequestRecord;
+  /** Aborted when the cloud closes. */
+  closing: AbortSignal;
+  /** Ends the connection with a TCP reset. */
+  reset(): void;
+}
+
+export type Handler = (exchange: Exchange) => Promise<void>;
+
+/** Certificates to serve TLS with as well; `name` is for clients that do not say which host they want. */
+export interface TlsOptions {
+  authority: Authority;
+  name: string;
+}
 
 /** A request body larger than this is cut off by closing the connection; STS takes far less. */
 const MAX_BODY_BYTES = 1024 * 1024;
 
-/** One HTTP server on a free loopback port that can refuse connections for a while and stops at once whatever is in flight. */
+/** One cloud's server on loopback: HTTP, and the same over TLS if wanted. It can refuse connections for a while, and closes at once. */
 export class CloudServer {
   readonly port: number;
+  readonly tlsPort: number | undefined;
   readonly url: string;
   /** Answers requests; set by the cloud before it tells anybody the address. */
   handler: Handler | undefined;
-  #server: Server;
-  #sockets = new Map<Socket, number>();
-  #connections = 0;
+  #listeners: { server: Server; port: number }[];
+  #connections = new Connections();
   #closing = new AbortController();
 
-  private constructor(server: Server) {
-    this.port = (server.address() as AddressInfo).port;
-    this.url = `http://127.0.0.1:${this.port}`;
-    this.#server = server;
-    server.on("connection", (socket: Socket) => {
-      this.#sockets.set(socket, ++this.#connections);
-      socket.on("close", () => this.#sockets.delete(socket));
-    });
-    server.on("request", (request: IncomingMessage, response: ServerResponse) => this.#handle(request, response));
+  private constructor(plain: { server: Server; port: number }, tls: { server: Server; port: number } | undefined) {
+    this.port = plain.port;
+    this.tlsPort = tls?.port;
+    this.url = `http://127.0.0.1:${plain.port}`;
+    this.#listeners = tls === undefined ? [plain] : [plain, tls];
+    for (const { server } of this.#listeners) {
+      this.#connections.watch(server);
+      server.on("request", (request: IncomingMessage, response: ServerResponse) => this.#handle(request, response));
+    }
   }
 
-  static async start(): Promise<CloudServer> {
-    const server = createServer();
-    await listen(server, 0);
-    return new CloudServer(server);
+  static async start(tls?: TlsOptions): Promise<CloudServer> {
+    const open = async (server: Server) => ({ server, port: await listen(server) });
+    return new CloudServer(await open(createServer()), tls && (await open(tlsServer(tls))));
   }
 
-  /** The record of a request that has just arrived. */
-  record(request: IncomingMessage): RequestRecord {
-    return {
-      at: Date.now(),
-      host: request.headers.host ?? "",
-      connection: this.#sockets.get(request.socket) ?? 0,
-      method: request.method ?? "",
-      path: (request.url ?? "").replace(/\?.*$/s, ""),
-      status: undefined,
-    };
-  }
-
-  /** An outage as the network shows it: true drops every connection and refuses new ones, false listens on the same port again. */
+  /** An outage as the network shows it: true drops every connection and refuses new ones, false listens on the same ports again. */
   async refuse(refuse: boolean): Promise<void> {
-    if (refuse === !this.#server.listening) return;
     if (refuse) await this.#stop();
-    else await listen(this.#server, this.port);
+    else {
+      for (const { server, port } of this.#listeners) if (!server.listening) await listen(server, port);
+    }
   }
 
   async close(): Promise<void> {
     this.#closing.abort();
-    if (this.#server.listening) await this.#stop();
+    await this.#stop();
+  }
+
+  #stop(): Promise<void> {
+    return stop(
+      this.#listeners.map(({ server }) => server),
+      this.#connections,
+    );
   }
 
   #handle(request: IncomingMessage, response: ServerResponse): void {
-    this.handler?.(request, response, this.#closing.signal).catch((error: unknown) => {
-      // A client that went away and a cloud that closes are ordinary; anything else is a bug here and must be seen.
-      const expected = this.#closing.signal.aborted || request.socket.destroyed;
-      response.destroy();
-      if (!expected) throw error;
-    });
-  }
-
-  async #stop(): Promise<void> {
-    const closed = new Promise((resolve) => this.#server.once("close", resolve));
-    this.#server.close();
-    for (const socket of this.#sockets.keys()) socket.destroy();
-    await closed;
+    const connection = this.#connections.under(request.socket);
+    const record = {
+      at: Date.now(),
+      host: request.headers.host ?? "",
+      connection: connection?.number ?? 0,
+      method: request.method ?? "",
+      path: (request.url ?? "").replace(/\?.*$/s, ""),
+      status: undefined,
+    };
+    const closing = this.#closing.signal;
+    this.handler?.({ request, response, record, closing, reset: () => connection?.socket.resetAndDestroy() }).catch(
+      (error: unknown) => {
+        // A client that went away and a cloud that closes are ordinary; anything else is a bug here and must be seen.
+        const expected = closing.aborted || request.socket.destroyed;
+        response.destroy();
+        if (!expected) throw error;
+      },
+    );
   }
 }
 
-function listen(server: Server, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, "127.0.0.1", () => {
-      server.off("error", reject);
-      resolve();
-    });
-  });
+/** A TLS server that has a certificate for whatever name it is asked by. */
+function tlsServer({ authority, name }: TlsOptions): Server {
+  const contexts = new Map<string, SecureContext>();
+  const context = (host: string): SecureContext => {
+    const made = contexts.get(host) ?? createSecureContext(authority.issue(host));
+    contexts.set(host, made);
+    return made;
+  };
+  return createTlsServer({ ...authority.issue(name), SNICallback: (host, done) => done(null, context(host)) });
 }
 
 export async function readBody(request: IncomingMessage): Promise<Buffer> {

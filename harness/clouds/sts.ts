@@ -1,5 +1,4 @@
 import { randomBytes, randomInt, randomUUID } from "node:crypto";
-import type { IncomingMessage, ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
   compactVerify,
@@ -10,8 +9,9 @@ import {
   type JWTPayload,
   type JWTVerifyGetKey,
 } from "jose";
+import type { Authority } from "./certificates.ts";
 import { type Answer, afterDelay, deliver, type ErrorFault, type StsFault, type TransportFault } from "./faults.ts";
-import { CloudServer, type RequestRecord, readBody } from "./server.ts";
+import { CloudServer, type Exchange, type RequestRecord, readBody } from "./server.ts";
 import { parseAuthorization, type SignedRequest, verifySignature } from "./sigv4.ts";
 import { type Elements, errorAnswer, resultAnswer, StsError } from "./sts-errors.ts";
 import { checkTrustPolicy, GITHUB_PROVIDER, isTrusted, type TrustPolicy } from "./trust.ts";
@@ -36,6 +36,8 @@ export interface StsOptions {
   sessionSeconds: number | undefined;
   /** Wait before each answer, milliseconds. */
   latencyMs: number;
+  /** Undefined: plain HTTP only. */
+  authority: Authority | undefined;
 }
 
 export interface RoleOptions {
@@ -93,6 +95,7 @@ const CHAINED_MAX_SECONDS = 3600;
 
 /** AWS's part: STS with the three actions that a web identity needs, over roles and users made at run time. */
 export class StsCloud {
+  /** The plain HTTP address on loopback, whether or not TLS is served too. */
   readonly url: string;
   readonly requests: StsRequest[] = [];
   /** By account id. `addRole` registers GitHub's for the role's account; a test may change or delete it. */
@@ -115,11 +118,12 @@ export class StsCloud {
     this.#server = server;
     this.#issuer = issuer;
     this.#keySet = createLocalJWKSet(issuer.jwks);
-    server.handler = (request, response, closing) => this.#handle(request, response, closing);
+    server.handler = (exchange) => this.#handle(exchange);
   }
 
   static async start(issuer: Issuer, options: StsOptions): Promise<StsCloud> {
-    return new StsCloud(await CloudServer.start(), issuer, options);
+    const { authority } = options;
+    return new StsCloud(await CloudServer.start(authority && { authority, name: "sts.amazonaws.com" }), issuer, options);
   }
 
   /** Makes a role; its account gets GitHub's OIDC provider if it has none. Throws on a malformed ARN or trust policy. */
@@ -156,12 +160,17 @@ export class StsCloud {
     return this.#server.refuse(refuse);
   }
 
+  /** Loopback ports, for a proxy's routes. */
+  get ports(): { plain: number; tls: number | undefined } {
+    return { plain: this.#server.port, tls: this.#server.tlsPort };
+  }
+
   close(): Promise<void> {
     return this.#server.close();
   }
 
-  async #handle(request: IncomingMessage, response: ServerResponse, closing: AbortSignal): Promise<void> {
-    const record = this.#server.record(request);
+  async #handle(exchange: Exchange): Promise<void> {
+    const { request, record, closing } = exchange;
     const body = await readBody(request);
     const query = (request.url ?? "").slice(record.path.length + 1);
     const parameters = new URLSearchParams(record.method === "POST" ? body.toString() : query);
@@ -180,7 +189,7 @@ export class StsCloud {
     const fault = await afterDelay<TransportFault | ErrorFault>(this.fault?.(entry), closing);
     const signed = { method: entry.method, url: request.url ?? "/", headers: request.headers, body };
     const answer = () => this.#answer(entry, parameters, signed, isErrorFault(fault) ? fault : undefined);
-    entry.status = await deliver(answer, isErrorFault(fault) ? undefined : fault, response, closing);
+    entry.status = await deliver(exchange, answer, isErrorFault(fault) ? undefined : fault);
   }
 
   async #answer(
