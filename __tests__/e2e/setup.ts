@@ -1,0 +1,171 @@
+/** What every end-to-end test begins with: both clouds, a role, a machine with its runner, and a job of it. All of it ends with the test. */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterEach, expect } from "@jest/globals";
+import { type Clouds, type CloudsOptions, startClouds } from "../../harness/clouds/clouds.ts";
+import type { CloudJob } from "../../harness/clouds/github.ts";
+import { trustGitHub } from "../../harness/clouds/trust.ts";
+import { isAlive, type ProcessInfo, processesWith } from "../../harness/runner/processes.ts";
+import {
+  createRunner,
+  type Job,
+  type JobOptions,
+  type JobResult,
+  type Runner,
+  type RunnerOptions,
+  type StepResult,
+} from "../../harness/runner/runner.ts";
+
+/** The checkout: what the action is used from. */
+export const ACTION = path.resolve(import.meta.dirname, "../..");
+/** The node that runs actions: ACTION_NODE, to try another one than that of the tests. */
+export const NODE = process.env.ACTION_NODE ?? process.execPath;
+export const ACCOUNT = "111122223333";
+export const ROLE = `arn:aws:iam::${ACCOUNT}:role/team/deploy`;
+export const WITH = { "role-to-assume": ROLE, "aws-region": "eu-west-1" };
+
+export interface SceneOptions extends CloudsOptions {
+  runner?: RunnerOptions;
+  job?: JobOptions;
+  /** Whether the job's environment says where STS is, as AWS_ENDPOINT_URL_STS. Default true. */
+  stsInEnvironment?: boolean;
+  /** Called before the job starts, when HOME is there. */
+  before?: (runner: Runner, clouds: Clouds) => void;
+}
+
+export interface Scene {
+  clouds: Clouds;
+  runner: Runner;
+  /** The job as GitHub knows it. */
+  cloudJob: CloudJob;
+  job: Job;
+  /** The job directory. */
+  root: string;
+}
+
+const scenes: Pick<Scene, "clouds" | "runner">[] = [];
+
+afterEach(async () => {
+  for (const { runner, clouds } of scenes.splice(0)) {
+    await runner.close();
+    await clouds.close();
+  }
+});
+
+/** Makes ROLE, which trusts every job, and starts a job on a machine of its own. */
+export async function startScene(options: SceneOptions = {}): Promise<Scene> {
+  const { runner: runnerOptions = {}, job: jobOptions = {}, stsInEnvironment = true, before, ...cloudsOptions } = options;
+  const clouds = await startClouds(cloudsOptions);
+  const runner = await createRunner({ cancelGraceMs: { interrupt: 5_000, terminate: 2_000 }, ...runnerOptions });
+  scenes.push({ clouds, runner });
+  addRole(clouds, ROLE);
+  if (before) before(runner, clouds);
+  const cloudJob = clouds.github.startJob();
+  const job = await startJob({ clouds, runner, cloudJob }, jobOptions, stsInEnvironment);
+  return { clouds, runner, cloudJob, job, root: path.join(runner.temp, "aws-role-refresh") };
+}
+
+export function startJob(
+  { clouds, runner, cloudJob }: Pick<Scene, "clouds" | "runner" | "cloudJob">,
+  options: JobOptions = {},
+  stsInEnvironment = true,
+): Promise<Job> {
+  return runner.startJob({
+    ...options,
+    environment: {
+      // The SDK's notice that it will end support for this Node.
+      NODE_NO_WARNINGS: "1",
+      ...cloudJob.environment,
+      ...(stsInEnvironment && { AWS_ENDPOINT_URL_STS: clouds.sts.url }),
+      ...options.environment,
+    },
+  });
+}
+
+export function addRole(clouds: Clouds, arn: string, audience?: string): void {
+  const account = arn.split(":")[4] ?? "";
+  clouds.sts.addRole({ arn, trust: trustGitHub(account, "repo:*", audience) });
+  if (audience !== undefined) clouds.sts.providers.get(account)?.clientIds.push(audience);
+}
+
+/** The ARN of a session that a use made. */
+export function sessionArn(use: StepResult, role = ROLE): string {
+  return `arn:aws:sts::${role.split(":")[4]}:assumed-role/${role.split("/").at(-1)}/${use.outputs["role-session-name"]}`;
+}
+
+const WHO_AM_I = `
+  import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
+  try { console.log((await new STSClient({}).send(new GetCallerIdentityCommand({}))).Arn); }
+  catch (error) { console.log(error.name + ": " + error.message); }`;
+
+/** Who a step is to AWS: the ARN that the SDK's default credentials run as, or the error's name and message. */
+export async function whoAmI(job: Job, env: Record<string, string> = {}): Promise<string> {
+  const step = await job.run([NODE, "--input-type=module", "-e", WHO_AM_I], { cwd: ACTION, env });
+  return step.stdout.trim();
+}
+
+/** A step that runs an action's post once more, as if the runner had done so: with the state that its main left. */
+export function postAgain(use: StepResult, entry = "post"): [command: string[], options: { env: Record<string, string> }] {
+  return [[NODE, path.join(ACTION, "dist", entry, "index.js")], { env: { STATE_use: use.state.use ?? "" } }];
+}
+
+/** Asserts that a use worked and returns it. */
+export function worked(use: StepResult): StepResult {
+  if (use.outcome !== "success") throw new Error(`${use.name} ended in ${use.outcome}:\n${use.log}\n${use.stderr}`);
+  return use;
+}
+
+/** Waits until `condition` gives something other than undefined or false. */
+export async function until<T>(what: string, condition: () => T | undefined | false, limitMs = 30_000): Promise<T> {
+  const deadline = performance.now() + limitMs;
+  for (;;) {
+    const value = condition();
+    if (value !== undefined && value !== false) return value;
+    if (performance.now() > deadline) throw new Error(`${what}: not within ${limitMs / 1000} s`);
+    await sleep(10);
+  }
+}
+
+/** The keepers of a machine that run now. */
+export function keepers(runner: Runner): ProcessInfo[] {
+  return processesWith("RUNNER_TEMP", (value) => value === runner.temp).filter(
+    ({ pid, command }) => isAlive(pid) && command.includes(`${path.sep}keeper${path.sep}`),
+  );
+}
+
+/** Every process that a job of this machine started and that lives. */
+export function processesOf(runner: Runner, job: Job): ProcessInfo[] {
+  const ofTemp = processesWith("RUNNER_TEMP", (value) => value === runner.temp);
+  const ofJob = processesWith("RUNNER_TRACKING_ID", (value) => value !== "" && value === job.trackingId);
+  return [...ofTemp, ...ofJob].filter(({ pid }) => isAlive(pid));
+}
+
+/** Ends the job and asserts that the action has left nothing: no file, no process, no word of trouble. */
+export async function finishClean({ job, runner }: Scene): Promise<JobResult> {
+  const result = await job.finish();
+  for (const post of result.posts) {
+    expect([post.outcome, post.stderr, post.annotations]).toEqual(["success", "", []]);
+  }
+  expectNothingLeft({ job, runner }, result);
+  return result;
+}
+
+/** Asserts that no file and no process of the action is left. What the runner had to end itself counts as left. */
+export function expectNothingLeft({ job, runner }: Pick<Scene, "job" | "runner">, result: JobResult): void {
+  expect(result.orphans).toEqual([]);
+  expect(result.tempLeft.before).toEqual([]);
+  expect(processesOf(runner, job)).toEqual([]);
+}
+
+/** All text of a directory, by path; what is no text comes as it is. */
+export function readTree(directory: string): Record<string, string> {
+  if (!existsSync(directory)) return {};
+  const files = readdirSync(directory, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  return Object.fromEntries(
+    files.map((entry) => {
+      const file = path.join(entry.parentPath, entry.name);
+      return [path.relative(directory, file), readFileSync(file, "latin1")];
+    }),
+  );
+}
