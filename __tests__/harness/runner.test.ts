@@ -308,7 +308,7 @@ test("workflow commands become masks, annotations, groups and debug lines", asyn
 });
 
 test("masks cover each line of a value and its encodings", async () => {
-  const secret = 'line "one"?\nline two!';
+  const secret = 'line "one"?\nline "two"!';
   const running = await job();
   await running.run([process.execPath, "-e", `console.log("::add-mask::" + ${JSON.stringify(secret.replace("\n", "%0A"))})`]);
   const shown = [
