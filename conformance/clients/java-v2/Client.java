@@ -1,5 +1,4 @@
 // One long-lived STS client of the AWS SDK for Java v2; one line of JSON per GetCallerIdentity.
-import software.amazon.awssdk.auth.credentials.ProfileCredentialsProvider;
 import software.amazon.awssdk.services.sts.StsClient;
 
 public final class Client {
@@ -10,7 +9,7 @@ public final class Client {
             var builder = StsClient.builder();
             String profile = System.getenv("CLIENT_PROFILE");
             if (profile != null) {
-                builder.credentialsProvider(ProfileCredentialsProvider.create(profile));
+                builder.overrideConfiguration(options -> options.defaultProfileName(profile));
             }
             client = builder.build();
         }

@@ -1,0 +1,64 @@
+/** What the suite found, as it is kept in results.json. */
+
+/**
+ * right: as expected. error: the call failed. wrong: it ran as somebody else. refused: the action's main failed and said why, so no step ran.
+ * In scenario 2 failing is right; in scenario 4 what was before the action is.
+ */
+export type Verdict = "right" | "error" | "wrong" | "refused";
+
+export interface Cell {
+  verdict: Verdict;
+  /** What the client said, where it is not simply right; without anything that differs from run to run. */
+  text?: string;
+  /** The host name of STS that the client asked. */
+  host?: string;
+}
+
+export interface StepResult {
+  id: string;
+  title: string;
+  /** By client name. */
+  cells: Record<string, Cell>;
+}
+
+export interface RowResult {
+  scenario: Scenario;
+  id: string;
+  title: string;
+  /** What was ambient. */
+  ambient: string;
+  /** Main's annotations. */
+  warnings: string[];
+  steps: StepResult[];
+}
+
+export type Scenario = 1 | 2 | 3 | 4 | 5;
+
+export interface Results {
+  /** ISO 8601, the day of the run. */
+  date: string;
+  system: string;
+  /** Version of the Node that ran the action. */
+  node: string;
+  /** Version by client name; of those that ran. */
+  versions: Record<string, string>;
+  /** Why a client did not run, by its name. */
+  refused: Record<string, string>;
+  rows: RowResult[];
+}
+
+const VOLATILE: [RegExp, string][] = [
+  [/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, "…"],
+  [/GitHubActions-\d+-\d+-[0-9a-f]{8}/g, "SESSION"],
+  [/\bA[KRS]I?[A-Z0-9]{18,}\b/g, "KEY"],
+  [/(\/[\w .,@+-]+)+\/(?=[\w.-]+)/g, "…/"],
+  [/127\.0\.0\.1:\d+/g, "127.0.0.1"],
+  [/\d{10,}/g, "…"],
+  [/\s+/g, " "],
+];
+
+/** A message without what differs from run to run, and not longer than a reader needs. */
+export function stable(text: string): string {
+  const plain = VOLATILE.reduce((left, [pattern, instead]) => left.replace(pattern, instead), text).trim();
+  return plain.length > 300 ? `${plain.slice(0, 300)}…` : plain;
+}

@@ -1,0 +1,367 @@
+/** What the suite puts the clients through, as tables: who is who, what is ambient in a job, what uses of the action and steps follow. */
+
+/** Whose name a call can run under. Each has an account of its own, so that the account alone tells them apart. */
+export const ACCOUNTS = {
+  /** The role of the use under test. */
+  role: "111122223333",
+  /** The role of a second, named use. */
+  second: "222233334444",
+  /** What a profile of the user's reaches through the role. */
+  chained: "333344445555",
+  /** AWS_ROLE_ARN and its companions, as on an EKS runner. */
+  irsa: "444455556666",
+  /** AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. */
+  keys: "555566667777",
+  /** The same with AWS_SESSION_TOKEN. */
+  session: "666677778888",
+  /** The profile "other" of the user's own files. */
+  other: "777788889999",
+  /** The [default] of the user's own credentials file. */
+  home: "888899990000",
+  /** What the container's credentials endpoint hands out. */
+  container: "999900001111",
+} as const;
+
+export type Principal = keyof typeof ACCOUNTS;
+
+export const ROLE_ARNS = {
+  role: `arn:aws:iam::${ACCOUNTS.role}:role/deploy`,
+  second: `arn:aws:iam::${ACCOUNTS.second}:role/second`,
+  chained: `arn:aws:iam::${ACCOUNTS.chained}:role/chained`,
+  irsa: `arn:aws:iam::${ACCOUNTS.irsa}:role/runner`,
+} as const;
+
+export const REGION = "eu-west-1";
+
+export interface Keys {
+  accessKeyId: string;
+  secretAccessKey: string;
+  sessionToken?: string;
+}
+
+/** What exists before the job, and can be made ambient in it. */
+export interface Given {
+  keys: Record<"keys" | "session" | "other" | "home", Keys>;
+  /** A token that the role of IRSA trusts, in a file. */
+  tokenFile: string;
+  /** An address on loopback that answers as a container's credentials endpoint does. */
+  containerUrl: string;
+  /** A folder outside HOME for files of the user's. */
+  elsewhere: string;
+}
+
+/** What is ambient. Files are relative to HOME, or absolute; without, USERS_FILES. */
+export interface Ambient {
+  id: string;
+  title: string;
+  variables?: (given: Given) => Record<string, string>;
+  files?: (given: Given) => Record<string, string>;
+  /** Member of `--short`. */
+  short?: true;
+}
+
+export interface Use {
+  profile: string;
+  role: keyof typeof ROLE_ARNS;
+  with?: Record<string, string>;
+}
+
+/** A step of the job: every client makes one call in it. */
+export interface Step {
+  id: string;
+  title: string;
+  env?: Record<string, string>;
+  /** Given to the client by its own means, in CLIENT_PROFILE. */
+  explicit?: string;
+  expect: Principal;
+}
+
+export interface Row {
+  id: string;
+  title: string;
+  ambient: Ambient;
+  uses: Use[];
+  steps: Step[];
+}
+
+const keyVariables = ({ accessKeyId, secretAccessKey, sessionToken }: Keys): Record<string, string> => ({
+  AWS_ACCESS_KEY_ID: accessKeyId,
+  AWS_SECRET_ACCESS_KEY: secretAccessKey,
+  ...(sessionToken === undefined ? {} : { AWS_SESSION_TOKEN: sessionToken }),
+});
+const keySection = (name: string, { accessKeyId, secretAccessKey }: Keys): string =>
+  `[${name}]\naws_access_key_id = ${accessKeyId}\naws_secret_access_key = ${secretAccessKey}\n`;
+
+/** A profile of the user's own, with keys, and another setting to be kept. */
+export const USERS_FILES = ({ keys }: Given): Record<string, string> => ({
+  ".aws/config": "# the user's own\n[profile other]\nregion = eu-central-1\noutput = json\n",
+  ".aws/credentials": keySection("other", keys.other),
+});
+const HOME_KEYS = (given: Given): Record<string, string> => ({
+  ...USERS_FILES(given),
+  ".aws/credentials": keySection("default", given.keys.home) + keySection("other", given.keys.other),
+});
+
+const IRSA = { AWS_ROLE_ARN: "R", AWS_WEB_IDENTITY_TOKEN_FILE: "T", AWS_ROLE_SESSION_NAME: "S" } as const;
+type IrsaVariable = keyof typeof IRSA;
+const irsa =
+  (...names: IrsaVariable[]) =>
+  ({ tokenFile }: Given): Record<string, string> => {
+    const all = { AWS_ROLE_ARN: ROLE_ARNS.irsa, AWS_WEB_IDENTITY_TOKEN_FILE: tokenFile, AWS_ROLE_SESSION_NAME: "runner" };
+    return Object.fromEntries(names.map((name) => [name, all[name]]));
+  };
+const IRSA_ALL = irsa("AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_SESSION_NAME");
+
+/** Each is tried with an ambient and with a named use. */
+export const AMBIENTS: Ambient[] = [
+  { id: "none", title: "nothing, HOME without .aws", files: () => ({}), short: true },
+  { id: "users-files", title: "files of the user's own in ~/.aws", short: true },
+  { id: "keys", title: "static keys", variables: ({ keys }) => keyVariables(keys.keys), short: true },
+  { id: "session-keys", title: "temporary keys", variables: ({ keys }) => keyVariables(keys.session) },
+  { id: "irsa", title: "AWS_ROLE_ARN, AWS_WEB_IDENTITY_TOKEN_FILE, AWS_ROLE_SESSION_NAME", variables: IRSA_ALL, short: true },
+  ...(
+    [
+      ["AWS_ROLE_ARN"],
+      ["AWS_WEB_IDENTITY_TOKEN_FILE"],
+      ["AWS_ROLE_SESSION_NAME"],
+      ["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"],
+      ["AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME"],
+      ["AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_SESSION_NAME"],
+    ] satisfies IrsaVariable[][]
+  ).map(
+    (names): Ambient => ({
+      id: `irsa-${names.map((name) => IRSA[name]).join("")}`,
+      title: names.join(", "),
+      variables: irsa(...names),
+    }),
+  ),
+  { id: "profile", title: "AWS_PROFILE=other", variables: () => ({ AWS_PROFILE: "other" }), short: true },
+  { id: "default-profile", title: "AWS_DEFAULT_PROFILE=other", variables: () => ({ AWS_DEFAULT_PROFILE: "other" }) },
+  {
+    id: "config-file",
+    title: "AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE of the user's, with a [default]",
+    variables: ({ elsewhere }) => ({
+      AWS_CONFIG_FILE: `${elsewhere}/my config`,
+      AWS_SHARED_CREDENTIALS_FILE: `${elsewhere}/my keys`,
+    }),
+    files: (given) => ({
+      [`${given.elsewhere}/my config`]: `${USERS_FILES(given)[".aws/config"]}[default]\r\nregion = us-west-2\r\ns3 =\r\n  max_concurrent_requests = 2\r\n`,
+      [`${given.elsewhere}/my keys`]: HOME_KEYS(given)[".aws/credentials"] ?? "",
+    }),
+  },
+  { id: "home-keys", title: "static keys of [default] in ~/.aws/credentials", files: HOME_KEYS, short: true },
+  {
+    id: "home-role",
+    title: "[default] with role_arn and source_profile in ~/.aws/config",
+    files: (given) => ({
+      ...USERS_FILES(given),
+      ".aws/config": `[default]\nrole_arn = ${ROLE_ARNS.second}\nsource_profile = other\n`,
+    }),
+  },
+  {
+    id: "container",
+    title: "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    variables: ({ containerUrl }) => ({ AWS_CONTAINER_CREDENTIALS_FULL_URI: containerUrl }),
+  },
+  {
+    id: "region",
+    title: "AWS_REGION and AWS_DEFAULT_REGION of other regions",
+    variables: () => ({ AWS_REGION: "us-east-2", AWS_DEFAULT_REGION: "us-west-1" }),
+  },
+  // The pairs that a job comes by: keys exported by another action, and a runner that has an identity of its own.
+  {
+    id: "keys+profile",
+    title: "static keys and AWS_PROFILE=other",
+    variables: ({ keys }) => ({ ...keyVariables(keys.keys), AWS_PROFILE: "other" }),
+  },
+  {
+    id: "keys+irsa",
+    title: "temporary keys and all three of AWS_ROLE_ARN",
+    variables: (given) => ({ ...keyVariables(given.keys.session), ...IRSA_ALL(given) }),
+  },
+  {
+    id: "irsa+profile",
+    title: "all three of AWS_ROLE_ARN and AWS_PROFILE=other",
+    variables: (given) => ({ ...IRSA_ALL(given), AWS_PROFILE: "other" }),
+  },
+  {
+    id: "irsa+container",
+    title: "all three of AWS_ROLE_ARN and AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    variables: (given) => ({ ...IRSA_ALL(given), AWS_CONTAINER_CREDENTIALS_FULL_URI: given.containerUrl }),
+  },
+  {
+    id: "home-keys+profile",
+    title: "static keys of [default] in ~/.aws/credentials and AWS_PROFILE=other",
+    variables: () => ({ AWS_PROFILE: "other" }),
+    files: HOME_KEYS,
+  },
+  {
+    id: "profiles",
+    title: "AWS_PROFILE=other and AWS_DEFAULT_PROFILE=other",
+    variables: () => ({ AWS_PROFILE: "other", AWS_DEFAULT_PROFILE: "other" }),
+  },
+  {
+    id: "keys+container",
+    title: "static keys and AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    variables: ({ keys, containerUrl }) => ({ ...keyVariables(keys.keys), AWS_CONTAINER_CREDENTIALS_FULL_URI: containerUrl }),
+  },
+];
+
+const AMBIENT_USE: Use = { profile: "default", role: "role" };
+const NAMED_USE: Use = { profile: "deploy", role: "role" };
+const SECOND_USE: Use = { profile: "second", role: "second" };
+const AMBIENT_STEP: Step = { id: "ambient", title: "nothing said", expect: "role" };
+const BY_VARIABLE: Step = { id: "variable", title: "AWS_PROFILE=deploy", env: { AWS_PROFILE: "deploy" }, expect: "role" };
+const EXPLICIT: Step = { id: "explicit", title: "profile deploy by the client's own means", explicit: "deploy", expect: "role" };
+
+const CHAINED: (source: string) => Ambient = (source) => ({
+  id: `chained-over-${source}`,
+  title: `a profile of the user's with source_profile = ${source}`,
+  files: (given) => ({
+    ...USERS_FILES(given),
+    ".aws/config": `[profile mine]\nrole_arn = ${ROLE_ARNS.chained}\nsource_profile = ${source}\nregion = ${REGION}\n`,
+  }),
+});
+const CHAINED_STEPS: Step[] = [
+  { id: "chained-variable", title: "AWS_PROFILE=mine", env: { AWS_PROFILE: "mine" }, expect: "chained" },
+  { id: "chained-explicit", title: "profile mine by the client's own means", explicit: "mine", expect: "chained" },
+];
+const OTHERS_STEP: Step = {
+  id: "other",
+  title: "AWS_PROFILE=other, a profile of the user's own",
+  env: { AWS_PROFILE: "other" },
+  expect: "other",
+};
+const SECOND_STEPS: Step[] = [
+  { id: "second-variable", title: "AWS_PROFILE=second", env: { AWS_PROFILE: "second" }, expect: "second" },
+  { id: "second-explicit", title: "profile second by the client's own means", explicit: "second", expect: "second" },
+];
+
+function ambientNamed(id: string): Ambient {
+  const ambient = AMBIENTS.find((each) => each.id === id);
+  if (ambient === undefined) throw new Error(`no ambient ${id}`);
+  return ambient;
+}
+
+/** Scenario 3. */
+export const HOSTILE_ROWS: Row[] = [
+  ...AMBIENTS.flatMap((ambient): Row[] => [
+    { id: `${ambient.id}/ambient`, title: "ambient use", ambient, uses: [AMBIENT_USE], steps: [AMBIENT_STEP] },
+    { id: `${ambient.id}/named`, title: "named use", ambient, uses: [NAMED_USE], steps: [BY_VARIABLE, EXPLICIT] },
+  ]),
+  {
+    id: "two-named",
+    title: "two named uses",
+    ambient: ambientNamed("users-files"),
+    uses: [NAMED_USE, SECOND_USE],
+    steps: [BY_VARIABLE, EXPLICIT, ...SECOND_STEPS],
+  },
+  {
+    id: "ambient-and-named",
+    title: "an ambient and a named use",
+    ambient: ambientNamed("users-files"),
+    uses: [AMBIENT_USE, SECOND_USE],
+    steps: [AMBIENT_STEP, ...SECOND_STEPS],
+  },
+  {
+    id: "ambient-and-others",
+    title: "ambient use, and a step with a profile of the user's own",
+    ambient: ambientNamed("users-files"),
+    uses: [AMBIENT_USE],
+    steps: [OTHERS_STEP],
+  },
+  {
+    id: "mirrored-and-others",
+    title: "ambient use on an EKS runner, and a step with a profile of the user's own",
+    ambient: ambientNamed("irsa"),
+    uses: [AMBIENT_USE],
+    steps: [OTHERS_STEP],
+  },
+  {
+    id: "mirrored",
+    title: "ambient use with mirror-environment: true",
+    ambient: ambientNamed("users-files"),
+    uses: [{ ...AMBIENT_USE, with: { "mirror-environment": "true" } }],
+    steps: [AMBIENT_STEP, OTHERS_STEP],
+  },
+  { id: "chained/ambient", title: "ambient use", ambient: CHAINED("default"), uses: [AMBIENT_USE], steps: CHAINED_STEPS },
+  { id: "chained/named", title: "named use", ambient: CHAINED("deploy"), uses: [NAMED_USE], steps: CHAINED_STEPS },
+];
+
+/** Scenario 4: what every client can do before the action, and after its post step. */
+export const AFTER_ROWS: Row[] = [
+  ...["none", "home-keys", "keys", "profile", "irsa", "config-file"].map((id): Row => {
+    const ambient = ambientNamed(id);
+    return { id: `${id}/ambient`, title: "ambient use", ambient, uses: [AMBIENT_USE], steps: [AMBIENT_STEP] };
+  }),
+  { id: "home-keys/named", title: "named use", ambient: ambientNamed("home-keys"), uses: [NAMED_USE], steps: [BY_VARIABLE] },
+  {
+    id: "session-name/ambient",
+    title: "ambient use with role-session-name",
+    ambient: ambientNamed("users-files"),
+    uses: [{ ...AMBIENT_USE, with: { "role-session-name": "release" } }],
+    steps: [AMBIENT_STEP],
+  },
+  { id: "chained/ambient", title: "ambient use", ambient: CHAINED("default"), uses: [AMBIENT_USE], steps: CHAINED_STEPS },
+];
+const SHORT_AFTER = ["none/ambient", "home-keys/ambient", "keys/ambient", "chained/ambient"];
+
+/** The rows of `--short`. */
+export function shortRows(rows: Row[]): Row[] {
+  return rows.filter(({ id, ambient }) =>
+    rows === AFTER_ROWS ? SHORT_AFTER.includes(id) : ambient.short && id !== "users-files/named",
+  );
+}
+
+/** Scenario 5: the config file as the action would write it on another system. */
+export interface Form {
+  id: string;
+  title: string;
+  /** The token file, relative to the folder that the client is started in: a path of Windows is an ordinary relative one on Linux. */
+  tokenFile: string;
+  /** What the user's own file holds in front of our section. */
+  before: string;
+  /** What becomes of the whole file. */
+  change?: (text: string) => string;
+  /** The action does not write this form; it is here to show why. */
+  notWritten?: true;
+}
+
+const WINDOWS_TOKEN = "D:/a/_temp/aws-role-refresh/tokens/sts.amazonaws.com/token";
+const crlf = (text: string): string => text.replaceAll("\n", "\r\n");
+
+export const FORMS: Form[] = [
+  { id: "windows", title: "Windows: drive letter, forward slashes", tokenFile: WINDOWS_TOKEN, before: "" },
+  {
+    id: "windows-user",
+    title: "Windows: behind a file of the user's with CRLF and backslashes",
+    tokenFile: WINDOWS_TOKEN,
+    before: crlf("[profile other]\nregion = eu-central-1\nca_bundle = C:\\Users\\me\\ca.pem\n"),
+  },
+  {
+    id: "windows-crlf",
+    title: "Windows: a tool turned every line end into CRLF",
+    tokenFile: WINDOWS_TOKEN,
+    before: "",
+    change: crlf,
+  },
+  {
+    id: "windows-backslashes",
+    title: "Windows: backslashes, as the action never writes them",
+    tokenFile: "D:\\a\\_temp\\new\\token",
+    before: "",
+    notWritten: true,
+  },
+  {
+    id: "macos",
+    title: "macOS: /Users/runner/work/_temp",
+    tokenFile: "Users/runner/work/_temp/aws-role-refresh/tokens/sts.amazonaws.com/token",
+    before: "",
+  },
+  {
+    id: "spaces",
+    title: "spaces in the path",
+    tokenFile: "my runner/_work/_temp/aws-role-refresh/tokens/sts.amazonaws.com/token",
+    before: "[profile other]\nregion = eu-central-1",
+  },
+];
