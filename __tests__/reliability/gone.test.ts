@@ -48,6 +48,19 @@ describe("the keeper is killed", () => {
     expect(to).not.toBe(from);
   });
 
+  test("and a later use starts another when the token has run out: post still says from when to when", async () => {
+    const stage = await stageWith(3);
+    const { job } = await stage.startJob();
+    await stage.use(job);
+    const { pid, tokenExpiresAt } = stage.status();
+    process.kill(pid, "SIGKILL");
+    await sleep(tokenExpiresAt + 1_500 - Date.now());
+    await stage.use(job, { profile: "second" });
+    const { posts } = await job.finish();
+    const warnings = posts.flatMap(({ annotations }) => annotations.filter(({ level }) => level === "warning"));
+    expect(warnings.map(({ message }) => message).join("\n")).toContain(new Date(tokenExpiresAt).toISOString().slice(11, 19));
+  });
+
   test("a later use of the same audience starts another", async () => {
     const stage = await stageWith();
     const { job } = await stage.startJob();
