@@ -312,7 +312,7 @@ test("masks cover each line of a value and its encodings", async () => {
   const running = await job();
   await running.run([process.execPath, "-e", `console.log("::add-mask::" + ${JSON.stringify(secret.replace("\n", "%0A"))})`]);
   const shown = [
-    "line two!",
+    'line "two"!',
     encodeURIComponent('line "one"?'),
     JSON.stringify(secret),
     Buffer.from(`x${secret}`).toString("base64"),
