@@ -24,6 +24,8 @@ export interface KeeperConfig {
   endsInMs: number;
   /** The process whose end is the end of the job, where one is known. */
   worker: ProcessIdentity | undefined;
+  /** What a keeper that was killed had to tell. */
+  dead: KeeperStatus | undefined;
 }
 
 /** A timer of more than 2^31 ms would fire at once. */
@@ -60,10 +62,12 @@ export async function keep(config: KeeperConfig, onReady: () => void): Promise<v
     refreshes: 0,
     failures: 0,
     longestAgeMs: 0,
-    received: [received],
+    received: [],
     outages: [],
     stale: [],
+    ...(config.dead && inherit(config.dead, received)),
   };
+  status.received.push(received);
   // Monotonic from here on: a clock that is set, or wrong, must not matter.
   let lifetime = config.lifetimeMs;
   let expires = performance.now() - config.ageMs + config.remainingMs;
@@ -163,6 +167,14 @@ export async function keep(config: KeeperConfig, onReady: () => void): Promise<v
       // A full disk: the next one may succeed, and the token matters more.
     }
   }
+}
+
+/** What goes on from a keeper that was killed, until another use wrote a token again. */
+function inherit(dead: KeeperStatus, until: number): Partial<KeeperStatus> {
+  const { refreshes, failures, received, outages, stale } = dead;
+  const longestAgeMs = Math.max(dead.longestAgeMs, until - dead.tokenReceivedAt);
+  const gap = until > dead.tokenExpiresAt ? [{ from: dead.tokenExpiresAt, to: until }] : [];
+  return { refreshes, failures, received, longestAgeMs, outages, stale: [...stale, ...gap] };
 }
 
 /** In a directory that has become read-only, an empty file is the next best. */

@@ -8,6 +8,7 @@ import { deleteCachedSessions, parseRole } from "./cli-cache.ts";
 import { type EnvironmentPlan, planEnvironment } from "./environment.ts";
 import { errorText, UserError } from "./errors.ts";
 import { type Explanation, explainIdTokenError, explainStsError } from "./explain.ts";
+import { readJson } from "./files.ts";
 import { type Endpoint, type IdToken, IdTokenError, requestIdToken } from "./id-token.ts";
 import { checkAccount, type Inputs, loadInputs } from "./inputs.ts";
 import { jobDirectory, jobDirectoryPath, openJobDirectory } from "./job-directory.ts";
@@ -17,6 +18,7 @@ import { findWorker } from "./process.ts";
 import { renderProfile } from "./profile.ts";
 import { findProxy, proxyWarning } from "./proxy.ts";
 import { saveUse } from "./state.ts";
+import type { KeeperStatus } from "./status.ts";
 import { type TokenDirectory, tokenDirectory, tokenId } from "./token-directory.ts";
 import type { Session, StsError } from "./trial.ts";
 import { beginUse, endUse, locked } from "./uses.ts";
@@ -223,6 +225,7 @@ async function handOver(plan: Plan, first: IdToken, launched: LaunchedKeeper | u
   const clockOffsetMs = first.clockOffsetMs ?? 0;
   await locked(plan.root, async () => {
     if (hasKeeper(plan.directory)) return;
+    const dead = readJson<KeeperStatus>(plan.directory.status);
     const keeper = launched ?? launchKeeper();
     await keeper.watch({
       endpoint: plan.endpoint,
@@ -234,6 +237,7 @@ async function handOver(plan: Plan, first: IdToken, launched: LaunchedKeeper | u
       clockOffsetMs,
       endsInMs: plan.endsAt === undefined ? LONGEST_JOB_MS : plan.endsAt - (Date.now() + clockOffsetMs),
       worker: findWorker(),
+      dead,
     });
   });
 }

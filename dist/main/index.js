@@ -2027,6 +2027,7 @@ var __rewriteRelativeImportExtension = (undefined && undefined.__rewriteRelative
 
 
 
+
 /**
  * The main step: from inputs to a profile whose token file stays fresh. Whatever can be refused is refused before anything is
  * touched, and nothing is exported before everything works; what fails is undone at once. Throws a UserError for all that a user
@@ -2198,6 +2199,7 @@ async function handOver(plan, first, launched) {
     await locked(plan.root, async () => {
         if (hasKeeper(plan.directory))
             return;
+        const dead = readJson(plan.directory.status);
         const keeper = launched ?? launchKeeper();
         await keeper.watch({
             endpoint: plan.endpoint,
@@ -2209,6 +2211,7 @@ async function handOver(plan, first, launched) {
             clockOffsetMs,
             endsInMs: plan.endsAt === undefined ? LONGEST_JOB_MS : plan.endsAt - (Date.now() + clockOffsetMs),
             worker: findWorker(),
+            dead,
         });
     });
 }
