@@ -189,6 +189,7 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
       remainingMs: lifetimeMs,
       ageMs: performance.now() - options.receivedAt,
       clockOffsetMs: options.clockOffsetMs ?? 0,
+      dead: undefined,
       endsInMs: options.endsInMs ?? 3_600_000,
       worker: options.worker,
     });

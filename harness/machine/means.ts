@@ -27,6 +27,10 @@ function works(command: string, ...args: string[]): boolean {
 export const canMount = isRoot && works("unshare", "-m", "sh", "-c", "mount -t tmpfs none /mnt");
 export const hasPrlimit = works("prlimit", "--version");
 
+/** Whether a test can be another user, and that user read this checkout. */
+export const canBeAnother =
+  isRoot && spawnSync(process.execPath, ["-e", ""], { cwd: import.meta.dirname, uid: NOBODY, gid: NOBODY }).status === 0;
+
 /** For the name of a test: empty, or why it is skipped. */
 export function unless(holds: boolean, otherwise: string): string {
   return holds ? "" : ` [skipped: ${otherwise}]`;
