@@ -1,0 +1,304 @@
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import type { Clouds } from "../../harness/clouds/clouds.ts";
+import type { Runner, StepResult } from "../../harness/runner/runner.ts";
+import { ACTION, finishClean, ROLE, readTree, sessionArn, startScene, WITH, whoAmI, worked } from "./setup.ts";
+
+/** Puts files into HOME/.aws. */
+function writeHome(runner: Runner, files: Record<string, string>): void {
+  mkdirSync(path.join(runner.home, ".aws"), { recursive: true });
+  for (const [name, content] of Object.entries(files)) writeFileSync(path.join(runner.home, ".aws", name), content, "latin1");
+}
+
+/** Static keys of a user, made on the spot, as variables. */
+function staticKeys(clouds: Clouds): { AWS_ACCESS_KEY_ID: string; AWS_SECRET_ACCESS_KEY: string } {
+  const { accessKeyId, secretAccessKey } = clouds.sts.addUser();
+  return { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey };
+}
+
+/** An action that does nothing but print its environment, in main and in post: what any action beside ours sees. */
+let witness: string;
+beforeAll(() => {
+  witness = mkdtempSync(path.join(os.tmpdir(), "witness "));
+  writeFileSync(
+    path.join(witness, "action.yml"),
+    "name: witness\nruns:\n  using: node24\n  main: dist/main.js\n  post: dist/main.js\n",
+  );
+  mkdirSync(path.join(witness, "dist"));
+  writeFileSync(path.join(witness, "dist", "main.js"), "console.log(JSON.stringify(process.env));\n");
+});
+afterAll(() => rmSync(witness, { recursive: true, force: true }));
+
+const environmentIn = (step: StepResult | undefined): Record<string, string> =>
+  JSON.parse(step?.stdout ?? "{}") as Record<string, string>;
+
+describe("whatever was ambient, later steps run as the role", () => {
+  test.each<[string, (clouds: Clouds, runner: Runner) => Record<string, string>, number]>([
+    ["nothing", () => ({}), 0],
+    ["static keys", staticKeys, 1],
+    ["a profile of another name", () => ({ AWS_PROFILE: "other", AWS_DEFAULT_PROFILE: "other" }), 2],
+    ["a profile without a name", () => ({ AWS_PROFILE: "" }), 0],
+    [
+      "container credentials",
+      () => ({ AWS_CONTAINER_CREDENTIALS_FULL_URI: "http://127.0.0.1:1/", AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: "/" }),
+      1,
+    ],
+    [
+      "another web identity",
+      () => ({
+        AWS_ROLE_ARN: "arn:aws:iam::111122223333:role/of-the-runner",
+        AWS_WEB_IDENTITY_TOKEN_FILE: "/nowhere",
+        AWS_ROLE_SESSION_NAME: "of-the-runner",
+      }),
+      1,
+    ],
+    ["a part of a web identity", () => ({ AWS_WEB_IDENTITY_TOKEN_FILE: "/nowhere" }), 1],
+    ["another region", () => ({ AWS_REGION: "us-west-2", AWS_DEFAULT_REGION: "us-west-2" }), 0],
+    ["files that are not there", () => ({ AWS_CONFIG_FILE: "/nowhere", AWS_SHARED_CREDENTIALS_FILE: "/nowhere" }), 0],
+    [
+      "static keys of the default profile in ~/.aws/credentials",
+      (clouds, runner) => {
+        const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY } = staticKeys(clouds);
+        const credentials = `[default]\naws_access_key_id = ${AWS_ACCESS_KEY_ID}\naws_secret_access_key = ${AWS_SECRET_ACCESS_KEY}\n`;
+        writeHome(runner, { credentials, config: "[default]\nregion = us-west-2\n" });
+        return {};
+      },
+      0,
+    ],
+  ])("%s", async (_, ambient, warnings) => {
+    const environment: Record<string, string> = {};
+    const scene = await startScene({
+      before: (runner, clouds) => Object.assign(environment, ambient(clouds, runner)),
+      job: { environment },
+    });
+    const { job } = scene;
+    const use = worked(await job.use(ACTION, { with: WITH }));
+    expect(use.annotations.map(({ level }) => level)).toEqual(Array.from({ length: warnings }, () => "warning"));
+    expect(await whoAmI(job)).toBe(sessionArn(use));
+    // No key is in the environment, neither ours nor the one that was there.
+    for (const name of ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"])
+      expect(job.environment[name] ?? "").toBe("");
+    expect(job.environment).toMatchObject({ AWS_REGION: "eu-west-1", AWS_DEFAULT_REGION: "eu-west-1" });
+    await finishClean(scene);
+  });
+});
+
+describe("the environment of the posts", () => {
+  test("before ours has the role still, after ours is what it was before the action", async () => {
+    const ambient = {
+      AWS_PROFILE: "mine",
+      AWS_REGION: "us-west-2",
+      AWS_CONFIG_FILE: "/my config",
+      AWS_ACCESS_KEY_ID: "not-a-key",
+      AWS_SECRET_ACCESS_KEY: "nor-this",
+      AWS_ENDPOINT_URL: "http://127.0.0.1:1",
+    };
+    const scene = await startScene({ job: { environment: ambient } });
+    const { job, root } = scene;
+    worked(await job.use(witness, { id: "before" }));
+    const use = worked(await job.use(ACTION, { with: WITH }));
+    worked(await job.use(witness, { id: "after" }));
+    const { posts } = await job.finish();
+    const [laterPost, , earlierPost] = posts;
+    expect(environmentIn(laterPost)).toMatchObject(use.exportedEnvironment);
+    expect(environmentIn(laterPost).AWS_CONFIG_FILE).toBe(`${root}/config`);
+    const after = environmentIn(earlierPost);
+    expect(after).toMatchObject(ambient);
+    expect(after.AWS_SHARED_CREDENTIALS_FILE).toBe(`${scene.runner.home}/.aws/credentials`);
+    // What had no value keeps one that harms nobody: it cannot be unset, and '' would break SDKs.
+    expect(after).toMatchObject({
+      AWS_DEFAULT_REGION: "eu-west-1",
+      AWS_SDK_LOAD_CONFIG: "1",
+      AWS_STS_REGIONAL_ENDPOINTS: "regional",
+    });
+    expect(Object.entries(after).filter(([name, value]) => name.startsWith("AWS_") && value.includes(root))).toEqual([]);
+  });
+
+  test("a variable that a later step has set stays as that step wants it", async () => {
+    const scene = await startScene({ job: { environment: { AWS_REGION: "us-west-2" } } });
+    const { job } = scene;
+    worked(await job.use(ACTION, { with: WITH }));
+    worked(await job.run(`echo AWS_REGION=ap-south-1 >> "$GITHUB_ENV"; echo AWS_CONFIG_FILE=/mine >> "$GITHUB_ENV"`));
+    await finishClean(scene);
+    expect(job.environment).toMatchObject({ AWS_REGION: "ap-south-1", AWS_CONFIG_FILE: "/mine" });
+  });
+
+  test("of several uses: the files stay named until the last one is over", async () => {
+    const scene = await startScene();
+    const { job, root } = scene;
+    worked(await job.use(ACTION, { with: WITH }));
+    worked(await job.use(witness));
+    worked(await job.use(ACTION, { with: { ...WITH, profile: "prod" } }));
+    const { posts } = await job.finish();
+    expect(environmentIn(posts[1])).toMatchObject({ AWS_CONFIG_FILE: `${root}/config`, AWS_REGION: "eu-west-1" });
+    expect(job.environment.AWS_CONFIG_FILE).toBe(`${scene.runner.home}/.aws/config`);
+  });
+});
+
+describe("the user's own files", () => {
+  const CONFIG = [
+    "# mine, do not touch",
+    "[default]",
+    "region=us-west-2   ",
+    "s3 =",
+    "    max_concurrent_requests = 20",
+    "\taddressing_style=path",
+    "",
+    "[profile  odd] ; comment",
+    'cli_pager = "less # not a comment"',
+    '[profile "with space"]',
+    "output = text # \u00fcml\u00e4ut",
+    "[profile chained]",
+    "role_arn = arn:aws:iam::444455556666:role/chained",
+    "source_profile = default",
+    "role_session_name = chained",
+    "[profile last]",
+    "region = eu-north-1",
+  ].join("\r\n");
+
+  test("are kept byte for byte in the job's copies, and untouched where they are", async () => {
+    const scene = await startScene({
+      before: (runner) => writeHome(runner, { config: CONFIG, credentials: "[default]\r\naws_access_key_id=x\r\n[odd]\nregion=y" }),
+    });
+    const { job, runner, root, clouds } = scene;
+    const look = () => {
+      const aws = path.join(runner.home, ".aws");
+      const names = [".", ...Object.keys(readTree(aws))];
+      return {
+        files: readTree(aws),
+        times: names.map((name) => {
+          const { mtimeNs, ctimeNs, mode, ino } = statSync(path.join(aws, name), { bigint: true });
+          return [name, mtimeNs, ctimeNs, mode, ino].join();
+        }),
+      };
+    };
+    const before = look();
+    clouds.sts.addRole({
+      arn: "arn:aws:iam::444455556666:role/chained",
+      trust: { Statement: { Effect: "Allow", Principal: { AWS: ROLE }, Action: "sts:AssumeRole" } },
+    });
+    const use = worked(await job.use(ACTION, { with: WITH }));
+    const section = [
+      "[default]",
+      `role_arn = ${ROLE}`,
+      `web_identity_token_file = ${use.outputs["web-identity-token-file"]}`,
+      `role_session_name = ${use.outputs["role-session-name"]}`,
+      "region = eu-west-1",
+      "",
+    ].join("\n");
+    const own = CONFIG.slice(CONFIG.indexOf("[default]"), CONFIG.indexOf("\r\n[profile  odd]"));
+    expect(readTree(root).config).toBe(`${CONFIG.replace(own, "")}\n${section}`);
+    expect(readTree(root).credentials).toBe("[odd]\nregion=y");
+    // A profile of the user's that builds on ours works as it does with any other.
+    expect(await whoAmI(job, { AWS_PROFILE: "chained" })).toBe("arn:aws:sts::444455556666:assumed-role/chained/chained");
+    await finishClean(scene);
+    expect(look()).toEqual(before);
+  });
+
+  test("that AWS_CONFIG_FILE names are what the job goes on with", async () => {
+    const files = mkdtempSync(path.join(os.tmpdir(), "files of mine "));
+    try {
+      writeFileSync(path.join(files, "config"), "[profile mine]\nregion = eu-north-1\n");
+      const environment = { AWS_CONFIG_FILE: path.join(files, "config") };
+      const scene = await startScene({ job: { environment }, before: (runner) => writeHome(runner, { config: CONFIG }) });
+      worked(await scene.job.use(ACTION, { with: WITH }));
+      expect(readTree(scene.root).config).toMatch(/^\[profile mine\]\nregion = eu-north-1\n\[default\]\n/);
+      await finishClean(scene);
+      expect(scene.job.environment).toMatchObject(environment);
+    } finally {
+      rmSync(files, { recursive: true });
+    }
+  });
+
+  test("are not made where there are none", async () => {
+    const scene = await startScene();
+    worked(await scene.job.use(ACTION, { with: WITH }));
+    await whoAmI(scene.job);
+    await finishClean(scene);
+    expect(readTree(scene.runner.home)).toEqual({});
+  });
+});
+
+describe("mirror-environment", () => {
+  const NO_FILES = { AWS_CONFIG_FILE: "/dev/null", AWS_SHARED_CREDENTIALS_FILE: "/dev/null" };
+
+  test("true: the role is in the environment as well, for tools that read nothing else", async () => {
+    const scene = await startScene();
+    const { job } = scene;
+    const use = worked(await job.use(ACTION, { with: { ...WITH, "mirror-environment": "true" } }));
+    expect(use.exportedEnvironment).toMatchObject({
+      AWS_ROLE_ARN: ROLE,
+      AWS_WEB_IDENTITY_TOKEN_FILE: use.outputs["web-identity-token-file"],
+      AWS_ROLE_SESSION_NAME: use.outputs["role-session-name"],
+    });
+    expect(use.annotations).toEqual([]);
+    expect(await whoAmI(job, NO_FILES)).toBe(sessionArn(use));
+    // A named role beside it could silently lose: that use fails, and says what to do.
+    const named = await job.use(ACTION, { with: { ...WITH, profile: "prod" } });
+    expect(named.outcome).toBe("failure");
+    expect(named.annotations[0]?.message).toContain("if an earlier use of this action set mirror-environment");
+    await job.finish();
+  });
+
+  test("auto: only where something of the kind is set already", async () => {
+    const scene = await startScene();
+    const use = worked(await scene.job.use(ACTION, { with: WITH }));
+    expect(Object.keys(use.exportedEnvironment)).not.toContain("AWS_ROLE_ARN");
+    expect(await whoAmI(scene.job, NO_FILES)).toMatch(/^CredentialsProviderError/);
+    await finishClean(scene);
+  });
+
+  test("false while something of the kind is set: refused before anything is asked", async () => {
+    const scene = await startScene({ job: { environment: { AWS_ROLE_ARN: "arn:aws:iam::111122223333:role/of-the-runner" } } });
+    const use = await scene.job.use(ACTION, { with: { ...WITH, "mirror-environment": "false" } });
+    expect(use.outcome).toBe("failure");
+    expect(use.annotations[0]?.message).toContain("mirror-environment cannot be false while AWS_ROLE_ARN is set in this job");
+    expect(scene.clouds.github.requests).toEqual([]);
+    await finishClean(scene);
+  });
+});
+
+describe("sts-endpoint", () => {
+  test.each(["default", "prod"])("for profile %s: what main asks, and later steps by the profile alone", async (profile) => {
+    const scene = await startScene({ stsInEnvironment: false });
+    const { job, clouds } = scene;
+    const use = worked(await job.use(ACTION, { with: { ...WITH, profile, "sts-endpoint": `${clouds.sts.url}/` } }));
+    expect(clouds.sts.requests).toHaveLength(1);
+    expect(readTree(scene.root).config).toContain(
+      `[services aws-role-refresh-${profile}]\nsts =\n  endpoint_url = ${clouds.sts.url}\n`,
+    );
+    expect(use.exportedEnvironment.AWS_ENDPOINT_URL_STS).toBe(profile === "default" ? clouds.sts.url : undefined);
+    expect(await whoAmI(job, { AWS_PROFILE: profile, AWS_ENDPOINT_URL_STS: "" })).toBe(sessionArn(use));
+    await finishClean(scene);
+  });
+
+  test("that would lose to the environment is refused before anything is asked", async () => {
+    const scene = await startScene({ job: { environment: { AWS_ENDPOINT_URL: "http://127.0.0.1:1" } }, stsInEnvironment: false });
+    const use = await scene.job.use(ACTION, { with: { ...WITH, profile: "prod", "sts-endpoint": scene.clouds.sts.url } });
+    expect(use.annotations[0]?.message).toContain("AWS_ENDPOINT_URL is set in this job and would win over sts-endpoint");
+    expect(scene.clouds.github.requests).toEqual([]);
+    await finishClean(scene);
+  });
+
+  test("of a role with an ARN that is not AWS's, as other servers give them", async () => {
+    const scene = await startScene({ stsInEnvironment: false });
+    const { job, clouds } = scene;
+    // The clouds know no such role; what a server of this kind answers is enough.
+    const arn = "arn:minio:sts:::assumed-role/uploads/x";
+    clouds.sts.fault = () => ({
+      status: 200,
+      headers: { "content-type": "text/xml" },
+      body: `<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleWithWebIdentityResult><AssumedRoleUser><Arn>${arn}</Arn><AssumedRoleId>x</AssumedRoleId></AssumedRoleUser></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>`,
+    });
+    const use = worked(
+      await job.use(ACTION, {
+        with: { ...WITH, "role-to-assume": "arn:minio:iam:::role/uploads", "sts-endpoint": clouds.sts.url },
+      }),
+    );
+    expect(use.outputs).toMatchObject({ "assumed-role-arn": arn, "aws-account-id": "" });
+    expect(readTree(scene.root).config).toContain("role_arn = arn:minio:iam:::role/uploads\n");
+    await finishClean(scene);
+  });
+});
