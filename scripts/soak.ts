@@ -1,0 +1,131 @@
+/**
+ * The soak: one job at sixty times the speed, with the built action, an ID token endpoint that fails now and then, and a reader that never
+ * looks away. `npm run soak -- --help` tells the options.
+ */
+import { readdirSync, readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { parseArgs } from "node:util";
+import { Stage } from "../harness/machine/stage.ts";
+import { TokenReader } from "../harness/machine/token-reader.ts";
+import { type Cleanup, runScript, UsageError } from "./script.ts";
+
+/** A real token lives 300 s. */
+const SPEED = 60;
+const LIFE_MS = 300_000 / SPEED;
+const FAILURE_RATE = 0.05;
+/** Half a life less two retries of a tenth each: the first try after the outage may be one of those that fail. */
+const OUTAGE_MS = 0.3 * LIFE_MS;
+/** The two outages begin after these shares of the soak. */
+const OUTAGES_AT = [1 / 3, 2 / 3];
+const SAMPLE_MS = 1_000;
+/** Not counted: what V8 takes at first. */
+const WARM_UP = 0.25;
+/** Memory may end above where it was after the warm-up by this much, which is noise of the garbage collector. */
+const GROWTH_KB = 4_096;
+
+const USAGE = `usage: npm run soak -- [--minutes N]
+
+  --minutes N   how long the job lasts (default 6, as six hours at ${SPEED} times the speed; at least 1)
+
+Exit code: 0 if no read found a stale, missing or broken token and the keeper's memory and open files stayed flat, else 1.
+`;
+
+interface Sample {
+  at: number;
+  /** Resident memory that is the process's own, kB. */
+  privateKb: number;
+  files: number;
+}
+
+function readMinutes(argv: string[]): number {
+  let values: { minutes?: string; help?: boolean };
+  try {
+    ({ values } = parseArgs({ args: argv, options: { minutes: { type: "string" }, help: { type: "boolean" } } }));
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+  if (values.help) throw new UsageError("");
+  const minutes = Number(values.minutes ?? 6);
+  if (!(minutes >= 1)) throw new UsageError(`--minutes: a number of at least 1, not ${values.minutes}`);
+  return minutes;
+}
+
+/** proc(5): /proc/PID/status. Private memory: what is shared with other processes of the same node says nothing of this one. */
+function sample(pid: number, began: number): Sample {
+  const status = readFileSync(`/proc/${pid}/status`, "utf8");
+  const privateKb = Number(/^RssAnon:\s+(\d+)/m.exec(status)?.[1]);
+  return { at: performance.now() - began, privateKb, files: readdirSync(`/proc/${pid}/fd`).length };
+}
+
+function median(numbers: number[]): number {
+  return numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
+}
+
+/** Medians of the first and the last quarter after the warm-up. */
+function drift(samples: Sample[], of: (sample: Sample) => number): { first: number; last: number } {
+  const counted = samples.slice(Math.floor(samples.length * WARM_UP)).map(of);
+  const quarter = Math.ceil(counted.length / 4);
+  return { first: median(counted.slice(0, quarter)), last: median(counted.slice(-quarter)) };
+}
+
+async function soak(cleanup: Cleanup): Promise<number> {
+  const lastsMs = readMinutes(process.argv.slice(2)) * 60_000;
+  const stage = await Stage.start({ clouds: { requestTokenSeconds: 2 * (lastsMs / 1000) } });
+  cleanup(() => stage.close());
+  const { github } = stage.clouds;
+
+  const began = performance.now();
+  const outages = OUTAGES_AT.map((share) => share * lastsMs);
+  const counts = { failures: 0, outages: 0 };
+  github.fault = () => {
+    const at = performance.now() - began;
+    // From the first request after its time on: the worst moment.
+    const outage = outages.findIndex((from, index) => at >= from && index === counts.outages);
+    if (outage >= 0) {
+      counts.outages += 1;
+      outages[outage] = at;
+    }
+    if (outages.some((from, index) => index < counts.outages && at < from + OUTAGE_MS)) return { status: 503 };
+    if (github.requests.length > 1 && Math.random() < FAILURE_RATE) {
+      counts.failures += 1;
+      return { status: 500 };
+    }
+    const now = Date.now() / 1000;
+    return { claims: { iat: now, nbf: now - 600, exp: now + LIFE_MS / 1000 } };
+  };
+
+  const { job } = await stage.startJob();
+  const main = await stage.use(job);
+  if (main.outcome !== "success") throw new Error(`main failed:\n${main.log}`);
+  const [token] = stage.tokens();
+  const { pid } = stage.status();
+  const reader = new TokenReader(token?.token ?? "");
+  const samples: Sample[] = [];
+  while (performance.now() - began < lastsMs) {
+    await sleep(SAMPLE_MS);
+    samples.push(sample(pid, began));
+  }
+  const seen = reader.stop();
+  const status = stage.status();
+  const { posts, tempLeft, orphans } = await job.finish();
+
+  const memory = drift(samples, ({ privateKb }) => privateKb);
+  const files = drift(samples, (one) => one.files);
+  const rows: [string, string, boolean][] = [
+    ["reads of the token file", String(seen.reads), seen.reads > lastsMs / 100],
+    ["different tokens", String(seen.tokens), seen.tokens > lastsMs / LIFE_MS],
+    ["milliseconds of it stale", String(seen.staleMs), seen.staleMs === 0],
+    ["reads of a missing or broken token", String(seen.missing + seen.torn), seen.missing + seen.torn === 0],
+    ["requests that failed at random", String(counts.failures), true],
+    ["outages of 0.3 lives", String(counts.outages), counts.outages === OUTAGES_AT.length],
+    ["oldest token, in lives", (status.longestAgeMs / LIFE_MS).toFixed(2), status.longestAgeMs < LIFE_MS],
+    ["private memory of the keeper, kB", `${memory.first} -> ${memory.last}`, memory.last < memory.first + GROWTH_KB],
+    ["open files of the keeper", `${files.first} -> ${files.last}`, files.last <= files.first],
+    ["left behind after post", String(tempLeft.before.length + orphans.length), tempLeft.before.length + orphans.length === 0],
+    ["post", posts[0]?.outcome ?? "none", posts[0]?.outcome === "success"],
+  ];
+  for (const [name, value, good] of rows) console.log(`${good ? "  " : "! "}${name.padEnd(36)} ${value}`);
+  return rows.every(([, , good]) => good) ? 0 : 1;
+}
+
+await runScript(USAGE, soak);
