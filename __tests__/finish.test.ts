@@ -1,0 +1,231 @@
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { writeJson } from "../src/files.ts";
+import { jobDirectory } from "../src/job-directory.ts";
+import type { KeeperStatus } from "../src/status.ts";
+import { tokenDirectory, tokenId } from "../src/token-directory.ts";
+import { beginUse } from "../src/uses.ts";
+import { type Run, runEntry } from "./e2e/entry.ts";
+
+// post as its own process, after a main whose traces each case lays out itself.
+
+let folder: string;
+let root: string;
+let environment: Record<string, string>;
+
+beforeEach(() => {
+  folder = mkdtempSync(path.join(os.tmpdir(), "finish test "));
+  mkdirSync(path.join(folder, "temp"));
+  mkdirSync(path.join(folder, "home"));
+  root = path.join(folder, "temp", "aws-role-refresh");
+  environment = { HOME: path.join(folder, "home"), RUNNER_TEMP: path.join(folder, "temp"), PATH: process.env.PATH ?? "" };
+});
+
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Runs post with the state of a use. */
+const post = (id: string, changes: Record<string, string | undefined> = {}, summary = "auto"): Promise<Run> =>
+  runEntry("post", { ...environment, STATE_use: JSON.stringify({ root, id, summary }), ...changes }, path.join(folder, "commands"));
+
+const AUDIENCE = "sts.amazonaws.com";
+const REGION = { AWS_REGION: "eu-west-1" };
+const filesIn = (where: string): Record<string, string> => ({
+  AWS_CONFIG_FILE: `${where}/config`,
+  AWS_SHARED_CREDENTIALS_FILE: `${where}/credentials`,
+});
+
+/** What main would have left of a use; `ambient` is what was set before it. */
+async function began(id: string, profile = "default", ambient: Record<string, string> = {}): Promise<void> {
+  const encoded = [{ alg: "none" }, { exp: 2_000_000_000 }].map((part) => Buffer.from(JSON.stringify(part)).toString("base64url"));
+  await beginUse(
+    root,
+    {
+      id,
+      startedAt: Date.now(),
+      profile,
+      roleArn: "arn:aws:iam::111122223333:role/deploy",
+      sessionName: `session-${id}`,
+      audience: AUDIENCE,
+      tokenId: tokenId(AUDIENCE),
+      section: `[${profile === "default" ? profile : `profile ${profile}`}]\nrole_arn = arn:aws:iam::111122223333:role/deploy\n`,
+      exported: { ...filesIn(root), ...REGION },
+    },
+    { requestToken: "this job's", token: [...encoded, "x"].join(".") },
+    ambient,
+    path.join(folder, "home"),
+  );
+}
+
+/** The status of a keeper that has ended. */
+function keeperEnded(changes: Partial<KeeperStatus> = {}): void {
+  const now = Date.now();
+  const status: KeeperStatus = {
+    pid: 4_194_305,
+    started: "1",
+    startedAt: now - 60_000,
+    tokenReceivedAt: now - 1_000,
+    tokenExpiresAt: now + 299_000,
+    lifetimeMs: 300_000,
+    refreshes: 1,
+    failures: 0,
+    longestAgeMs: 1_000,
+    received: [now - 1_000],
+    outages: [],
+    stale: [],
+    ended: { at: now, why: "stopped" },
+    ...changes,
+  };
+  writeJson(tokenDirectory(`${jobDirectory(root).tokens}/${tokenId(AUDIENCE)}`).status, status);
+}
+
+const warnings = ({ output }: Run): string[] => output.split("\n").filter((line) => line.startsWith("::warning::"));
+
+describe("with nothing to do, post says so and no more", () => {
+  test.each<[string, string | undefined]>([
+    ["no state", undefined],
+    ["an empty state", ""],
+  ])("%s", async (_, state) => {
+    expect(await post("a", { STATE_use: state })).toMatchObject({
+      code: 0,
+      output: "Nothing to clean up: main had not begun.\n",
+      environment: {},
+      summary: "",
+    });
+  });
+
+  test("no job directory", async () => {
+    expect(await post("a")).toMatchObject({ code: 0, output: "Nothing to clean up.\n", environment: {}, summary: "" });
+  });
+
+  test("no RUNNER_TEMP", async () => {
+    rmSync(path.join(folder, "temp"), { recursive: true });
+    expect(await post("a")).toMatchObject({ code: 0, output: "Nothing to clean up.\n" });
+  });
+});
+
+describe("post never fails the job", () => {
+  test.each(["{", "[]", "null", '"text"', "{}", '{"root":5,"id":null}'])("whatever the state is: %j", async (state) => {
+    const run = await post("a", { STATE_use: state });
+    expect(run.code).toBe(0);
+    expect(run.output).not.toContain("    at ");
+  });
+
+  test.each<[string, () => void]>([
+    ["a symlink", () => symlinkSync(path.join(folder, "home"), root)],
+    ["a file", () => writeFileSync(root, "")],
+    [
+      "a directory that others may enter",
+      () => {
+        mkdirSync(root);
+        chmodSync(root, 0o777);
+      },
+    ],
+  ])("and leaves alone what the action cannot have made: %s", async (_, plant) => {
+    plant();
+    const run = await post("a");
+    expect(run.code).toBe(0);
+    expect(warnings(run)).toHaveLength(1);
+    expect(warnings(run)[0]).toContain("Could not remove the profile and the token: ");
+    expect(existsSync(root)).toBe(true);
+  });
+
+  test("where the runner's file for variables is gone", async () => {
+    await began("a");
+    const run = await post("a", { ...filesIn(root), ...REGION, GITHUB_ENV: path.join(folder, "no") });
+    expect(run.code).toBe(0);
+    expect(warnings(run).join()).toContain("Could not restore the environment: ");
+    // One part that fails does not stop the others.
+    expect(readdirSync(path.join(folder, "temp"))).toEqual([]);
+  });
+
+  test("where the user's cache of the AWS CLI is not to be read", async () => {
+    mkdirSync(path.join(folder, "home", ".aws", "cli"), { recursive: true });
+    writeFileSync(path.join(folder, "home", ".aws", "cli", "cache"), "");
+    await began("a");
+    const run = await post("a");
+    expect([run.code, warnings(run)]).toEqual([0, []]);
+  });
+});
+
+describe("post gives the environment back", () => {
+  test("as it was", async () => {
+    const ambient = { ...filesIn("/mine"), AWS_REGION: "us-west-2" };
+    await began("a", "default", ambient);
+    expect((await post("a", { ...filesIn(root), ...REGION })).environment).toEqual(ambient);
+  });
+
+  test("with the default files where none were named, and no change to what had no value", async () => {
+    await began("a");
+    expect((await post("a", { ...filesIn(root), ...REGION })).environment).toEqual(filesIn(path.join(folder, "home", ".aws")));
+  });
+
+  test("less what a later step has changed", async () => {
+    await began("a", "default", { AWS_REGION: "us-west-2" });
+    const now = { ...filesIn("/a step's own"), AWS_REGION: "ap-south-1" };
+    expect((await post("a", now)).environment).toEqual({});
+  });
+
+  test("less the files, while another use needs them", async () => {
+    await began("a", "default", { ...filesIn("/mine"), AWS_REGION: "us-west-2" });
+    await began("b", "prod", { ...filesIn(root), AWS_REGION: "eu-west-1" });
+    expect((await post("b", { ...filesIn(root), ...REGION })).environment).toEqual({});
+    expect((await post("a", { ...filesIn(root), ...REGION })).environment).toEqual({
+      ...filesIn("/mine"),
+      AWS_REGION: "us-west-2",
+    });
+  });
+
+  test("with files that are there, if the job directory is gone already", async () => {
+    expect((await post("a", filesIn(root))).environment).toEqual(filesIn(path.join(folder, "home", ".aws")));
+    // Not if they are there: then another use has them.
+    await began("b");
+    expect((await post("a", filesIn(root))).environment).toEqual({});
+  });
+});
+
+describe("the report", () => {
+  const STALE = { stale: [{ from: Date.UTC(2030, 0, 1, 12, 3), to: Date.UTC(2030, 0, 1, 12, 9) }], failures: 3 };
+
+  test("of a quiet job is a line in the log, and a summary only on request", async () => {
+    for (const [summary, isWritten] of [
+      ["auto", false],
+      ["never", false],
+      ["always", true],
+    ] as const) {
+      await began("a");
+      keeperEnded();
+      const run = await post("a", {}, summary);
+      expect([summary, run.code, warnings(run), run.summary !== ""]).toEqual([summary, 0, [], isWritten]);
+      expect(run.output).toContain("arn:aws:iam::111122223333:role/deploy: profile default removed");
+    }
+  });
+
+  test("of a token that was stale is a warning, and a summary unless it is unwanted", async () => {
+    for (const [summary, isWritten] of [
+      ["auto", true],
+      ["never", false],
+    ] as const) {
+      await began("a");
+      keeperEnded(STALE);
+      const run = await post("a", {}, summary);
+      expect([summary, run.code, run.summary !== ""]).toEqual([summary, 0, isWritten]);
+      expect(warnings(run)).toHaveLength(1);
+      expect(warnings(run)[0]).toContain("The ID token was stale from ");
+      expect(warnings(run)[0]).toContain("12:03:00 to ");
+    }
+  });
+
+  test("comes once, with the last use, for all of them", async () => {
+    await began("a");
+    await began("b", "prod");
+    keeperEnded(STALE);
+    const first = await post("b", {}, "always");
+    expect([warnings(first), first.summary]).toEqual([[], ""]);
+    const last = await post("a", {}, "always");
+    expect(warnings(last)).toHaveLength(1);
+    expect(last.summary).toContain("session-a");
+    expect(last.summary).toContain("session-b");
+  });
+});
