@@ -102,6 +102,8 @@ export class GitHubCloud {
   #server: CloudServer;
   #endpoint: string;
   #jobs = new Map<string, CloudJob>();
+  /** Signature to the name of what it signed: every token issued. */
+  #signatures = new Map<string, string>();
   #idTokenSigner: Signer;
   #requestTokenSigner: Signer;
 
@@ -149,7 +151,18 @@ export class GitHubCloud {
       expires,
     );
     this.#jobs.set(path, job);
+    this.#remember(requestToken, `request token of job ${path}`);
     return job;
+  }
+
+  /** Names every token issued so far whose signature, without which it is worth nothing, stands in `text`. */
+  findIssued(text: string): string[] {
+    return [...this.#signatures].filter(([signature]) => text.includes(signature)).map(([, name]) => name);
+  }
+
+  #remember(token: string, name: string): void {
+    const signature = token.split(".")[2];
+    if (signature) this.#signatures.set(signature, name);
   }
 
   /** An outage as the network shows it: connections are dropped and refused until it is called with false. */
@@ -227,6 +240,7 @@ export class GitHubCloud {
       iat: now,
     };
     const value = this.#token(payload, fault);
+    this.#remember(value, `ID token ${payload.jti}`);
     entry.issued = { jti: String(payload.jti), iat: now, exp: now + this.idTokenSeconds };
     return json(200, { count: value.length, value });
   }

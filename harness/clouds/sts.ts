@@ -155,6 +155,13 @@ export class StsCloud {
     return { arn, accessKeyId, secretAccessKey: secret };
   }
 
+  /** Names the keys issued so far, users' too, whose secret or session token stands in `text`. */
+  findIssued(text: string): string[] {
+    return [...this.#keys]
+      .filter(([, key]) => text.includes(key.secret) || text.includes(key.session?.token ?? key.secret))
+      .map(([id]) => id);
+  }
+
   /** An outage as the network shows it: connections are dropped and refused until it is called with false. */
   refuseConnections(refuse: boolean): Promise<void> {
     return this.#server.refuse(refuse);
