@@ -1,0 +1,152 @@
+import { execFile } from "node:child_process";
+import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { isBuiltin } from "node:module";
+import os from "node:os";
+import path from "node:path";
+import { promisify } from "node:util";
+import { describe, expect, test } from "@jest/globals";
+
+const DIST = path.resolve("dist");
+const files = readdirSync(DIST, { recursive: true, withFileTypes: true })
+  .filter((entry) => entry.isFile())
+  .map((entry) => path.join(entry.parentPath, entry.name));
+const text = (file: string): string => readFileSync(file, "utf8");
+const entry = (name: string): string => text(path.join(DIST, name, "index.js"));
+
+/** What a module's code takes from outside of itself: imports, and calls of `require`, whatever the bundler calls it. */
+function externals(code: string): string[] {
+  const requires = [...code.matchAll(/createRequire as (\w+)/g)].map((match) => `${match[1]}\\(import\\.meta\\.url\\)`);
+  const patterns = [
+    /(?:^|[;}\s])(?:import|export)\b[^;"']*?\bfrom\s*["']([^"']+)["']/g,
+    /(?:^|[;}\s])import\s*["']([^"']+)["']/g,
+    // In square brackets it is part of an error message of the SDK's.
+    new RegExp(`(?<!\\[)(?:\\b(?:require|import)|${requires.join("|") || "\\b\\B"})\\(\\s*["']([^"']+)["']\\s*\\)`, "g"),
+  ];
+  return [...new Set(patterns.flatMap((pattern) => [...code.matchAll(pattern)].map((match) => match[1] ?? "")))].sort();
+}
+
+/** Every package that the action depends on at run time, from the lock file: the name of its folder in node_modules. */
+function runtimePackages(): Set<string> {
+  const { packages } = JSON.parse(text("package-lock.json")) as {
+    packages: Record<string, { dependencies?: Record<string, string>; optionalDependencies?: Record<string, string> }>;
+  };
+  const found = new Set<string>();
+  const visit = (key: string): void => {
+    const { dependencies = {}, optionalDependencies = {} } = packages[key] ?? {};
+    for (const name of Object.keys({ ...dependencies, ...optionalDependencies })) {
+      const nested = `${key === "" ? "" : `${key}/`}node_modules/${name}`;
+      const at = packages[nested] ? nested : `node_modules/${name}`;
+      if (!found.has(name)) {
+        found.add(name);
+        visit(at);
+      }
+    }
+  };
+  visit("");
+  return found;
+}
+
+/** The packages that dist/licenses.txt names, each with its licence's text. */
+function licences(): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const block of text(path.join(DIST, "licenses.txt")).split(/^-{20,}$/m)) {
+    const [names = "", ...rest] = block.trim().split("\n\n");
+    for (const name of names.split("\n")) found.set(name, rest.join("\n\n").trim());
+  }
+  return found;
+}
+
+describe("the keeper's bundle", () => {
+  test("imports modules of Node and nothing else", () => {
+    const found = externals(entry("keeper"));
+    expect(found).toContain("node:fs");
+    expect(found.filter((name) => !name.startsWith("node:") && name !== "module")).toEqual([]);
+    expect(found.filter((name) => !isBuiltin(name))).toEqual([]);
+    expect(readdirSync(path.join(DIST, "keeper")).sort()).toEqual(["index.js", "package.json"]);
+  });
+
+  test("is under 20 kB", () => {
+    expect(statSync(path.join(DIST, "keeper", "index.js")).size).toBeLessThan(20_000);
+  });
+
+  test("has nothing of the toolkit, of an HTTP client or of the SDK in it", () => {
+    expect(entry("keeper")).not.toMatch(/undici|@actions|@aws-sdk|@smithy|add-mask|GITHUB_OUTPUT/);
+  });
+
+  test("runs from an empty folder, and ends at once where nobody tells it what to keep", async () => {
+    const folder = mkdtempSync(path.join(os.tmpdir(), "keeper alone "));
+    try {
+      copyFileSync(path.join(DIST, "keeper", "index.js"), path.join(folder, "index.mjs"));
+      const node = process.env.ACTION_NODE ?? process.execPath;
+      const { stdout, stderr } = await promisify(execFile)(node, [path.join(folder, "index.mjs")], {
+        cwd: folder,
+        timeout: 30_000,
+      });
+      expect([stdout, stderr]).toEqual(["", ""]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
+
+describe("dist/", () => {
+  test("is under 1.6 MB in all", () => {
+    expect(files.reduce((total, file) => total + statSync(file).size, 0)).toBeLessThan(1_600_000);
+  });
+
+  test("has the entries that action.yml names and the two that they start, all as ES modules", () => {
+    const names = readdirSync(DIST, { withFileTypes: true }).filter((each) => each.isDirectory());
+    expect(names.map(({ name }) => name).sort()).toEqual(["keeper", "main", "post", "trial"]);
+    for (const { name } of names) expect(JSON.parse(text(path.join(DIST, name, "package.json")))).toEqual({ type: "module" });
+    for (const file of ["main", "post"]) expect(text("action.yml")).toContain(`\n  ${file}: dist/${file}/index.js\n`);
+  });
+
+  test.each(["main", "post", "trial"])("%s needs no package: Node's modules are all that it imports", (name) => {
+    expect(externals(entry(name)).filter((each) => !isBuiltin(each))).toEqual([]);
+  });
+
+  test("has no HTTP client that the action does not use", () => {
+    for (const file of files.filter((each) => each.endsWith(".js"))) {
+      expect([file, /\bundici\b/.test(text(file)), text(file).includes("tunnel-agent")]).toEqual([file, false, false]);
+    }
+  });
+
+  test("has no path of the machine that built it, and no secret-looking text", () => {
+    const ofMachines = /(?<![\w.:])\/(?:home|Users|root|work|tmp|opt|builds?|workspace|github\/workspace)\/[\w.-]+/g;
+    for (const file of files) {
+      const content = text(file);
+      expect([file, content.includes(process.cwd()), content.includes(os.homedir())]).toEqual([file, false, false]);
+      expect([file, content.match(ofMachines) ?? []]).toEqual([file, []]);
+      expect([file, content.match(/eyJ[\w-]{20,}|\b(?:AKIA|ASIA)[A-Z2-7]{16}\b/g) ?? []]).toEqual([file, []]);
+    }
+  });
+
+  test("has the licence of each package that is in it", () => {
+    const listed = licences();
+    // Not minified: the names of modules are still there.
+    for (const name of ["main", "post"]) {
+      const bundled = [...entry(name).matchAll(/node_modules\/((?:@[\w.-]+\/)?[\w.-]+)\//g)].map((match) => match[1] ?? "");
+      expect(bundled).toContain("@actions/core");
+      expect([...new Set(bundled)].filter((each) => !listed.has(each))).toEqual([]);
+    }
+    for (const name of ["@actions/core", "@aws-sdk/client-sts", "@aws-sdk/core", "@smithy/core", "@smithy/node-http-handler"]) {
+      expect([...listed.keys()]).toContain(name);
+    }
+    for (const [name, licence] of listed) {
+      const [id = "", ...words] = licence.split("\n");
+      expect([name, id]).toEqual([name, expect.stringMatching(/^(?:MIT|Apache-2\.0|BSD-[23]-Clause|0BSD|ISC)$/)]);
+      // Some packages only name the licence: its words then stand with another one.
+      const full =
+        words.join("").length > 400 || [...listed.values()].some((other) => other.startsWith(`${id}\n`) && other.length > 10_000);
+      expect([name, full]).toEqual([name, true]);
+    }
+  });
+
+  test("has no package but what the action depends on at run time", () => {
+    const runtime = runtimePackages();
+    expect(runtime.has("jest")).toBe(false);
+    const listed = [...licences().keys()];
+    expect(listed.filter((name) => !runtime.has(name))).toEqual([]);
+    expect(listed.filter((name) => !existsSync(path.join("node_modules", name)))).toEqual([]);
+  });
+});

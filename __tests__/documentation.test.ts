@@ -1,0 +1,176 @@
+import { readdirSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { describe, expect, test } from "@jest/globals";
+import { UserError } from "../src/errors.ts";
+import { type Inputs, loadInputs } from "../src/inputs.ts";
+
+interface Declared {
+  description: string;
+  required: boolean;
+  default: string | undefined;
+}
+
+/** A section of action.yml whose entries have keys with plain, quoted or folded values: all that this file uses. */
+function declared(section: "inputs" | "outputs"): Map<string, Declared> {
+  const lines = readFileSync("action.yml", "utf8").split("\n");
+  const found = new Map<string, Declared>();
+  let inside = false;
+  let entry: Declared | undefined;
+  let folded = false;
+  for (const line of lines) {
+    const [, name] = /^ {2}([\w-]+):$/.exec(line) ?? [];
+    const [, key, value = ""] = /^ {4}([\w-]+):(?: (.*))?$/.exec(line) ?? [];
+    if (/^\S/.test(line)) inside = line === `${section}:`;
+    else if (inside && name !== undefined) {
+      entry = { description: "", required: false, default: undefined };
+      found.set(name, entry);
+    } else if (inside && entry && key !== undefined) {
+      const plain = value.replace(/^(["'])(.*)\1$/, "$2");
+      folded = key === "description" && value === ">-";
+      if (key === "description") entry.description = folded ? "" : plain;
+      else if (key === "required") entry.required = plain === "true";
+      else if (key === "default") entry.default = plain;
+      else throw new Error(`action.yml: ${section}.${key} is not known here`);
+    } else if (inside && entry && folded) entry.description += ` ${line.trim()}`;
+  }
+  return found;
+}
+
+/** The rows of the table in README.md whose first column has this head. */
+function table(head: string): string[][] {
+  const rows = readFileSync("README.md", "utf8").split("\n");
+  const start = rows.findIndex((row) => row.startsWith(`| ${head} |`));
+  if (start < 0) throw new Error(`README.md has no table with the head ${head}`);
+  const end = rows.findIndex((row, index) => index > start && !row.startsWith("|"));
+  return rows.slice(start + 2, end).map((row) =>
+    row
+      .slice(1, -1)
+      .split(/(?<!\\)\|/)
+      .map((cell) => cell.trim()),
+  );
+}
+
+/** The files of a folder whose names end like this. */
+const filesIn = (folder: string, end: string): string[] =>
+  readdirSync(folder)
+    .filter((name) => name.endsWith(end))
+    .map((name) => `${folder}/${name}`);
+const SOURCES = filesIn("src", ".ts").map((file) => readFileSync(file, "utf8"));
+
+const inputs = declared("inputs");
+const outputs = declared("outputs");
+
+/** Reads all inputs as the action does; `asked` are the names in the order in which it asked. */
+function load(given: Record<string, string>): { inputs: Omit<Inputs, "sessionName">; asked: Set<string> } {
+  const asked = new Set<string>();
+  const { sessionName: _, ...rest } = loadInputs(
+    (name) => {
+      asked.add(name);
+      return given[name] ?? "";
+    },
+    { id: "1", attempt: "1" },
+  );
+  return { inputs: rest, asked };
+}
+
+const REQUIRED = { "role-to-assume": "arn:aws:iam::111122223333:role/deploy", "aws-region": "eu-west-1" };
+
+describe("inputs", () => {
+  test("of action.yml are those that the code reads", () => {
+    expect([...inputs.keys()].sort()).toEqual([...load(REQUIRED).asked].sort());
+  });
+
+  test("of action.yml are required where the code says so", () => {
+    for (const [name, { required }] of inputs) {
+      const without = () => load({ ...REQUIRED, [name]: "" });
+      if (required) expect(without).toThrow(new RegExp(`^${name} is missing or empty`));
+      else expect(without).not.toThrow(UserError);
+    }
+    expect([...inputs].filter(([, { required }]) => required).map(([name]) => name)).toEqual(Object.keys(REQUIRED));
+  });
+
+  test("of action.yml have the defaults of the code", () => {
+    for (const [name, { default: value }] of inputs) {
+      if (value !== undefined) expect([name, load({ ...REQUIRED, [name]: value }).inputs]).toEqual([name, load(REQUIRED).inputs]);
+    }
+  });
+
+  test("are in README's table, in the order of action.yml, with their defaults", () => {
+    const expected = [...inputs].map(([name, { required, default: value }]) => [
+      `\`${name}\``,
+      required ? "required" : value === undefined ? "" : `\`${value}\``,
+    ]);
+    expect(table("Input").map(([name, value]) => [name, value])).toEqual(expected);
+  });
+
+  test("that are left to GitHub's empty string are not given a default of '' in action.yml", () => {
+    expect([...inputs].filter(([, { default: value }]) => value === "")).toEqual([]);
+  });
+});
+
+describe("outputs", () => {
+  test("of action.yml are those that the code sets", () => {
+    const set = SOURCES.flatMap((source) => [...source.matchAll(/\bsetOutput\(\s*"([\w-]+)"/g)]);
+    expect([...outputs.keys()]).toEqual(set.map((match) => match[1]));
+    // None is set under a name that is not written out there.
+    const calls = SOURCES.flatMap((source) => [...source.matchAll(/\bsetOutput\(/g)]);
+    expect(calls).toHaveLength(set.length);
+  });
+
+  test("are in README's table, in the order of action.yml, in its words", () => {
+    expect(table("Output")).toEqual([...outputs].map(([name, { description }]) => [`\`${name}\``, description]));
+  });
+});
+
+test("every description says something, in a sentence", () => {
+  for (const [name, { description }] of [...inputs, ...outputs])
+    expect([name, description.trim()]).toEqual([name, expect.stringMatching(/^\S.{10,}\.$/)]);
+  for (const row of [...table("Input"), ...table("Output")])
+    expect([row[0], row.at(-1)]).toEqual([row[0], expect.stringMatching(/^\S.{10,}\.$/)]);
+});
+
+describe("workflows that are shown", () => {
+  /** The `with:` of each step that uses the action, in block or flow style. */
+  function uses(text: string): string[][] {
+    const lines = text.split("\n");
+    return lines.flatMap((line, index) => {
+      // The column of the step's keys: those that are further left belong to another one.
+      const column = /^\s*(?:- )?(?=uses: org\/aws-role-refresh@)/.exec(line)?.[0].length;
+      if (column === undefined) return [];
+      const rest = lines.slice(index + 1);
+      const end = rest.findIndex((next) => next.trim() !== "" && next.search(/\S/) < column);
+      const names: string[] = [];
+      let inside = false;
+      for (const next of rest.slice(0, end < 0 ? undefined : end)) {
+        const flow = /^\s*with: *\{(.*)\}/.exec(next)?.[1];
+        if (flow !== undefined) names.push(...[...flow.matchAll(/(?:^|,)\s*([\w-]+):/g)].map((match) => match[1] ?? ""));
+        else if (next.search(/\S/) === column) inside = /^\s*with:\s*$/.test(next);
+        else if (inside) names.push(...[...next.matchAll(/^\s+([\w-]+):/g)].map((match) => match[1] ?? ""));
+      }
+      return [names];
+    });
+  }
+
+  const EXAMPLES = filesIn("examples/workflows", ".yml");
+  const shown = ["README.md", ...filesIn("docs", ".md"), ...EXAMPLES].sort();
+
+  test.each(shown)("%s gives inputs that there are, and those that are required", (file) => {
+    for (const names of uses(readFileSync(file, "utf8"))) {
+      expect(names.filter((name) => !inputs.has(name))).toEqual([]);
+      if (file !== "README.md" && file.endsWith(".md")) continue;
+      for (const name of Object.keys(REQUIRED)) expect(names).toContain(name);
+    }
+  });
+
+  test("use the action at all", () => {
+    expect(uses(readFileSync("README.md", "utf8")).length).toBeGreaterThan(1);
+    for (const file of EXAMPLES) expect(uses(readFileSync(file, "utf8")).length).toBeGreaterThan(0);
+  });
+});
+
+test("README's links to files of the repository lead somewhere", () => {
+  const links = [...readFileSync("README.md", "utf8").matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map((match) => match[1] ?? "");
+  expect(links).not.toEqual([]);
+  const missing = links.filter((link) => !readdirSync(path.dirname(link)).includes(path.basename(link)));
+  expect(missing).toEqual([]);
+});
