@@ -285,6 +285,8 @@ test("a signature must be right in every part", async () => {
   await expect(whoAmI({ credentials: { ...credentials, sessionToken: "none" } })).rejects.toMatchObject(invalid);
 
   const session = keys((await assume()).Credentials);
+  const another = keys((await assume()).Credentials);
+  await expect(whoAmI({ credentials: { ...session, sessionToken: another.sessionToken } })).rejects.toMatchObject(invalid);
   await expect(whoAmI({ credentials: { ...session, sessionToken: `${session.sessionToken}x` } })).rejects.toMatchObject(invalid);
   await expect(
     whoAmI({ credentials: { accessKeyId: session.accessKeyId, secretAccessKey: session.secretAccessKey } }),
@@ -330,6 +332,15 @@ test("what was signed must be what arrives", async () => {
       request.headers.authorization = request.headers.authorization?.replace("host;", "") ?? "";
     }),
   ).rejects.toMatchObject({ name: "SignatureDoesNotMatch", message: expect.stringContaining("must be a 'SignedHeader'") });
+});
+
+test("the record tells connections apart", async () => {
+  const credentials = clouds.sts.addUser();
+  const patient = client({ credentials });
+  await patient.send(new GetCallerIdentityCommand({}));
+  await patient.send(new GetCallerIdentityCommand({}));
+  await whoAmI({ credentials });
+  expect(clouds.sts.requests.map(({ connection }) => connection)).toEqual([1, 1, 2]);
 });
 
 test("an unsigned or half-signed request is told what it lacks", async () => {

@@ -1,4 +1,5 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
+import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
 import { type ClientRequestArgs, request as httpRequest } from "node:http";
 import { Agent, request as httpsRequest } from "node:https";
@@ -158,19 +159,24 @@ test("nobody else's authority vouches for the names", async () => {
   expect(error).toMatchObject({ code: "UNABLE_TO_VERIFY_LEAF_SIGNATURE" });
 });
 
-test("the proxy forwards plain HTTP to the clouds and to nothing else", async () => {
-  const plain = (target: string) =>
-    new Promise<Reply>((resolve, reject) => {
-      const { hostname, port } = new URL(tls.proxyUrl);
-      const headers = { host: new URL(target).host };
-      const request = httpRequest({ hostname, port, path: target, headers, agent: false }, async (response) => {
-        let body = "";
+/** Asks the proxy to forward a plain request. */
+function plain(target: string): Promise<Reply> {
+  return new Promise((resolve, reject) => {
+    const { hostname, port } = new URL(tls.proxyUrl);
+    const request = httpRequest(
+      { hostname, port, path: target, headers: { host: new URL(target).host }, agent: false },
+      async (response) => {
+        let body = String(response.headers["proxy-authenticate"] ?? "");
         for await (const chunk of response) body += chunk;
         resolve({ status: response.statusCode ?? 0, body });
-      });
-      request.on("error", reject);
-      request.end();
-    });
+      },
+    );
+    request.on("error", reject);
+    request.end();
+  });
+}
+
+test("the proxy forwards plain HTTP to the clouds and to nothing else", async () => {
   expect((await plain("http://sts.amazonaws.com/?Action=X&Version=2011-06-15")).body).toContain("Could not find operation X");
   expect((await plain(`${clouds.github.url}/.well-known/jwks`)).status).toBe(200);
   expect((await plain("http://example.com/")).status).toBe(403);
@@ -196,13 +202,21 @@ test("a proxy with a password lets nobody through without it", async () => {
   await expect(tunnel("sts.amazonaws.com:443", basic(`${username}:wrong`))).rejects.toThrow("proxy answered 407");
   const socket = await tunnel("sts.amazonaws.com:443", basic(`${username}:${password}`));
   socket.destroy();
-  expect(tls.proxyRequests.map(({ status }) => status)).toEqual([407, 407, 200]);
+  expect(await plain("http://sts.amazonaws.com/")).toEqual({ status: 407, body: 'Basic realm="clouds"' });
+  expect(tls.proxyRequests.map(({ status }) => status)).toEqual([407, 407, 200, 407]);
+  expect(clouds.sts.requests).toEqual([]);
 });
 
 test("faults reach a client through the tunnel: a reset is a reset, an outage a bad gateway", async () => {
   clouds.github.fault = () => "reset";
   const { ACTIONS_ID_TOKEN_REQUEST_URL: url } = clouds.github.startJob().environment;
   await expect(getTls(url)).rejects.toMatchObject({ code: "ECONNRESET" });
+  // Without the TLS layer, whose every end looks like a reset.
+  const socket = await tunnel("token.actions.githubusercontent.com:80");
+  socket.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  const [error] = await once(socket, "error");
+  expect(error).toMatchObject({ code: "ECONNRESET" });
+
   await clouds.github.refuseConnections(true);
   await expect(getTls(url)).rejects.toThrow("proxy answered 502");
   await clouds.github.refuseConnections(false);
