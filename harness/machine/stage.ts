@@ -1,4 +1,7 @@
-/** A machine with its runner, and the two clouds: what a test of whole jobs needs. */
+/**
+ * A machine with its runner, and the two clouds: what a test of whole jobs needs. Whatever the test is about, at its end all that the
+ * action said is searched for every token and key that was issued.
+ */
 import { existsSync, readdirSync } from "node:fs";
 import path from "node:path";
 import { readJson } from "../../src/files.ts";
@@ -27,6 +30,7 @@ export class Stage {
   readonly clouds: Clouds;
   readonly runner: Runner;
   readonly action = repository();
+  readonly #said: string[] = [];
 
   constructor(clouds: Clouds, runner: Runner) {
     this.clouds = clouds;
@@ -48,12 +52,29 @@ export class Stage {
       ...options,
       environment: { ...cloudJob.environment, AWS_ENDPOINT_URL_STS: this.clouds.sts.url, ...environment },
     });
+    const finish = job.finish.bind(job);
+    job.finish = async () => {
+      const result = await finish();
+      result.posts.forEach((post) => {
+        this.overhear(post);
+      });
+      return result;
+    };
     return { job, cloudJob };
   }
 
   /** One use of the action as it is built. */
-  use(job: Job, inputs: Record<string, string> = {}, env: Record<string, string> = {}): Promise<StepResult> {
-    return job.use(this.action, { with: { ...INPUTS, ...inputs }, env });
+  async use(job: Job, inputs: Record<string, string> = {}, env: Record<string, string> = {}): Promise<StepResult> {
+    const result = await job.use(this.action, { with: { ...INPUTS, ...inputs }, env });
+    this.overhear(result);
+    return result;
+  }
+
+  /** Keeps all that a step said to anybody, for close() to look through. */
+  overhear({ stdout, ...told }: StepResult): void {
+    // The one place where a token may stand: without it the runner could not mask what later steps print.
+    const unmasked = stdout.split("\n").filter((line) => !line.startsWith("::add-mask::"));
+    this.#said.push(JSON.stringify(told), ...unmasked);
   }
 
   /** The job directory. */
@@ -80,8 +101,16 @@ export class Stage {
     return processesWith("RUNNER_TEMP", (value) => value === this.runner.temp).filter(({ command }) => /keeper/.test(command));
   }
 
+  /** The names of all tokens and keys that the clouds have issued and that stand in `text`. */
+  findSecrets(text: string): string[] {
+    return [...this.clouds.github.findIssued(text), ...this.clouds.sts.findIssued(text)];
+  }
+
+  /** Ends everything. Throws if any step of the action ever told a token or a key. */
   async close(): Promise<void> {
     await this.runner.close();
     await this.clouds.close();
+    const told = this.findSecrets(this.#said.join("\n"));
+    if (told.length > 0) throw new Error(`told by a step: ${told.join(", ")}`);
   }
 }
