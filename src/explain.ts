@@ -49,11 +49,6 @@ export interface IdTokenSituation {
   actor?: string | undefined;
 }
 
-/** Where the entry of an anchor is on the web. */
-export function troubleshootingLink(anchor: string): string {
-  return `https://github.com/org/aws-role-refresh/blob/main/docs/troubleshooting.md#${anchor}`;
-}
-
 /** Explains why the trial exchange failed. */
 export function explainStsError(error: StsFailure, situation: StsSituation): Explanation {
   const code = error.code.replace(/Exception$/, "");

@@ -40,7 +40,8 @@ export function jobDirectory(root: string): JobDirectory {
 
 /**
  * Where this job's directory belongs, from RUNNER_TEMP. Throws a UserError where the path could not stand in a config file that
- * every SDK reads the same way (facts: `#` and `;` begin a comment for some, `$` and `%` a variable, non-ASCII breaks others).
+ * every SDK reads the same way: `#` and `;` begin a comment for some, `$` and `%` a variable, and non-ASCII breaks others
+ * (docs/compatibility.md).
  */
 export function jobDirectoryPath(runnerTemp: string | undefined, platform: string = process.platform): string {
   if (!runnerTemp) {
@@ -48,11 +49,11 @@ export function jobDirectoryPath(runnerTemp: string | undefined, platform: strin
   }
   const absolute = platform === "win32" ? path.win32.isAbsolute(runnerTemp) : path.posix.isAbsolute(runnerTemp);
   const root = platform === "win32" ? runnerTemp.replaceAll("\\", "/") : runnerTemp;
-  const readDifferently = platform === "win32" ? /[#;$%"'`\\]/ : /[#;$"'`\\]/;
-  if (!absolute || !/^[\x20-\x7e]+$/.test(root) || readDifferently.test(root)) {
+  const readDifferently = platform === "win32" ? "#;$%\"'`" : "#;$\"'`\\";
+  if (!absolute || !/^[\x20-\x7e]+$/.test(root) || [...readDifferently].some((character) => root.includes(character))) {
     throw new UserError(
       "runner-temp",
-      `RUNNER_TEMP is ${JSON.stringify(runnerTemp.slice(0, 200))}. It must be an absolute path in ASCII without any of # ; $ % " ' \` and control characters, ` +
+      `RUNNER_TEMP is ${JSON.stringify(runnerTemp.slice(0, 200))}. It must be an absolute path in ASCII without any of ${[...readDifferently].join(" ")} ` +
         "which AWS SDKs read differently in a config file. Change the runner's work folder.",
     );
   }
@@ -141,7 +142,10 @@ export async function withLock<T>(directory: string, waitMs: number, action: () 
       fs.rmSync(`${directory}/${own}`, { force: true });
     }
     if (performance.now() > deadline)
-      throw new Error(`another use of this action has held ${directory} for ${Math.round(waitMs / 1000)} s`);
+      throw new UserError(
+        "job-directory-locked",
+        `Another use of this action has held ${directory} for ${Math.round(waitMs / 1000)} s. Run the job again.`,
+      );
     await sleep(5 + Math.random() * 20);
   }
 }

@@ -71,7 +71,7 @@ export async function keep(config: KeeperConfig, onReady: () => void): Promise<v
   // Monotonic from here on: a clock that is set, or wrong, must not matter.
   let lifetime = config.lifetimeMs;
   let expires = performance.now() - config.ageMs + config.remainingMs;
-  let due = performance.now() - config.ageMs + refreshDelay(lifetime, config.remainingMs, Math.random());
+  let due = performance.now() - config.ageMs + refreshDelay(lifetime, config.remainingMs, Math.random(), true);
   // This machine's monotonic clock stands still while the machine sleeps; the server's does not, and is known when it answers.
   let receivedAt = performance.now() - config.ageMs;
   let clockOffset = config.clockOffsetMs;

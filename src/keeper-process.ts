@@ -3,7 +3,7 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { bundlePath } from "./bundles.ts";
-import { errorCode } from "./errors.ts";
+import { errorCode, errorText, UserError } from "./errors.ts";
 import { readJson } from "./files.ts";
 import type { KeeperConfig } from "./keep.ts";
 import { isRunning } from "./process.ts";
@@ -43,7 +43,8 @@ export function launchKeeper(): LaunchedKeeper {
   const trust = (process.env.NODE_OPTIONS ?? "")
     .split(/\s+/)
     .filter((option) => /^--use-(?:bundled|openssl|system)-ca$/.test(option));
-  const keeper = spawn(process.execPath, [...trust, bundlePath("keeper")], {
+  // An interpreter is fast enough for a request every two minutes, and 4 MB smaller.
+  const keeper = spawn(process.execPath, ["--lite-mode", ...trust, bundlePath("keeper")], {
     // Not the workspace: Windows could not delete it while the keeper lives.
     cwd: path.dirname(process.execPath),
     // Of its own session and without our pipes, which the runner would wait for (actions/runner, src/Runner.Sdk/ProcessInvoker.cs).
@@ -54,7 +55,7 @@ export function launchKeeper(): LaunchedKeeper {
   });
   const failed = new Promise<never>((_, reject) => {
     keeper.once("error", reject);
-    keeper.once("exit", (code, signal) => reject(new Error(`the keeper ended at once (${signal ?? `exit code ${code}`})`)));
+    keeper.once("exit", (code, signal) => reject(new Error(`it ended at once (${signal ?? `exit code ${code}`})`)));
   });
   failed.catch(() => {}); // said by watch()
   const letGo = () => {
@@ -66,7 +67,7 @@ export function launchKeeper(): LaunchedKeeper {
     async watch(config) {
       let timer: NodeJS.Timeout | undefined;
       const late = new Promise<never>((_, reject) => {
-        timer = setTimeout(() => reject(new Error(`the keeper was not ready in ${READY_TIMEOUT_MS / 1000} s`)), READY_TIMEOUT_MS);
+        timer = setTimeout(() => reject(new Error(`it was not ready in ${READY_TIMEOUT_MS / 1000} s`)), READY_TIMEOUT_MS);
       });
       const ready = new Promise<void>((resolve, reject) => {
         keeper.once("message", () => resolve());
@@ -76,7 +77,11 @@ export function launchKeeper(): LaunchedKeeper {
         await Promise.race([ready, failed, late]);
       } catch (error) {
         keeper.kill("SIGKILL");
-        throw error;
+        throw new UserError(
+          "keeper-did-not-start",
+          `The process that keeps the token fresh did not start: ${errorText(error)}. Run the job again.`,
+          { cause: error },
+        );
       } finally {
         clearTimeout(timer);
         letGo();

@@ -1,5 +1,5 @@
 import * as core from "@actions/core";
-import { errorText, UserError } from "./errors.ts";
+import { errorCode, errorText, UserError } from "./errors.ts";
 import { start } from "./start.ts";
 import { troubleshootingLink } from "./troubleshooting.ts";
 
@@ -7,10 +7,11 @@ try {
   await start(process.env);
 } catch (error) {
   if (error instanceof UserError) {
-    if (error.details !== undefined) core.info(error.details);
     core.setFailed(`${error.message}\nMore: ${troubleshootingLink(error.anchor)}`);
+    if (error.details !== undefined) core.info(error.details);
   } else {
     core.debug(error instanceof Error ? (error.stack ?? error.message) : String(error));
-    core.setFailed(errorText(error));
+    const more = errorCode(error) === undefined ? "" : `\nMore: ${troubleshootingLink("runner-files")}`;
+    core.setFailed(`${errorText(error)}${more}`);
   }
 }

@@ -26,6 +26,15 @@ export function jsonLines(value: unknown): string[] {
   return JSON.stringify(value, null, 2).split("\n").map(escaped);
 }
 
+/**
+ * A code span of Markdown, in a table, too, on one line. It shows the text as it is but for what is not ASCII or could end the span
+ * or the cell (https://github.github.com/gfm/#code-spans, #tables-extension-), which become question marks.
+ */
+export function codeSpan(text: string): string {
+  const shown = printable(text, 300).replace(/[^\x20-\x7e]|[`|\\]/g, "?");
+  return shown === "" ? "(empty)" : `\`${shown}\``;
+}
+
 /** A word for a POSIX shell, so that a command with an untrusted value in it can be pasted. */
 export function shellWord(word: string): string {
   return /^[\w+=,.@:/-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;

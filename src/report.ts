@@ -1,28 +1,213 @@
+import { ganttChart } from "./chart.ts";
+import { day, duration, length, longest, overlap, plural, timestamp, total } from "./intervals.ts";
+import { codeSpan, quoted } from "./printable.ts";
+import type { Ending, Interval, KeeperStatus, Outage } from "./status.ts";
+import { troubleshootingLink } from "./troubleshooting.ts";
 import type { FinishedUse } from "./uses.ts";
 
 /** What post has to say when the last use of a job is over. */
 export interface Report {
   /** One line each, for annotations: only what the user must know. */
   warnings: string[];
-  /** The job summary. */
+  /** The job summary: GitHub's Markdown, far smaller than 64 KiB. */
   markdown: string;
   /** Whether anything happened that is worth reading. */
   eventful: boolean;
 }
 
-/** Reports on all uses of a job. */
-export function makeReport(finished: FinishedUse[]): Report {
-  const warnings: string[] = [];
-  for (const { keeper, keeperDied } of finished) {
-    if (!keeper) continue;
-    if (keeperDied) warnings.push("The keeper was gone before the job was over.");
-    for (const { from, to } of keeper.stale) {
-      warnings.push(`The ID token was stale from ${time(from)} to ${time(to)}: calls to AWS that had to refresh then have failed.`);
-    }
-  }
-  return { warnings, markdown: "", eventful: warnings.length > 0 };
+/** One keeper, and what became of its token. */
+interface Watch {
+  keeper: KeeperStatus;
+  audience: string;
+  /** When the last of the uses that shared it was over. */
+  until: number;
+  /** How it ended before that or did not answer then; undefined where all was well. */
+  fault: Fault | undefined;
+  outages: Outage[];
+  /** When no step could get a session: the token was stale, or the keeper had taken it along. */
+  gaps: Interval[];
 }
 
-function time(ms: number): string {
-  return new Date(ms).toISOString().slice(11, 19);
+type Fault = Exclude<Ending, "stopped"> | "gone" | "silent";
+
+/** How a sentence shows text from outside and a link: annotations and Markdown do so in different ways. */
+interface Style {
+  quote(text: string): string;
+  more(anchor: string): string;
+}
+type Sentence = (style: Style) => string;
+type Time = (ms: number) => string;
+
+const PLAIN: Style = { quote: (text) => quoted(text, 200), more: (anchor) => `More: ${troubleshootingLink(anchor)}` };
+const MARKDOWN: Style = { quote: codeSpan, more: (anchor) => `[More](${troubleshootingLink(anchor)})` };
+
+/** Lists have so many entries at most; what is left out is counted. */
+const MAX_USES = 10;
+const MAX_WATCHES = 4;
+const MAX_EVENTS = 4;
+
+/** Reports on all uses of a job, one or more. Times are UTC, with the date where the job lasted beyond midnight. */
+export function makeReport(finished: FinishedUse[]): Report {
+  const uses = finished.toSorted((a, b) => a.startedAt - b.startedAt);
+  const watches = uses.flatMap((use) => (use.keeper ? [watchOf(use.keeper, use)] : []));
+  const begin = Math.min(...uses.map(({ startedAt }) => startedAt));
+  const end = Math.max(...uses.map(({ endedAt }) => endedAt));
+  const time = (ms: number) => timestamp(ms).slice(day(begin) === day(end) ? 11 : 0);
+
+  const said = watches.slice(0, MAX_WATCHES).map((watch, index) => {
+    const about = (sentence: Sentence): Sentence =>
+      watches.length === 1 ? sentence : (style) => `Audience ${index + 1}: ${sentence(style)}`;
+    return { warnings: warningsOf(watch, time).map(about), notes: outagesOf(watch, time).map(about) };
+  });
+  const warnings = said.flatMap((watch) => watch.warnings);
+  const items = [...warnings, ...said.flatMap(({ notes }) => notes)].map((sentence) => `- ${sentence(MARKDOWN)}`);
+  return {
+    warnings: warnings.map((sentence) => sentence(PLAIN)),
+    markdown: [
+      "### AWS roles of this job",
+      "",
+      `${verdict(watches)} from ${time(begin)} to ${time(end)} UTC. ${numbers(uses, watches)}`,
+      "",
+      ...table(uses, watches),
+      "",
+      "In CloudTrail's event history, the calls of a session have its name as their user name.",
+      "",
+      ...(items.length > 0 ? [...items, ""] : []),
+      ...(watches.length > 0 ? [...ganttChart(watches.slice(0, MAX_WATCHES).map(livesOf)), ""] : []),
+    ].join("\n"),
+    eventful: watches.some((watch) => watch.fault || watch.gaps.length > 0 || watch.outages.some((one) => isLong(one, watch))),
+  };
+}
+
+function watchOf(keeper: KeeperStatus, { audience, endedAt: until, keeperDied = false }: FinishedUse): Watch {
+  const { ended, stale, tokenExpiresAt } = keeper;
+  // One that left no last word also left its last token, for what that was worth.
+  const gone = Math.min(until, ended ? (ended.why === "stopped" ? until : ended.at) : tokenExpiresAt);
+  const gaps = gone < until ? [...stale, { from: gone, to: until }] : stale;
+  let fault: Fault | undefined;
+  if (keeperDied) fault = "gone";
+  else if (gone < until) fault = ended && ended.why !== "stopped" ? ended.why : "silent";
+  const outages = keeper.outages.map((outage) => (outage.to === 0 ? { ...outage, to: ended?.at ?? until } : outage));
+  return { keeper, audience, until, fault, outages, gaps };
+}
+
+const CONSEQUENCE = "Calls to AWS that needed a new session then failed.";
+
+function warningsOf({ keeper, until, fault, outages, gaps }: Watch, time: Time): Sentence[] {
+  const stale = longest(keeper.stale, MAX_EVENTS);
+  const sentences = stale.map((interval): Sentence => {
+    const outage = outages.find((one) => overlap(one, interval));
+    return ({ quote, more }) => {
+      const cause = outage
+        ? `${failed(outage)}, the last with ${quote(outage.lastError)}`
+        : "no request failed, so the machine was suspended or stood still";
+      return `The ID token was stale ${span(interval, time)}: ${cause}. ${CONSEQUENCE} ${more("token-was-stale")}`;
+    };
+  });
+  const rest = keeper.stale.filter((interval) => !stale.includes(interval));
+  if (rest.length > 0) {
+    sentences.push(
+      () => `The ID token was stale ${rest.length} more ${plural(rest.length, "time")}, for ${duration(total(rest))} in all.`,
+    );
+  }
+  if (fault) {
+    const gap = gaps.find(({ to }) => to === until);
+    const risk = gap
+      ? `There was no valid ID token ${span(gap, time)}. ${CONSEQUENCE}`
+      : "Its last ID token was valid until the job's steps were over, so no call was at risk.";
+    const anchor = fault === "request token expired" ? "job-outlived-its-id-tokens" : "keeper-was-gone";
+    sentences.push(({ more }) => `${FAULTS[fault]} ${risk} ${more(anchor)}`);
+  }
+  return sentences;
+}
+
+const KEEPER = "The keeper, which renews the ID token,";
+const FAULTS: Record<Fault, string> = {
+  gone: `${KEEPER} was gone before the job was over.`,
+  silent: `${KEEPER} did not answer at the end of the job.`,
+  signal: `${KEEPER} ended early: something sent it a signal.`,
+  "job directory gone": `${KEEPER} ended early: something removed its folder from RUNNER_TEMP.`,
+  "job over": `${KEEPER} ended early: the runner's worker process was gone.`,
+  failed: `${KEEPER} ended early, by an error of its own.`,
+  "request token expired": "GitHub issues ID tokens to a job for a limited time, and this job went on.",
+};
+
+/** What the warnings do not tell: outages that were long and did no harm. */
+function outagesOf(watch: Watch, time: Time): Sentence[] {
+  const harmless = watch.outages.filter((outage) => isLong(outage, watch) && !watch.gaps.some((gap) => overlap(outage, gap)));
+  const shown = longest(harmless, MAX_EVENTS);
+  const sentences = shown.map(
+    (outage): Sentence =>
+      ({ quote }) =>
+        `No new ID token ${span(outage, time)}: ${failed(outage)}, the last with ${quote(outage.lastError)}. The one in the file stayed valid.`,
+  );
+  const rest = harmless.length - shown.length;
+  if (rest > 0) sentences.push(() => `${rest} more such ${plural(rest, "outage")}, none of them longer.`);
+  return sentences;
+}
+
+/** Whether it used up more than a third of a token's life. Shorter ones are what the second half of that is there for. */
+function isLong(outage: Outage, { keeper }: Watch): boolean {
+  return length(outage) > keeper.lifetimeMs / 3;
+}
+
+function failed({ attempts }: Outage): string {
+  return `${attempts} ${plural(attempts, "request")} failed`;
+}
+
+function verdict(watches: Watch[]): string {
+  if (watches.length === 0) return "**The ID token had no keeper yet**";
+  const gap = total(watches.flatMap(({ gaps }) => gaps));
+  return gap === 0 ? "**A valid ID token at every moment**" : `**No valid ID token for ${duration(gap)}** of the time`;
+}
+
+function numbers(uses: FinishedUse[], watches: Watch[]): string {
+  const sum = (count: (keeper: KeeperStatus) => number) => watches.reduce((all, { keeper }) => all + count(keeper), 0);
+  const issued = uses.length + sum(({ refreshes }) => refreshes);
+  const failures = sum((keeper) => keeper.failures);
+  const ages = watches.map(({ keeper, until }) => ({
+    age: keeper.ended ? keeper.longestAgeMs : Math.max(keeper.longestAgeMs, until - keeper.tokenReceivedAt),
+    life: keeper.lifetimeMs,
+  }));
+  const [oldest] = ages.sort((a, b) => b.age / b.life - a.age / a.life);
+  return [
+    `${issued} ${issued === 1 ? "was" : "were"} issued, ${failures === 0 ? "no request" : `${failures} ${plural(failures, "request")}`} failed.`,
+    ...(oldest
+      ? [`The oldest that a step could have read was ${duration(oldest.age)} old; one lives for ${duration(oldest.life)}.`]
+      : []),
+  ].join(" ");
+}
+
+function table(uses: FinishedUse[], watches: Watch[]): string[] {
+  const several = watches.length > 1;
+  const rows = uses.slice(0, MAX_USES).map((use) => {
+    const number = watches.findIndex(({ audience, until }) => audience === use.audience && use.endedAt <= until) + 1;
+    const audience = `${number > 0 ? `${number}: ` : ""}${codeSpan(use.audience)}`;
+    return [codeSpan(use.profile), codeSpan(use.roleArn), codeSpan(use.sessionName), ...(several ? [audience] : [])];
+  });
+  const names = ["Profile", "Role", "Session name", ...(several ? ["Audience"] : [])];
+  const rest = uses.length - rows.length;
+  return [
+    ...[names, names.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`),
+    ...(rest > 0 ? ["", `and ${rest} more ${plural(rest, "use")}.`] : []),
+  ];
+}
+
+function livesOf(watch: Watch) {
+  const { keeper, until, outages, gaps } = watch;
+  return {
+    received: keeper.received,
+    count: keeper.refreshes + 1,
+    lifetimeMs: keeper.lifetimeMs,
+    expiresAt: keeper.tokenExpiresAt,
+    from: keeper.startedAt,
+    to: Math.min(until, keeper.ended?.at ?? until),
+    outages: outages.filter((outage) => isLong(outage, watch)),
+    stale: keeper.stale,
+    gaps,
+  };
+}
+
+function span(interval: Interval, time: Time): string {
+  return `from ${time(interval.from)} to ${time(interval.to)} UTC (${duration(length(interval))})`;
 }

@@ -12,8 +12,9 @@ import { readJson } from "./files.ts";
 import { type Endpoint, type IdToken, IdTokenError, requestIdToken } from "./id-token.ts";
 import { checkAccount, type Inputs, loadInputs } from "./inputs.ts";
 import { jobDirectory, jobDirectoryPath, openJobDirectory } from "./job-directory.ts";
-import { decodeClaims, timeClaim } from "./jwt.ts";
+import { type Claims, decodeClaims, timeClaim } from "./jwt.ts";
 import { hasKeeper, type LaunchedKeeper, launchKeeper } from "./keeper-process.ts";
+import { quoted } from "./printable.ts";
 import { findWorker } from "./process.ts";
 import { renderProfile } from "./profile.ts";
 import { findProxy, proxyWarning } from "./proxy.ts";
@@ -58,9 +59,9 @@ export async function start(env: NodeJS.ProcessEnv): Promise<void> {
     if (plan.inputs.maskAccountId && session.accountId !== "") core.setSecret(session.accountId);
     checkAccount(plan.inputs, session.accountId);
     await handOver(plan, first, keeper);
-    publish(plan, session);
+    publish(plan, first, session);
   } catch (error) {
-    await endUse(plan.root, plan.id).catch((failure: unknown) => core.debug(`Could not clean up: ${errorText(failure)}`));
+    await endUse(plan.root, plan.id, "failed").catch((failure: unknown) => core.debug(`Could not clean up: ${errorText(failure)}`));
     throw error;
   } finally {
     keeper?.abandon();
@@ -126,9 +127,16 @@ function loadTrial(): Promise<typeof import("./trial.ts")> {
 
 const REQUEST_TIMEOUT_MS = 10_000;
 
-/** How long a failure of the first request may pass of itself. A job counts as "in progress" within about a second of its start. */
-const PATIENCE_MS = { unreachable: 30_000, status: 30_000, answer: 3_000 };
-const REFUSAL_PATIENCE_MS = 10_000;
+/** For how long a failure of the first request may pass of itself, in milliseconds. */
+function patienceFor({ kind, status, code }: IdTokenError): number {
+  // A certificate does not become right by waiting, and a name that DNS does not know hardly ever.
+  if (/CERT|SELF_SIGNED|UNABLE_TO_|^ERR_(?:TLS|SSL)/.test(code ?? "")) return 0;
+  if (kind === "answer" || code === "ENOTFOUND") return 3_000;
+  // The server refuses a job that does not count as "in progress" yet, which takes about a second from its start
+  // (actions/runner, src/Runner.Worker/JobRunner.cs).
+  if (status !== undefined && status < 500 && status !== 429) return 10_000;
+  return 30_000;
+}
 
 async function firstToken(endpoint: Endpoint, audience: string, env: NodeJS.ProcessEnv): Promise<IdToken> {
   const began = performance.now();
@@ -137,8 +145,7 @@ async function firstToken(endpoint: Endpoint, audience: string, env: NodeJS.Proc
       return await requestIdToken(endpoint, audience, REQUEST_TIMEOUT_MS);
     } catch (error) {
       if (!(error instanceof IdTokenError)) throw error;
-      const refused = error.status !== undefined && error.status < 500 && error.status !== 429;
-      const patience = refused ? REFUSAL_PATIENCE_MS : isFinal(error) ? 0 : PATIENCE_MS[error.kind];
+      const patience = patienceFor(error);
       const backoff = Math.min(3_000, 200 * 2 ** (tries - 1)) * (0.5 + Math.random() / 2);
       const wait = Math.max(backoff, Math.min(error.retryAfterMs ?? 0, 10_000));
       if (performance.now() - began + wait > patience) {
@@ -154,11 +161,6 @@ async function firstToken(endpoint: Endpoint, audience: string, env: NodeJS.Proc
       await sleep(wait);
     }
   }
-}
-
-/** A certificate does not become right by waiting. */
-function isFinal(error: IdTokenError): boolean {
-  return /CERT|SELF_SIGNED|UNABLE_TO_|^ERR_(?:TLS|SSL)/.test(error.code ?? "");
 }
 
 /** Token file and profile; sessions of this name that a crashed job left with the AWS CLI go. */
@@ -203,6 +205,7 @@ async function tryExchange(
       claims: first.claims,
       clockSkewSeconds: first.clockOffsetMs === undefined ? undefined : Math.round(-first.clockOffsetMs / 1000),
       trustPolicy,
+      accountIsMasked: plan.inputs.maskAccountId,
     };
     throw explained(explainStsError({ code, message, httpStatus, attempts }, situation), error);
   }
@@ -243,7 +246,7 @@ async function handOver(plan: Plan, first: IdToken, launched: LaunchedKeeper | u
 }
 
 /** Outputs, environment and log: the last thing, when all of it is true. */
-function publish({ inputs, root, directory, endsAt, environment }: Plan, session: Session): void {
+function publish({ inputs, root, directory, endsAt, environment }: Plan, first: IdToken, session: Session): void {
   const { profile, role, sessionName } = inputs;
   const job = jobDirectory(root);
   const refreshableUntil = endsAt === undefined ? "" : new Date(endsAt).toISOString().replace(".000Z", "Z");
@@ -256,10 +259,21 @@ function publish({ inputs, root, directory, endsAt, environment }: Plan, session
   core.setOutput("role-session-name", sessionName);
   core.setOutput("refreshable-until", refreshableUntil);
   for (const [name, value] of Object.entries(environment.exports)) core.exportVariable(name, value);
-  const where = profile === "default" ? "every later step" : `profile ${profile}`;
+  const where = profile === "default" ? "every later step (profile default)" : `steps that choose profile ${profile}`;
   const until = refreshableUntil === "" ? "as long as the job lives" : `until ${refreshableUntil}`;
-  core.info(`${role.arn} for ${where}, session ${sessionName}, refreshed ${until}`);
+  core.info(`Role ${role.arn} for ${where}, session ${sessionName}; fresh ID tokens ${until}`);
+  core.startGroup("Details");
+  core.info(`ID token: ${describeClaims(first.claims)}, good for ${Math.round(first.lifetimeMs / 1000)} s`);
+  core.info(`Token file: ${directory.token}`);
+  if (session.assumedRoleArn !== "") core.info(`Calls run as ${session.assumedRoleArn}`);
+  core.info(`Exported: ${Object.keys(environment.exports).join(", ")}`);
+  core.endGroup();
   for (const warning of environment.warnings) core.warning(warning);
+}
+
+/** What a trust policy has to match. */
+function describeClaims({ sub, aud }: Claims): string {
+  return `sub ${quoted(String(sub))}, aud ${quoted(String(aud))}`;
 }
 
 function explained({ anchor, title, text }: Explanation, cause?: unknown): UserError {

@@ -74,8 +74,14 @@ export async function exchange(request: Exchange): Promise<Session> {
     try {
       const answer = await client.send(command);
       const assumedRoleArn = answer.AssumedRoleUser?.Arn ?? "";
+      // A page of a proxy's, say, which the SDK takes for an empty answer.
+      if (!assumedRoleArn || !answer.Credentials?.AccessKeyId) {
+        const url = await endpointUrl(client, request);
+        throw new StsError("UnexpectedAnswer", "HTTP 200 without a session", 200, attempts, url, {});
+      }
       return { assumedRoleArn, accountId: assumedRoleArn.split(":")[4] ?? "" };
     } catch (error) {
+      if (error instanceof StsError) throw error;
       const wait = Math.min(5_000, 500 * 2 ** (attempts - 1)) * (0.5 + Math.random() / 2);
       if (!mayPass(error) || performance.now() + wait > deadline) {
         const url = await endpointUrl(client, request);

@@ -168,14 +168,14 @@ export interface Ended {
 
 /**
  * Takes a use out of the job directory again, and removes the directory with the last one: in steps that can be cut short anywhere
- * and done again. Returns undefined where there is nothing of that use (any more).
+ * and done again. One that failed in main is not reported. Returns undefined where there is nothing of that use (any more).
  */
-export async function endUse(root: string, id: string): Promise<Ended | undefined> {
+export async function endUse(root: string, id: string, outcome: "over" | "failed" = "over"): Promise<Ended | undefined> {
   clearRemains(root);
   try {
     const fault = untrusted(root);
     if (fault) throw new Error(`${root} ${fault}: it was not made by this action`);
-    return await withLock(root, POST_LOCK_WAIT_MS, () => end(jobDirectory(root), id));
+    return await withLock(root, POST_LOCK_WAIT_MS, () => end(jobDirectory(root), id, outcome));
   } catch (error) {
     // There was none, or another post removed it first.
     if (errorCode(error) === "ENOENT" && !fs.existsSync(root)) return undefined;
@@ -183,7 +183,7 @@ export async function endUse(root: string, id: string): Promise<Ended | undefine
   }
 }
 
-async function end(job: JobDirectory, id: string): Promise<Ended | undefined> {
+async function end(job: JobDirectory, id: string, outcome: "over" | "failed"): Promise<Ended | undefined> {
   const uses = activeUses(job);
   const use = uses.find((other) => other.id === id);
   const others = uses.filter((other) => other !== use);
@@ -202,7 +202,7 @@ async function end(job: JobDirectory, id: string): Promise<Ended | undefined> {
       Object.assign(over, await stopKeeper(directory));
       fs.rmSync(directory.path, { recursive: true, force: true });
     }
-    writeJson(`${job.finished}/${id}.json`, over);
+    if (outcome === "over") writeJson(`${job.finished}/${id}.json`, over);
     fs.rmSync(`${job.uses}/${id}.json`, { force: true });
     ended = { use, last: others.length === 0, finished: readAll<FinishedUse>(job.finished), roleArns: roleArnsIn(text) };
   }

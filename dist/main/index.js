@@ -56,13 +56,14 @@ try {
 }
 catch (error) {
     if (error instanceof _errors_js__WEBPACK_IMPORTED_MODULE_1__/* .UserError */ .yo) {
+        _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .setFailed */ .C1(`${error.message}\nMore: ${(0,_troubleshooting_js__WEBPACK_IMPORTED_MODULE_3__/* .troubleshootingLink */ .r)(error.anchor)}`);
         if (error.details !== undefined)
             _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .info */ .pq(error.details);
-        _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .setFailed */ .C1(`${error.message}\nMore: ${(0,_troubleshooting_js__WEBPACK_IMPORTED_MODULE_3__/* .troubleshootingLink */ .r)(error.anchor)}`);
     }
     else {
         _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .debug */ .Yz(error instanceof Error ? (error.stack ?? error.message) : String(error));
-        _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .setFailed */ .C1((0,_errors_js__WEBPACK_IMPORTED_MODULE_1__/* .errorText */ .kc)(error));
+        const more = (0,_errors_js__WEBPACK_IMPORTED_MODULE_1__/* .errorCode */ .CA)(error) === undefined ? "" : `\nMore: ${(0,_troubleshooting_js__WEBPACK_IMPORTED_MODULE_3__/* .troubleshootingLink */ .r)("runner-files")}`;
+        _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .setFailed */ .C1(`${(0,_errors_js__WEBPACK_IMPORTED_MODULE_1__/* .errorText */ .kc)(error)}${more}`);
     }
 }
 
@@ -367,9 +368,7 @@ function jsonLines(value) {
  * or the cell (https://github.github.com/gfm/#code-spans, #tables-extension-), which become question marks.
  */
 function codeSpan(text) {
-    const shown = printable(text, 300)
-        .replace(/[^\x20-\x7e]|[`|\\]/g, "?")
-        .trim();
+    const shown = printable(text, 300).replace(/[^\x20-\x7e]|[`|\\]/g, "?");
     return shown === "" ? "(empty)" : `\`${shown}\``;
 }
 /** A word for a POSIX shell, so that a command with an untrusted value in it can be pasted. */
@@ -1372,7 +1371,8 @@ function jobDirectory(root) {
 }
 /**
  * Where this job's directory belongs, from RUNNER_TEMP. Throws a UserError where the path could not stand in a config file that
- * every SDK reads the same way (facts: `#` and `;` begin a comment for some, `$` and `%` a variable, non-ASCII breaks others).
+ * every SDK reads the same way: `#` and `;` begin a comment for some, `$` and `%` a variable, and non-ASCII breaks others
+ * (docs/compatibility.md).
  */
 function jobDirectoryPath(runnerTemp, platform = process.platform) {
     if (!runnerTemp) {
@@ -1380,9 +1380,9 @@ function jobDirectoryPath(runnerTemp, platform = process.platform) {
     }
     const absolute = platform === "win32" ? external_node_path_namespaceObject.win32.isAbsolute(runnerTemp) : external_node_path_namespaceObject.posix.isAbsolute(runnerTemp);
     const root = platform === "win32" ? runnerTemp.replaceAll("\\", "/") : runnerTemp;
-    const readDifferently = platform === "win32" ? /[#;$%"'`\\]/ : /[#;$"'`\\]/;
-    if (!absolute || !/^[\x20-\x7e]+$/.test(root) || readDifferently.test(root)) {
-        throw new errors/* UserError */.yo("runner-temp", `RUNNER_TEMP is ${JSON.stringify(runnerTemp.slice(0, 200))}. It must be an absolute path in ASCII without any of # ; $ % " ' \` and control characters, ` +
+    const readDifferently = platform === "win32" ? "#;$%\"'`" : "#;$\"'`\\";
+    if (!absolute || !/^[\x20-\x7e]+$/.test(root) || [...readDifferently].some((character) => root.includes(character))) {
+        throw new errors/* UserError */.yo("runner-temp", `RUNNER_TEMP is ${JSON.stringify(runnerTemp.slice(0, 200))}. It must be an absolute path in ASCII without any of ${[...readDifferently].join(" ")} ` +
             "which AWS SDKs read differently in a config file. Change the runner's work folder.");
     }
     return `${root.replace(/\/+$/, "")}/${NAME}`;
@@ -1470,7 +1470,7 @@ async function withLock(directory, waitMs, action) {
             external_node_fs_namespaceObject.rmSync(`${directory}/${own}`, { force: true });
         }
         if (performance.now() > deadline)
-            throw new Error(`another use of this action has held ${directory} for ${Math.round(waitMs / 1000)} s`);
+            throw new errors/* UserError */.yo("job-directory-locked", `Another use of this action has held ${directory} for ${Math.round(waitMs / 1000)} s. Run the job again.`);
         await (0,promises_namespaceObject.setTimeout)(5 + Math.random() * 20);
     }
 }
@@ -1587,7 +1587,8 @@ function launchKeeper() {
     const trust = (process.env.NODE_OPTIONS ?? "")
         .split(/\s+/)
         .filter((option) => /^--use-(?:bundled|openssl|system)-ca$/.test(option));
-    const keeper = (0,external_node_child_process_namespaceObject.spawn)(process.execPath, [...trust, bundlePath("keeper")], {
+    // An interpreter is fast enough for a request every two minutes, and 4 MB smaller.
+    const keeper = (0,external_node_child_process_namespaceObject.spawn)(process.execPath, ["--lite-mode", ...trust, bundlePath("keeper")], {
         // Not the workspace: Windows could not delete it while the keeper lives.
         cwd: external_node_path_namespaceObject.dirname(process.execPath),
         // Of its own session and without our pipes, which the runner would wait for (actions/runner, src/Runner.Sdk/ProcessInvoker.cs).
@@ -1598,7 +1599,7 @@ function launchKeeper() {
     });
     const failed = new Promise((_, reject) => {
         keeper.once("error", reject);
-        keeper.once("exit", (code, signal) => reject(new Error(`the keeper ended at once (${signal ?? `exit code ${code}`})`)));
+        keeper.once("exit", (code, signal) => reject(new Error(`it ended at once (${signal ?? `exit code ${code}`})`)));
     });
     failed.catch(() => { }); // said by watch()
     const letGo = () => {
@@ -1611,7 +1612,7 @@ function launchKeeper() {
         async watch(config) {
             let timer;
             const late = new Promise((_, reject) => {
-                timer = setTimeout(() => reject(new Error(`the keeper was not ready in ${READY_TIMEOUT_MS / 1000} s`)), READY_TIMEOUT_MS);
+                timer = setTimeout(() => reject(new Error(`it was not ready in ${READY_TIMEOUT_MS / 1000} s`)), READY_TIMEOUT_MS);
             });
             const ready = new Promise((resolve, reject) => {
                 keeper.once("message", () => resolve());
@@ -1622,7 +1623,7 @@ function launchKeeper() {
             }
             catch (error) {
                 keeper.kill("SIGKILL");
-                throw error;
+                throw new errors/* UserError */.yo("keeper-did-not-start", `The process that keeps the token fresh did not start: ${(0,errors/* errorText */.kc)(error)}. Run the job again.`, { cause: error });
             }
             finally {
                 clearTimeout(timer);
@@ -1910,15 +1911,15 @@ function seed(target, ambientPath, defaultPath) {
 }
 /**
  * Takes a use out of the job directory again, and removes the directory with the last one: in steps that can be cut short anywhere
- * and done again. Returns undefined where there is nothing of that use (any more).
+ * and done again. One that failed in main is not reported. Returns undefined where there is nothing of that use (any more).
  */
-async function endUse(root, id) {
+async function endUse(root, id, outcome = "over") {
     clearRemains(root);
     try {
         const fault = untrusted(root);
         if (fault)
             throw new Error(`${root} ${fault}: it was not made by this action`);
-        return await withLock(root, POST_LOCK_WAIT_MS, () => end(jobDirectory(root), id));
+        return await withLock(root, POST_LOCK_WAIT_MS, () => end(jobDirectory(root), id, outcome));
     }
     catch (error) {
         // There was none, or another post removed it first.
@@ -1927,7 +1928,7 @@ async function endUse(root, id) {
         throw error;
     }
 }
-async function end(job, id) {
+async function end(job, id, outcome) {
     const uses = activeUses(job);
     const use = uses.find((other) => other.id === id);
     const others = uses.filter((other) => other !== use);
@@ -1945,7 +1946,8 @@ async function end(job, id) {
             Object.assign(over, await stopKeeper(directory));
             external_node_fs_namespaceObject.rmSync(directory.path, { recursive: true, force: true });
         }
-        writeJson(`${job.finished}/${id}.json`, over);
+        if (outcome === "over")
+            writeJson(`${job.finished}/${id}.json`, over);
         external_node_fs_namespaceObject.rmSync(`${job.uses}/${id}.json`, { force: true });
         ended = { use, last: others.length === 0, finished: readAll(job.finished), roleArns: roleArnsIn(text) };
     }
@@ -2028,6 +2030,7 @@ var __rewriteRelativeImportExtension = (undefined && undefined.__rewriteRelative
 
 
 
+
 /**
  * The main step: from inputs to a profile whose token file stays fresh. Whatever can be refused is refused before anything is
  * touched, and nothing is exported before everything works; what fails is undone at once. Throws a UserError for all that a user
@@ -2051,10 +2054,10 @@ async function start(env) {
             lib_core/* setSecret */.Pq(session.accountId);
         checkAccount(plan.inputs, session.accountId);
         await handOver(plan, first, keeper);
-        publish(plan, session);
+        publish(plan, first, session);
     }
     catch (error) {
-        await endUse(plan.root, plan.id).catch((failure) => lib_core/* debug */.Yz(`Could not clean up: ${(0,errors/* errorText */.kc)(failure)}`));
+        await endUse(plan.root, plan.id, "failed").catch((failure) => lib_core/* debug */.Yz(`Could not clean up: ${(0,errors/* errorText */.kc)(failure)}`));
         throw error;
     }
     finally {
@@ -2116,9 +2119,19 @@ function loadTrial() {
     return import(__rewriteRelativeImportExtension(/* webpackIgnore: true */ (0,external_node_url_namespaceObject.pathToFileURL)(bundlePath("trial")).href));
 }
 const REQUEST_TIMEOUT_MS = 10_000;
-/** How long a failure of the first request may pass of itself. A job counts as "in progress" within about a second of its start. */
-const PATIENCE_MS = { unreachable: 30_000, status: 30_000, answer: 3_000 };
-const REFUSAL_PATIENCE_MS = 10_000;
+/** For how long a failure of the first request may pass of itself, in milliseconds. */
+function patienceFor({ kind, status, code }) {
+    // A certificate does not become right by waiting, and a name that DNS does not know hardly ever.
+    if (/CERT|SELF_SIGNED|UNABLE_TO_|^ERR_(?:TLS|SSL)/.test(code ?? ""))
+        return 0;
+    if (kind === "answer" || code === "ENOTFOUND")
+        return 3_000;
+    // The server refuses a job that does not count as "in progress" yet, which takes about a second from its start
+    // (actions/runner, src/Runner.Worker/JobRunner.cs).
+    if (status !== undefined && status < 500 && status !== 429)
+        return 10_000;
+    return 30_000;
+}
 async function firstToken(endpoint, audience, env) {
     const began = performance.now();
     for (let tries = 1;; tries++) {
@@ -2128,8 +2141,7 @@ async function firstToken(endpoint, audience, env) {
         catch (error) {
             if (!(error instanceof IdTokenError))
                 throw error;
-            const refused = error.status !== undefined && error.status < 500 && error.status !== 429;
-            const patience = refused ? REFUSAL_PATIENCE_MS : isFinal(error) ? 0 : PATIENCE_MS[error.kind];
+            const patience = patienceFor(error);
             const backoff = Math.min(3_000, 200 * 2 ** (tries - 1)) * (0.5 + Math.random() / 2);
             const wait = Math.max(backoff, Math.min(error.retryAfterMs ?? 0, 10_000));
             if (performance.now() - began + wait > patience) {
@@ -2142,10 +2154,6 @@ async function firstToken(endpoint, audience, env) {
             await (0,promises_namespaceObject.setTimeout)(wait);
         }
     }
-}
-/** A certificate does not become right by waiting. */
-function isFinal(error) {
-    return /CERT|SELF_SIGNED|UNABLE_TO_|^ERR_(?:TLS|SSL)/.test(error.code ?? "");
 }
 /** Token file and profile; sessions of this name that a crashed job left with the AWS CLI go. */
 async function enter(plan, first, env) {
@@ -2179,6 +2187,7 @@ async function tryExchange(trial, plan, first, env) {
             claims: first.claims,
             clockSkewSeconds: first.clockOffsetMs === undefined ? undefined : Math.round(-first.clockOffsetMs / 1000),
             trustPolicy,
+            accountIsMasked: plan.inputs.maskAccountId,
         };
         throw explained(explainStsError({ code, message, httpStatus, attempts }, situation), error);
     }
@@ -2216,7 +2225,7 @@ async function handOver(plan, first, launched) {
     });
 }
 /** Outputs, environment and log: the last thing, when all of it is true. */
-function publish({ inputs, root, directory, endsAt, environment }, session) {
+function publish({ inputs, root, directory, endsAt, environment }, first, session) {
     const { profile, role, sessionName } = inputs;
     const job = jobDirectory(root);
     const refreshableUntil = endsAt === undefined ? "" : new Date(endsAt).toISOString().replace(".000Z", "Z");
@@ -2230,11 +2239,22 @@ function publish({ inputs, root, directory, endsAt, environment }, session) {
     lib_core/* setOutput */.uH("refreshable-until", refreshableUntil);
     for (const [name, value] of Object.entries(environment.exports))
         lib_core/* exportVariable */.dN(name, value);
-    const where = profile === "default" ? "every later step" : `profile ${profile}`;
+    const where = profile === "default" ? "every later step (profile default)" : `steps that choose profile ${profile}`;
     const until = refreshableUntil === "" ? "as long as the job lives" : `until ${refreshableUntil}`;
-    lib_core/* info */.pq(`${role.arn} for ${where}, session ${sessionName}, refreshed ${until}`);
+    lib_core/* info */.pq(`Role ${role.arn} for ${where}, session ${sessionName}; fresh ID tokens ${until}`);
+    lib_core/* startGroup */.Oh("Details");
+    lib_core/* info */.pq(`ID token: ${describeClaims(first.claims)}, good for ${Math.round(first.lifetimeMs / 1000)} s`);
+    lib_core/* info */.pq(`Token file: ${directory.token}`);
+    if (session.assumedRoleArn !== "")
+        lib_core/* info */.pq(`Calls run as ${session.assumedRoleArn}`);
+    lib_core/* info */.pq(`Exported: ${Object.keys(environment.exports).join(", ")}`);
+    lib_core/* endGroup */.N4();
     for (const warning of environment.warnings)
         lib_core/* warning */.$e(warning);
+}
+/** What a trust policy has to match. */
+function describeClaims({ sub, aud }) {
+    return `sub ${quoted(String(sub))}, aud ${quoted(String(aud))}`;
 }
 function explained({ anchor, title, text }, cause) {
     return new errors/* UserError */.yo(anchor, title, { details: text, cause });
@@ -2264,6 +2284,7 @@ function troubleshootingLink(anchor) {
 // EXPORTS
 __nccwpck_require__.d(__webpack_exports__, {
   Yz: () => (/* binding */ core_debug),
+  N4: () => (/* binding */ endGroup),
   dN: () => (/* binding */ exportVariable),
   V4: () => (/* binding */ getInput),
   pq: () => (/* binding */ info),
@@ -2271,10 +2292,11 @@ __nccwpck_require__.d(__webpack_exports__, {
   C1: () => (/* binding */ setFailed),
   uH: () => (/* binding */ setOutput),
   Pq: () => (/* binding */ core_setSecret),
+  Oh: () => (/* binding */ startGroup),
   $e: () => (/* binding */ warning)
 });
 
-// UNUSED EXPORTS: ExitCode, addPath, endGroup, error, getBooleanInput, getIDToken, getMultilineInput, getState, group, isDebug, markdownSummary, notice, platform, setCommandEcho, startGroup, summary, toPlatformPath, toPosixPath, toWin32Path
+// UNUSED EXPORTS: ExitCode, addPath, error, getBooleanInput, getIDToken, getMultilineInput, getState, group, isDebug, markdownSummary, notice, platform, setCommandEcho, summary, toPlatformPath, toPosixPath, toWin32Path
 
 ;// CONCATENATED MODULE: external "os"
 const external_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("os");
@@ -4272,13 +4294,13 @@ function info(message) {
  * @param name The name of the output group
  */
 function startGroup(name) {
-    issue('group', name);
+    command_issue('group', name);
 }
 /**
  * End an output group.
  */
 function endGroup() {
-    issue('endgroup');
+    command_issue('endgroup');
 }
 /**
  * Wrap an asynchronous function call in a group.

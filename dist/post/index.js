@@ -2500,9 +2500,7 @@ function jsonLines(value) {
  * or the cell (https://github.github.com/gfm/#code-spans, #tables-extension-), which become question marks.
  */
 function codeSpan(text) {
-    const shown = printable(text, 300)
-        .replace(/[^\x20-\x7e]|[`|\\]/g, "?")
-        .trim();
+    const shown = printable(text, 300).replace(/[^\x20-\x7e]|[`|\\]/g, "?");
     return shown === "" ? "(empty)" : `\`${shown}\``;
 }
 /** A word for a POSIX shell, so that a command with an untrusted value in it can be pasted. */
@@ -2534,7 +2532,7 @@ const MAX_EVENTS = 4;
 /** Reports on all uses of a job, one or more. Times are UTC, with the date where the job lasted beyond midnight. */
 function makeReport(finished) {
     const uses = finished.toSorted((a, b) => a.startedAt - b.startedAt);
-    const watches = watchesOf(uses);
+    const watches = uses.flatMap((use) => (use.keeper ? [watchOf(use.keeper, use)] : []));
     const begin = Math.min(...uses.map(({ startedAt }) => startedAt));
     const end = Math.max(...uses.map(({ endedAt }) => endedAt));
     const time = (ms) => timestamp(ms).slice(day(begin) === day(end) ? 11 : 0);
@@ -2561,30 +2559,18 @@ function makeReport(finished) {
         eventful: watches.some((watch) => watch.fault || watch.gaps.length > 0 || watch.outages.some((one) => isLong(one, watch))),
     };
 }
-/** Uses of one audience share a keeper until none of them is left; the last to end has its status. */
-function watchesOf(uses) {
-    const served = new Map();
-    const watches = [];
-    for (const use of uses.toSorted((a, b) => a.endedAt - b.endedAt)) {
-        const sharing = [...(served.get(use.audience) ?? []), use];
-        served.set(use.audience, use.keeper ? [] : sharing);
-        if (use.keeper)
-            watches.push(watchOf(use.keeper, use.keeperDied === true, use.endedAt, sharing));
-    }
-    return watches.sort((a, b) => a.keeper.startedAt - b.keeper.startedAt);
-}
-function watchOf(keeper, died, until, uses) {
+function watchOf(keeper, { audience, endedAt: until, keeperDied = false }) {
     const { ended, stale, tokenExpiresAt } = keeper;
     // One that left no last word also left its last token, for what that was worth.
     const gone = Math.min(until, ended ? (ended.why === "stopped" ? until : ended.at) : tokenExpiresAt);
     const gaps = gone < until ? [...stale, { from: gone, to: until }] : stale;
     let fault;
-    if (died)
+    if (keeperDied)
         fault = "gone";
     else if (gone < until)
         fault = ended && ended.why !== "stopped" ? ended.why : "silent";
     const outages = keeper.outages.map((outage) => (outage.to === 0 ? { ...outage, to: ended?.at ?? until } : outage));
-    return { keeper, uses, until, fault, outages, gaps };
+    return { keeper, audience, until, fault, outages, gaps };
 }
 const CONSEQUENCE = "Calls to AWS that needed a new session then failed.";
 function warningsOf({ keeper, until, fault, outages, gaps }, time) {
@@ -2664,7 +2650,7 @@ function numbers(uses, watches) {
 function table(uses, watches) {
     const several = watches.length > 1;
     const rows = uses.slice(0, MAX_USES).map((use) => {
-        const number = watches.findIndex((watch) => watch.uses.includes(use)) + 1;
+        const number = watches.findIndex(({ audience, until }) => audience === use.audience && use.endedAt <= until) + 1;
         const audience = `${number > 0 ? `${number}: ` : ""}${codeSpan(use.audience)}`;
         return [codeSpan(use.profile), codeSpan(use.roleArn), codeSpan(use.sessionName), ...(several ? [audience] : [])];
     });
@@ -2738,7 +2724,8 @@ function jobDirectory(root) {
 }
 /**
  * Where this job's directory belongs, from RUNNER_TEMP. Throws a UserError where the path could not stand in a config file that
- * every SDK reads the same way (facts: `#` and `;` begin a comment for some, `$` and `%` a variable, non-ASCII breaks others).
+ * every SDK reads the same way: `#` and `;` begin a comment for some, `$` and `%` a variable, and non-ASCII breaks others
+ * (docs/compatibility.md).
  */
 function jobDirectoryPath(runnerTemp, platform = process.platform) {
     if (!runnerTemp) {
@@ -2746,9 +2733,9 @@ function jobDirectoryPath(runnerTemp, platform = process.platform) {
     }
     const absolute = platform === "win32" ? path.win32.isAbsolute(runnerTemp) : path.posix.isAbsolute(runnerTemp);
     const root = platform === "win32" ? runnerTemp.replaceAll("\\", "/") : runnerTemp;
-    const readDifferently = platform === "win32" ? /[#;$%"'`\\]/ : /[#;$"'`\\]/;
-    if (!absolute || !/^[\x20-\x7e]+$/.test(root) || readDifferently.test(root)) {
-        throw new UserError("runner-temp", `RUNNER_TEMP is ${JSON.stringify(runnerTemp.slice(0, 200))}. It must be an absolute path in ASCII without any of # ; $ % " ' \` and control characters, ` +
+    const readDifferently = platform === "win32" ? "#;$%\"'`" : "#;$\"'`\\";
+    if (!absolute || !/^[\x20-\x7e]+$/.test(root) || [...readDifferently].some((character) => root.includes(character))) {
+        throw new UserError("runner-temp", `RUNNER_TEMP is ${JSON.stringify(runnerTemp.slice(0, 200))}. It must be an absolute path in ASCII without any of ${[...readDifferently].join(" ")} ` +
             "which AWS SDKs read differently in a config file. Change the runner's work folder.");
     }
     return `${root.replace(/\/+$/, "")}/${NAME}`;
@@ -2836,7 +2823,7 @@ async function job_directory_withLock(directory, waitMs, action) {
             external_node_fs_namespaceObject.rmSync(`${directory}/${own}`, { force: true });
         }
         if (performance.now() > deadline)
-            throw new Error(`another use of this action has held ${directory} for ${Math.round(waitMs / 1000)} s`);
+            throw new errors_UserError("job-directory-locked", `Another use of this action has held ${directory} for ${Math.round(waitMs / 1000)} s. Run the job again.`);
         await (0,promises_namespaceObject.setTimeout)(5 + Math.random() * 20);
     }
 }
@@ -2966,7 +2953,8 @@ function launchKeeper() {
     const trust = (process.env.NODE_OPTIONS ?? "")
         .split(/\s+/)
         .filter((option) => /^--use-(?:bundled|openssl|system)-ca$/.test(option));
-    const keeper = spawn(process.execPath, [...trust, bundlePath("keeper")], {
+    // An interpreter is fast enough for a request every two minutes, and 4 MB smaller.
+    const keeper = spawn(process.execPath, ["--lite-mode", ...trust, bundlePath("keeper")], {
         // Not the workspace: Windows could not delete it while the keeper lives.
         cwd: path.dirname(process.execPath),
         // Of its own session and without our pipes, which the runner would wait for (actions/runner, src/Runner.Sdk/ProcessInvoker.cs).
@@ -2977,7 +2965,7 @@ function launchKeeper() {
     });
     const failed = new Promise((_, reject) => {
         keeper.once("error", reject);
-        keeper.once("exit", (code, signal) => reject(new Error(`the keeper ended at once (${signal ?? `exit code ${code}`})`)));
+        keeper.once("exit", (code, signal) => reject(new Error(`it ended at once (${signal ?? `exit code ${code}`})`)));
     });
     failed.catch(() => { }); // said by watch()
     const letGo = () => {
@@ -2990,7 +2978,7 @@ function launchKeeper() {
         async watch(config) {
             let timer;
             const late = new Promise((_, reject) => {
-                timer = setTimeout(() => reject(new Error(`the keeper was not ready in ${READY_TIMEOUT_MS / 1000} s`)), READY_TIMEOUT_MS);
+                timer = setTimeout(() => reject(new Error(`it was not ready in ${READY_TIMEOUT_MS / 1000} s`)), READY_TIMEOUT_MS);
             });
             const ready = new Promise((resolve, reject) => {
                 keeper.once("message", () => resolve());
@@ -3001,7 +2989,7 @@ function launchKeeper() {
             }
             catch (error) {
                 keeper.kill("SIGKILL");
-                throw error;
+                throw new UserError("keeper-did-not-start", `The process that keeps the token fresh did not start: ${errorText(error)}. Run the job again.`, { cause: error });
             }
             finally {
                 clearTimeout(timer);
@@ -3254,15 +3242,15 @@ function seed(target, ambientPath, defaultPath) {
 }
 /**
  * Takes a use out of the job directory again, and removes the directory with the last one: in steps that can be cut short anywhere
- * and done again. Returns undefined where there is nothing of that use (any more).
+ * and done again. One that failed in main is not reported. Returns undefined where there is nothing of that use (any more).
  */
-async function endUse(root, id) {
+async function endUse(root, id, outcome = "over") {
     clearRemains(root);
     try {
         const fault = untrusted(root);
         if (fault)
             throw new Error(`${root} ${fault}: it was not made by this action`);
-        return await job_directory_withLock(root, POST_LOCK_WAIT_MS, () => end(jobDirectory(root), id));
+        return await job_directory_withLock(root, POST_LOCK_WAIT_MS, () => end(jobDirectory(root), id, outcome));
     }
     catch (error) {
         // There was none, or another post removed it first.
@@ -3271,7 +3259,7 @@ async function endUse(root, id) {
         throw error;
     }
 }
-async function end(job, id) {
+async function end(job, id, outcome) {
     const uses = activeUses(job);
     const use = uses.find((other) => other.id === id);
     const others = uses.filter((other) => other !== use);
@@ -3289,7 +3277,8 @@ async function end(job, id) {
             Object.assign(over, await stopKeeper(directory));
             external_node_fs_namespaceObject.rmSync(directory.path, { recursive: true, force: true });
         }
-        files_writeJson(`${job.finished}/${id}.json`, over);
+        if (outcome === "over")
+            files_writeJson(`${job.finished}/${id}.json`, over);
         external_node_fs_namespaceObject.rmSync(`${job.uses}/${id}.json`, { force: true });
         ended = { use, last: others.length === 0, finished: readAll(job.finished), roleArns: roleArnsIn(text) };
     }

@@ -1,0 +1,96 @@
+import { day, duration, length, longest, plural, timestamp } from "./intervals.ts";
+import type { Interval, Outage } from "./status.ts";
+
+/** The lives of one keeper's tokens. */
+export interface Lives {
+  /** When each token was received; the last ones only, where there were very many. */
+  received: number[];
+  /** How many there were. */
+  count: number;
+  lifetimeMs: number;
+  /** Of the last one. */
+  expiresAt: number;
+  from: number;
+  to: number;
+  outages: Outage[];
+  stale: Interval[];
+  /** When there was no valid token, stale or none at all. */
+  gaps: Interval[];
+}
+
+interface Bar extends Interval {
+  name: string;
+  tags: string;
+}
+
+/** The longest outages and gaps are drawn, so many of each. */
+const MAX_DRAWN = 4;
+
+/**
+ * A Mermaid chart of token lives, as lines of Markdown: https://mermaid.js.org/syntax/gantt.html. Times are UTC. It holds numbers
+ * and words of its own, and no text from outside.
+ */
+export function ganttChart(keepers: Lives[]): string[] {
+  const from = Math.min(...keepers.map((lives) => lives.from));
+  const to = Math.max(...keepers.map((lives) => lives.to));
+  const axis = day(from) !== day(to) ? "%m-%d %H:%M" : to - from > 5 * 60_000 ? "%H:%M" : "%H:%M:%S";
+  return [
+    "```mermaid",
+    "gantt",
+    "  title ID tokens, UTC",
+    // Without a zone: a browser takes them for its own, and so shows them as they are.
+    "  dateFormat YYYY-MM-DD HH:mm:ss",
+    `  axisFormat ${axis}`,
+    "  todayMarker off",
+    ...keepers.flatMap((lives, index) => [
+      ...(keepers.length > 1 ? [`  section Audience ${index + 1}`] : []),
+      ...bars(lives, keepers.length === 1).map((bar) => `  ${bar.name} :${bar.tags}${timestamp(bar.from)}, ${timestamp(bar.to)}`),
+    ]),
+    "```",
+  ];
+}
+
+function bars(lives: Lives, alone: boolean): Bar[] {
+  const outages = longest(lives.outages, MAX_DRAWN);
+  const gaps = longest(lives.gaps, MAX_DRAWN);
+  const breaks = [...outages, ...gaps];
+  return [
+    ...tokenBars(lives, breaks, alone && breaks.length === 0 ? 6 : 2),
+    ...outages.map((outage) => ({ ...outage, name: `Outage ${duration(length(outage))}`, tags: "crit, done, " })),
+    ...gaps.map((gap) => ({ ...gap, name: `No valid token ${duration(length(gap))}`, tags: "crit, " })),
+  ].sort((a, b) => a.from - b.from || b.to - a.to);
+}
+
+/** Tokens next to a break have a bar each, and so have those of a short run; a longer run shares one. */
+function tokenBars(lives: Lives, breaks: Interval[], shortRun: number): Bar[] {
+  const { received } = lives;
+  const last = received.length - 1;
+  const at = (index: number) => received[index] ?? (index < 0 ? -Infinity : Infinity);
+  const numberOf = (index: number) => lives.count - last + index;
+  const isBeside = (index: number) =>
+    breaks.some(({ from, to }) => (at(index) <= from && from < at(index + 1)) || (at(index - 1) < to && to <= at(index)));
+  const bar = (first: number, to: number): Bar => {
+    // The first bar stands for what the list does not hold any more, too.
+    const from = first === 0 ? Math.min(lives.from, at(0)) : at(first);
+    const number = first === 0 ? 1 : numberOf(first);
+    const stale = lives.stale.filter((interval) => interval.from >= from && interval.to <= at(to)).length;
+    return {
+      name:
+        (number === numberOf(to) ? `Token ${number}` : `Tokens ${number} to ${numberOf(to)}`) +
+        (stale > 0 ? ` (stale ${stale} ${plural(stale, "time")})` : ""),
+      tags: "",
+      from,
+      to: Math.min(to === last ? lives.expiresAt : at(to) + lives.lifetimeMs, lives.to),
+    };
+  };
+
+  const drawn: Bar[] = [];
+  for (let index = 0; index <= last; index++) {
+    let to = index;
+    if (!isBeside(index)) while (to < last && !isBeside(to + 1)) to++;
+    if (to - index < shortRun) to = index;
+    drawn.push(bar(index, to));
+    index = to;
+  }
+  return drawn;
+}
