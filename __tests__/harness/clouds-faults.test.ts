@@ -178,6 +178,7 @@ test("tokens with something wrong in them", async () => {
   expect(tokenIn(await askWith("empty-value"))).toBe("");
   expect(tokenIn(await askWith("not-a-jwt")).split(".")).toHaveLength(1);
   expect(tokenIn(await askWith({ value: "a\nb" }))).toBe("a\nb");
+  expect(clouds.github.requests.some(({ issued }) => issued !== undefined)).toBe(false);
 });
 
 test("a fault is told of the request it would spoil, and can choose", async () => {

@@ -3,10 +3,11 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { makeAuthority } from "./certificates.ts";
-import { GitHubCloud, ID_TOKEN_HOST, ISSUER_HOST } from "./github.ts";
+import { GitHubCloud, ID_TOKEN_HOST } from "./github.ts";
 import { type ProxyRecord, startProxy } from "./proxy.ts";
 import { regionOfHost } from "./sigv4.ts";
 import { StsCloud } from "./sts.ts";
+import { GITHUB_PROVIDER } from "./trust.ts";
 
 export interface CloudsOptions {
   /** exp - iat of ID tokens, seconds. Default 300, as GitHub's. */
@@ -59,7 +60,7 @@ export async function startClouds(options: CloudsOptions = {}): Promise<Clouds> 
   const route = (host: string, port: number): number | undefined => {
     // A client that knows no exceptions sends loopback through its proxy too.
     if (host === "127.0.0.1") return clouds.find(({ ports }) => ports.plain === port)?.ports.plain;
-    const cloud = regionOfHost(host) !== undefined ? sts : host === ISSUER_HOST || host === ID_TOKEN_HOST ? github : undefined;
+    const cloud = regionOfHost(host) !== undefined ? sts : host === GITHUB_PROVIDER || host === ID_TOKEN_HOST ? github : undefined;
     return port === 443 ? cloud?.ports.tls : port === 80 ? cloud?.ports.plain : undefined;
   };
   const user = { name: "runner", password: randomBytes(12).toString("base64url") };

@@ -6,6 +6,7 @@ import type { Authority } from "./certificates.ts";
 import { type JobClaims, jobClaims, type SubjectFormat } from "./claims.ts";
 import { type Answer, afterDelay, deliver, type GitHubFault, type TokenFault, type TransportFault } from "./faults.ts";
 import { CloudServer, type Exchange, type RequestRecord } from "./server.ts";
+import { GITHUB_PROVIDER } from "./trust.ts";
 
 export type { JobClaims } from "./claims.ts";
 
@@ -16,7 +17,7 @@ export interface IdTokenRequest extends RequestRecord {
   audience: string | undefined;
   /** How many requests this job has made, this one included. */
   count: number;
-  /** What was issued, times in seconds since the epoch. */
+  /** The good token that was issued, times in seconds since the epoch. */
   issued: { jti: string; iat: number; exp: number } | undefined;
 }
 
@@ -34,9 +35,8 @@ export interface GitHubOptions {
 /** GitHub's nbf lies before iat, and a request token's before the start of its job, by ten minutes each. */
 const NBF_MARGIN_SECONDS = 600;
 
-/** Where ID tokens come from, and who issues them, when the cloud also serves TLS: names as the real ones. */
+/** Where jobs get ID tokens when the cloud also serves TLS: a name like the real ones. Their issuer has its real name then. */
 export const ID_TOKEN_HOST = "run-actions-1-azure-eastus.actions.githubusercontent.com";
-export const ISSUER_HOST = "token.actions.githubusercontent.com";
 
 interface Signer {
   kid: string;
@@ -110,7 +110,7 @@ export class GitHubCloud {
   private constructor(server: CloudServer, idTokens: Signer, requestTokens: Signer, jwks: JSONWebKeySet, options: GitHubOptions) {
     this.url = server.url;
     this.#endpoint = server.tlsPort === undefined ? server.url : `https://${ID_TOKEN_HOST}`;
-    this.issuer = server.tlsPort === undefined ? server.url : `https://${ISSUER_HOST}`;
+    this.issuer = server.tlsPort === undefined ? server.url : `https://${GITHUB_PROVIDER}`;
     this.jwks = jwks;
     this.idTokenSeconds = options.idTokenSeconds;
     this.requestTokenSeconds = options.requestTokenSeconds;
@@ -125,7 +125,7 @@ export class GitHubCloud {
     signers ??= Promise.all([makeSigner(), makeSigner()]);
     const [idTokens, requestTokens] = await signers;
     const jwks = { keys: [{ ...(await exportJWK(idTokens.publicKey)), kid: idTokens.kid, alg: "RS256", use: "sig" }] };
-    const server = await CloudServer.start(options.authority && { authority: options.authority, name: ISSUER_HOST });
+    const server = await CloudServer.start(options.authority && { authority: options.authority, name: GITHUB_PROVIDER });
     return new GitHubCloud(server, idTokens, requestTokens, jwks, options);
   }
 
@@ -142,8 +142,8 @@ export class GitHubCloud {
       idtoken: path,
       nbf: now - NBF_MARGIN_SECONDS,
       exp: expires,
-      iss: "https://token.actions.githubusercontent.com",
-      aud: "https://token.actions.githubusercontent.com",
+      iss: `https://${GITHUB_PROVIDER}`,
+      aud: `https://${GITHUB_PROVIDER}`,
     });
     const job = new CloudJob(
       { ACTIONS_ID_TOKEN_REQUEST_URL: `${this.#endpoint}${path}?api-version=2.0`, ACTIONS_ID_TOKEN_REQUEST_TOKEN: requestToken },
@@ -241,7 +241,7 @@ export class GitHubCloud {
     };
     const value = this.#token(payload, fault);
     this.#remember(value, `ID token ${payload.jti}`);
-    entry.issued = { jti: String(payload.jti), iat: now, exp: now + this.idTokenSeconds };
+    if (fault === undefined) entry.issued = { jti: String(payload.jti), iat: now, exp: now + this.idTokenSeconds };
     return json(200, { count: value.length, value });
   }
 

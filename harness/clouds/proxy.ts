@@ -11,8 +11,8 @@ export interface ProxyRecord {
   /** Name or address as the client wrote it. */
   host: string;
   port: number;
-  /** HTTP status of the proxy's own answer: 200 for a tunnel, 403 for a host it does not route, 407 without the right password, 502
-   * when the host did not answer; of a forwarded request, the host's answer. */
+  /** 200 for a tunnel, 403 for a host that is not routed, 407 without the right password, 502 when nobody listens there, 400 for what
+   * is no proxy request; of a forwarded request, the host's own status. */
   status: number;
 }
 
@@ -38,7 +38,7 @@ export async function startProxy({ route, user }: ProxyOptions): Promise<Proxy> 
   const server: Server = createServer();
   connections.watch(server);
 
-  /** Records the request and finds where it goes; a number that is no port is the status of a refusal. */
+  /** Records the request and finds where it goes; without a target the record says why it goes nowhere. */
   const admit = (request: IncomingMessage, host: string, port: number): { record: ProxyRecord; target: number | undefined } => {
     const target = route(host, port);
     const status = isAllowed(request, user) ? (target === undefined ? 403 : 200) : 407;

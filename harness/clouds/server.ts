@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { Server } from "node:net";
@@ -57,6 +58,8 @@ export class CloudServer {
     this.tlsPort = tls?.port;
     this.url = `http://127.0.0.1:${plain.port}`;
     this.#listeners = tls === undefined ? [plain] : [plain, tls];
+    // Every answer that waits listens for it, and there may be many at a time: Node would warn of a leak at eleven.
+    setMaxListeners(0, this.#closing.signal);
     for (const { server } of this.#listeners) {
       this.#connections.watch(server);
       server.on("request", (request: IncomingMessage, response: ServerResponse) => this.#handle(request, response));

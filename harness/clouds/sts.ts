@@ -93,7 +93,10 @@ const SKEW_SECONDS = 15 * 60;
 const DEFAULT_SESSION_SECONDS = 3600;
 const CHAINED_MAX_SECONDS = 3600;
 
-/** AWS's part: STS with the three actions that a web identity needs, over roles and users made at run time. */
+/**
+ * AWS's part: STS with the three actions that a web identity needs, over roles and users made at run time. Permission policies are not
+ * modelled: the trust policy alone decides who may assume a role.
+ */
 export class StsCloud {
   /** The plain HTTP address on loopback, whether or not TLS is served too. */
   readonly url: string;
