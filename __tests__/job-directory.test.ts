@@ -264,7 +264,7 @@ describe("the lock", () => {
     const holder = other(`await withLock(process.argv[1], 1000, async () => { console.log("in"); await sleep(50_000); });`);
     await said(holder, "in");
     const began = performance.now();
-    await expect(withLock(root, 300, () => "in")).rejects.toThrow(`another use of this action has held ${root} for `);
+    await expect(withLock(root, 300, () => "in")).rejects.toThrow(`Another use of this action has held ${root} for `);
     expect(performance.now() - began).toBeGreaterThanOrEqual(300);
     // What it made for itself is gone, the other's is still there.
     expect(locks()).toHaveLength(1);
@@ -284,7 +284,7 @@ describe("the lock", () => {
   test("that is far too old is taken even if its pid is somebody's", async () => {
     const old = `${root}/lock.${process.pid}.0123456789ab`;
     writeFileSync(old, "");
-    await expect(withLock(root, 100, () => "in")).rejects.toThrow("another use");
+    await expect(withLock(root, 100, () => "in")).rejects.toThrow("Another use");
     utimesSync(old, new Date(), new Date(Date.now() - 3_600_000));
     expect(await withLock(root, 5_000, () => "in")).toBe("in");
     expect(locks()).toEqual([]);

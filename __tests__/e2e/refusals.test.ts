@@ -4,7 +4,19 @@ import path from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import type { StsFault } from "../../harness/clouds/faults.ts";
 import type { StepResult } from "../../harness/runner/runner.ts";
-import { ACTION, finishClean, keepers, ROLE, type Scene, sessionArn, startScene, WITH, whoAmI, worked } from "./setup.ts";
+import {
+  ACTION,
+  finishClean,
+  keepers,
+  ROLE,
+  type Scene,
+  sessionAnswer,
+  sessionArn,
+  startScene,
+  WITH,
+  whoAmI,
+  worked,
+} from "./setup.ts";
 
 /** Asserts that a use failed, exported nothing and left nothing, even before its post. Its first annotation, of one line. */
 function failed({ runner, root }: Scene, use: StepResult): string {
@@ -26,6 +38,15 @@ describe("a trial exchange that is refused", () => {
     expect(use.log).toContain("AccessDenied");
     expect(clouds.sts.requests).toHaveLength(1);
     expect(clouds.github.requests).toHaveLength(1);
+    await finishClean(scene);
+  });
+
+  test.each(["html", "empty-body"] as const)("by a 200 that is no session (%s) is one, too", async (fault) => {
+    const scene = await startScene();
+    scene.clouds.sts.fault = () => fault;
+    const use = await scene.job.use(ACTION, { with: WITH });
+    failed(scene, use);
+    expect(scene.clouds.sts.requests).toHaveLength(1);
     await finishClean(scene);
   });
 
@@ -77,10 +98,7 @@ describe("allowed-account-ids", () => {
   test("without the account that STS answers with: nothing is exported", async () => {
     const scene = await startScene();
     const { clouds, job } = scene;
-    clouds.sts.fault = () => ({
-      status: 200,
-      body: `<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleWithWebIdentityResult><AssumedRoleUser><Arn>arn:aws:sts::444455556666:assumed-role/deploy/x</Arn></AssumedRoleUser></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>`,
-    });
+    clouds.sts.fault = () => sessionAnswer("arn:aws:sts::444455556666:assumed-role/deploy/x");
     const use = await job.use(ACTION, { with: { ...WITH, "allowed-account-ids": "111122223333" } });
     expect(failed(scene, use)).toContain("is in account 444455556666, which allowed-account-ids (111122223333) does not list.");
     await finishClean(scene);

@@ -1,4 +1,5 @@
 /** What every end-to-end test begins with: both clouds, a role, a machine with its runner, and a job of it. All of it ends with the test. */
+import { randomBytes } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -87,6 +88,18 @@ export function addRole(clouds: Clouds, arn: string, audience?: string): void {
   const account = arn.split(":")[4] ?? "";
   clouds.sts.addRole({ arn, trust: trustGitHub(account, "repo:*", audience) });
   if (audience !== undefined) clouds.sts.providers.get(account)?.clientIds.push(audience);
+}
+
+/** An answer of STS with a session whose ARN is `arn`, of keys that nobody knows. */
+export function sessionAnswer(arn: string): { status: number; body: string } {
+  const key = (name: string) => `<${name}>${randomBytes(12).toString("hex")}</${name}>`;
+  const keys = ["AccessKeyId", "SecretAccessKey", "SessionToken"].map(key).join("");
+  const expiration = new Date(Date.now() + 3_600_000).toISOString();
+  const result =
+    `<AssumedRoleUser><Arn>${arn}</Arn><AssumedRoleId></AssumedRoleId></AssumedRoleUser>` +
+    `<Credentials>${keys}<Expiration>${expiration}</Expiration></Credentials>`;
+  const wrap = (name: string, text: string) => `<${name}>${text}</${name}>`;
+  return { status: 200, body: wrap("AssumeRoleWithWebIdentityResponse", wrap("AssumeRoleWithWebIdentityResult", result)) };
 }
 
 /** The ARN of a session that a use made. */
