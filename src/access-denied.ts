@@ -8,6 +8,8 @@ export interface Refusal {
   claims: Record<string, unknown>;
   /** JSON of the role's trust policy, from the input explain-trust-policy. */
   trustPolicy?: string | undefined;
+  /** Whether the log shows *** for the account id. */
+  accountIsMasked?: boolean | undefined;
 }
 
 const SHOWN_CLAIMS = [
@@ -28,21 +30,33 @@ export function explainRefusal(situation: Refusal, context: TrustPolicyContext):
   const { claims, trustPolicy } = situation;
   const name = situation.roleArn.slice(situation.roleArn.lastIndexOf("/") + 1);
   const hasPath = situation.roleArn.split("/").length > 2;
-  const shown = SHOWN_CLAIMS.filter((claim) => claims[claim] !== undefined);
+  const token = [
+    "The ID token says:",
+    ...SHOWN_CLAIMS.filter((claim) => claims[claim] !== undefined).map(
+      (claim) => `  ${claim.padEnd(20)} ${quoted(claimText(claims[claim]))}`,
+    ),
+  ];
+  if (context.accountId === "") {
+    return [
+      ...token,
+      `Cause: the server behind sts-endpoint has no role ${quoted(situation.roleArn)}, or its rules for that role do not accept these claims.`,
+      "Fix: correct role-to-assume, or make the server accept this issuer, audience and sub.",
+    ];
+  }
   return [
     "AWS says no more. Either the role's trust policy does not accept this job's ID token, or there is no such role.",
     "",
-    "The ID token says:",
-    ...shown.map((claim) => `  ${claim.padEnd(20)} ${quoted(claimText(claims[claim]))}`),
+    ...token,
     "",
     ...(trustPolicy === undefined
       ? ["Causes that these claims suggest:", ...causes(situation, context)]
       : verdict(trustPolicy, claims, context)),
-    `  - There is no role ${quoted(name)} in account ${context.accountId}, or its path, a part of its ARN (role/PATH/NAME), is ${hasPath ? "another" : "left out"}.`,
+    `  - Account ${context.accountId} has no role ${quoted(name)}, or ${hasPath ? "one with another path" : "one with a path, which its ARN must have"} (role/PATH/NAME).`,
     `    With credentials of that account, this prints its ARN: aws iam get-role --role-name ${shellWord(name)} --query Role.Arn --output text`,
     "",
     "This trust policy accepts exactly this job. Saved as trust.json, it takes the place of the role's own with the command below it;",
     "to keep what the role has, add only the statement to it.",
+    ...(situation.accountIsMasked ? ["mask-aws-account-id hides the account id: put it in where this log shows ***."] : []),
     "",
     ...jsonLines({ Version: "2012-10-17", Statement: [suggestStatement(claims, context)] }),
     "",
@@ -98,6 +112,10 @@ function causes({ claims, audience }: Refusal, context: TrustPolicyContext): str
     );
   } else if (sub.includes(":ref:refs/tags/")) {
     lines.push("The job runs for a tag, so sub has ref:refs/tags/…. A policy for ref:refs/heads/… refuses it.");
+  } else if (sub.includes(":ref:refs/heads/")) {
+    lines.push(
+      `The job runs on a branch, so sub has ${quoted(sub.slice(sub.indexOf(":ref:") + 1))}. A policy for another branch or for environment:… refuses it.`,
+    );
   }
   const workflow = claimText(claims.job_workflow_ref);
   if (workflow !== "" && !workflow.startsWith(`${claimText(claims.repository)}/`)) {

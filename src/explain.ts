@@ -92,6 +92,12 @@ export function explainStsError(error: StsFailure, situation: StsSituation): Exp
     ]);
   }
   if (error.httpStatus === undefined) return unreachable("sts", code, situation.endpointHost, situation, said);
+  if (error.httpStatus < 500 && NO_CODE.has(code)) {
+    return explain("sts-malformed", `${situation.endpointHost} answered with something else than an answer of STS`, [
+      `Cause: a proxy or a firewall answered in its place${via(situation.proxy)}, or the server behind sts-endpoint is no complete STS.`,
+      `Fix: let requests to ${situation.endpointHost} through unchanged (NO_PROXY, if a proxy changes them). Check on the runner: curl -v ${shellWord(`https://${situation.endpointHost}/`)}`,
+    ]);
+  }
   if (error.httpStatus >= 500) {
     return explain("sts-unavailable", "STS is not available", [
       `Fix: run the job again later; https://health.aws.amazon.com says whether ${situation.region} has trouble. Another aws-region uses another STS.`,
@@ -137,6 +143,9 @@ function explanation(anchor: string, title: string, lines: string[]): Explanatio
 // https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html, and the other services' names for the same.
 const THROTTLED = new Set(["Throttling", "Throttled", "RequestLimitExceeded", "TooManyRequests", "SlowDown"]);
 
+// What the SDK and trial.ts call an answer that has no error code of STS in it, or no session.
+const NO_CODE = new Set(["Unknown", "UnknownError", "Error", "UnexpectedAnswer"]);
+
 function contextOf({ claims, roleArn }: StsSituation): TrustPolicyContext {
   const [, partition = "aws", , , accountId = ""] = roleArn.split(":");
   const providerHost = claimText(claims.iss).replace(/^https:\/\//, "");
@@ -153,8 +162,8 @@ function invalidToken(
   const arn = shellWord(providerArn(context));
   if (/no openidconnect provider/i.test(message)) {
     return explain("no-identity-provider", `Account ${context.accountId} has no identity provider for ${context.providerHost}`, [
-      "Cause: the provider was never created in that account, has another URL, or role-to-assume names the wrong account.",
-      `Fix: aws iam create-open-id-connect-provider --url ${url} --client-id-list ${shellWord(audience)}`,
+      "Cause: role-to-assume names the wrong account, or the provider was never created in that account or has another URL.",
+      `Fix: correct the account in role-to-assume, or create the provider there: aws iam create-open-id-connect-provider --url ${url} --client-id-list ${shellWord(audience)}`,
       "Check, with credentials of that account: aws iam list-open-id-connect-providers",
     ]);
   }
@@ -223,6 +232,7 @@ function permission({ eventName, actor }: IdTokenSituation): string[] {
       ? ["This job runs for Dependabot, whose jobs GitHub treats as those of a fork: they get no id-token."]
       : [];
   return [
+    "GitHub gave this job no way to ask for one: ACTIONS_ID_TOKEN_REQUEST_URL is not set.",
     "Fix: add this to the job, or to the top of the workflow, and list whatever else the job needs (what is not listed is none):",
     "",
     "permissions:",
@@ -269,11 +279,18 @@ function unreachable(
       `Check: openssl s_client -connect ${shellWord(host.includes(":") ? host : `${host}:443`)} -servername ${shellWord(host.replace(/:\d+$/, ""))} </dev/null | openssl x509 -noout -issuer -dates`,
     ]);
   }
+  if (code === "ERR_PROXY_TUNNEL") {
+    return explanation("proxy-refused", `The proxy does not connect this runner with ${host}`, [
+      said,
+      `Fix: allow ${shellWord(host.includes(":") ? host : `${host}:443`)} in the proxy${via(proxy)}, or exempt it with NO_PROXY. For 407, HTTPS_PROXY must have a user and a password that the proxy knows.`,
+      `Check on the runner: curl -v ${shellWord(`https://${host}/`)}`,
+    ]);
+  }
   if (/^(?:ENOTFOUND|EAI_)/.test(code)) {
     const name = /getaddrinfo \S+ ([\w.-]+)/.exec(said)?.[1] ?? host.replace(/:\d+$/, "");
     return explain("host-not-found", `The name ${name} cannot be resolved: ${code}`, [
-      `Cause: ${prefix === "sts" ? "aws-region or sts-endpoint is misspelt, or " : ""}this runner's DNS does not know the name. ${host} was asked for${via(proxy)}.`,
-      `Fix: correct the input, the runner's DNS, or HTTPS_PROXY and NO_PROXY. Check on the runner: nslookup ${shellWord(name)}`,
+      `Cause: ${prefix === "sts" ? "aws-region or sts-endpoint is misspelt, or " : ""}this runner's DNS does not know the name. ${host} was asked for${via(proxy) || " without a proxy"}.`,
+      `Fix: correct ${prefix === "sts" ? "the input, " : ""}the runner's DNS, or HTTPS_PROXY and NO_PROXY. Check on the runner: nslookup ${shellWord(name)}`,
     ]);
   }
   return explain("unreachable", `${host} cannot be reached: ${code || "no answer"}`, [

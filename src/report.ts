@@ -100,7 +100,7 @@ function warningsOf({ keeper, until, fault, outages, gaps }: Watch, time: Time):
     return ({ quote, more }) => {
       const cause = outage
         ? `${failed(outage)}, the last with ${quote(outage.lastError)}`
-        : "no request failed, so the machine was suspended or stood still";
+        : "no request failed, so the machine was suspended, or the keeper was killed and a later use started another";
       return `The ID token was stale ${span(interval, time)}: ${cause}. ${CONSEQUENCE} ${more("token-was-stale")}`;
     };
   });
@@ -197,7 +197,8 @@ function livesOf(watch: Watch) {
   const { keeper, until, outages, gaps } = watch;
   return {
     received: keeper.received,
-    count: keeper.refreshes + 1,
+    // A keeper that took over from a killed one has the token of the use that started it, too.
+    count: Math.max(keeper.refreshes + 1, keeper.received.length),
     lifetimeMs: keeper.lifetimeMs,
     expiresAt: keeper.tokenExpiresAt,
     from: keeper.startedAt,

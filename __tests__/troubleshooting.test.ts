@@ -1,0 +1,288 @@
+// docs/troubleshooting.md has an entry for everything that the action can say, under the anchor that the log links to and with words
+// that a search of the page finds.
+import { readdirSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { describe, expect, test } from "@jest/globals";
+import { planEnvironment } from "../src/environment.ts";
+import { UserError } from "../src/errors.ts";
+import { explainIdTokenError, explainStsError, type IdTokenFailureKind } from "../src/explain.ts";
+import { checkAccount, loadInputs } from "../src/inputs.ts";
+import { jobDirectoryPath, openJobDirectory } from "../src/job-directory.ts";
+import { proxyWarning } from "../src/proxy.ts";
+import { makeReport } from "../src/report.ts";
+import type { Ending, KeeperStatus } from "../src/status.ts";
+import { troubleshootingLink } from "../src/troubleshooting.ts";
+
+const ROOT = path.join(import.meta.dirname, "..");
+const ROLE = "arn:aws:iam::111122223333:role/deploy";
+
+const entries = readFileSync(path.join(ROOT, "docs/troubleshooting.md"), "utf8").split(/^### /m).slice(1);
+const heading = (entry: string) => entry.slice(0, entry.indexOf("\n"));
+// GitHub's anchors: lower case, without punctuation, spaces as hyphens.
+const anchorOf = (entry: string) =>
+  heading(entry)
+    .toLowerCase()
+    .replace(/[^\w\- ]/g, "")
+    .replaceAll(" ", "-");
+const byAnchor = new Map(entries.map((entry) => [anchorOf(entry), entry]));
+const sources = readdirSync(path.join(ROOT, "src"), { encoding: "utf8" }).map((name) =>
+  readFileSync(path.join(ROOT, "src", name), "utf8"),
+);
+
+/** What the source names as an anchor, wherever it does. */
+function anchorsInSource(): string[] {
+  const forms = [
+    /new UserError\(\s*"([\w-]+)"/g,
+    /\bexplanation\(\s*"([\w-]+)"/g,
+    /\bmore\("([\w-]+)"\)/g,
+    /troubleshootingLink\("([\w-]+)"\)/g,
+    /\banchor = .*\? "([\w-]+)"/g,
+    /\banchor = .* : "([\w-]+)"/g,
+  ];
+  const explained = /(?<![.\w])explain\(\s*"([\w-]+)"/g;
+  const list = sources.flatMap((source) => forms.flatMap((form) => [...source.matchAll(form)].map(([, anchor = ""]) => anchor)));
+  const prefixed = (anchor: string) =>
+    ["tls", "host-not-found", "unreachable"].includes(anchor) ? [`sts-${anchor}`, `id-token-${anchor}`] : [anchor];
+  return [...list, ...sources.flatMap((source) => [...source.matchAll(explained)].flatMap(([, anchor = ""]) => prefixed(anchor)))];
+}
+
+type Said = [anchor: string, text: string];
+
+function saidOfSts(): Said[] {
+  const claims = { iss: "https://token.actions.githubusercontent.com", sub: "repo:o/r:ref:refs/heads/main" };
+  const situation = {
+    roleArn: ROLE,
+    region: "eu-west-1",
+    endpointHost: "sts.eu-west-1.amazonaws.com",
+    audience: "sts.amazonaws.com",
+    claims,
+  };
+  const failures: [code: string, httpStatus?: number, message?: string][] = [
+    ["AccessDenied", 403],
+    [
+      "InvalidIdentityToken",
+      400,
+      "No OpenIDConnect provider found in your account for https://token.actions.githubusercontent.com",
+    ],
+    ["InvalidIdentityToken", 400, "Incorrect token audience"],
+    ["InvalidIdentityToken", 400, "Couldn't retrieve verification key from your identity provider"],
+    ["InvalidIdentityToken", 400, "OpenIDConnect provider's HTTPS certificate doesn't match configured thumbprint"],
+    ["IDPRejectedClaim", 403],
+    ["ExpiredTokenException", 400],
+    ["IDPCommunicationError", 400],
+    ["RegionDisabledException", 403],
+    ["MalformedPolicyDocument", 400],
+    ["ValidationError", 400],
+    ["Throttling", 400],
+    ["Unknown", 403],
+    ["ServiceUnavailable", 503],
+    ["NeverSeen", 400],
+    ["ENOTFOUND"],
+    ["ECONNREFUSED"],
+    ["ERR_PROXY_TUNNEL"],
+    ["SELF_SIGNED_CERT_IN_CHAIN"],
+  ];
+  return failures.map(([code, httpStatus, message = "x"]) => {
+    const { anchor, title } = explainStsError({ code, message, httpStatus, attempts: 1 }, situation);
+    return [anchor, title];
+  });
+}
+
+function saidOfIdToken(): Said[] {
+  const failures: [kind: IdTokenFailureKind, code?: string][] = [
+    ["permission"],
+    ["status"],
+    ["answer"],
+    ["unreachable", "ENOTFOUND"],
+    ["unreachable", "ECONNREFUSED"],
+    ["unreachable", "ERR_PROXY_TUNNEL"],
+    ["unreachable", "CERT_HAS_EXPIRED"],
+  ];
+  return failures.map(([kind, code]) => {
+    const { anchor, title } = explainIdTokenError(kind, {
+      audience: "a",
+      endpointHost: "actions.example.com",
+      httpStatus: 401,
+      code,
+    });
+    return [anchor, title];
+  });
+}
+
+/** What a UserError says. */
+function saidBy(fail: () => unknown): Said {
+  try {
+    fail();
+  } catch (error) {
+    if (error instanceof UserError) return [error.anchor, error.message];
+    throw error;
+  }
+  throw new Error(`did not fail: ${fail}`);
+}
+
+function saidOfInputs(): Said[] {
+  const given = { "role-to-assume": ROLE, "aws-region": "eu-west-1" };
+  const load = (inputs: Record<string, string>) =>
+    loadInputs((name) => ({ ...given, ...inputs })[name] ?? "", { id: "1", attempt: "1" });
+  const wrong = {
+    "role-to-assume": "x",
+    "aws-region": "eu-west-1a",
+    profile: "a b",
+    "role-session-name": "a b",
+    audience: "a b",
+    "allowed-account-ids": "1",
+    "sts-endpoint": "x",
+    trial: "x",
+    "mask-aws-account-id": "x",
+    "mirror-environment": "x",
+    "explain-trust-policy": "x",
+    summary: "x",
+  };
+  return [
+    ...Object.entries(wrong).map(([name, value]) => saidBy(() => load({ [name]: value }))),
+    saidBy(() => load({ "role-to-assume": "" })),
+    saidBy(() => checkAccount(load({ "allowed-account-ids": "444455556666" }), "111122223333")),
+  ];
+}
+
+const use = {
+  profile: "default",
+  configFile: "/c",
+  credentialsFile: "/d",
+  region: "eu-west-1",
+  roleArn: ROLE,
+  tokenFile: "/t",
+  sessionName: "s",
+  stsEndpoint: undefined,
+  mirror: "auto" as const,
+};
+
+function saidOfEnvironment(): Said[] {
+  const webIdentity = { AWS_ROLE_ARN: "x", AWS_WEB_IDENTITY_TOKEN_FILE: "/x" };
+  const ambient = { ...webIdentity, AWS_ACCESS_KEY_ID: "x", AWS_CONTAINER_CREDENTIALS_FULL_URI: "x", AWS_PROFILE: "x" };
+  const { warnings } = planEnvironment(ambient, use);
+  expect(warnings).toHaveLength(4);
+  return [
+    ...warnings.map((warning): Said => ["ambient-variables-were-replaced", warning]),
+    ["proxy-cannot-be-used", proxyWarning({ https_proxy: "http://proxy.example.com" }, "https://x.example.com", "20.0.0") ?? ""],
+    saidBy(() => planEnvironment({ AWS_ENDPOINT_URL: "x" }, { ...use, profile: "a", stsEndpoint: "https://x.example.com" })),
+    saidBy(() => planEnvironment(webIdentity, { ...use, profile: "a" })),
+    saidBy(() => planEnvironment({}, { ...use, profile: "a", mirror: "always" })),
+    saidBy(() => planEnvironment(webIdentity, { ...use, mirror: "never" })),
+    saidBy(() => jobDirectoryPath(undefined)),
+    saidBy(() => jobDirectoryPath("/a#b")),
+    saidBy(() => openJobDirectory("/nowhere/aws-role-refresh")),
+    saidBy(() => openJobDirectory("/dev/null")),
+  ];
+}
+
+function saidOfReport(): Said[] {
+  const keeper: KeeperStatus = {
+    ...{
+      pid: 1,
+      started: "1",
+      startedAt: 0,
+      tokenReceivedAt: 0,
+      tokenExpiresAt: 300_000,
+      lifetimeMs: 300_000,
+      refreshes: 0,
+      failures: 0,
+    },
+    ...{ longestAgeMs: 0, received: [0], outages: [], stale: [] },
+  };
+  const report = (changes: Partial<KeeperStatus>, keeperDied = false) =>
+    makeReport([
+      {
+        ...{ id: "1", startedAt: 0, endedAt: 600_000, profile: "default", roleArn: ROLE, sessionName: "s", audience: "a" },
+        keeper: { ...keeper, ...changes },
+        keeperDied,
+      },
+    ]).warnings;
+  const stopped = { ended: { at: 600_001, why: "stopped" as const } };
+  const stale = Array.from({ length: 9 }, (_, n) => ({ from: n * 1_000, to: n * 1_000 + 500 }));
+  const outages = [{ from: 0, to: 900, attempts: 3, lastError: "x" }];
+  const early = (why: Ending) => report({ ended: { at: 300_000, why } }).map((text): Said => ["keeper-was-gone", text]);
+  return [
+    ...report({ ...stopped, stale, outages }).map((text): Said => ["token-was-stale", text]),
+    ...[...report({}), ...report({}, true)].map((text): Said => ["keeper-was-gone", text]),
+    ...early("signal"),
+    ...early("failed"),
+    ...early("job over"),
+    ...early("job directory gone"),
+    ...report({ ended: { at: 300_000, why: "request token expired" } }).map((text): Said => ["job-outlived-its-id-tokens", text]),
+  ];
+}
+
+/** The texts that an entry is found by, each up to what differs from case to case. */
+function quotedIn(entry: string): string[] {
+  const blocks = [...entry.matchAll(/^```text\n([\s\S]*?)\n```$/gm)].map(([, text = ""]) => text);
+  return [...blocks, ...[...entry.matchAll(/^`([^`]+)`/gm)].map(([, text = ""]) => text)];
+}
+
+/** Length of the longest run of characters that both have. */
+function commonRun(one: string, other: string): number {
+  let longest = 0;
+  for (let from = 0; from < one.length; from++) {
+    while (from + longest < one.length && other.includes(one.slice(from, from + longest + 1))) longest++;
+  }
+  return longest;
+}
+
+describe("an entry", () => {
+  test("has the error's text, its cause and its fix, and an anchor of its own", () => {
+    expect(byAnchor.size).toBe(entries.length);
+    const incomplete = entries.filter(
+      (entry) => quotedIn(entry).length === 0 || !/^\*\*Cause:\*\* \S/m.test(entry) || !/^\*\*Fix:\*\* \S/m.test(entry),
+    );
+    expect(incomplete.map(heading)).toEqual([]);
+  });
+
+  test("is there for every anchor in the source", () => {
+    const anchors = anchorsInSource();
+    expect(new Set(anchors).size).toBeGreaterThan(40);
+    expect(anchors.filter((anchor) => !byAnchor.has(anchor))).toEqual([]);
+  });
+
+  test("is where the link leads", () => {
+    expect(troubleshootingLink("access-denied")).toMatch(/^https:\/\/github\.com\/.+\/docs\/troubleshooting\.md#access-denied$/);
+  });
+
+  test("has links to other entries that are there", () => {
+    const linked = entries.flatMap((entry) => [...entry.matchAll(/\]\(#([^)]+)\)/g)].map(([, anchor = ""]) => anchor));
+    expect(linked.length).toBeGreaterThan(5);
+    expect(linked.filter((anchor) => !byAnchor.has(anchor) && anchor !== "post-says")).toEqual([]);
+  });
+});
+
+const SAID: Said[] = [
+  ...saidOfSts(),
+  ...saidOfIdToken(),
+  ...saidOfInputs(),
+  ...saidOfEnvironment(),
+  ...saidOfReport(),
+  ...[
+    "read the state",
+    "remove the profile and the token",
+    "delete sessions that the AWS CLI keeps on disk",
+    "restore the environment",
+    "write the report",
+  ].map((what): Said => ["clean-up-failed", `Could not ${what}: x`]),
+];
+
+describe("what is said is found", () => {
+  test.each(SAID)("under %s: %s", (anchor, text) => {
+    const runs = quotedIn(byAnchor.get(anchor) ?? "").map((quote) => commonRun(quote, text));
+    expect(Math.max(0, ...runs)).toBeGreaterThanOrEqual(20);
+  });
+
+  test("by every anchor of an explanation and every word of the clean-up", () => {
+    const covered = new Set(SAID.map(([anchor]) => anchor));
+    const explained = sources.flatMap((source) =>
+      [...source.matchAll(/(?<![.\w])expla(?:in|nation)\(\s*"([\w-]+)"/g)].map(([, anchor = ""]) => anchor),
+    );
+    expect(explained.filter((anchor) => ![...covered].some((one) => one === anchor || one === `sts-${anchor}`))).toEqual([]);
+    const attempts = sources.flatMap((source) => [...source.matchAll(/attempt\("([^"]+)"/g)].map(([, what = ""]) => what));
+    expect(attempts.length).toBeGreaterThan(4);
+    expect(attempts.filter((what) => !SAID.some(([, text]) => text.includes(what)))).toEqual([]);
+  });
+});
