@@ -34,14 +34,14 @@ const USAGE = `usage: npm run fleet -- [--jobs N] [--svg FILE]
 /** Requests in each second. */
 type Load = Uint32Array;
 
-/** A way to keep a token fresh: the milliseconds from the receipt of one to the next request, or undefined for never. */
-type Way = (random: () => number) => number | undefined;
+/** A way to keep a token fresh: the milliseconds from the receipt of one, the first or a later one, to the next request; undefined for never. */
+type Way = (random: () => number, first: boolean) => number | undefined;
 
 const WAYS: { name: string; note: string; next: Way }[] = [
   {
     name: "this action",
-    note: "at half of the life, early by up to a tenth of that",
-    next: (random) => refreshDelay(TOKEN_MS, TOKEN_MS, random()),
+    note: "at half of the life, early by up to a tenth of that; the first time by up to four fifths",
+    next: (random, first) => refreshDelay(TOKEN_MS, TOKEN_MS, random(), first),
   },
   { name: "the same without jitter", note: "at half of the life", next: () => refreshDelay(TOKEN_MS, TOKEN_MS, 0) },
   { name: "a loop: every 4 minutes", note: "sleep 240", next: () => 240_000 },
@@ -66,11 +66,12 @@ function idTokenLoad(jobs: number, next: Way, outage?: typeof OUTAGE): Load {
   const answer = () => ANSWER_MS[0] + random() * (ANSWER_MS[1] - ANSWER_MS[0]);
   for (let job = 0; job < jobs; job++) {
     let failures = 0;
+    let received = 0;
     for (let at = (job / jobs) * START_SECONDS * 1000; at < SECONDS * 1000; ) {
       load[Math.floor(at / 1000)] = (load[Math.floor(at / 1000)] ?? 0) + 1;
       const out = outage && at >= outage.at * 1000 && at < (outage.at + outage.seconds) * 1000;
       failures = out ? failures + 1 : 0;
-      const wait = out ? retryDelay(TOKEN_MS, failures, random()) : next(random);
+      const wait = out ? retryDelay(TOKEN_MS, failures, random()) : next(random, received++ === 0);
       if (wait === undefined) break;
       at += answer() + wait;
     }
@@ -95,9 +96,9 @@ function stsLoad(jobs: number, { trial, lasting }: { trial: boolean; lasting: bo
   return load;
 }
 
-function describe(load: Load, from = 0, to = SECONDS): { peak: number; mean: number } {
-  const part = load.subarray(from, to);
-  return { peak: part.reduce((most, one) => Math.max(most, one), 0), mean: part.reduce((sum, one) => sum + one, 0) / part.length };
+/** The busiest second of a while. */
+function peak(load: Load, from: number, to: number): string {
+  return String(load.subarray(from, to).reduce((most, one) => Math.max(most, one), 0));
 }
 
 function readOptions(argv: string[]): { jobs: number; svg: string } {
@@ -131,20 +132,21 @@ async function fleet(): Promise<number> {
   await mkdir(path.dirname(svg), { recursive: true });
   await writeFile(svg, renderPanels(`${jobs.toLocaleString("en")} jobs that start in the same minute`, SECONDS, panels));
 
-  const hour = 3600;
   const rows: [string, Load][] = [
     ...panels.map(({ group, name, load }): [string, Load] => [`${group}: ${name}`, load]),
     ["ID token endpoint: this action, outage of 2 min", idTokenLoad(jobs, WAYS[0]?.next as Way, OUTAGE)],
   ];
-  console.log(`${"requests per second".padEnd(52)}     peak     mean   peak in the last hour   peak in and after the outage`);
+  const columns: [string, (load: Load) => string][] = [
+    ["mean", (load) => (load.reduce((sum, one) => sum + one, 0) / SECONDS).toFixed(1)],
+    ["peak, minutes 1-2", (load) => peak(load, 0, 120)],
+    ["minutes 3-60", (load) => peak(load, 120, 3600)],
+    ["last hour", (load) => peak(load, SECONDS - 3600, SECONDS)],
+    ["outage", (load) => peak(load, OUTAGE.at, OUTAGE.at + OUTAGE.seconds + 60)],
+  ];
+  const width = Math.max(...rows.map(([name]) => name.length)) + 2;
+  console.log("requests per second".padEnd(width) + columns.map(([title]) => title.padStart(title.length + 3)).join(""));
   for (const [name, load] of rows) {
-    const all = describe(load);
-    const last = describe(load, SECONDS - hour);
-    const outage = describe(load, OUTAGE.at, OUTAGE.at + OUTAGE.seconds + 60);
-    const numbers = [all.peak, all.mean.toFixed(1), last.peak, outage.peak].map((value, i) =>
-      String(value).padStart([9, 9, 24, 31][i] ?? 0),
-    );
-    console.log(name.padEnd(52) + numbers.join(""));
+    console.log(name.padEnd(width) + columns.map(([title, of]) => of(load).padStart(title.length + 3)).join(""));
   }
   console.log(`\nWrote ${svg}`);
   return 0;

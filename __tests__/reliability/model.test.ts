@@ -64,6 +64,16 @@ describe("the model", () => {
     expect(staleFor).toBeGreaterThan(0);
   });
 
+  test("a keeper's first refresh is early, never late", () => {
+    fc.assert(
+      fc.property(life, share, (lifetime, chance) => {
+        const delay = refreshDelay(lifetime, lifetime, chance, true);
+        expect(delay).toBeGreaterThanOrEqual(lifetime / 10 - 1);
+        expect(delay).toBeLessThanOrEqual(lifetime / 2);
+      }),
+    );
+  });
+
   test("for GitHub's 300 s: 120 s of refusals, 110 s of silence", () => {
     const lifetime = 300_000;
     expect(refreshDelay(lifetime, lifetime, 0)).toBe(150_000);

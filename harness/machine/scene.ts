@@ -85,17 +85,21 @@ function exactTimes(lifeMs: number): GitHubFault {
   return { claims: { iat: now, nbf: now - 600, exp: now + lifeMs / 1000 } };
 }
 
-/** A fault that begins when the keeper first asks, the worst moment there is, and lasts a while from then. */
+/**
+ * A fault that begins when the keeper asks for its second token, and lasts a while from then: the worst moment there is, since a keeper's
+ * first refresh comes early to keep the jobs of a matrix apart.
+ */
 export class Outage {
   /** Milliseconds since the epoch; undefined until it began. */
   endsAt: number | undefined;
   readonly weather: Weather;
 
-  constructor(ms: number, fault: GitHubFault | Weather) {
+  constructor(ms: number, fault: GitHubFault) {
     this.weather = (request) => {
+      // The first two requests were main's and the first refresh.
+      if (request.count <= 2) return undefined;
       this.endsAt ??= request.at + ms;
-      if (Date.now() >= this.endsAt) return undefined;
-      return typeof fault === "function" ? fault(request) : fault;
+      return Date.now() < this.endsAt ? fault : undefined;
     };
   }
 }

@@ -1,0 +1,237 @@
+// Inputs as an attacker's: a pull request's title in role-session-name, say. Whatever they hold, either main refuses them or the files say
+// exactly what was meant, to the parsers that SDKs really have: no line, key or section more, and no path outside the job directory.
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { loadSharedConfigFiles } from "@smithy/core/config";
+import fc from "fast-check";
+import { Botocore, hasBotocore } from "../../harness/machine/botocore.ts";
+import { unless } from "../../harness/machine/means.ts";
+import { planEnvironment } from "../../src/environment.ts";
+import { UserError } from "../../src/errors.ts";
+import { type Inputs, loadInputs } from "../../src/inputs.ts";
+import { jobDirectory, jobDirectoryPath } from "../../src/job-directory.ts";
+import { append, renderProfile, takeFromConfig } from "../../src/profile.ts";
+import { tokenDirectory, tokenId } from "../../src/token-directory.ts";
+
+const RUNS = 400;
+const TEMP = "/home/runner/work/_temp";
+
+let folder: string;
+let botocore: Botocore | undefined;
+beforeAll(() => {
+  folder = mkdtempSync(path.join(os.tmpdir(), "inputs "));
+  if (hasBotocore) botocore = new Botocore();
+});
+afterAll(() => {
+  botocore?.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const GOOD: Record<string, string> = {
+  "role-to-assume": "arn:aws:iam::111122223333:role/team/deploy",
+  "aws-region": "eu-west-1",
+  profile: "prod",
+  "role-session-name": "job-1@main",
+  audience: "sts.amazonaws.com",
+  "sts-endpoint": "https://sts.example:8443/path",
+};
+
+/** What means something to a config file, a shell, the runner's log, a path or a URL. */
+const FRAGMENTS = [
+  ..."\n \r \t \0 \v \f \x1b \x7f \x85 \u00a0 \u2028 \u2029 \ufeff \u202e [ ] = : # ; % $ { } \" ' ` \\ / | & ?".split(" "),
+  ..." ,.. ,../..,//,é,[default],\n[default]\n,\r\nrole_arn = x,\ncredential_process = touch x\n, #x, ;x,{HOME},$(id),%0A".split(
+    ",",
+  ),
+  ..."::add-path::x|\n::set-env name=x::y|##[add-path]x|%0A::error::x|profile x|x@host|*|?".split("|"),
+];
+
+const hostile = fc.oneof(
+  fc.string({ unit: "binary", maxLength: 80 }),
+  fc
+    .array(fc.oneof(fc.constantFrom(...FRAGMENTS), fc.string({ maxLength: 6 })), { minLength: 1, maxLength: 6 })
+    .map((parts) => parts.join("")),
+);
+
+/** Some inputs good, some good ones with something put in, some anything. */
+const inputs: fc.Arbitrary<Record<string, string>> = fc.record(
+  Object.fromEntries(
+    Object.entries(GOOD).map(([name, good]) => [
+      name,
+      fc.oneof(
+        { weight: 6, arbitrary: fc.constant(good) },
+        {
+          weight: 1,
+          arbitrary: fc.tuple(fc.nat(good.length), hostile).map(([at, put]) => good.slice(0, at) + put + good.slice(at)),
+        },
+        { weight: 1, arbitrary: hostile },
+        { weight: 1, arbitrary: fc.stringMatching(/^[\w+=,.@:/-]{1,70}$/) },
+      ),
+    ]),
+  ),
+);
+
+/** As core.getInput gives them; undefined where they are refused, which a UserError must say on the first line of a log. */
+function load(given: Record<string, string>): Inputs | undefined {
+  try {
+    return loadInputs((name) => (given[name] ?? "").trim(), { id: "1", attempt: "1" });
+  } catch (error) {
+    expect(error).toBeInstanceOf(UserError);
+    return undefined;
+  }
+}
+
+interface Written {
+  section: string;
+  profile: string;
+  /** The keys of the profile, and for STS those of its services section. */
+  meant: Record<string, string>;
+  endpoint: string | undefined;
+}
+
+/** What main would write into the config file. */
+function write({ profile, role, sessionName, region, stsEndpoint, audience }: Inputs): Written {
+  const root = jobDirectoryPath(TEMP);
+  const tokenFile = tokenDirectory(`${jobDirectory(root).tokens}/${tokenId(audience)}`).token;
+  // Nothing of any input can lead a path out of the job directory.
+  expect(path.posix.normalize(tokenFile)).toBe(tokenFile);
+  expect(tokenFile.startsWith(`${TEMP}/aws-role-refresh/tokens/`)).toBe(true);
+  return {
+    section: renderProfile({ name: profile, roleArn: role.arn, tokenFile, sessionName, region, stsEndpoint }),
+    profile,
+    meant: { role_arn: role.arn, web_identity_token_file: tokenFile, role_session_name: sessionName, region },
+    endpoint: stsEndpoint,
+  };
+}
+
+/** Profiles as the SDK for JavaScript reads them. It gives what is nested as `name.key`. */
+async function parseJavaScript(text: string): Promise<Record<string, Record<string, string | undefined>>> {
+  const file = path.join(folder, "config");
+  writeFileSync(file, text, "latin1");
+  const { configFile } = await loadSharedConfigFiles({
+    configFilepath: file,
+    filepath: path.join(folder, "none"),
+    ignoreCache: true,
+  });
+  return configFile;
+}
+
+async function parseBotocore(text: string) {
+  const file = path.join(folder, "config-for-botocore");
+  writeFileSync(file, text, "latin1");
+  return (botocore as Botocore).parse(file);
+}
+
+describe("what is accepted is read back as exactly what was meant", () => {
+  test("by the SDK for JavaScript", async () => {
+    let accepted = 0;
+    await fc.assert(
+      fc.asyncProperty(inputs, async (given) => {
+        const loaded = load(given);
+        if (!loaded) return;
+        accepted += 1;
+        const { section, profile, meant, endpoint } = write(loaded);
+        const services = `aws-role-refresh-${profile}`;
+        expect(await parseJavaScript(section)).toEqual({
+          [profile]: { ...meant, ...(endpoint && { services }) },
+          ...(endpoint && { [`services.${services}`]: { "sts.endpoint_url": endpoint } }),
+        });
+      }),
+      { numRuns: RUNS },
+    );
+    expect(accepted).toBeGreaterThan(RUNS / 20);
+  });
+
+  (hasBotocore ? test : test.skip)(`by botocore${unless(hasBotocore, "no python3 with botocore")}`, async () => {
+    await fc.assert(
+      fc.asyncProperty(inputs, async (given) => {
+        const loaded = load(given);
+        if (!loaded) return;
+        const { section, profile, meant, endpoint } = write(loaded);
+        const services = `aws-role-refresh-${profile}`;
+        expect(await parseBotocore(section)).toEqual({
+          profiles: { [profile]: { ...meant, ...(endpoint && { services }) } },
+          services: endpoint ? { [services]: { sts: { endpoint_url: endpoint } } } : {},
+        });
+      }),
+      { numRuns: RUNS },
+    );
+  });
+
+  test("in the environment: one line each, and only of the known names", () => {
+    fc.assert(
+      fc.property(inputs, (given) => {
+        const loaded = load(given);
+        if (!loaded) return;
+        const { profile, region, role, sessionName, stsEndpoint, mirror, audience } = loaded;
+        const job = jobDirectory(jobDirectoryPath(TEMP));
+        const tokenFile = tokenDirectory(`${job.tokens}/${tokenId(audience)}`).token;
+        const use = { profile, configFile: job.config, credentialsFile: job.credentials, region, roleArn: role.arn };
+        const { exports } = planEnvironment({}, { ...use, tokenFile, sessionName, stsEndpoint, mirror });
+        for (const [name, value] of Object.entries(exports)) {
+          expect(name).toMatch(/^AWS_[A-Z_]+$/);
+          expect(value).toMatch(/^[\x20-\x7e]+$/);
+        }
+      }),
+      { numRuns: RUNS },
+    );
+  });
+});
+
+describe("in a config file of the user's", () => {
+  const line = fc.oneof(
+    fc.constantFrom(
+      ...'[default]|[profile prod]|[profile  prod ]|[profile "prod"]|[prod]|[ profile prod]|[profile prod] # x|[profile other]|[sso-session x]|[services y]|s3 =|  max_queue_size = 5'.split(
+        "|",
+      ),
+      ..."region = us-east-1|role_arn=x|aws_access_key_id = x|# comment|; comment|  # indented||key|[profile|]|x = [default]|credential_process = echo".split(
+        "|",
+      ),
+    ),
+    fc.string({ maxLength: 12 }),
+  );
+  const config = fc
+    .tuple(fc.array(line, { maxLength: 14 }), fc.constantFrom("\n", "\r\n"), fc.boolean())
+    .map(([lines, end, last]) => lines.join(end) + (last ? end : ""));
+
+  /** The user's file as main leaves it, with a section of the same name before. */
+  function withOurs(text: string): { text: string; ours: Written } {
+    const ours = write(load({ ...GOOD, "sts-endpoint": "" }) as Inputs);
+    return { text: append(takeFromConfig(text, ours.profile).kept, ours.section), ours };
+  }
+
+  test("the profile is ours alone and the others stay as they were, to the SDK for JavaScript", async () => {
+    await fc.assert(
+      fc.asyncProperty(config, async (text) => {
+        const before = await parseJavaScript(text);
+        const { text: changed, ours } = withOurs(text);
+        const after = await parseJavaScript(changed);
+        expect(after[ours.profile]).toEqual(ours.meant);
+        delete before[ours.profile];
+        delete after[ours.profile];
+        expect(after).toEqual(before);
+      }),
+      { numRuns: RUNS },
+    );
+  });
+
+  (hasBotocore ? test : test.skip)(`to botocore${unless(hasBotocore, "no python3 with botocore")}`, async () => {
+    let readable = 0;
+    await fc.assert(
+      fc.asyncProperty(config, async (text) => {
+        const before = await parseBotocore(text);
+        if (before.error !== undefined) return;
+        readable += 1;
+        const { text: changed, ours } = withOurs(text);
+        const after = await parseBotocore(changed);
+        expect(after.profiles?.[ours.profile]).toEqual(ours.meant);
+        delete before.profiles?.[ours.profile];
+        delete after.profiles?.[ours.profile];
+        expect(after).toEqual(before);
+      }),
+      { numRuns: 2 * RUNS },
+    );
+    expect(readable).toBeGreaterThan(RUNS / 20);
+  });
+});
