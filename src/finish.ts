@@ -24,7 +24,7 @@ export async function finish(env: NodeJS.ProcessEnv): Promise<void> {
   }
   await attempt("delete sessions that the AWS CLI keeps on disk", () => forgetSessions(ended));
   await attempt("restore the environment", () => restoreEnvironment(ended, env));
-  if (ended.last) await attempt("write the report", () => report(ended, saved.summary));
+  if (ended.others.length === 0) await attempt("write the report", () => report(ended, saved.summary));
 }
 
 /** One part of the cleanup: a failure is said and does not stop the others. */
@@ -49,17 +49,13 @@ function forgetSessions({ use, roleArns }: Ended): void {
   if (deleted > 0) core.debug(`deleted ${deleted} cached session(s) of the AWS CLI`);
 }
 
-function restoreEnvironment({ use, last }: Ended, env: NodeJS.ProcessEnv): void {
+function restoreEnvironment({ use, others }: Ended, env: NodeJS.ProcessEnv): void {
   const previous: Record<string, string | undefined> = {};
   for (const [name, value] of Object.entries(use.previous)) previous[name] = value ?? undefined;
-  const exported = { ...use.exported };
-  if (!last) {
-    // Other uses of this job still need the two files.
-    delete exported.AWS_CONFIG_FILE;
-    delete exported.AWS_SHARED_CREDENTIALS_FILE;
-  }
-  for (const [name, value] of Object.entries(planRestore(env, exported, previous, defaultFiles())))
-    core.exportVariable(name, value);
+  // A use that is not over comes before what was there before any: they may have begun side by side.
+  for (const other of others) Object.assign(previous, other.exported);
+  const restore = planRestore(env, use.exported, previous, defaultFiles());
+  for (const [name, value] of Object.entries(restore)) core.exportVariable(name, value);
   core.info(`${use.roleArn}: profile ${use.profile} removed`);
 }
 

@@ -129,9 +129,9 @@ const REQUEST_TIMEOUT_MS = 10_000;
 
 /** For how long a failure of the first request may pass of itself, in milliseconds. */
 function patienceFor({ kind, status, code }: IdTokenError): number {
-  // A certificate does not become right by waiting, and a name that DNS does not know hardly ever.
+  // A certificate does not become right by waiting, and a name that DNS does not know or a refusal by the proxy hardly ever.
   if (/CERT|SELF_SIGNED|UNABLE_TO_|^ERR_(?:TLS|SSL)/.test(code ?? "")) return 0;
-  if (kind === "answer" || code === "ENOTFOUND") return 3_000;
+  if (kind === "answer" || code === "ENOTFOUND" || code === "ERR_PROXY_TUNNEL") return 3_000;
   // The server refuses a job that does not count as "in progress" yet, which takes about a second from its start
   // (actions/runner, src/Runner.Worker/JobRunner.cs).
   if (status !== undefined && status < 500 && status !== 429) return 10_000;

@@ -74,8 +74,8 @@ export async function exchange(request: Exchange): Promise<Session> {
     try {
       const answer = await client.send(command);
       const assumedRoleArn = answer.AssumedRoleUser?.Arn ?? "";
-      // A page of a proxy's, say, which the SDK takes for an empty answer.
-      if (!assumedRoleArn || !answer.Credentials?.AccessKeyId) {
+      // A page of a proxy's, say, which the SDK takes for an empty answer. (Other servers than AWS may leave out the ARN.)
+      if (!answer.Credentials?.AccessKeyId) {
         const url = await endpointUrl(client, request);
         throw new StsError("UnexpectedAnswer", "HTTP 200 without a session", 200, attempts, url, {});
       }

@@ -158,8 +158,8 @@ function seed(target: string, ambientPath: string | null | undefined, defaultPat
 /** What post finds out when it ends a use. */
 export interface Ended {
   use: Use;
-  /** Whether other uses of this job are not over. */
-  last: boolean;
+  /** The uses of this job that are not over, in order. */
+  others: Use[];
   /** Every use of the job that is over, this one included. */
   finished: FinishedUse[];
   /** The roles of all profiles of the job's config file: what the AWS CLI may have cached. */
@@ -204,7 +204,7 @@ async function end(job: JobDirectory, id: string, outcome: "over" | "failed"): P
     }
     if (outcome === "over") writeJson(`${job.finished}/${id}.json`, over);
     fs.rmSync(`${job.uses}/${id}.json`, { force: true });
-    ended = { use, last: others.length === 0, finished: readAll<FinishedUse>(job.finished), roleArns: roleArnsIn(text) };
+    ended = { use, others, finished: readAll<FinishedUse>(job.finished), roleArns: roleArnsIn(text) };
   }
   if (others.length === 0) await removeJobDirectory(job);
   return ended;

@@ -702,21 +702,31 @@ function explainRefusal(situation, context) {
     const { claims, trustPolicy } = situation;
     const name = situation.roleArn.slice(situation.roleArn.lastIndexOf("/") + 1);
     const hasPath = situation.roleArn.split("/").length > 2;
-    const shown = SHOWN_CLAIMS.filter((claim) => claims[claim] !== undefined);
+    const token = [
+        "The ID token says:",
+        ...SHOWN_CLAIMS.filter((claim) => claims[claim] !== undefined).map((claim) => `  ${claim.padEnd(20)} ${quoted(claimText(claims[claim]))}`),
+    ];
+    if (context.accountId === "") {
+        return [
+            ...token,
+            `Cause: the server behind sts-endpoint has no role ${quoted(situation.roleArn)}, or its rules for that role do not accept these claims.`,
+            "Fix: correct role-to-assume, or make the server accept this issuer, audience and sub.",
+        ];
+    }
     return [
         "AWS says no more. Either the role's trust policy does not accept this job's ID token, or there is no such role.",
         "",
-        "The ID token says:",
-        ...shown.map((claim) => `  ${claim.padEnd(20)} ${quoted(claimText(claims[claim]))}`),
+        ...token,
         "",
         ...(trustPolicy === undefined
             ? ["Causes that these claims suggest:", ...causes(situation, context)]
             : verdict(trustPolicy, claims, context)),
-        `  - There is no role ${quoted(name)} in account ${context.accountId}, or its path, a part of its ARN (role/PATH/NAME), is ${hasPath ? "another" : "left out"}.`,
+        `  - Account ${context.accountId} has no role ${quoted(name)}, or ${hasPath ? "one with another path" : "one with a path, which its ARN must have"} (role/PATH/NAME).`,
         `    With credentials of that account, this prints its ARN: aws iam get-role --role-name ${shellWord(name)} --query Role.Arn --output text`,
         "",
         "This trust policy accepts exactly this job. Saved as trust.json, it takes the place of the role's own with the command below it;",
         "to keep what the role has, add only the statement to it.",
+        ...(situation.accountIsMasked ? ["mask-aws-account-id hides the account id: put it in where this log shows ***."] : []),
         "",
         ...jsonLines({ Version: "2012-10-17", Statement: [suggestStatement(claims, context)] }),
         "",
@@ -768,6 +778,9 @@ function causes({ claims, audience }, context) {
     }
     else if (sub.includes(":ref:refs/tags/")) {
         lines.push("The job runs for a tag, so sub has ref:refs/tags/…. A policy for ref:refs/heads/… refuses it.");
+    }
+    else if (sub.includes(":ref:refs/heads/")) {
+        lines.push(`The job runs on a branch, so sub has ${quoted(sub.slice(sub.indexOf(":ref:") + 1))}. A policy for another branch or for environment:… refuses it.`);
     }
     const workflow = claimText(claims.job_workflow_ref);
     if (workflow !== "" && !workflow.startsWith(`${claimText(claims.repository)}/`)) {
@@ -838,6 +851,12 @@ function explainStsError(error, situation) {
     }
     if (error.httpStatus === undefined)
         return unreachable("sts", code, situation.endpointHost, situation, said);
+    if (error.httpStatus < 500 && NO_CODE.has(code)) {
+        return explain("sts-malformed", `${situation.endpointHost} answered with something else than an answer of STS`, [
+            `Cause: a proxy or a firewall answered in its place${via(situation.proxy)}, or the server behind sts-endpoint is no complete STS.`,
+            `Fix: let requests to ${situation.endpointHost} through unchanged (NO_PROXY, if a proxy changes them). Check on the runner: curl -v ${shellWord(`https://${situation.endpointHost}/`)}`,
+        ]);
+    }
     if (error.httpStatus >= 500) {
         return explain("sts-unavailable", "STS is not available", [
             `Fix: run the job again later; https://health.aws.amazon.com says whether ${situation.region} has trouble. Another aws-region uses another STS.`,
@@ -875,6 +894,8 @@ function explanation(anchor, title, lines) {
 }
 // https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html, and the other services' names for the same.
 const THROTTLED = new Set(["Throttling", "Throttled", "RequestLimitExceeded", "TooManyRequests", "SlowDown"]);
+// What the SDK and trial.ts call an answer that has no error code of STS in it, or no session.
+const NO_CODE = new Set(["Unknown", "UnknownError", "Error", "UnexpectedAnswer"]);
 function contextOf({ claims, roleArn }) {
     const [, partition = "aws", , , accountId = ""] = roleArn.split(":");
     const providerHost = claimText(claims.iss).replace(/^https:\/\//, "");
@@ -885,8 +906,8 @@ function invalidToken(message, context, { audience }, explain) {
     const arn = shellWord(providerArn(context));
     if (/no openidconnect provider/i.test(message)) {
         return explain("no-identity-provider", `Account ${context.accountId} has no identity provider for ${context.providerHost}`, [
-            "Cause: the provider was never created in that account, has another URL, or role-to-assume names the wrong account.",
-            `Fix: aws iam create-open-id-connect-provider --url ${url} --client-id-list ${shellWord(audience)}`,
+            "Cause: role-to-assume names the wrong account, or the provider was never created in that account or has another URL.",
+            `Fix: correct the account in role-to-assume, or create the provider there: aws iam create-open-id-connect-provider --url ${url} --client-id-list ${shellWord(audience)}`,
             "Check, with credentials of that account: aws iam list-open-id-connect-providers",
         ]);
     }
@@ -945,6 +966,7 @@ function permission({ eventName, actor }) {
         ? ["This job runs for Dependabot, whose jobs GitHub treats as those of a fork: they get no id-token."]
         : [];
     return [
+        "GitHub gave this job no way to ask for one: ACTIONS_ID_TOKEN_REQUEST_URL is not set.",
         "Fix: add this to the job, or to the top of the workflow, and list whatever else the job needs (what is not listed is none):",
         "",
         "permissions:",
@@ -982,11 +1004,18 @@ function unreachable(prefix, code, host, { proxy }, said) {
             `Check: openssl s_client -connect ${shellWord(host.includes(":") ? host : `${host}:443`)} -servername ${shellWord(host.replace(/:\d+$/, ""))} </dev/null | openssl x509 -noout -issuer -dates`,
         ]);
     }
+    if (code === "ERR_PROXY_TUNNEL") {
+        return explanation("proxy-refused", `The proxy does not connect this runner with ${host}`, [
+            said,
+            `Fix: allow ${shellWord(host.includes(":") ? host : `${host}:443`)} in the proxy${via(proxy)}, or exempt it with NO_PROXY. For 407, HTTPS_PROXY must have a user and a password that the proxy knows.`,
+            `Check on the runner: curl -v ${shellWord(`https://${host}/`)}`,
+        ]);
+    }
     if (/^(?:ENOTFOUND|EAI_)/.test(code)) {
         const name = /getaddrinfo \S+ ([\w.-]+)/.exec(said)?.[1] ?? host.replace(/:\d+$/, "");
         return explain("host-not-found", `The name ${name} cannot be resolved: ${code}`, [
-            `Cause: ${prefix === "sts" ? "aws-region or sts-endpoint is misspelt, or " : ""}this runner's DNS does not know the name. ${host} was asked for${via(proxy)}.`,
-            `Fix: correct the input, the runner's DNS, or HTTPS_PROXY and NO_PROXY. Check on the runner: nslookup ${shellWord(name)}`,
+            `Cause: ${prefix === "sts" ? "aws-region or sts-endpoint is misspelt, or " : ""}this runner's DNS does not know the name. ${host} was asked for${via(proxy) || " without a proxy"}.`,
+            `Fix: correct ${prefix === "sts" ? "the input, " : ""}the runner's DNS, or HTTPS_PROXY and NO_PROXY. Check on the runner: nslookup ${shellWord(name)}`,
         ]);
     }
     return explain("unreachable", `${host} cannot be reached: ${code || "no answer"}`, [
@@ -1949,7 +1978,7 @@ async function end(job, id, outcome) {
         if (outcome === "over")
             writeJson(`${job.finished}/${id}.json`, over);
         external_node_fs_namespaceObject.rmSync(`${job.uses}/${id}.json`, { force: true });
-        ended = { use, last: others.length === 0, finished: readAll(job.finished), roleArns: roleArnsIn(text) };
+        ended = { use, others, finished: readAll(job.finished), roleArns: roleArnsIn(text) };
     }
     if (others.length === 0)
         await removeJobDirectory(job);
@@ -2121,10 +2150,10 @@ function loadTrial() {
 const REQUEST_TIMEOUT_MS = 10_000;
 /** For how long a failure of the first request may pass of itself, in milliseconds. */
 function patienceFor({ kind, status, code }) {
-    // A certificate does not become right by waiting, and a name that DNS does not know hardly ever.
+    // A certificate does not become right by waiting, and a name that DNS does not know or a refusal by the proxy hardly ever.
     if (/CERT|SELF_SIGNED|UNABLE_TO_|^ERR_(?:TLS|SSL)/.test(code ?? ""))
         return 0;
-    if (kind === "answer" || code === "ENOTFOUND")
+    if (kind === "answer" || code === "ENOTFOUND" || code === "ERR_PROXY_TUNNEL")
         return 3_000;
     // The server refuses a job that does not count as "in progress" yet, which takes about a second from its start
     // (actions/runner, src/Runner.Worker/JobRunner.cs).

@@ -2580,7 +2580,7 @@ function warningsOf({ keeper, until, fault, outages, gaps }, time) {
         return ({ quote, more }) => {
             const cause = outage
                 ? `${failed(outage)}, the last with ${quote(outage.lastError)}`
-                : "no request failed, so the machine was suspended or stood still";
+                : "no request failed, so the machine was suspended, or the keeper was killed and a later use started another";
             return `The ID token was stale ${span(interval, time)}: ${cause}. ${CONSEQUENCE} ${more("token-was-stale")}`;
         };
     });
@@ -2665,7 +2665,8 @@ function livesOf(watch) {
     const { keeper, until, outages, gaps } = watch;
     return {
         received: keeper.received,
-        count: keeper.refreshes + 1,
+        // A keeper that took over from a killed one has the token of the use that started it, too.
+        count: Math.max(keeper.refreshes + 1, keeper.received.length),
         lifetimeMs: keeper.lifetimeMs,
         expiresAt: keeper.tokenExpiresAt,
         from: keeper.startedAt,
@@ -3280,7 +3281,7 @@ async function end(job, id, outcome) {
         if (outcome === "over")
             files_writeJson(`${job.finished}/${id}.json`, over);
         external_node_fs_namespaceObject.rmSync(`${job.uses}/${id}.json`, { force: true });
-        ended = { use, last: others.length === 0, finished: readAll(job.finished), roleArns: roleArnsIn(text) };
+        ended = { use, others, finished: readAll(job.finished), roleArns: roleArnsIn(text) };
     }
     if (others.length === 0)
         await removeJobDirectory(job);
@@ -3355,7 +3356,7 @@ async function finish(env) {
     }
     await attempt("delete sessions that the AWS CLI keeps on disk", () => forgetSessions(ended));
     await attempt("restore the environment", () => restoreEnvironment(ended, env));
-    if (ended.last)
+    if (ended.others.length === 0)
         await attempt("write the report", () => report(ended, saved.summary));
 }
 /** One part of the cleanup: a failure is said and does not stop the others. */
@@ -3381,17 +3382,15 @@ function forgetSessions({ use, roleArns }) {
     if (deleted > 0)
         core_debug(`deleted ${deleted} cached session(s) of the AWS CLI`);
 }
-function restoreEnvironment({ use, last }, env) {
+function restoreEnvironment({ use, others }, env) {
     const previous = {};
     for (const [name, value] of Object.entries(use.previous))
         previous[name] = value ?? undefined;
-    const exported = { ...use.exported };
-    if (!last) {
-        // Other uses of this job still need the two files.
-        delete exported.AWS_CONFIG_FILE;
-        delete exported.AWS_SHARED_CREDENTIALS_FILE;
-    }
-    for (const [name, value] of Object.entries(planRestore(env, exported, previous, defaultFiles())))
+    // A use that is not over comes before what was there before any: they may have begun side by side.
+    for (const other of others)
+        Object.assign(previous, other.exported);
+    const restore = planRestore(env, use.exported, previous, defaultFiles());
+    for (const [name, value] of Object.entries(restore))
         exportVariable(name, value);
     info(`${use.roleArn}: profile ${use.profile} removed`);
 }
