@@ -29,6 +29,7 @@ export interface LaunchedKeeper {
    * ready in 10 s, with no keeper left behind.
    */
   watch(config: KeeperConfig): Promise<void>;
+  /** Ends a keeper that has not taken over. */
   abandon(): void;
 }
 
@@ -58,6 +59,7 @@ export function launchKeeper(): LaunchedKeeper {
     keeper.once("exit", (code, signal) => reject(new Error(`it ended at once (${signal ?? `exit code ${code}`})`)));
   });
   failed.catch(() => {}); // said by watch()
+  let handedOver = false;
   const letGo = () => {
     keeper.removeAllListeners("exit");
     if (keeper.connected) keeper.disconnect();
@@ -75,6 +77,7 @@ export function launchKeeper(): LaunchedKeeper {
       });
       try {
         await Promise.race([ready, failed, late]);
+        handedOver = true;
       } catch (error) {
         keeper.kill("SIGKILL");
         throw new UserError(
@@ -87,7 +90,11 @@ export function launchKeeper(): LaunchedKeeper {
         letGo();
       }
     },
-    abandon: letGo,
+    abandon() {
+      if (handedOver) return;
+      keeper.kill("SIGKILL");
+      letGo();
+    },
   };
 }
 

@@ -1631,6 +1631,7 @@ function launchKeeper() {
         keeper.once("exit", (code, signal) => reject(new Error(`it ended at once (${signal ?? `exit code ${code}`})`)));
     });
     failed.catch(() => { }); // said by watch()
+    let handedOver = false;
     const letGo = () => {
         keeper.removeAllListeners("exit");
         if (keeper.connected)
@@ -1649,6 +1650,7 @@ function launchKeeper() {
             });
             try {
                 await Promise.race([ready, failed, late]);
+                handedOver = true;
             }
             catch (error) {
                 keeper.kill("SIGKILL");
@@ -1659,7 +1661,12 @@ function launchKeeper() {
                 letGo();
             }
         },
-        abandon: letGo,
+        abandon() {
+            if (handedOver)
+                return;
+            keeper.kill("SIGKILL");
+            letGo();
+        },
     };
 }
 /** Whether a keeper watches over a token directory. */
