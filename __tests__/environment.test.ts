@@ -211,6 +211,11 @@ describe("AWS_PROFILE and AWS_DEFAULT_PROFILE", () => {
 
   test("are the steps' own choice in a named use", () => {
     expect(plan({ AWS_PROFILE: "staging", AWS_DEFAULT_PROFILE: "" }, NAMED)).toEqual({ exports: FILES, warnings: [] });
+    const { exports, warnings } = plan({ AWS_DEFAULT_PROFILE: "staging" }, NAMED);
+    expect(exports).toEqual(FILES);
+    expect(warnings).toEqual([
+      expect.stringMatching(/^AWS_DEFAULT_PROFILE is set, and boto3 and the AWS CLI v1 prefer it to AWS_PROFILE: /),
+    ]);
   });
 
   test("a warning shows a line break for what it is", () => {
@@ -220,13 +225,17 @@ describe("AWS_PROFILE and AWS_DEFAULT_PROFILE", () => {
 });
 
 describe("mirror-environment", () => {
-  test("true: an ambient use exports its own three, without a word", () => {
-    expect(plan({}, AMBIENT, { mirror: "always" })).toEqual({ exports: { ...FILES, ...REGION, ...OURS }, warnings: [] });
+  test("true: an ambient use exports its own three, and says what that does to other profiles", () => {
+    const { exports, warnings } = plan({}, AMBIENT, { mirror: "always" });
+    expect(exports).toEqual({ ...FILES, ...REGION, ...OURS });
+    expect(warnings).toEqual([
+      "mirror-environment is true: this job has one role. Steps that choose another profile with AWS_PROFILE get this role all the same in most SDKs; --profile is safe.",
+    ]);
   });
 
   test("true: a named use is refused", () => {
     expect(refusal({}, NAMED, { mirror: "always" }).message).toBe(
-      "mirror-environment cannot be with a named profile: the variables would win over AWS_PROFILE and give every step this role. Leave it at auto.",
+      "mirror-environment cannot be true with a named profile: the variables would win over AWS_PROFILE and give every step this role. Leave it at auto.",
     );
   });
 

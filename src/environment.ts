@@ -60,6 +60,13 @@ export function planEnvironment(ambient: Environment, use: PlannedUse): Environm
     }
   }
 
+  if (!isAmbient && isSet("AWS_DEFAULT_PROFILE") && ambient.AWS_DEFAULT_PROFILE !== use.profile) {
+    warnings.push(
+      `AWS_DEFAULT_PROFILE is set, and boto3 and the AWS CLI v1 prefer it to AWS_PROFILE: steps that choose profile ${quote(use.profile)} with AWS_PROFILE would ` +
+        `run as ${quote(ambient.AWS_DEFAULT_PROFILE)} there. Choose it with --profile, or set AWS_DEFAULT_PROFILE in the same step.`,
+    );
+  }
+
   const keys = KEYS.filter(isSet);
   if (keys.length > 0) {
     for (const name of KEYS) exports[name] = "";
@@ -97,7 +104,7 @@ export function planEnvironment(ambient: Environment, use: PlannedUse): Environm
     const found = [...WEB_IDENTITY, "AWS_ROLE_SESSION_NAME"].filter(exists);
     if (!isAmbient) {
       if (use.mirror === "always")
-        throw mirrorRefused("with a named profile: the variables would win over AWS_PROFILE and give every step this role");
+        throw mirrorRefused("true with a named profile: the variables would win over AWS_PROFILE and give every step this role");
       const role = WEB_IDENTITY.filter(exists);
       if (role.length > 0) {
         throw new UserError(
@@ -121,11 +128,13 @@ export function planEnvironment(ambient: Environment, use: PlannedUse): Environm
       exports.AWS_WEB_IDENTITY_TOKEN_FILE = use.tokenFile;
       exports.AWS_ROLE_SESSION_NAME = use.sessionName;
     }
-    if (use.mirror === "auto" && found.length > 0) {
+    const others = "Steps that choose another profile with AWS_PROFILE get this role all the same in most SDKs; --profile is safe.";
+    if (found.length > 0) {
       warnings.push(
-        `${list(found)} ${verb(found)} set and would win over the profile or be mixed with it; all three web identity variables name this role from here on. ` +
-          "Steps that choose another profile with AWS_PROFILE get this role all the same in most SDKs; --profile is safe.",
+        `${list(found)} ${verb(found)} set and would win over the profile or be mixed with it; all three web identity variables name this role from here on. ${others}`,
       );
+    } else if (use.mirror === "always") {
+      warnings.push(`mirror-environment is true: this job has one role. ${others}`);
     }
   }
 }

@@ -2257,6 +2257,10 @@ function planEnvironment(ambient, use) {
                 warnings.push(`${name} was ${quote(ambient[name])}; it is "default" from here on, so that the role is what later steps get.`);
         }
     }
+    if (!isAmbient && isSet("AWS_DEFAULT_PROFILE") && ambient.AWS_DEFAULT_PROFILE !== use.profile) {
+        warnings.push(`AWS_DEFAULT_PROFILE is set, and boto3 and the AWS CLI v1 prefer it to AWS_PROFILE: steps that choose profile ${quote(use.profile)} with AWS_PROFILE would ` +
+            `run as ${quote(ambient.AWS_DEFAULT_PROFILE)} there. Choose it with --profile, or set AWS_DEFAULT_PROFILE in the same step.`);
+    }
     const keys = KEYS.filter(isSet);
     if (keys.length > 0) {
         for (const name of KEYS)
@@ -2292,7 +2296,7 @@ function planEnvironment(ambient, use) {
         const found = [...WEB_IDENTITY, "AWS_ROLE_SESSION_NAME"].filter(exists);
         if (!isAmbient) {
             if (use.mirror === "always")
-                throw mirrorRefused("with a named profile: the variables would win over AWS_PROFILE and give every step this role");
+                throw mirrorRefused("true with a named profile: the variables would win over AWS_PROFILE and give every step this role");
             const role = WEB_IDENTITY.filter(exists);
             if (role.length > 0) {
                 throw new UserError("named-profile-loses", `${list(role)} ${verb(role)} set in this job. Most AWS SDKs prefer ${role.length > 1 ? "them" : "it"} to a profile chosen with AWS_PROFILE, so steps that choose ` +
@@ -2312,9 +2316,12 @@ function planEnvironment(ambient, use) {
             exports.AWS_WEB_IDENTITY_TOKEN_FILE = use.tokenFile;
             exports.AWS_ROLE_SESSION_NAME = use.sessionName;
         }
-        if (use.mirror === "auto" && found.length > 0) {
-            warnings.push(`${list(found)} ${verb(found)} set and would win over the profile or be mixed with it; all three web identity variables name this role from here on. ` +
-                "Steps that choose another profile with AWS_PROFILE get this role all the same in most SDKs; --profile is safe.");
+        const others = "Steps that choose another profile with AWS_PROFILE get this role all the same in most SDKs; --profile is safe.";
+        if (found.length > 0) {
+            warnings.push(`${list(found)} ${verb(found)} set and would win over the profile or be mixed with it; all three web identity variables name this role from here on. ${others}`);
+        }
+        else if (use.mirror === "always") {
+            warnings.push(`mirror-environment is true: this job has one role. ${others}`);
         }
     }
 }
