@@ -209,7 +209,7 @@ describe("the end of a use", () => {
     await begin(newUse("a"));
     const ended = await end("a");
     expect(ended).toMatchObject({
-      last: true,
+      others: [],
       use: { id: "a", roleArn: "arn:aws:iam::111122223333:role/a" },
       finished: [{ id: "a", startedAt: 1_000, profile: "default", sessionName: "session-a", audience: "sts.amazonaws.com" }],
       roleArns: ["arn:aws:iam::111122223333:role/a"],
@@ -231,7 +231,7 @@ describe("the end of a use", () => {
         left.findIndex((use) => use.id === id),
         1,
       );
-      expect(ended?.last).toBe(index === 3);
+      expect(ended?.others.length).toBe(3 - index);
       if (index === 3) break;
       const effective = (profile: string, users: string): string =>
         left.findLast((use) => use.profile === profile)?.section ?? users;
@@ -295,7 +295,7 @@ describe("the end of a use", () => {
     const after = { config: text(job.config), credentials: text(job.credentials) };
     // Cut short when the files were written and the record was not yet gone; then before the second file was.
     writeFileSync(`${job.uses}/a.json`, use);
-    expect((await end("a"))?.last).toBe(false);
+    expect((await end("a"))?.others).toHaveLength(1);
     expect({ config: text(job.config), credentials: text(job.credentials) }).toEqual(after);
     writeFileSync(`${job.uses}/a.json`, use);
     writeFileSync(job.config, config, "latin1");
@@ -346,7 +346,7 @@ describe("many at once", () => {
     for (let index = 1; index < ids.length; index += 2) expect(text(job.config)).toContain(`[profile profile${index}]\n`);
     expect(text(job.config).match(/^\[default\]/gm)).toHaveLength(1);
     const ended = await Promise.all(ids.map(end));
-    expect(ended.filter((each) => each?.last)).toHaveLength(1);
+    expect(ended.filter((each) => each?.others.length === 0)).toHaveLength(1);
     expect(ended.map((each) => each?.use.id)).toEqual(ids);
     expect(readdirSync(temp)).toEqual(["home"]);
   });
@@ -363,7 +363,7 @@ describe("many at once", () => {
       await begin(newUse("a"));
       await Promise.all([end("a"), begin(newUse("b"))]);
       expect(text(job.config)).toBe(newUse("b").section);
-      expect((await end("b"))?.last).toBe(true);
+      expect((await end("b"))?.others).toEqual([]);
     }
     expect(readdirSync(temp)).toEqual(["home"]);
   });
@@ -463,7 +463,7 @@ describe("a directory that a crashed job left", () => {
     expect(readdirSync(`${job.tokens}/${tokenId("sts.amazonaws.com")}`)).toEqual(["token"]);
     expect(readdirSync(job.path).sort()).toEqual(["config", "credentials", "finished", "job.json", "tokens", "uses"]);
     expect(text(job.config)).toBe(CONFIG + newUse("a", "prod").section);
-    expect((await end("a"))?.last).toBe(true);
+    expect((await end("a"))?.others).toEqual([]);
     expect(readdirSync(temp)).toEqual(["home"]);
   });
 
