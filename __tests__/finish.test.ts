@@ -37,7 +37,12 @@ const filesIn = (where: string): Record<string, string> => ({
 });
 
 /** What main would have left of a use; `ambient` is what was set before it. */
-async function began(id: string, profile = "default", ambient: Record<string, string> = {}): Promise<void> {
+async function began(
+  id: string,
+  profile = "default",
+  ambient: Record<string, string> = {},
+  exported: Record<string, string> = {},
+): Promise<void> {
   const encoded = [{ alg: "none" }, { exp: 2_000_000_000 }].map((part) => Buffer.from(JSON.stringify(part)).toString("base64url"));
   await beginUse(
     root,
@@ -50,7 +55,7 @@ async function began(id: string, profile = "default", ambient: Record<string, st
       audience: AUDIENCE,
       tokenId: tokenId(AUDIENCE),
       section: `[${profile === "default" ? profile : `profile ${profile}`}]\nrole_arn = arn:aws:iam::111122223333:role/deploy\n`,
-      exported: { ...filesIn(root), ...REGION },
+      exported: { ...filesIn(root), ...REGION, ...exported },
     },
     { requestToken: "this job's", token: [...encoded, "x"].join(".") },
     ambient,
@@ -174,6 +179,19 @@ describe("post gives the environment back", () => {
     expect((await post("a", { ...filesIn(root), ...REGION })).environment).toEqual({
       ...filesIn("/mine"),
       AWS_REGION: "us-west-2",
+    });
+  });
+
+  test("less what another use exports, too: uses in parallel saw the same environment, and the first post must not bring a key back", async () => {
+    const keys = { AWS_ACCESS_KEY_ID: "not-a-key", AWS_SECRET_ACCESS_KEY: "nor-this" };
+    const blank = { AWS_ACCESS_KEY_ID: "", AWS_SECRET_ACCESS_KEY: "", AWS_SESSION_TOKEN: "" };
+    await began("a", "default", keys, blank);
+    await began("b", "prod", { ...keys, AWS_PROFILE: "mine" }, { ...blank, AWS_PROFILE: "default" });
+    const now = { ...filesIn(root), ...REGION, ...blank, AWS_PROFILE: "default" };
+    expect((await post("b", now)).environment).toEqual({ AWS_PROFILE: "mine" });
+    expect((await post("a", { ...now, AWS_PROFILE: "mine" })).environment).toEqual({
+      ...filesIn(path.join(folder, "home", ".aws")),
+      ...keys,
     });
   });
 
