@@ -161,9 +161,16 @@ function saidOfEnvironment(): Said[] {
   const webIdentity = { AWS_ROLE_ARN: "x", AWS_WEB_IDENTITY_TOKEN_FILE: "/x" };
   const ambient = { ...webIdentity, AWS_ACCESS_KEY_ID: "x", AWS_CONTAINER_CREDENTIALS_FULL_URI: "x", AWS_PROFILE: "x" };
   const { warnings } = planEnvironment(ambient, use);
-  expect(warnings).toHaveLength(4);
+  const losing = [
+    ...planEnvironment({ AWS_DEFAULT_PROFILE: "x" }, { ...use, profile: "a" }).warnings,
+    ...planEnvironment({}, { ...use, mirror: "always" }).warnings,
+  ];
+  // All that the source has.
+  const pushes = sources.flatMap((source) => source.match(/\bwarnings\.push\(\s*`/g) ?? []);
+  expect([warnings.length, losing.length, pushes.length]).toEqual([4, 2, 6]);
   return [
     ...warnings.map((warning): Said => ["ambient-variables-were-replaced", warning]),
+    ...losing.map((warning): Said => ["a-chosen-profile-may-lose", warning]),
     ["proxy-cannot-be-used", proxyWarning({ https_proxy: "http://proxy.example.com" }, "https://x.example.com", "20.0.0") ?? ""],
     saidBy(() => planEnvironment({ AWS_ENDPOINT_URL: "x" }, { ...use, profile: "a", stsEndpoint: "https://x.example.com" })),
     saidBy(() => planEnvironment(webIdentity, { ...use, profile: "a" })),
