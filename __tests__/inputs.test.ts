@@ -76,9 +76,12 @@ describe("required inputs", () => {
   test.each([
     [
       "role-to-assume",
-      'role-to-assume is missing or empty. Give the ARN of the role, such as arn:aws:iam::111122223333:role/deploy under "with:".',
+      'role-to-assume is missing or empty. Give the ARN of the role, such as arn:aws:iam::111122223333:role/deploy under "with:". An expression is empty if its secret or variable does not exist here (misspelt, another environment, a fork).',
     ],
-    ["aws-region", 'aws-region is missing or empty. Give a region, such as eu-west-1 under "with:".'],
+    [
+      "aws-region",
+      'aws-region is missing or empty. Give a region, such as eu-west-1 under "with:". An expression is empty if its secret or variable does not exist here (misspelt, another environment, a fork).',
+    ],
   ])("%s", (name, message) => {
     expect(refusal({ [name]: "" })).toBe(message);
   });

@@ -22,6 +22,7 @@ export async function finish(env: NodeJS.ProcessEnv): Promise<void> {
     core.info("Nothing to clean up.");
     return;
   }
+  for (const damage of ended.damage) core.warning(`Could not put everything back as it was: ${damage}`);
   await attempt("delete sessions that the AWS CLI keeps on disk", () => forgetSessions(ended));
   await attempt("restore the environment", () => restoreEnvironment(ended, env));
   if (ended.others.length === 0) await attempt("write the report", () => report(ended, saved.summary));

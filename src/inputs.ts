@@ -224,7 +224,11 @@ function parseBoolean(text: string): boolean | undefined {
 function required(read: Reader, name: string, what: string): string {
   const given = read(name);
   if (given !== "") return given;
-  throw new UserError("input-missing", `${name} is missing or empty. Give ${what} under "with:".`);
+  throw new UserError(
+    "input-missing",
+    `${name} is missing or empty. Give ${what} under "with:". An expression is empty if its secret or variable does not exist here ` +
+      "(misspelt, another environment, a fork).",
+  );
 }
 
 function refused(name: string, given: string, allowed: string, hint: string): UserError {

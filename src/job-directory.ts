@@ -92,6 +92,10 @@ export function ensurePrivateDirectory(directory: string): void {
     makePrivateDirectory(directory);
   } catch (error) {
     if (errorCode(error) !== "EEXIST") throw error;
+    if (fs.lstatSync(directory).isDirectory()) return;
+    // A step put something else there.
+    fs.rmSync(directory, { force: true });
+    makePrivateDirectory(directory);
   }
 }
 
@@ -155,7 +159,7 @@ function clearIfStale(directory: string, name: string): boolean {
   try {
     const pid = Number(name.split(".")[1]);
     const stale = !processExists(pid) || Date.now() - fs.statSync(`${directory}/${name}`).mtimeMs > LOCK_STALE_MS;
-    if (stale) fs.rmSync(`${directory}/${name}`, { force: true });
+    if (stale) fs.rmSync(`${directory}/${name}`, { recursive: true, force: true });
     return stale;
   } catch (error) {
     if (errorCode(error) === "ENOENT") return true;

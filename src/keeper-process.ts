@@ -120,7 +120,11 @@ export async function stopKeeper(directory: TokenDirectory): Promise<StoppedKeep
   const status = readJson<KeeperStatus>(directory.status);
   if (status === undefined) return {};
   if (await hasEnded(status, 0)) return { keeper: status, keeperDied: status.ended === undefined };
-  fs.closeSync(fs.openSync(directory.stop, "w", 0o600));
+  try {
+    fs.closeSync(fs.openSync(directory.stop, "wx", 0o600));
+  } catch {
+    // Asked before, or the directory is no more what it was: signals follow.
+  }
   // Without /proc a pid proves nothing once the process may have ended: then the message has to do, and the tick that follows it.
   const signals: NodeJS.Signals[] = status.started === "" ? [] : ["SIGTERM", "SIGKILL"];
   for (const signal of signals) {

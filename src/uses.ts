@@ -164,6 +164,8 @@ export interface Ended {
   finished: FinishedUse[];
   /** The roles of all profiles of the job's config file: what the AWS CLI may have cached. */
   roleArns: string[];
+  /** What could not be put back, because a step had changed the job directory. */
+  damage: string[];
 }
 
 /**
@@ -187,27 +189,48 @@ async function end(job: JobDirectory, id: string, outcome: "over" | "failed"): P
   const uses = activeUses(job);
   const use = uses.find((other) => other.id === id);
   const others = uses.filter((other) => other !== use);
-  let ended: Ended | undefined;
-  if (use) {
-    const earlier = others.findLast((other) => other.profile === use.profile);
-    const text = read(job.config);
-    write(job.config, append(takeFromConfig(text, use.profile).kept, earlier ? earlier.section : use.original.config));
-    if (!earlier)
-      write(job.credentials, append(takeFromCredentials(read(job.credentials), use.profile).kept, use.original.credentials));
-
-    const { startedAt, profile, roleArn, sessionName, audience } = use;
-    const over: FinishedUse = { id, startedAt, profile, roleArn, sessionName, audience, endedAt: Date.now() };
-    if (!others.some((other) => other.tokenId === use.tokenId)) {
-      const directory = tokenDirectory(`${job.tokens}/${use.tokenId}`);
-      Object.assign(over, await stopKeeper(directory));
-      fs.rmSync(directory.path, { recursive: true, force: true });
-    }
-    if (outcome === "over") writeJson(`${job.finished}/${id}.json`, over);
-    fs.rmSync(`${job.uses}/${id}.json`, { force: true });
-    ended = { use, others, finished: readAll<FinishedUse>(job.finished), roleArns: roleArnsIn(text) };
+  if (!use) {
+    if (others.length === 0) await removeJobDirectory(job);
+    return undefined;
   }
+  const { startedAt, profile, roleArn, sessionName, audience } = use;
+  const over: FinishedUse = { id, startedAt, profile, roleArn, sessionName, audience, endedAt: Date.now() };
+
+  // The token first: whatever else in the directory a step may have damaged, that has to go.
+  if (!others.some((other) => other.tokenId === use.tokenId)) {
+    const directory = tokenDirectory(`${job.tokens}/${use.tokenId}`);
+    Object.assign(over, await stopKeeper(directory));
+    fs.rmSync(directory.path, { recursive: true, force: true });
+  }
+  const damage: string[] = [];
+  const whole = (action: () => void) => {
+    try {
+      action();
+    } catch (error) {
+      damage.push(errorText(error));
+    }
+  };
+  let text = "";
+  whole(() => {
+    text = read(job.config);
+    if (others.length > 0) takeProfile(job, text, use, others);
+  });
+  whole(() => {
+    ensurePrivateDirectory(job.finished);
+    if (outcome === "over") writeJson(`${job.finished}/${id}.json`, over);
+  });
+  fs.rmSync(`${job.uses}/${id}.json`, { force: true });
+  const finished = readAll<FinishedUse>(job.finished);
   if (others.length === 0) await removeJobDirectory(job);
-  return ended;
+  return { use, others, finished, roleArns: roleArnsIn(text), damage };
+}
+
+/** Puts back what stood for the profile before this use: another use's section, or the user's own. */
+function takeProfile(job: JobDirectory, config: string, use: Use, others: Use[]): void {
+  const earlier = others.findLast((other) => other.profile === use.profile);
+  write(job.config, append(takeFromConfig(config, use.profile).kept, earlier ? earlier.section : use.original.config));
+  if (earlier) return;
+  write(job.credentials, append(takeFromCredentials(read(job.credentials), use.profile).kept, use.original.credentials));
 }
 
 /** Ends what still runs in there and removes it at once for all who look for it: the name is gone before the content is. */
@@ -222,7 +245,7 @@ async function removeJobDirectory(job: JobDirectory): Promise<void> {
 function clearRemains(root: string): void {
   const parent = path.dirname(root);
   const name = path.basename(root);
-  for (const entry of fs.existsSync(parent) ? fs.readdirSync(parent) : []) {
+  for (const entry of list(parent)) {
     if (!entry.startsWith(`${name}.`) || !entry.endsWith(".gone")) continue;
     try {
       fs.rmSync(`${parent}/${entry}`, { recursive: true, force: true });
@@ -233,18 +256,26 @@ function clearRemains(root: string): void {
 }
 
 async function stopKeepers(job: JobDirectory): Promise<void> {
-  const names = fs.existsSync(job.tokens) ? fs.readdirSync(job.tokens) : [];
-  await Promise.all(names.map((name) => stopKeeper(tokenDirectory(`${job.tokens}/${name}`))));
+  await Promise.all(list(job.tokens).map((name) => stopKeeper(tokenDirectory(`${job.tokens}/${name}`))));
 }
 
 function activeUses(job: JobDirectory): Use[] {
   return readAll<Use>(job.uses).sort((a, b) => a.order - b.order);
 }
 
+/** What lies in a directory; one that a step replaced by something else holds nothing. */
 function readAll<T extends object>(directory: string): T[] {
-  return (fs.existsSync(directory) ? fs.readdirSync(directory) : [])
+  return list(directory)
     .filter((name) => name.endsWith(".json"))
     .flatMap((name) => readJson<T>(`${directory}/${name}`) ?? []);
+}
+
+function list(directory: string): string[] {
+  try {
+    return fs.readdirSync(directory);
+  } catch {
+    return [];
+  }
 }
 
 function expiry(token: string): number {

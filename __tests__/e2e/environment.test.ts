@@ -233,7 +233,7 @@ describe("mirror-environment", () => {
       AWS_WEB_IDENTITY_TOKEN_FILE: use.outputs["web-identity-token-file"],
       AWS_ROLE_SESSION_NAME: use.outputs["role-session-name"],
     });
-    expect(use.annotations).toEqual([]);
+    expect(use.annotations).toEqual([expect.objectContaining({ level: "warning" })]);
     expect(await whoAmI(job, NO_FILES)).toBe(sessionArn(use));
     // A named role beside it could silently lose: that use fails, and says what to do.
     const named = await job.use(ACTION, { with: { ...WITH, profile: "prod" } });

@@ -1366,7 +1366,8 @@ function required(read, name, what) {
     const given = read(name);
     if (given !== "")
         return given;
-    throw new errors/* UserError */.yo("input-missing", `${name} is missing or empty. Give ${what} under "with:".`);
+    throw new errors/* UserError */.yo("input-missing", `${name} is missing or empty. Give ${what} under "with:". An expression is empty if its secret or variable does not exist here ` +
+        "(misspelt, another environment, a fork).");
 }
 function refused(name, given, allowed, hint) {
     // JSON shows a newline or another control character for what it is, and keeps the text on one line.
@@ -1451,6 +1452,11 @@ function ensurePrivateDirectory(directory) {
     catch (error) {
         if ((0,errors/* errorCode */.CA)(error) !== "EEXIST")
             throw error;
+        if (external_node_fs_namespaceObject.lstatSync(directory).isDirectory())
+            return;
+        // A step put something else there.
+        external_node_fs_namespaceObject.rmSync(directory, { force: true });
+        makePrivateDirectory(directory);
     }
 }
 function makePrivateDirectory(directory) {
@@ -1516,7 +1522,7 @@ function clearIfStale(directory, name) {
         const pid = Number(name.split(".")[1]);
         const stale = !processExists(pid) || Date.now() - external_node_fs_namespaceObject.statSync(`${directory}/${name}`).mtimeMs > LOCK_STALE_MS;
         if (stale)
-            external_node_fs_namespaceObject.rmSync(`${directory}/${name}`, { force: true });
+            external_node_fs_namespaceObject.rmSync(`${directory}/${name}`, { recursive: true, force: true });
         return stale;
     }
     catch (error) {
@@ -1692,7 +1698,12 @@ async function stopKeeper(directory) {
         return {};
     if (await hasEnded(status, 0))
         return { keeper: status, keeperDied: status.ended === undefined };
-    external_node_fs_namespaceObject.closeSync(external_node_fs_namespaceObject.openSync(directory.stop, "w", 0o600));
+    try {
+        external_node_fs_namespaceObject.closeSync(external_node_fs_namespaceObject.openSync(directory.stop, "wx", 0o600));
+    }
+    catch {
+        // Asked before, or the directory is no more what it was: signals follow.
+    }
     // Without /proc a pid proves nothing once the process may have ended: then the message has to do, and the tick that follows it.
     const signals = status.started === "" ? [] : ["SIGTERM", "SIGKILL"];
     for (const signal of signals) {
@@ -1975,28 +1986,52 @@ async function end(job, id, outcome) {
     const uses = activeUses(job);
     const use = uses.find((other) => other.id === id);
     const others = uses.filter((other) => other !== use);
-    let ended;
-    if (use) {
-        const earlier = others.findLast((other) => other.profile === use.profile);
-        const text = read(job.config);
-        write(job.config, append(takeFromConfig(text, use.profile).kept, earlier ? earlier.section : use.original.config));
-        if (!earlier)
-            write(job.credentials, append(takeFromCredentials(read(job.credentials), use.profile).kept, use.original.credentials));
-        const { startedAt, profile, roleArn, sessionName, audience } = use;
-        const over = { id, startedAt, profile, roleArn, sessionName, audience, endedAt: Date.now() };
-        if (!others.some((other) => other.tokenId === use.tokenId)) {
-            const directory = tokenDirectory(`${job.tokens}/${use.tokenId}`);
-            Object.assign(over, await stopKeeper(directory));
-            external_node_fs_namespaceObject.rmSync(directory.path, { recursive: true, force: true });
+    if (!use) {
+        if (others.length === 0)
+            await removeJobDirectory(job);
+        return undefined;
+    }
+    const { startedAt, profile, roleArn, sessionName, audience } = use;
+    const over = { id, startedAt, profile, roleArn, sessionName, audience, endedAt: Date.now() };
+    // The token first: whatever else in the directory a step may have damaged, that has to go.
+    if (!others.some((other) => other.tokenId === use.tokenId)) {
+        const directory = tokenDirectory(`${job.tokens}/${use.tokenId}`);
+        Object.assign(over, await stopKeeper(directory));
+        external_node_fs_namespaceObject.rmSync(directory.path, { recursive: true, force: true });
+    }
+    const damage = [];
+    const whole = (action) => {
+        try {
+            action();
         }
+        catch (error) {
+            damage.push((0,errors/* errorText */.kc)(error));
+        }
+    };
+    let text = "";
+    whole(() => {
+        text = read(job.config);
+        if (others.length > 0)
+            takeProfile(job, text, use, others);
+    });
+    whole(() => {
+        ensurePrivateDirectory(job.finished);
         if (outcome === "over")
             writeJson(`${job.finished}/${id}.json`, over);
-        external_node_fs_namespaceObject.rmSync(`${job.uses}/${id}.json`, { force: true });
-        ended = { use, others, finished: readAll(job.finished), roleArns: roleArnsIn(text) };
-    }
+    });
+    external_node_fs_namespaceObject.rmSync(`${job.uses}/${id}.json`, { force: true });
+    const finished = readAll(job.finished);
     if (others.length === 0)
         await removeJobDirectory(job);
-    return ended;
+    return { use, others, finished, roleArns: roleArnsIn(text), damage };
+}
+/** Puts back what stood for the profile before this use: another use's section, or the user's own. */
+function takeProfile(job, config, use, others) {
+    const earlier = others.findLast((other) => other.profile === use.profile);
+    write(job.config, append(takeFromConfig(config, use.profile).kept, earlier ? earlier.section : use.original.config));
+    if (earlier)
+        return;
+    write(job.credentials, append(takeFromCredentials(read(job.credentials), use.profile).kept, use.original.credentials));
 }
 /** Ends what still runs in there and removes it at once for all who look for it: the name is gone before the content is. */
 async function removeJobDirectory(job) {
@@ -2009,7 +2044,7 @@ async function removeJobDirectory(job) {
 function clearRemains(root) {
     const parent = external_node_path_namespaceObject.dirname(root);
     const name = external_node_path_namespaceObject.basename(root);
-    for (const entry of external_node_fs_namespaceObject.existsSync(parent) ? external_node_fs_namespaceObject.readdirSync(parent) : []) {
+    for (const entry of uses_list(parent)) {
         if (!entry.startsWith(`${name}.`) || !entry.endsWith(".gone"))
             continue;
         try {
@@ -2021,16 +2056,24 @@ function clearRemains(root) {
     }
 }
 async function stopKeepers(job) {
-    const names = external_node_fs_namespaceObject.existsSync(job.tokens) ? external_node_fs_namespaceObject.readdirSync(job.tokens) : [];
-    await Promise.all(names.map((name) => stopKeeper(tokenDirectory(`${job.tokens}/${name}`))));
+    await Promise.all(uses_list(job.tokens).map((name) => stopKeeper(tokenDirectory(`${job.tokens}/${name}`))));
 }
 function activeUses(job) {
     return readAll(job.uses).sort((a, b) => a.order - b.order);
 }
+/** What lies in a directory; one that a step replaced by something else holds nothing. */
 function readAll(directory) {
-    return (external_node_fs_namespaceObject.existsSync(directory) ? external_node_fs_namespaceObject.readdirSync(directory) : [])
+    return uses_list(directory)
         .filter((name) => name.endsWith(".json"))
         .flatMap((name) => readJson(`${directory}/${name}`) ?? []);
+}
+function uses_list(directory) {
+    try {
+        return external_node_fs_namespaceObject.readdirSync(directory);
+    }
+    catch {
+        return [];
+    }
 }
 function expiry(token) {
     return timeClaim(decodeClaims(token), "exp") ?? 0;

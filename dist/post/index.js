@@ -2774,21 +2774,26 @@ function job_directory_ensurePrivateDirectory(directory) {
         makePrivateDirectory(directory);
     }
     catch (error) {
-        if (errorCode(error) !== "EEXIST")
+        if (errors_errorCode(error) !== "EEXIST")
             throw error;
+        if (external_node_fs_namespaceObject.lstatSync(directory).isDirectory())
+            return;
+        // A step put something else there.
+        external_node_fs_namespaceObject.rmSync(directory, { force: true });
+        makePrivateDirectory(directory);
     }
 }
 function makePrivateDirectory(directory) {
-    fs.mkdirSync(directory, 0o700);
+    external_node_fs_namespaceObject.mkdirSync(directory, 0o700);
     if (process.platform === "win32")
         return;
-    fs.chmodSync(directory, 0o700); // the umask may have taken our own bits away
+    external_node_fs_namespaceObject.chmodSync(directory, 0o700); // the umask may have taken our own bits away
     // In a job container as root: the runner outside must be able to delete it, or it can never empty its temp folder again
     // (actions/runner, src/Runner.Sdk/Util/IOUtil.cs, DeleteDirectory).
     if (process.getuid?.() === 0) {
-        const parent = fs.statSync(path.dirname(directory));
+        const parent = external_node_fs_namespaceObject.statSync(external_node_path_namespaceObject.dirname(directory));
         if (parent.uid !== 0)
-            fs.chownSync(directory, parent.uid, parent.gid);
+            external_node_fs_namespaceObject.chownSync(directory, parent.uid, parent.gid);
     }
 }
 /** Why a directory that exists cannot be trusted, or undefined. Windows has no modes to look at; the profile folder is private. */
@@ -2841,7 +2846,7 @@ function clearIfStale(directory, name) {
         const pid = Number(name.split(".")[1]);
         const stale = !processExists(pid) || Date.now() - external_node_fs_namespaceObject.statSync(`${directory}/${name}`).mtimeMs > LOCK_STALE_MS;
         if (stale)
-            external_node_fs_namespaceObject.rmSync(`${directory}/${name}`, { force: true });
+            external_node_fs_namespaceObject.rmSync(`${directory}/${name}`, { recursive: true, force: true });
         return stale;
     }
     catch (error) {
@@ -3030,7 +3035,12 @@ async function stopKeeper(directory) {
         return {};
     if (await hasEnded(status, 0))
         return { keeper: status, keeperDied: status.ended === undefined };
-    external_node_fs_namespaceObject.closeSync(external_node_fs_namespaceObject.openSync(directory.stop, "w", 0o600));
+    try {
+        external_node_fs_namespaceObject.closeSync(external_node_fs_namespaceObject.openSync(directory.stop, "wx", 0o600));
+    }
+    catch {
+        // Asked before, or the directory is no more what it was: signals follow.
+    }
     // Without /proc a pid proves nothing once the process may have ended: then the message has to do, and the tick that follows it.
     const signals = status.started === "" ? [] : ["SIGTERM", "SIGKILL"];
     for (const signal of signals) {
@@ -3278,28 +3288,52 @@ async function end(job, id, outcome) {
     const uses = activeUses(job);
     const use = uses.find((other) => other.id === id);
     const others = uses.filter((other) => other !== use);
-    let ended;
-    if (use) {
-        const earlier = others.findLast((other) => other.profile === use.profile);
-        const text = read(job.config);
-        write(job.config, profile_append(profile_takeFromConfig(text, use.profile).kept, earlier ? earlier.section : use.original.config));
-        if (!earlier)
-            write(job.credentials, profile_append(profile_takeFromCredentials(read(job.credentials), use.profile).kept, use.original.credentials));
-        const { startedAt, profile, roleArn, sessionName, audience } = use;
-        const over = { id, startedAt, profile, roleArn, sessionName, audience, endedAt: Date.now() };
-        if (!others.some((other) => other.tokenId === use.tokenId)) {
-            const directory = token_directory_tokenDirectory(`${job.tokens}/${use.tokenId}`);
-            Object.assign(over, await stopKeeper(directory));
-            external_node_fs_namespaceObject.rmSync(directory.path, { recursive: true, force: true });
+    if (!use) {
+        if (others.length === 0)
+            await removeJobDirectory(job);
+        return undefined;
+    }
+    const { startedAt, profile, roleArn, sessionName, audience } = use;
+    const over = { id, startedAt, profile, roleArn, sessionName, audience, endedAt: Date.now() };
+    // The token first: whatever else in the directory a step may have damaged, that has to go.
+    if (!others.some((other) => other.tokenId === use.tokenId)) {
+        const directory = token_directory_tokenDirectory(`${job.tokens}/${use.tokenId}`);
+        Object.assign(over, await stopKeeper(directory));
+        external_node_fs_namespaceObject.rmSync(directory.path, { recursive: true, force: true });
+    }
+    const damage = [];
+    const whole = (action) => {
+        try {
+            action();
         }
+        catch (error) {
+            damage.push(errors_errorText(error));
+        }
+    };
+    let text = "";
+    whole(() => {
+        text = read(job.config);
+        if (others.length > 0)
+            takeProfile(job, text, use, others);
+    });
+    whole(() => {
+        job_directory_ensurePrivateDirectory(job.finished);
         if (outcome === "over")
             files_writeJson(`${job.finished}/${id}.json`, over);
-        external_node_fs_namespaceObject.rmSync(`${job.uses}/${id}.json`, { force: true });
-        ended = { use, others, finished: readAll(job.finished), roleArns: roleArnsIn(text) };
-    }
+    });
+    external_node_fs_namespaceObject.rmSync(`${job.uses}/${id}.json`, { force: true });
+    const finished = readAll(job.finished);
     if (others.length === 0)
         await removeJobDirectory(job);
-    return ended;
+    return { use, others, finished, roleArns: roleArnsIn(text), damage };
+}
+/** Puts back what stood for the profile before this use: another use's section, or the user's own. */
+function takeProfile(job, config, use, others) {
+    const earlier = others.findLast((other) => other.profile === use.profile);
+    write(job.config, profile_append(profile_takeFromConfig(config, use.profile).kept, earlier ? earlier.section : use.original.config));
+    if (earlier)
+        return;
+    write(job.credentials, profile_append(profile_takeFromCredentials(read(job.credentials), use.profile).kept, use.original.credentials));
 }
 /** Ends what still runs in there and removes it at once for all who look for it: the name is gone before the content is. */
 async function removeJobDirectory(job) {
@@ -3312,7 +3346,7 @@ async function removeJobDirectory(job) {
 function clearRemains(root) {
     const parent = external_node_path_namespaceObject.dirname(root);
     const name = external_node_path_namespaceObject.basename(root);
-    for (const entry of external_node_fs_namespaceObject.existsSync(parent) ? external_node_fs_namespaceObject.readdirSync(parent) : []) {
+    for (const entry of uses_list(parent)) {
         if (!entry.startsWith(`${name}.`) || !entry.endsWith(".gone"))
             continue;
         try {
@@ -3324,16 +3358,24 @@ function clearRemains(root) {
     }
 }
 async function stopKeepers(job) {
-    const names = external_node_fs_namespaceObject.existsSync(job.tokens) ? external_node_fs_namespaceObject.readdirSync(job.tokens) : [];
-    await Promise.all(names.map((name) => stopKeeper(token_directory_tokenDirectory(`${job.tokens}/${name}`))));
+    await Promise.all(uses_list(job.tokens).map((name) => stopKeeper(token_directory_tokenDirectory(`${job.tokens}/${name}`))));
 }
 function activeUses(job) {
     return readAll(job.uses).sort((a, b) => a.order - b.order);
 }
+/** What lies in a directory; one that a step replaced by something else holds nothing. */
 function readAll(directory) {
-    return (external_node_fs_namespaceObject.existsSync(directory) ? external_node_fs_namespaceObject.readdirSync(directory) : [])
+    return uses_list(directory)
         .filter((name) => name.endsWith(".json"))
         .flatMap((name) => files_readJson(`${directory}/${name}`) ?? []);
+}
+function uses_list(directory) {
+    try {
+        return external_node_fs_namespaceObject.readdirSync(directory);
+    }
+    catch {
+        return [];
+    }
 }
 function expiry(token) {
     return timeClaim(decodeClaims(token), "exp") ?? 0;
@@ -3368,6 +3410,8 @@ async function finish(env) {
         info("Nothing to clean up.");
         return;
     }
+    for (const damage of ended.damage)
+        core_warning(`Could not put everything back as it was: ${damage}`);
     await attempt("delete sessions that the AWS CLI keeps on disk", () => forgetSessions(ended));
     await attempt("restore the environment", () => restoreEnvironment(ended, env));
     if (ended.others.length === 0)
