@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs";
-import { homedir } from "node:os";
 import * as core from "@actions/core";
 import { deleteCachedSessions, parseRole } from "./cli-cache.ts";
 import { type DefaultFiles, planRestore } from "./environment.ts";
 import { errorText } from "./errors.ts";
+import { home } from "./home.ts";
 import type { Summary } from "./inputs.ts";
 import { makeReport } from "./report.ts";
 import { loadUse } from "./state.ts";
@@ -42,7 +42,7 @@ function forgetSessions({ use, roleArns }: Ended): void {
   const own = parseRole(use.roleArn)?.role;
   // Roles that a profile of the user's reaches through ours: their sessions have names that only the CLI knows.
   const chained = new Set(roleArns.map((arn) => parseRole(arn)?.role));
-  const deleted = deleteCachedSessions(`${homedir()}/.aws/cli/cache`, (arn, writtenAt) => {
+  const deleted = deleteCachedSessions(`${home()}/.aws/cli/cache`, (arn, writtenAt) => {
     const cached = parseRole(arn);
     if (!cached) return false;
     return (cached.role === own && cached.session === use.sessionName) || (chained.has(cached.role) && writtenAt >= use.startedAt);
@@ -70,7 +70,7 @@ function leaveFiles(root: string, env: NodeJS.ProcessEnv): void {
 }
 
 function defaultFiles(): DefaultFiles {
-  return { configFile: `${homedir()}/.aws/config`, credentialsFile: `${homedir()}/.aws/credentials` };
+  return { configFile: `${home()}/.aws/config`, credentialsFile: `${home()}/.aws/credentials` };
 }
 
 async function report({ finished }: Ended, summary: Summary): Promise<void> {

@@ -1,5 +1,4 @@
 import { randomBytes } from "node:crypto";
-import { homedir } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import * as core from "@actions/core";
@@ -9,6 +8,7 @@ import { type EnvironmentPlan, planEnvironment } from "./environment.ts";
 import { errorText, UserError } from "./errors.ts";
 import { type Explanation, explainIdTokenError, explainStsError } from "./explain.ts";
 import { readJson } from "./files.ts";
+import { home } from "./home.ts";
 import { type Endpoint, type IdToken, IdTokenError, requestIdToken } from "./id-token.ts";
 import { checkAccount, type Inputs, loadInputs } from "./inputs.ts";
 import { jobDirectory, jobDirectoryPath, openJobDirectory } from "./job-directory.ts";
@@ -173,10 +173,10 @@ async function enter(plan: Plan, first: IdToken, env: NodeJS.ProcessEnv): Promis
     { ...use, tokenId: tokenId(audience), section, exported: environment.exports },
     { requestToken: endpoint.requestToken, token: first.token },
     env,
-    homedir(),
+    home(),
   );
   const own = parseRole(role.arn)?.role;
-  deleteCachedSessions(`${homedir()}/.aws/cli/cache`, (arn) => {
+  deleteCachedSessions(`${home()}/.aws/cli/cache`, (arn) => {
     const cached = parseRole(arn);
     return cached !== undefined && cached.role === own && cached.session === sessionName;
   });

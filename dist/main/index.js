@@ -45,7 +45,7 @@ function errorCode(error) {
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
 /* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(49);
 /* harmony import */ var _errors_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(71);
-/* harmony import */ var _start_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(410);
+/* harmony import */ var _start_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(198);
 /* harmony import */ var _troubleshooting_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(344);
 
 
@@ -72,7 +72,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 410:
+/***/ 198:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -83,8 +83,6 @@ __nccwpck_require__.d(__webpack_exports__, {
 
 ;// CONCATENATED MODULE: external "node:crypto"
 const external_node_crypto_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:crypto");
-;// CONCATENATED MODULE: external "node:os"
-const external_node_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:os");
 ;// CONCATENATED MODULE: external "node:timers/promises"
 const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
 ;// CONCATENATED MODULE: external "node:url"
@@ -1034,6 +1032,20 @@ function via(proxy) {
     return proxy === undefined || proxy === ""
         ? ""
         : ` (through the proxy ${quoted(proxy.replace(/^([a-z0-9+.-]+:\/\/)?.*@/i, "$1"))})`;
+}
+
+;// CONCATENATED MODULE: external "node:os"
+const external_node_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:os");
+;// CONCATENATED MODULE: ./lib/src/home.js
+
+/** The folder that holds .aws. A user without HOME and without an entry in passwd, as containers have it, has none: no file is found there. */
+function home() {
+    try {
+        return (0,external_node_os_namespaceObject.homedir)();
+    }
+    catch {
+        return "/nonexistent";
+    }
 }
 
 ;// CONCATENATED MODULE: external "node:http"
@@ -2246,9 +2258,9 @@ async function enter(plan, first, env) {
     const { id, inputs, section, environment, endpoint } = plan;
     const { profile, role, sessionName, audience } = inputs;
     const use = { id, startedAt: Date.now(), profile, roleArn: role.arn, sessionName, audience };
-    await beginUse(plan.root, { ...use, tokenId: tokenId(audience), section, exported: environment.exports }, { requestToken: endpoint.requestToken, token: first.token }, env, (0,external_node_os_namespaceObject.homedir)());
+    await beginUse(plan.root, { ...use, tokenId: tokenId(audience), section, exported: environment.exports }, { requestToken: endpoint.requestToken, token: first.token }, env, home());
     const own = parseRole(role.arn)?.role;
-    deleteCachedSessions(`${(0,external_node_os_namespaceObject.homedir)()}/.aws/cli/cache`, (arn) => {
+    deleteCachedSessions(`${home()}/.aws/cli/cache`, (arn) => {
         const cached = parseRole(arn);
         return cached !== undefined && cached.role === own && cached.session === sessionName;
     });

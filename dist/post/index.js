@@ -1,7 +1,7 @@
 import { createRequire as __WEBPACK_EXTERNAL_createRequire } from "module";
 /******/ var __webpack_modules__ = ({
 
-/***/ 813:
+/***/ 719:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -12,8 +12,6 @@ __nccwpck_require__.d(__webpack_exports__, {
 
 ;// CONCATENATED MODULE: external "node:fs"
 const external_node_fs_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs");
-;// CONCATENATED MODULE: external "node:os"
-const external_node_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:os");
 ;// CONCATENATED MODULE: external "os"
 const external_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("os");
 ;// CONCATENATED MODULE: ./node_modules/@actions/core/lib/utils.js
@@ -2355,6 +2353,20 @@ function verb(names) {
     return names.length > 1 ? "are" : "is";
 }
 
+;// CONCATENATED MODULE: external "node:os"
+const external_node_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:os");
+;// CONCATENATED MODULE: ./lib/src/home.js
+
+/** The folder that holds .aws. A user without HOME and without an entry in passwd, as containers have it, has none: no file is found there. */
+function home() {
+    try {
+        return (0,external_node_os_namespaceObject.homedir)();
+    }
+    catch {
+        return "/nonexistent";
+    }
+}
+
 ;// CONCATENATED MODULE: ./lib/src/intervals.js
 // Spans of time for a reader: milliseconds since 1970 in, UTC out.
 function intervals_length({ from, to }) {
@@ -3431,7 +3443,7 @@ function forgetSessions({ use, roleArns }) {
     const own = parseRole(use.roleArn)?.role;
     // Roles that a profile of the user's reaches through ours: their sessions have names that only the CLI knows.
     const chained = new Set(roleArns.map((arn) => parseRole(arn)?.role));
-    const deleted = deleteCachedSessions(`${(0,external_node_os_namespaceObject.homedir)()}/.aws/cli/cache`, (arn, writtenAt) => {
+    const deleted = deleteCachedSessions(`${home()}/.aws/cli/cache`, (arn, writtenAt) => {
         const cached = parseRole(arn);
         if (!cached)
             return false;
@@ -3462,7 +3474,7 @@ function leaveFiles(root, env) {
     }
 }
 function defaultFiles() {
-    return { configFile: `${(0,external_node_os_namespaceObject.homedir)()}/.aws/config`, credentialsFile: `${(0,external_node_os_namespaceObject.homedir)()}/.aws/credentials` };
+    return { configFile: `${home()}/.aws/config`, credentialsFile: `${home()}/.aws/credentials` };
 }
 async function report({ finished }, summary) {
     const { warnings, markdown, eventful } = makeReport(finished);
@@ -3479,7 +3491,7 @@ async function report({ finished }, summary) {
 /***/ ((__webpack_module__, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony import */ var _finish_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(813);
+/* harmony import */ var _finish_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(719);
 
 await (0,_finish_js__WEBPACK_IMPORTED_MODULE_0__/* .finish */ .O)(process.env);
 

@@ -1,0 +1,10 @@
+import { homedir } from "node:os";
+
+/** The folder that holds .aws. A user without HOME and without an entry in passwd, as containers have it, has none: no file is found there. */
+export function home(): string {
+  try {
+    return homedir();
+  } catch {
+    return "/nonexistent";
+  }
+}
