@@ -35,6 +35,8 @@ interface Sample {
   /** Resident memory that is the process's own, kB. */
   privateKb: number;
   files: number;
+  /** R, S, D or T: proc(5). */
+  state: string;
 }
 
 function readMinutes(argv: string[]): number {
@@ -54,7 +56,8 @@ function readMinutes(argv: string[]): number {
 function sample(pid: number, began: number): Sample {
   const status = readFileSync(`/proc/${pid}/status`, "utf8");
   const privateKb = Number(/^RssAnon:\s+(\d+)/m.exec(status)?.[1]);
-  return { at: performance.now() - began, privateKb, files: readdirSync(`/proc/${pid}/fd`).length };
+  const state = /^State:\s+(\w)/m.exec(status)?.[1] ?? "";
+  return { at: performance.now() - began, privateKb, files: readdirSync(`/proc/${pid}/fd`).length, state };
 }
 
 function median(numbers: number[]): number {
@@ -66,6 +69,10 @@ function drift(samples: Sample[], of: (sample: Sample) => number): { first: numb
   const counted = samples.slice(Math.floor(samples.length * WARM_UP)).map(of);
   const quarter = Math.ceil(counted.length / 4);
   return { first: median(counted.slice(0, quarter)), last: median(counted.slice(-quarter)) };
+}
+
+function time(ms: number): string {
+  return new Date(ms).toISOString().slice(11, 23);
 }
 
 async function soak(cleanup: Cleanup): Promise<number> {
@@ -106,6 +113,8 @@ async function soak(cleanup: Cleanup): Promise<number> {
     samples.push(sample(pid, began));
   }
   const seen = reader.stop();
+  const stopped = samples.filter(({ state }) => state === "T").length;
+  if (stopped > 0) console.log(`! the keeper was stopped from outside in ${stopped} of ${samples.length} looks`);
   const status = stage.status();
   const { posts, tempLeft, orphans } = await job.finish();
 
@@ -124,6 +133,11 @@ async function soak(cleanup: Cleanup): Promise<number> {
     ["left behind after post", String(tempLeft.before.length + orphans.length), tempLeft.before.length + orphans.length === 0],
     ["post", posts[0]?.outcome ?? "none", posts[0]?.outcome === "success"],
   ];
+  // Where something is wrong, when it was and what the keeper met then.
+  for (const { from, to } of status.stale) console.log(`! stale from ${time(from)} to ${time(to)}`);
+  for (const { from, to, attempts, lastError } of status.outages.filter((one) => one.to - one.from > LIFE_MS / 2)) {
+    console.log(`! ${attempts} tries from ${time(from)} to ${time(to)}: ${lastError}`);
+  }
   for (const [name, value, good] of rows) console.log(`${good ? "  " : "! "}${name.padEnd(36)} ${value}`);
   return rows.every(([, , good]) => good) ? 0 : 1;
 }

@@ -21,6 +21,13 @@ async function stageWith(idTokenSeconds = 300): Promise<Stage> {
   return stage;
 }
 
+/** The only keeper of a machine. */
+function onlyKeeper(stage: Stage): number {
+  const [only, ...others] = stage.keepers();
+  if (only === undefined || others.length > 0) throw new Error("not exactly one keeper");
+  return only.pid;
+}
+
 /** Resolves when no keeper of the machine lives; returns how long that took. */
 async function noKeeper(stage: Stage): Promise<number> {
   const began = performance.now();
@@ -101,16 +108,16 @@ describe("the worker is killed: no post, no orphan hunt", () => {
     const stage = await stageWith();
     const { job } = await stage.startJob();
     await stage.use(job);
-    const [keeper] = stage.keepers();
-    process.kill(keeper?.pid ?? 0, "SIGSTOP");
+    const keeper = onlyKeeper(stage);
+    process.kill(keeper, "SIGSTOP");
     await job.killWorker();
     const next = await stage.startJob();
     expect((await stage.use(next.job)).outcome).toBe("success");
     const [token] = stage.tokens();
     const now = readFileSync(token?.token ?? "", "utf8");
-    process.kill(keeper?.pid ?? 0, "SIGCONT");
+    process.kill(keeper, "SIGCONT");
     const began = performance.now();
-    await waitFor("the end of the old keeper", 2 * GONE_WITHIN_MS, () => (isAlive(keeper?.pid ?? 0) ? undefined : true));
+    await waitFor("the end of the old keeper", 2 * GONE_WITHIN_MS, () => (isAlive(keeper) ? undefined : true));
     expect(performance.now() - began).toBeLessThan(GONE_WITHIN_MS);
     // The new job's token and keeper are none of its business.
     expect(readFileSync(token?.token ?? "", "utf8") === now).toBe(true);

@@ -38,7 +38,7 @@ function snapshot(folder: string): string[] {
 test("of this user, its keeper still alive: the keeper is ended and nothing in there is believed", async () => {
   const crashed = await stage.startJob();
   await stage.use(crashed.job, { profile: "of-the-crashed-job" });
-  const [old] = stage.keepers();
+  const old = stage.status().pid;
   const kept = `${stage.runner.temp}-kept`;
   cpSync(stage.root, kept, { recursive: true });
   // As an attacker in the crashed job might have left it.
@@ -48,16 +48,16 @@ test("of this user, its keeper still alive: the keeper is ended and nothing in t
     path.join(kept, "uses", "0123456789abcdef.json"),
     JSON.stringify({ id: "0123456789abcdef", profile: "default", section: evil }),
   );
-  process.kill(old?.pid ?? 0, "SIGSTOP");
+  process.kill(old, "SIGSTOP");
   await crashed.job.killWorker();
 
   const { job } = await stage.startJob();
   // A runner whose emptying failed: https://github.com/actions/runner, TempDirectoryManager.cs goes on after errors.
   cpSync(kept, stage.root, { recursive: true });
   chmodSync(stage.root, 0o700);
-  process.kill(old?.pid ?? 0, "SIGCONT");
+  process.kill(old, "SIGCONT");
   expect((await stage.use(job)).outcome).toBe("success");
-  await waitFor("the end of the old keeper", 15_000, () => (isAlive(old?.pid ?? 0) ? undefined : true));
+  await waitFor("the end of the old keeper", 15_000, () => (isAlive(old) ? undefined : true));
   expect(readFileSync(path.join(stage.root, "config"), "utf8")).toMatch(/^\[default\]\nrole_arn = [^[]*$/);
   expect(readFileSync(path.join(stage.root, "credentials"), "utf8")).toBe("");
   expect(readdirSync(path.join(stage.root, "uses"))).toHaveLength(1);
