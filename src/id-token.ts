@@ -128,7 +128,11 @@ function get(endpoint: Endpoint, audience: string, timeoutMs: number, signal: Ab
       }
     }
     request.on("error", fail);
-    request.on("close", () => clearTimeout(timer));
+    // An answer of 101 closes the request with neither response nor error. Where all is settled, this changes nothing.
+    request.on("close", () => {
+      clearTimeout(timer);
+      reject(new IdTokenError("unreachable", `${url.host} closed the connection without an answer`));
+    });
   });
 }
 

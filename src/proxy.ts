@@ -8,7 +8,13 @@ export function findProxy(env: Environment, url: string): string | undefined {
   const name = new URL(url).protocol === "http:" ? "http_proxy" : "https_proxy";
   const proxy = env[name] || env[name.toUpperCase()];
   if (!proxy || isExempt(env, new URL(url))) return undefined;
-  return URL.canParse(proxy) ? new URL(proxy).origin : "a proxy whose URL cannot be read";
+  return isUsable(proxy) ? new URL(proxy).origin : UNUSABLE;
+}
+
+const UNUSABLE = "one that Node cannot use, since its URL does not begin with http:// or https://";
+
+function isUsable(proxy: string): boolean {
+  return /^https?:\/\//i.test(proxy) && URL.canParse(proxy);
 }
 
 function isExempt(env: Environment, url: URL): boolean {
@@ -23,6 +29,7 @@ function isExempt(env: Environment, url: URL): boolean {
 export function proxyWarning(env: Environment, url: string, version: string = process.versions.node): string | undefined {
   const [major = 0, minor = 0] = version.split(".").map(Number);
   const proxy = findProxy(env, url);
+  if (proxy === UNUSABLE) return `The proxy of the environment is ${UNUSABLE}: requests go to GitHub and AWS directly.`;
   if (proxy === undefined || major > 24 || (major === 24 && minor >= 5)) return undefined;
   return `${proxy} is set as proxy, but Node ${version} cannot use it: requests go to GitHub and AWS directly. Use a runner whose Node is 24.5 or newer.`;
 }

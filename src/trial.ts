@@ -69,6 +69,16 @@ export async function exchange(request: Exchange): Promise<Session> {
     RoleSessionName: request.sessionName,
     WebIdentityToken: request.token,
   });
+  // The environment or a config file may name another endpoint: an error has to name the server that was really asked.
+  let asked = request.endpoint ?? `https://sts.${request.region}.amazonaws.com${request.region.startsWith("cn-") ? ".cn" : ""}`;
+  client.middlewareStack.add(
+    (next) => (args) => {
+      const { protocol, hostname, port } = args.request as { protocol: string; hostname: string; port?: number };
+      asked = `${protocol}//${hostname}${port === undefined ? "" : `:${port}`}`;
+      return next(args);
+    },
+    { step: "finalizeRequest" },
+  );
   const deadline = performance.now() + RETRY_WITHIN_MS;
   for (let attempts = 1; ; attempts++) {
     try {
@@ -76,16 +86,14 @@ export async function exchange(request: Exchange): Promise<Session> {
       const assumedRoleArn = answer.AssumedRoleUser?.Arn ?? "";
       // A page of a proxy's, say, which the SDK takes for an empty answer. (Other servers than AWS may leave out the ARN.)
       if (!answer.Credentials?.AccessKeyId) {
-        const url = await endpointUrl(client, request);
-        throw new StsError("UnexpectedAnswer", "HTTP 200 without a session", 200, attempts, url, {});
+        throw new StsError("UnexpectedAnswer", "HTTP 200 without a session", 200, attempts, asked, {});
       }
       return { assumedRoleArn, accountId: assumedRoleArn.split(":")[4] ?? "" };
     } catch (error) {
       if (error instanceof StsError) throw error;
       const wait = Math.min(5_000, 500 * 2 ** (attempts - 1)) * (0.5 + Math.random() / 2);
       if (!mayPass(error) || performance.now() + wait > deadline) {
-        const url = await endpointUrl(client, request);
-        throw new StsError(codeOf(error), errorText(error), statusOf(error), attempts, url, { cause: error });
+        throw new StsError(codeOf(error), errorText(error), statusOf(error), attempts, asked, { cause: error });
       }
       await sleep(wait);
     }
@@ -111,11 +119,4 @@ function statusOf(error: unknown): number | undefined {
   const status = (error as { $response?: { statusCode?: unknown }; $metadata?: { httpStatusCode?: unknown } } | null)?.$metadata
     ?.httpStatusCode;
   return typeof status === "number" ? status : undefined;
-}
-
-async function endpointUrl(client: STSClient, request: Exchange): Promise<string> {
-  if (request.endpoint !== undefined) return request.endpoint;
-  const found = await client.config.endpoint?.().catch(() => undefined);
-  if (found) return `${found.protocol}//${found.hostname}${found.port === undefined ? "" : `:${found.port}`}`;
-  return `https://sts.${request.region}.amazonaws.com${request.region.startsWith("cn-") ? ".cn" : ""}`;
 }

@@ -1165,7 +1165,11 @@ function get(endpoint, audience, timeoutMs, signal) {
             }
         }
         request.on("error", fail);
-        request.on("close", () => clearTimeout(timer));
+        // An answer of 101 closes the request with neither response nor error. Where all is settled, this changes nothing.
+        request.on("close", () => {
+            clearTimeout(timer);
+            reject(new IdTokenError("unreachable", `${url.host} closed the connection without an answer`));
+        });
     });
 }
 /** Retry-After is seconds or a date: RFC 9110, 10.2.3. */
@@ -1836,7 +1840,11 @@ function findProxy(env, url) {
     const proxy = env[name] || env[name.toUpperCase()];
     if (!proxy || isExempt(env, new URL(url)))
         return undefined;
-    return URL.canParse(proxy) ? new URL(proxy).origin : "a proxy whose URL cannot be read";
+    return isUsable(proxy) ? new URL(proxy).origin : UNUSABLE;
+}
+const UNUSABLE = "one that Node cannot use, since its URL does not begin with http:// or https://";
+function isUsable(proxy) {
+    return /^https?:\/\//i.test(proxy) && URL.canParse(proxy);
 }
 function isExempt(env, url) {
     const entries = (env.no_proxy || env.NO_PROXY || "").split(/[\s,]+/).filter((entry) => entry !== "");
@@ -1846,6 +1854,8 @@ function isExempt(env, url) {
 function proxyWarning(env, url, version = process.versions.node) {
     const [major = 0, minor = 0] = version.split(".").map(Number);
     const proxy = findProxy(env, url);
+    if (proxy === UNUSABLE)
+        return `The proxy of the environment is ${UNUSABLE}: requests go to GitHub and AWS directly.`;
     if (proxy === undefined || major > 24 || (major === 24 && minor >= 5))
         return undefined;
     return `${proxy} is set as proxy, but Node ${version} cannot use it: requests go to GitHub and AWS directly. Use a runner whose Node is 24.5 or newer.`;

@@ -25513,6 +25513,13 @@ async function exchange(request) {
         RoleSessionName: request.sessionName,
         WebIdentityToken: request.token,
     });
+    // The environment or a config file may name another endpoint: an error has to name the server that was really asked.
+    let asked = request.endpoint ?? `https://sts.${request.region}.amazonaws.com${request.region.startsWith("cn-") ? ".cn" : ""}`;
+    client.middlewareStack.add((next) => (args) => {
+        const { protocol, hostname, port } = args.request;
+        asked = `${protocol}//${hostname}${port === undefined ? "" : `:${port}`}`;
+        return next(args);
+    }, { step: "finalizeRequest" });
     const deadline = performance.now() + RETRY_WITHIN_MS;
     for (let attempts = 1;; attempts++) {
         try {
@@ -25520,8 +25527,7 @@ async function exchange(request) {
             const assumedRoleArn = answer.AssumedRoleUser?.Arn ?? "";
             // A page of a proxy's, say, which the SDK takes for an empty answer. (Other servers than AWS may leave out the ARN.)
             if (!answer.Credentials?.AccessKeyId) {
-                const url = await endpointUrl(client, request);
-                throw new StsError("UnexpectedAnswer", "HTTP 200 without a session", 200, attempts, url, {});
+                throw new StsError("UnexpectedAnswer", "HTTP 200 without a session", 200, attempts, asked, {});
             }
             return { assumedRoleArn, accountId: assumedRoleArn.split(":")[4] ?? "" };
         }
@@ -25530,8 +25536,7 @@ async function exchange(request) {
                 throw error;
             const wait = Math.min(5_000, 500 * 2 ** (attempts - 1)) * (0.5 + Math.random() / 2);
             if (!mayPass(error) || performance.now() + wait > deadline) {
-                const url = await endpointUrl(client, request);
-                throw new StsError(codeOf(error), errorText(error), statusOf(error), attempts, url, { cause: error });
+                throw new StsError(codeOf(error), errorText(error), statusOf(error), attempts, asked, { cause: error });
             }
             await (0,promises_namespaceObject.setTimeout)(wait);
         }
@@ -25553,14 +25558,6 @@ function statusOf(error) {
     const status = error?.$metadata
         ?.httpStatusCode;
     return typeof status === "number" ? status : undefined;
-}
-async function endpointUrl(client, request) {
-    if (request.endpoint !== undefined)
-        return request.endpoint;
-    const found = await client.config.endpoint?.().catch(() => undefined);
-    if (found)
-        return `${found.protocol}//${found.hostname}${found.port === undefined ? "" : `:${found.port}`}`;
-    return `https://sts.${request.region}.amazonaws.com${request.region.startsWith("cn-") ? ".cn" : ""}`;
 }
 
 var __webpack_exports__StsError = __webpack_exports__.v;
