@@ -118,12 +118,15 @@ async function soak(cleanup: Cleanup): Promise<number> {
   const status = stage.status();
   const { posts, tempLeft, orphans } = await job.finish();
 
+  const stoodStill = seen.blindMs > LIFE_MS / 2;
+  if (stoodStill) console.log(`! this machine stood still for ${Math.round(seen.blindMs)} ms`);
   const memory = drift(samples, ({ privateKb }) => privateKb);
   const files = drift(samples, (one) => one.files);
   const rows: [string, string, boolean][] = [
     ["reads of the token file", String(seen.reads), seen.reads > lastsMs / 100],
     ["different tokens", String(seen.tokens), seen.tokens > lastsMs / LIFE_MS],
-    ["milliseconds of it stale", String(seen.staleMs), seen.staleMs === 0],
+    // A machine that stood still for longer than a token lives has no fresh one when it wakes.
+    ["of them stale", `${seen.stale} (${seen.staleMs} ms)`, seen.stale === 0 || stoodStill],
     ["reads of a missing or broken token", String(seen.missing + seen.torn), seen.missing + seen.torn === 0],
     ["requests that failed at random", String(counts.failures), true],
     ["outages of 0.3 lives", String(counts.outages), counts.outages === OUTAGES_AT.length],

@@ -115,7 +115,7 @@ describe(`the clock is set${unless(faketime !== undefined, WHY)}`, () => {
   run.each(JUMPS)("$name, and back again: fresh within a tick, one request each", async (one) => {
     const { forth, back, seen, end } = await jumped(one);
     expect({ forth, back }).toEqual({ forth: 1, back: 1 });
-    expect(seen).toMatchObject({ missing: 0, torn: 0, staleMs: 0 });
+    expect(seen).toMatchObject({ missing: 0, torn: 0, stale: 0 });
     // No token was ever old, whatever the wall clock says.
     expect(end.stale).toEqual([]);
     expect(end.longestAgeMs).toBeGreaterThanOrEqual(0);

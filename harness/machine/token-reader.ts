@@ -8,7 +8,8 @@ export interface Sightings {
   reads: number;
   /** Different tokens. */
   tokens: number;
-  /** Reads that found an expired token, from the first to the last, summed over the times it happened. */
+  /** Reads that found an expired token, and from the first to the last of them, summed over the times it happened. */
+  stale: number;
   staleMs: number;
   /** Reads that found no file, or one without a whole token. */
   missing: number;
@@ -19,7 +20,7 @@ export interface Sightings {
 
 /** Reads `file` every few milliseconds until stopped, and checks each token's own times against the clock of this machine. */
 export class TokenReader {
-  readonly seen: Sightings = { reads: 0, tokens: 0, staleMs: 0, missing: 0, torn: 0, blindMs: 0 };
+  readonly seen: Sightings = { reads: 0, tokens: 0, stale: 0, staleMs: 0, missing: 0, torn: 0, blindMs: 0 };
   readonly #timer: NodeJS.Timeout;
   #last = performance.now();
   #token = "";
@@ -70,8 +71,8 @@ export class TokenReader {
     }
     const now = Date.now();
     if (now < this.#expires) return;
-    // From one read to the next, so that what lies between two of them counts too.
-    seen.staleMs += now - (this.#staleSince ?? this.#expires);
+    seen.stale += 1;
+    seen.staleMs += now - (this.#staleSince ?? now);
     this.#staleSince = now;
   }
 }
