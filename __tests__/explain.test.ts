@@ -11,6 +11,7 @@ import {
   type StsSituation,
 } from "../src/explain.ts";
 import { jsonLines, printable, quoted, shellWord } from "../src/printable.ts";
+import { findProxy } from "../src/proxy.ts";
 
 const HOST = "token.actions.githubusercontent.com";
 const ARN = `arn:aws:iam::111122223333:oidc-provider/${HOST}`;
@@ -317,6 +318,14 @@ describe("explainStsError", () => {
         expect(text).not.toMatch(/secret|se@/);
       }
     }
+  });
+
+  test("says that a proxy cannot be used", () => {
+    const { text } = explainStsError(
+      { code: "ENOTFOUND", message: "x", attempts: 1 },
+      { ...situation, proxy: findProxy({ HTTPS_PROXY: "proxy.example.com:3128" }, "https://sts.eu-west-1.amazonaws.com") },
+    );
+    expect(text).toContain("was asked for (past the proxy of the environment, which is one that Node cannot use");
   });
 
   test.each([

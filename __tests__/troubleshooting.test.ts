@@ -172,6 +172,7 @@ function saidOfEnvironment(): Said[] {
     ...warnings.map((warning): Said => ["ambient-variables-were-replaced", warning]),
     ...losing.map((warning): Said => ["a-chosen-profile-may-lose", warning]),
     ["proxy-cannot-be-used", proxyWarning({ https_proxy: "http://proxy.example.com" }, "https://x.example.com", "20.0.0") ?? ""],
+    ["proxy-cannot-be-used", proxyWarning({ https_proxy: "proxy:3128" }, "https://x.example.com") ?? ""],
     saidBy(() => planEnvironment({ AWS_ENDPOINT_URL: "x" }, { ...use, profile: "a", stsEndpoint: "https://x.example.com" })),
     saidBy(() => planEnvironment(webIdentity, { ...use, profile: "a" })),
     saidBy(() => planEnvironment({}, { ...use, profile: "a", mirror: "always" })),

@@ -26,7 +26,7 @@ export interface StsFailure {
 export interface StsSituation extends Refusal {
   region: string;
   endpointHost: string;
-  /** URL of the proxy; its user and password are not shown. */
+  /** URL of the proxy, whose user and password are not shown; or, with a space in it, why it cannot be used. */
   proxy?: string | undefined;
   /** By how much this machine's clock is ahead of the server's. */
   clockSkewSeconds?: number | undefined;
@@ -300,7 +300,8 @@ function unreachable(
 }
 
 function via(proxy: string | undefined): string {
-  return proxy === undefined || proxy === ""
-    ? ""
-    : ` (through the proxy ${quoted(proxy.replace(/^([a-z0-9+.-]+:\/\/)?.*@/i, "$1"))})`;
+  if (proxy === undefined || proxy === "") return "";
+  // No URL: proxy.ts says what is wrong with it.
+  if (proxy.includes(" ")) return ` (past the proxy of the environment, which is ${printable(proxy, 200)})`;
+  return ` (through the proxy ${quoted(proxy.replace(/^([a-z0-9+.-]+:\/\/)?.*@/i, "$1"))})`;
 }

@@ -72,11 +72,7 @@ async function startBehindProxy(
   test("a host that the proxy does not allow", async () => {
     const scene = await startBehindProxy(() => ({}));
     const { main, title, anchor } = await failingUse(scene, { with: { "sts-endpoint": "https://sts.example.com" } });
-    expect([title, anchor]).toEqual(
-      ["The proxy does not connect this runner with sts.example.com: ERR_PROXY_TUNNEL", "proxy-refused"].map((text) =>
-        expect.stringContaining(text.replace(/: ERR.*/, "")),
-      ),
-    );
+    expect([title, anchor]).toEqual(["The proxy does not connect this runner with sts.example.com", "proxy-refused"]);
     expect(main.log).toContain("403 Forbidden");
     expect(main.log).toContain("Fix: allow sts.example.com:443 in the proxy");
     await finishQuietly(scene);
