@@ -1029,9 +1029,12 @@ function unreachable(prefix, code, host, { proxy }, said) {
     ]);
 }
 function via(proxy) {
-    return proxy === undefined || proxy === ""
-        ? ""
-        : ` (through the proxy ${quoted(proxy.replace(/^([a-z0-9+.-]+:\/\/)?.*@/i, "$1"))})`;
+    if (proxy === undefined || proxy === "")
+        return "";
+    // No URL: proxy.ts says what is wrong with it.
+    if (proxy.includes(" "))
+        return ` (past the proxy of the environment, which is ${printable(proxy, 200)})`;
+    return ` (through the proxy ${quoted(proxy.replace(/^([a-z0-9+.-]+:\/\/)?.*@/i, "$1"))})`;
 }
 
 ;// CONCATENATED MODULE: external "node:os"
