@@ -265,7 +265,7 @@ export const CLIENTS: Client[] = [
     authority: "AWS_CA_BUNDLE",
     explicit: "--profile",
     perCall: true,
-    note: "tells the account it runs in, not the role",
+    note: "tells the account, not the role; asks STS for the role of a profile past HTTPS_PROXY, for that of AWS_ROLE_ARN (`mirror-environment: true`) through it",
   },
   {
     name: "ruby",
@@ -294,4 +294,22 @@ export const CLIENTS: Client[] = [
 ];
 
 /** What no package registry served in a form that runs here; never a result, only what a reader of its source found. */
-export const READ_NOT_RUN: { title: string; version: string; source: string; finding: string }[] = [];
+export const READ_NOT_RUN: { title: string; source: string; finding: string }[] = [
+  {
+    title: "SDK for PHP",
+    source: "aws-sdk-php, CredentialProvider.php; aws/aws-sdk-php#2939",
+    finding:
+      "Reads profiles from ~/.aws alone, whatever AWS_CONFIG_FILE says, so it does not find this action's. `mirror-environment: true` gives it the role through AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE.",
+  },
+  {
+    title: "SDK for .NET",
+    source: "aws-sdk-net, SharedCredentialsFile.cs, CredentialProfileTypeDetector.cs, AssumeRoleWithWebIdentityCredentials.cs",
+    finding:
+      "Reads web identity profiles, if AWSSDK.SecurityToken is there at run time, with an absolute path of the token file, and if AWS_CONFIG_FILE exists when the process starts; reads the token at each refresh.",
+  },
+  {
+    title: "SDK for C++",
+    source: "aws-sdk-cpp, STSCredentialsProvider.cpp",
+    finding: "Reads web identity profiles and the token at each refresh; does not follow source_profile in the default chain.",
+  },
+];

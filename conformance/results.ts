@@ -27,8 +27,10 @@ export interface RowResult {
   title: string;
   /** What was ambient. */
   ambient: string;
-  /** Main's annotations. */
+  /** What main warned of. */
   warnings: string[];
+  /** Why main failed. */
+  refusal?: string;
   steps: StepResult[];
 }
 
@@ -52,6 +54,7 @@ const VOLATILE: [RegExp, string][] = [
   [/GitHubActions-\d+-\d+-[0-9a-f]{8}/g, "SESSION"],
   [/\bA[KRS]I?[A-Z0-9]{18,}\b/g, "KEY"],
   [/(\/[\w .,@+-]+)+\/(?=[\w.-]+)/g, "…/"],
+  [/@[0-9a-f]{6,8}\b/g, ""],
   [/127\.0\.0\.1:\d+/g, "127.0.0.1"],
   [/\d{10,}/g, "…"],
   [/\s+/g, " "],
@@ -60,5 +63,5 @@ const VOLATILE: [RegExp, string][] = [
 /** A message without what differs from run to run, and not longer than a reader needs. */
 export function stable(text: string): string {
   const plain = VOLATILE.reduce((left, [pattern, instead]) => left.replace(pattern, instead), text).trim();
-  return plain.length > 300 ? `${plain.slice(0, 300)}…` : plain;
+  return plain.length > 200 ? `${plain.slice(0, 200)}…` : plain;
 }

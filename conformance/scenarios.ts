@@ -232,12 +232,29 @@ const OTHERS_STEP: Step = {
   env: { AWS_PROFILE: "other" },
   expect: "other",
 };
+const OTHERS_EXPLICIT: Step = {
+  id: "other-explicit",
+  title: "profile other by the client's own means",
+  explicit: "other",
+  expect: "other",
+};
 const SECOND_STEPS: Step[] = [
   { id: "second-variable", title: "AWS_PROFILE=second", env: { AWS_PROFILE: "second" }, expect: "second" },
   { id: "second-explicit", title: "profile second by the client's own means", explicit: "second", expect: "second" },
 ];
 
-function ambientNamed(id: string): Ambient {
+/** Most clients call nothing without a region. */
+function withRegion(ambient: Ambient): Ambient {
+  const variables = (given: Given): Record<string, string> => ({
+    AWS_REGION: "us-east-2",
+    AWS_DEFAULT_REGION: "us-east-2",
+    ...ambient.variables?.(given),
+  });
+  return { ...ambient, title: `${ambient.title}; AWS_REGION and AWS_DEFAULT_REGION`, variables };
+}
+
+/** The ambient of that id. */
+export function ambientNamed(id: string): Ambient {
   const ambient = AMBIENTS.find((each) => each.id === id);
   if (ambient === undefined) throw new Error(`no ambient ${id}`);
   return ambient;
@@ -264,25 +281,32 @@ export const HOSTILE_ROWS: Row[] = [
     steps: [AMBIENT_STEP, ...SECOND_STEPS],
   },
   {
+    id: "named-and-nothing",
+    title: "named use, and a step that does not choose it",
+    ambient: withRegion(ambientNamed("home-keys")),
+    uses: [NAMED_USE],
+    steps: [{ id: "nothing", title: "nothing said", expect: "home" }],
+  },
+  {
     id: "ambient-and-others",
     title: "ambient use, and a step with a profile of the user's own",
     ambient: ambientNamed("users-files"),
     uses: [AMBIENT_USE],
-    steps: [OTHERS_STEP],
+    steps: [OTHERS_STEP, OTHERS_EXPLICIT],
   },
   {
     id: "mirrored-and-others",
     title: "ambient use on an EKS runner, and a step with a profile of the user's own",
     ambient: ambientNamed("irsa"),
     uses: [AMBIENT_USE],
-    steps: [OTHERS_STEP],
+    steps: [OTHERS_STEP, OTHERS_EXPLICIT],
   },
   {
     id: "mirrored",
     title: "ambient use with mirror-environment: true",
     ambient: ambientNamed("users-files"),
     uses: [{ ...AMBIENT_USE, with: { "mirror-environment": "true" } }],
-    steps: [AMBIENT_STEP, OTHERS_STEP],
+    steps: [AMBIENT_STEP, OTHERS_STEP, OTHERS_EXPLICIT],
   },
   { id: "chained/ambient", title: "ambient use", ambient: CHAINED("default"), uses: [AMBIENT_USE], steps: CHAINED_STEPS },
   { id: "chained/named", title: "named use", ambient: CHAINED("deploy"), uses: [NAMED_USE], steps: CHAINED_STEPS },
@@ -290,11 +314,12 @@ export const HOSTILE_ROWS: Row[] = [
 
 /** Scenario 4: what every client can do before the action, and after its post step. */
 export const AFTER_ROWS: Row[] = [
-  ...["none", "home-keys", "keys", "profile", "irsa", "config-file"].map((id): Row => {
-    const ambient = ambientNamed(id);
+  ...["none", "home-keys", "keys", "session-keys", "profile", "irsa", "config-file"].map((id): Row => {
+    const ambient = withRegion(ambientNamed(id));
     return { id: `${id}/ambient`, title: "ambient use", ambient, uses: [AMBIENT_USE], steps: [AMBIENT_STEP] };
   }),
-  { id: "home-keys/named", title: "named use", ambient: ambientNamed("home-keys"), uses: [NAMED_USE], steps: [BY_VARIABLE] },
+  { id: "no-region/ambient", title: "ambient use", ambient: ambientNamed("home-keys"), uses: [AMBIENT_USE], steps: [AMBIENT_STEP] },
+  { id: "no-region/named", title: "named use", ambient: ambientNamed("home-keys"), uses: [NAMED_USE], steps: [BY_VARIABLE] },
   {
     id: "session-name/ambient",
     title: "ambient use with role-session-name",
@@ -303,6 +328,7 @@ export const AFTER_ROWS: Row[] = [
     steps: [AMBIENT_STEP],
   },
   { id: "chained/ambient", title: "ambient use", ambient: CHAINED("default"), uses: [AMBIENT_USE], steps: CHAINED_STEPS },
+  { id: "chained/named", title: "named use", ambient: CHAINED("deploy"), uses: [NAMED_USE], steps: CHAINED_STEPS },
 ];
 const SHORT_AFTER = ["none/ambient", "home-keys/ambient", "keys/ambient", "chained/ambient"];
 

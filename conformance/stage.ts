@@ -10,13 +10,14 @@ import { type Clouds, startClouds } from "../harness/clouds/clouds.ts";
 import { trustGitHub } from "../harness/clouds/trust.ts";
 import { createRunner, type Job, type StepResult } from "../harness/runner/runner.ts";
 import type { Client } from "./clients.ts";
-import { ROOT } from "./install.ts";
 import { ACCOUNTS, type Ambient, type Given, type Keys, REGION, ROLE_ARNS, USERS_FILES, type Use } from "./scenarios.ts";
 
 export interface StageOptions {
   idTokenSeconds: number;
   /** Of every role session; undefined: an hour, as STS does. */
   sessionSeconds?: number;
+  /** Folder of the action, as it is published. */
+  action: string;
   /** Starts the action. Without it the machine's own does, which may be too old for proxies: then main and keeper reach the clouds by plain http. */
   node24: string | undefined;
 }
@@ -37,10 +38,11 @@ export class Stage {
   readonly clouds: Clouds;
   readonly #directory: string;
   readonly #proxyVariables: Record<string, string>;
+  readonly #action: string;
   readonly #node24: string | undefined;
   readonly #keys: Record<"keys" | "other" | "home", Keys>;
 
-  static async open({ idTokenSeconds, sessionSeconds, node24 }: StageOptions): Promise<Stage> {
+  static async open({ idTokenSeconds, sessionSeconds, ...actionOptions }: StageOptions): Promise<Stage> {
     const clouds = await startClouds({ idTokenSeconds, tls: true, ...(sessionSeconds === undefined ? {} : { sessionSeconds }) });
     const directory = await mkdtemp(path.join(os.tmpdir(), "conformance-"));
     const { caFile = "", proxyUrl = "" } = clouds.tls ?? {};
@@ -58,13 +60,19 @@ export class Stage {
       NODE_EXTRA_CA_CERTS: caFile,
       JAVA_TOOL_OPTIONS: `-Djavax.net.ssl.trustStore=${store} -Dhttps.proxyHost=127.0.0.1 -Dhttps.proxyPort=${new URL(proxyUrl).port}`,
     };
-    return new Stage(clouds, directory, proxyVariables, node24);
+    return new Stage(clouds, directory, proxyVariables, actionOptions);
   }
 
-  private constructor(clouds: Clouds, directory: string, proxyVariables: Record<string, string>, node24: string | undefined) {
+  private constructor(
+    clouds: Clouds,
+    directory: string,
+    proxyVariables: Record<string, string>,
+    { action, node24 }: Pick<StageOptions, "action" | "node24">,
+  ) {
     this.clouds = clouds;
     this.#directory = directory;
     this.#proxyVariables = proxyVariables;
+    this.#action = action;
     this.#node24 = node24;
     for (const name of ["role", "second", "irsa"] as const) this.#addRole(ROLE_ARNS[name], ACCOUNTS[name]);
     for (const name of ["session", "container"] as const) this.#addRole(OTHER_ROLES[name], ACCOUNTS[name]);
@@ -117,7 +125,7 @@ export class Stage {
 
   /** Runs the action's main in the job. */
   use({ job }: Scene, { profile, role, with: inputs }: Use): Promise<StepResult> {
-    return job.use(ROOT, {
+    return job.use(this.#action, {
       with: { "role-to-assume": ROLE_ARNS[role], "aws-region": REGION, ...(profile === "default" ? {} : { profile }), ...inputs },
       env: this.#node24 === undefined ? { AWS_ENDPOINT_URL_STS: this.clouds.sts.url } : {},
     });

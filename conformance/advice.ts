@@ -1,0 +1,85 @@
+/** What a user should do about each cell that is not right. */
+import type { Cell, RowResult, StepResult } from "./results.ts";
+
+export interface Where {
+  row: RowResult;
+  step: StepResult;
+  client: string;
+  cell: Cell;
+}
+
+export interface Advice {
+  applies: (where: Where) => boolean;
+  /** Whole sentences, in Markdown. */
+  text: string;
+}
+
+const BLANK_KEYS = /InvalidClientTokenId/;
+
+/** The first that applies counts. */
+export const ADVICE: Advice[] = [
+  {
+    applies: ({ cell }) => cell.verdict === "refused",
+    text:
+      "A named use on a runner whose environment has `AWS_ROLE_ARN` or `AWS_WEB_IDENTITY_TOKEN_FILE` (an EKS runner, as a rule): most SDKs would prefer those to the " +
+      "profile, so main refuses and says so. Leave out `profile` to make the role ambient, or remove the variables from the job.",
+  },
+  {
+    applies: ({ row, step, cell }) => cell.verdict === "wrong" && /^mirrored/.test(row.id) && /^other/.test(step.id),
+    text:
+      "Where the role is also in `AWS_ROLE_ARN` and its companions (on a runner that had them, or by `mirror-environment: true`), these SDKs prefer it to a profile " +
+      "that a step chooses with `AWS_PROFILE`. Choose the other profile by the tool's own means (`--profile`, `profile_name`) where the table shows that it works (not `defaultProfileName` of Java v2), or do that work in another job.",
+  },
+  {
+    applies: ({ row, step, client }) =>
+      row.scenario === 3 && step.id === "variable" && /profile/.test(row.id) && /^(boto3|cli-v1)/.test(client),
+    text:
+      "boto3 and AWS CLI v1 prefer `AWS_DEFAULT_PROFILE` to `AWS_PROFILE`. Where a job has `AWS_DEFAULT_PROFILE`, set both in a step that chooses a named profile, " +
+      "use `--profile` or `profile_name`, or remove it: it is an old name that other SDKs do not know.",
+  },
+  {
+    applies: ({ client, cell }) => client === "java-v1" && cell.verdict === "error",
+    text:
+      "The SDK for Java v1 cannot read a role from a config file (it is out of support since the end of 2025). With `mirror-environment: true`, or on a runner that had " +
+      "`AWS_ROLE_ARN`, it gets the role from the environment; a profile with `source_profile` it cannot use at all.",
+  },
+  {
+    applies: ({ row, cell }) => row.scenario === 4 && BLANK_KEYS.test(cell.text ?? ""),
+    text:
+      "Static keys without a session token come back after post, but `AWS_SESSION_TOKEN` stays empty, and the SDK for Ruby and AsyncAws sign with it. Do not export static keys in a " +
+      "job that uses this action, or `unset AWS_SESSION_TOKEN` before such a call.",
+  },
+  {
+    applies: ({ client, cell }) => client === "php-async-aws" && BLANK_KEYS.test(cell.text ?? ""),
+    text:
+      "AsyncAws takes an empty `AWS_ACCESS_KEY_ID` for a key. Do not export static keys in a job that uses this action, or `unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN` " +
+      "in the step that runs PHP: an action cannot unset a variable, only blank it.",
+  },
+  {
+    applies: ({ client, row }) => client === "php-async-aws" && row.id.startsWith("chained/"),
+    text: "AsyncAws follows `source_profile` only to a profile with static keys. Let it use this action's profile directly, with a trust policy for the role that it needs.",
+  },
+  {
+    applies: ({ client, row, cell }) => client === "js-v2" && row.scenario === 4 && /region/i.test(cell.text ?? ""),
+    text:
+      "`AWS_STS_REGIONAL_ENDPOINTS` stays `regional` for the post steps of other actions, and the SDK for JavaScript v2 then wants a region, which it did not need for the " +
+      "global endpoint. Set `AWS_REGION` for the job.",
+  },
+];
+
+/** The number of the advice, counted from 1; undefined where there is none. */
+export function adviceFor(where: Where): number | undefined {
+  const index = ADVICE.findIndex(({ applies }) => applies(where));
+  return index === -1 ? undefined : index + 1;
+}
+
+/** Every cell that is not right, in order. */
+export function exceptions(rows: RowResult[]): Where[] {
+  return rows.flatMap((row) =>
+    row.steps.flatMap((step) =>
+      Object.entries(step.cells)
+        .filter(([, cell]) => cell.verdict !== "right")
+        .map(([client, cell]): Where => ({ row, step, client, cell })),
+    ),
+  );
+}

@@ -1,0 +1,357 @@
+/** The scenarios, each as a function from a run to its rows. */
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { append, renderProfile } from "../src/profile.ts";
+import { type Call, callForSeconds, callOnce, Turns } from "./calls.ts";
+import type { Client } from "./clients.ts";
+import { type Installation, ROOT } from "./install.ts";
+import { isOurs, judgeAfter, judgeCall, judgeCalls, judgeStale } from "./judge.ts";
+import { type Cell, type RowResult, type StepResult, stable } from "./results.ts";
+import { ambientNamed, FORMS, REGION, ROLE_ARNS, type Row, type Step } from "./scenarios.ts";
+import { type Scene, Stage, type StageOptions } from "./stage.ts";
+
+/** Short enough to see several within a minute, long enough for a machine that is busy with twenty clients. */
+const ID_TOKEN_SECONDS = 10;
+const SESSION_SECONDS = 20;
+const SESSIONS = 3;
+/** Under the 15 minutes that the AWS CLI wants to be left: its disk cache then serves no client what another one fetched. */
+const HOSTILE_SESSION_SECONDS = 300;
+/** Two cores; a row waits now and then. */
+const ROWS_AT_ONCE = 2;
+
+/** One run of the suite. */
+export interface Run {
+  clients: Client[];
+  installation: Installation;
+  action: Pick<StageOptions, "action" | "node24">;
+  /** For processes that make one call. */
+  turns: Turns;
+  progress: (line: string) => void;
+}
+
+/** Resolves with a result for every client, in their order. */
+async function everyClient(
+  run: Run,
+  act: (client: Client, directory: string) => Promise<Cell | undefined>,
+): Promise<Record<string, Cell>> {
+  const cells = await Promise.all(
+    run.clients.map(async (client): Promise<[string, Cell] | undefined> => {
+      const installed = run.installation.installed.get(client.name);
+      const cell = installed && (await act(client, installed.directory));
+      return cell && [client.name, cell];
+    }),
+  );
+  return Object.fromEntries(cells.filter((cell) => cell !== undefined));
+}
+
+/** Every client makes one call in the step's environment. */
+function callAll(
+  run: Run,
+  stage: Stage,
+  environment: Record<string, string>,
+  step: Pick<Step, "env" | "explicit">,
+  judge: (call: Call, client: Client) => Cell,
+): Promise<Record<string, Cell>> {
+  return everyClient(run, (client, directory) =>
+    run.turns.take(async () => {
+      const variables = { ...environment, ...stage.endpointVariables(client, "proxy"), ...step.env };
+      const explicit = step.explicit === undefined ? {} : { CLIENT_PROFILE: step.explicit };
+      return judge(await callOnce({ client, directory, environment: { ...variables, ...explicit } }), client);
+    }),
+  );
+}
+
+/** Runs the uses of a row. Resolves with the warnings, and with the message of a main that failed. */
+async function runUses(
+  stage: Stage,
+  scene: Scene,
+  { uses }: Pick<Row, "uses">,
+): Promise<{ warnings: string[]; refusal: string | undefined }> {
+  const warnings: string[] = [];
+  for (const use of uses) {
+    const main = await stage.use(scene, use);
+    const said = (level: string): string[] =>
+      main.annotations.filter((each) => each.level === level).map(({ message }) => stable(message));
+    warnings.push(...said("warning"));
+    if (main.outcome !== "success") return { warnings, refusal: said("error").join(" ") || `main: ${main.outcome}` };
+  }
+  return { warnings, refusal: undefined };
+}
+
+/** Scenario 1: calls over several sessions, none of which may fail. */
+export async function refreshRows(run: Run): Promise<RowResult[]> {
+  const stage = await Stage.open({
+    idTokenSeconds: ID_TOKEN_SECONDS,
+    sessionSeconds: SESSION_SECONDS,
+    ...run.action,
+  });
+  try {
+    const seconds = SESSIONS * SESSION_SECONDS + 5;
+    const rows: RowResult[] = [];
+    const kinds = [
+      { id: "refresh/ambient", title: "ambient use", profile: "default", env: {}, endpoint: "proxy" as const },
+      {
+        id: "refresh/named",
+        title: "named use, AWS_PROFILE",
+        profile: "deploy",
+        env: { AWS_PROFILE: "deploy" },
+        endpoint: "variable" as const,
+      },
+    ];
+    for (const { id, title, profile, env, endpoint } of kinds) {
+      const row = await stage.scene(ambientNamed("users-files"), async (scene): Promise<RowResult> => {
+        const { warnings, refusal } = await runUses(stage, scene, { uses: [{ profile, role: "role" }] });
+        if (refusal !== undefined) throw new Error(`main failed: ${refusal}`);
+        const environmentOf = (client: Client) => ({
+          ...scene.job.environment,
+          ...stage.endpointVariables(client, endpoint),
+          ...env,
+        });
+        const hosts = await hostRow(run, stage, environmentOf);
+        run.progress(`scenario 1: ${title}: ${seconds} s`);
+        const cells = await everyClient(run, async (client, directory) => {
+          const calls = await callForSeconds({ client, directory, environment: environmentOf(client) }, seconds);
+          const host = hosts[client.name];
+          return { ...judgeCalls(calls, SESSION_SECONDS * (SESSIONS - 1)), ...(host === undefined ? {} : { host }) };
+        });
+        await scene.job.finish();
+        return {
+          scenario: 1,
+          id,
+          title,
+          ambient: "files of the user's own in ~/.aws",
+          warnings,
+          steps: [{ id: "calls", title: `a call a second over ${SESSIONS} sessions`, cells }],
+        };
+      });
+      rows.push(row);
+      run.progress(`scenario 1: ${title}: ${tally(row)}`);
+    }
+    return rows;
+  } finally {
+    await stage.close();
+  }
+}
+
+/** The host names that each client asks, one client after the other. */
+async function hostRow(
+  run: Run,
+  stage: Stage,
+  environmentOf: (client: Client) => Record<string, string>,
+): Promise<Record<string, string>> {
+  const hosts: Record<string, string> = {};
+  for (const client of run.clients) {
+    const installed = run.installation.installed.get(client.name);
+    if (installed === undefined || stage.endpointOf(client, "proxy") !== "proxy") continue;
+    const before = stage.clouds.sts.requests.length;
+    const environment = { ...environmentOf(client) };
+    delete environment.AWS_ENDPOINT_URL_STS;
+    await callOnce({ client, directory: installed.directory, environment });
+    hosts[client.name] = [...new Set(stage.clouds.sts.requests.slice(before).map(({ host }) => host.replace(/:443$/, "")))].join(
+      ", ",
+    );
+  }
+  return hosts;
+}
+
+/** Scenario 2: the same with a token that nobody refreshes. Whoever does not fail here proves nothing in scenario 1. */
+export async function staleRows(run: Run): Promise<RowResult[]> {
+  const stage = await Stage.open({
+    idTokenSeconds: ID_TOKEN_SECONDS,
+    sessionSeconds: SESSION_SECONDS,
+    ...run.action,
+  });
+  try {
+    const folder = await stage.folder("token written once ");
+    const tokenFile = path.join(folder, "token");
+    const environment = await byHand(stage, folder, renderProfile({ ...PROFILE, tokenFile }));
+    await writeFile(tokenFile, await stage.idToken(), { mode: 0o600 });
+    const seconds = 2 * SESSION_SECONDS;
+    run.progress(`scenario 2: ${seconds} s`);
+    const cells = await everyClient(run, async (client, directory): Promise<Cell> => {
+      const own = { ...environment, ...stage.endpointVariables(client, "proxy") };
+      const calls = await callForSeconds({ client, directory, environment: own }, seconds);
+      return judgeStale(calls);
+    });
+    const steps = [{ id: "calls", title: `a call a second for ${seconds} s`, cells }];
+    const row: RowResult = {
+      scenario: 2,
+      id: "written-once",
+      title: "the token written once",
+      ambient: "no action",
+      warnings: [],
+      steps,
+    };
+    run.progress(`scenario 2: ${tally(row)}`);
+    return [row];
+  } finally {
+    await stage.close();
+  }
+}
+
+const PROFILE = { name: "default", roleArn: ROLE_ARNS.role, sessionName: "by-hand", region: REGION, stsEndpoint: undefined };
+
+/** The environment that the action would leave, for a config file that it did not write. */
+async function byHand(stage: Stage, folder: string, config: string): Promise<Record<string, string>> {
+  await writeFile(path.join(folder, "config"), config);
+  await writeFile(path.join(folder, "credentials"), "");
+  return {
+    PATH: `${path.dirname(process.execPath)}:${process.env.PATH}`,
+    HOME: folder,
+    ...stage.variables,
+    AWS_CONFIG_FILE: path.join(folder, "config"),
+    AWS_SHARED_CREDENTIALS_FILE: path.join(folder, "credentials"),
+    AWS_REGION: REGION,
+    AWS_DEFAULT_REGION: REGION,
+    AWS_SDK_LOAD_CONFIG: "1",
+    AWS_STS_REGIONAL_ENDPOINTS: "regional",
+  };
+}
+
+/** Scenario 3. */
+export async function hostileRows(run: Run, rows: Row[]): Promise<RowResult[]> {
+  const stage = await Stage.open({ idTokenSeconds: 300, sessionSeconds: HOSTILE_SESSION_SECONDS, ...run.action });
+  try {
+    return await inTurns(run, rows, (row) =>
+      stage.scene(row.ambient, async (scene): Promise<RowResult> => {
+        const { warnings, refusal } = await runUses(stage, scene, row);
+        const steps: StepResult[] = [];
+        for (const { id, title, expect, ...step } of row.steps) {
+          const cells =
+            refusal === undefined
+              ? await callAll(run, stage, scene.job.environment, step, (call) => judgeCall(call, expect))
+              : await everyClient(run, async (): Promise<Cell> => ({ verdict: "refused" }));
+          steps.push({ id, title, cells });
+        }
+        await scene.job.finish();
+        const refused = refusal === undefined ? {} : { refusal };
+        return { scenario: 3, id: row.id, title: row.title, ambient: row.ambient.title, warnings, ...refused, steps };
+      }),
+    );
+  } finally {
+    await stage.close();
+  }
+}
+
+const PROBE = path.join(ROOT, "conformance", "probe");
+const PROBE_TIMEOUT_MS = 600_000;
+
+/** Scenario 4. */
+export async function afterRows(run: Run, rows: Row[]): Promise<RowResult[]> {
+  const stage = await Stage.open({ idTokenSeconds: 300, ...run.action });
+  try {
+    return await inTurns(run, rows, (row) => stage.scene(row.ambient, (scene) => afterRow(run, stage, scene, row)));
+  } finally {
+    await stage.close();
+  }
+}
+
+async function afterRow(run: Run, stage: Stage, scene: Scene, row: Row): Promise<RowResult> {
+  const { job, home } = scene;
+  const meeting = await stage.folder("meeting ");
+  await job.use(PROBE, { env: { PROBE_DIRECTORY: meeting }, timeoutMs: PROBE_TIMEOUT_MS });
+  const before = new Map<string, Call>();
+  await callAll(run, stage, job.environment, {}, (call, client) => {
+    before.set(client.name, call);
+    return { verdict: "right" };
+  });
+  const { warnings, refusal } = await runUses(stage, scene, row);
+  if (refusal !== undefined) throw new Error(`${row.id}: main failed: ${refusal}`);
+  for (const step of row.steps) await callAll(run, stage, job.environment, step, (call) => judgeCall(call, step.expect));
+
+  const finished = job.finish();
+  const left = await Promise.race([appears(path.join(meeting, "environment.json")), finished.then(() => undefined)]);
+  if (left === undefined) throw new Error(`${row.id}: the probe's post step told no environment`);
+  const cells = await callAll(run, stage, JSON.parse(left) as Record<string, string>, {}, (call, client) =>
+    judgeAfter(before.get(client.name), call),
+  );
+  const cached = await cachedSessions(home);
+  const cacheCells = await everyClient(run, async (client): Promise<Cell | undefined> => {
+    if (!client.diskCache) return undefined;
+    return cached.length === 0
+      ? { verdict: "right" }
+      : { verdict: "wrong", text: `left in ~/.aws/cli/cache: ${cached.map(stable).join(", ")}` };
+  });
+  await writeFile(path.join(meeting, "go"), "");
+  await finished;
+  const steps: StepResult[] = [{ id: "after", title: "a call after post", cells }];
+  if (Object.keys(cacheCells).length > 0)
+    steps.push({ id: "cache", title: "the disk cache of the AWS CLI after post", cells: cacheCells });
+  return { scenario: 4, id: row.id, title: row.title, ambient: row.ambient.title, warnings, steps };
+}
+
+/** The file's content, once there is one. */
+async function appears(file: string): Promise<string> {
+  const end = Date.now() + 60_000;
+  while (Date.now() < end) {
+    const text = await readFile(file, "utf8").catch(() => undefined);
+    if (text !== undefined) return text;
+    await sleep(50);
+  }
+  throw new Error(`no ${file} within a minute`);
+}
+
+/** The sessions of our roles that the AWS CLI keeps on the disk. */
+async function cachedSessions(home: string): Promise<string[]> {
+  const directory = path.join(home, ".aws", "cli", "cache");
+  const names = await readdir(directory).catch((): string[] => []);
+  const texts = await Promise.all(
+    names.filter((name) => name.endsWith(".json")).map((name) => readFile(path.join(directory, name), "utf8")),
+  );
+  const arns = texts.map((text) => (JSON.parse(text) as { AssumedRoleUser?: { Arn?: string } }).AssumedRoleUser?.Arn);
+  return arns.filter((arn) => arn !== undefined).filter(isOurs);
+}
+
+/** Scenario 5. */
+export async function formRows(run: Run): Promise<RowResult[]> {
+  const stage = await Stage.open({ idTokenSeconds: 900, sessionSeconds: HOSTILE_SESSION_SECONDS, ...run.action });
+  try {
+    return await inTurns(run, FORMS, async ({ id, title, tokenFile, before, change }): Promise<RowResult> => {
+      const folder = await stage.folder("form ");
+      const token = path.join(folder, tokenFile);
+      await mkdir(path.dirname(token), { recursive: true });
+      await writeFile(token, await stage.idToken());
+      const written = append(before, renderProfile({ ...PROFILE, tokenFile }));
+      const environment = await byHand(stage, folder, change?.(written) ?? written);
+      const cells = await everyClient(run, (client, directory) =>
+        run.turns.take(async () => {
+          const variables = { ...environment, ...stage.endpointVariables(client, "proxy") };
+          return judgeCall(await callOnce({ client, directory, environment: variables, cwd: folder }), "role");
+        }),
+      );
+      return {
+        scenario: 5,
+        id,
+        title,
+        ambient: "config file written by hand",
+        warnings: [],
+        steps: [{ id: "parse", title: "a call", cells }],
+      };
+    });
+  } finally {
+    await stage.close();
+  }
+}
+
+/** As many rows at once as the machine takes; results in the order of the rows. */
+async function inTurns<R extends { id: string }>(run: Run, rows: R[], act: (row: R) => Promise<RowResult>): Promise<RowResult[]> {
+  const turns = new Turns(ROWS_AT_ONCE);
+  let done = 0;
+  return Promise.all(
+    rows.map((row) =>
+      turns.take(async () => {
+        const result = await act(row);
+        done += 1;
+        run.progress(`scenario ${result.scenario}: ${done} of ${rows.length}: ${row.id}: ${tally(result)}`);
+        return result;
+      }),
+    ),
+  );
+}
+
+function tally({ steps }: RowResult): string {
+  const counts = new Map<string, number>();
+  for (const { verdict } of steps.flatMap(({ cells }) => Object.values(cells))) counts.set(verdict, (counts.get(verdict) ?? 0) + 1);
+  return [...counts].map(([verdict, count]) => `${count} ${verdict}`).join(", ");
+}
