@@ -16,7 +16,7 @@ export interface CloudsOptions {
   sessionSeconds?: number;
   /** Wait before each answer, milliseconds. Default 0. */
   latencyMs?: number;
-  /** Lifetime of a job's request token from the job's start, seconds. Default 22,200 (6 h 10 min), as observed (facts/runner.md 1). */
+  /** Lifetime of a job's request token from the job's start, seconds. Default 22,200 (6 h 10 min), as observed (Azure/azure-cli#28778). */
   requestTokenSeconds?: number;
   /** Serve TLS under the real host names as well, through a proxy; jobs then get an https address for their ID tokens. Default false. */
   tls?: boolean;

@@ -22,7 +22,7 @@ export interface IdTokenRequest extends RequestRecord {
 }
 
 export interface GitHubOptions {
-  /** exp - iat of ID tokens, seconds; GitHub's are 300 (facts/runner.md 1). */
+  /** exp - iat of ID tokens, seconds; GitHub's are 300 (actions/toolkit#2048). */
   idTokenSeconds: number;
   /** How long a job's request token lives from the job's start, seconds; GitHub's live 6 h 10 min. */
   requestTokenSeconds: number;
@@ -224,7 +224,7 @@ export class GitHubCloud {
     } catch {
       return refusal(401, Date.now() / 1000 >= job.requestTokenExpires ? "token is expired" : "token is invalid");
     }
-    // The runner's source knows this refusal (facts/runner.md 1); its status and words are not documented anywhere.
+    // The runner's source knows this refusal (actions/runner, src/Runner.Worker/JobRunner.cs); its status and words are not documented anywhere.
     if (!job.takeInProgress()) return refusal(403, "Can't issue ID_TOKEN for non-inprogress job");
 
     const now = Math.floor(Date.now() / 1000);
