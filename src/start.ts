@@ -11,7 +11,7 @@ import { readJson } from "./files.ts";
 import { home } from "./home.ts";
 import { type Endpoint, type IdToken, IdTokenError, requestIdToken } from "./id-token.ts";
 import { checkAccount, type Inputs, loadInputs } from "./inputs.ts";
-import { jobDirectory, jobDirectoryPath, openJobDirectory } from "./job-directory.ts";
+import { jobDirectory, jobDirectoryPath } from "./job-directory.ts";
 import { type Claims, decodeClaims, timeClaim } from "./jwt.ts";
 import { hasKeeper, type LaunchedKeeper, launchKeeper } from "./keeper-process.ts";
 import { quoted } from "./printable.ts";
@@ -48,7 +48,8 @@ export async function start(env: NodeJS.ProcessEnv): Promise<void> {
   saveUse({ root: plan.root, id: plan.id, summary: plan.inputs.summary });
   let keeper: LaunchedKeeper | undefined;
   try {
-    openJobDirectory(plan.root);
+    // Before the network; and under the lock, since another use's post may be removing it.
+    await locked(plan.root, async () => {});
     // GitHub's answer, the SDK and the keeper's process take their time: all at once.
     const answer = firstToken(plan.endpoint, plan.inputs.audience, env);
     if (!hasKeeper(plan.directory)) keeper = launchKeeper();
@@ -190,6 +191,8 @@ async function tryExchange(
 ): Promise<Session> {
   const { role, sessionName, region, stsEndpoint, audience, trustPolicy } = plan.inputs;
   const request = { roleArn: role.arn, sessionName, token: first.token, region, endpoint: stsEndpoint };
+  // The SDK asks for the home folder and fails without one.
+  env.HOME ??= home();
   try {
     return await trial.exchange(request);
   } catch (error) {

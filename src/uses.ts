@@ -104,11 +104,11 @@ export async function beginUse(
  */
 export async function locked<T>(root: string, action: (job: JobDirectory) => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries++) {
-    const job = openJobDirectory(root);
     try {
+      const job = openJobDirectory(root);
       return await withLock(root, LOCK_WAIT_MS, () => action(job));
     } catch (error) {
-      if (errorCode(error) !== "ENOENT" || fs.existsSync(job.uses) || tries === 10) throw error;
+      if (errorCode(error) !== "ENOENT" || tries === 10) throw error;
     }
   }
 }

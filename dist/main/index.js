@@ -1937,12 +1937,12 @@ async function beginUse(root, use, first, ambient, home) {
  */
 async function locked(root, action) {
     for (let tries = 1;; tries++) {
-        const job = openJobDirectory(root);
         try {
+            const job = openJobDirectory(root);
             return await withLock(root, LOCK_WAIT_MS, () => action(job));
         }
         catch (error) {
-            if ((0,errors/* errorCode */.CA)(error) !== "ENOENT" || external_node_fs_namespaceObject.existsSync(job.uses) || tries === 10)
+            if ((0,errors/* errorCode */.CA)(error) !== "ENOENT" || tries === 10)
                 throw error;
         }
     }
@@ -2152,7 +2152,8 @@ async function start(env) {
     saveUse({ root: plan.root, id: plan.id, summary: plan.inputs.summary });
     let keeper;
     try {
-        openJobDirectory(plan.root);
+        // Before the network; and under the lock, since another use's post may be removing it.
+        await locked(plan.root, async () => { });
         // GitHub's answer, the SDK and the keeper's process take their time: all at once.
         const answer = firstToken(plan.endpoint, plan.inputs.audience, env);
         if (!hasKeeper(plan.directory))
@@ -2281,6 +2282,8 @@ async function enter(plan, first, env) {
 async function tryExchange(trial, plan, first, env) {
     const { role, sessionName, region, stsEndpoint, audience, trustPolicy } = plan.inputs;
     const request = { roleArn: role.arn, sessionName, token: first.token, region, endpoint: stsEndpoint };
+    // The SDK asks for the home folder and fails without one.
+    env.HOME ??= home();
     try {
         return await trial.exchange(request);
     }

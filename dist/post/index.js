@@ -3226,12 +3226,12 @@ async function beginUse(root, use, first, ambient, home) {
  */
 async function locked(root, action) {
     for (let tries = 1;; tries++) {
-        const job = openJobDirectory(root);
         try {
+            const job = openJobDirectory(root);
             return await withLock(root, LOCK_WAIT_MS, () => action(job));
         }
         catch (error) {
-            if (errorCode(error) !== "ENOENT" || fs.existsSync(job.uses) || tries === 10)
+            if (errorCode(error) !== "ENOENT" || tries === 10)
                 throw error;
         }
     }
