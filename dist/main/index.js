@@ -1104,6 +1104,8 @@ class IdTokenError extends Error {
 }
 /** GitHub's answers are about 2 kB. */
 const MAX_ANSWER_BYTES = 64 * 1024;
+/** Each piece of an answer costs far more memory than its bytes. */
+const MAX_ANSWER_PIECES = 1024;
 /** A token "from the future" by more than this would be refused by STS. */
 const FUTURE_TOLERANCE_MS = 60_000;
 /**
@@ -1137,8 +1139,8 @@ function get(endpoint, audience, timeoutMs, signal) {
             let size = 0;
             response.on("data", (chunk) => {
                 size += chunk.length;
-                if (size > MAX_ANSWER_BYTES) {
-                    request.destroy(new IdTokenError("answer", `the answer is larger than ${MAX_ANSWER_BYTES} bytes`));
+                if (size > MAX_ANSWER_BYTES || chunks.length === MAX_ANSWER_PIECES) {
+                    request.destroy(new IdTokenError("answer", `the answer is larger than ${MAX_ANSWER_BYTES} bytes, or in more than ${MAX_ANSWER_PIECES} pieces`));
                 }
                 else {
                     chunks.push(chunk);
