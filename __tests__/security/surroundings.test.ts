@@ -147,8 +147,7 @@ describe("HOME", () => {
       const temp = mkdtempSync(path.join(folder, "temp "));
       chmodSync(temp, 0o777);
       const { HOME: _, ...env } = runnerEnvironment(temp);
-      // Without the trial: the AWS SDK itself does not start without a home.
-      const { main, post } = await mainAndPost({ ...env, INPUT_TRIAL: "false" }, STRANGER);
+      const { main, post } = await mainAndPost(env, STRANGER);
       // No home, no AWS files of the user's: nothing to copy.
       expect({ code: main.code, errors: errorsOf(main.stdout) }).toEqual({ code: 0, errors: [] });
       expect(post.code).toBe(0);
