@@ -96,13 +96,10 @@ function get(endpoint: Endpoint, audience: string, timeoutMs: number, signal: Ab
         let size = 0;
         response.on("data", (chunk: Buffer) => {
           size += chunk.length;
-          if (size > MAX_ANSWER_BYTES || chunks.length === MAX_ANSWER_PIECES) {
-            request.destroy(
-              new IdTokenError(
-                "answer",
-                `the answer is larger than ${MAX_ANSWER_BYTES} bytes, or in more than ${MAX_ANSWER_PIECES} pieces`,
-              ),
-            );
+          if (size > MAX_ANSWER_BYTES) {
+            request.destroy(new IdTokenError("answer", `the answer is larger than ${MAX_ANSWER_BYTES} bytes`));
+          } else if (chunks.length === MAX_ANSWER_PIECES) {
+            request.destroy(new IdTokenError("answer", `the answer comes in more than ${MAX_ANSWER_PIECES} pieces`));
           } else {
             chunks.push(chunk);
           }

@@ -120,7 +120,7 @@ export async function keep(config: KeeperConfig, onReady: () => void): Promise<v
   look();
   while (!over.signal.aborted) {
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, Math.min(due - performance.now(), LONGEST_WAIT_MS));
+      const timer = setTimeout(resolve, Math.min(Math.max(0, due - performance.now()), LONGEST_WAIT_MS));
       wakeUp = () => {
         clearTimeout(timer);
         resolve();

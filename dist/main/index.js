@@ -1139,8 +1139,11 @@ function get(endpoint, audience, timeoutMs, signal) {
             let size = 0;
             response.on("data", (chunk) => {
                 size += chunk.length;
-                if (size > MAX_ANSWER_BYTES || chunks.length === MAX_ANSWER_PIECES) {
-                    request.destroy(new IdTokenError("answer", `the answer is larger than ${MAX_ANSWER_BYTES} bytes, or in more than ${MAX_ANSWER_PIECES} pieces`));
+                if (size > MAX_ANSWER_BYTES) {
+                    request.destroy(new IdTokenError("answer", `the answer is larger than ${MAX_ANSWER_BYTES} bytes`));
+                }
+                else if (chunks.length === MAX_ANSWER_PIECES) {
+                    request.destroy(new IdTokenError("answer", `the answer comes in more than ${MAX_ANSWER_PIECES} pieces`));
                 }
                 else {
                     chunks.push(chunk);
