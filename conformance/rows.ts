@@ -79,27 +79,19 @@ async function runUses(
   return { warnings, refusal: undefined };
 }
 
+/** Both ways to AWS: under the real host names, and by AWS_ENDPOINT_URL_STS where a client knows it. */
+const REFRESHES = [
+  { id: "refresh/ambient", title: "ambient use", profile: "default", env: {}, endpoint: "proxy" },
+  { id: "refresh/named", title: "named use, AWS_PROFILE", profile: "deploy", env: { AWS_PROFILE: "deploy" }, endpoint: "variable" },
+] as const;
+
 /** Scenario 1: calls over several sessions, none of which may fail. */
 export async function refreshRows(run: Run): Promise<RowResult[]> {
-  const stage = await Stage.open({
-    idTokenSeconds: ID_TOKEN_SECONDS,
-    sessionSeconds: SESSION_SECONDS,
-    ...run.action,
-  });
+  const stage = await Stage.open({ idTokenSeconds: ID_TOKEN_SECONDS, sessionSeconds: SESSION_SECONDS, ...run.action });
   try {
     const seconds = SESSIONS * SESSION_SECONDS + 5;
     const rows: RowResult[] = [];
-    const kinds = [
-      { id: "refresh/ambient", title: "ambient use", profile: "default", env: {}, endpoint: "proxy" as const },
-      {
-        id: "refresh/named",
-        title: "named use, AWS_PROFILE",
-        profile: "deploy",
-        env: { AWS_PROFILE: "deploy" },
-        endpoint: "variable" as const,
-      },
-    ];
-    for (const { id, title, profile, env, endpoint } of kinds) {
+    for (const { id, title, profile, env, endpoint } of REFRESHES) {
       const row = await stage.scene(ambientNamed("users-files"), async (scene): Promise<RowResult> => {
         const { warnings, refusal } = await runUses(stage, scene, { uses: [{ profile, role: "role" }] });
         if (refusal !== undefined) throw new Error(`main failed: ${refusal}`);
@@ -108,7 +100,7 @@ export async function refreshRows(run: Run): Promise<RowResult[]> {
           ...stage.endpointVariables(client, endpoint),
           ...env,
         });
-        const hosts = await hostRow(run, stage, environmentOf);
+        const hosts = await hostsAsked(run, stage, environmentOf);
         run.progress(`scenario 1: ${title}: ${seconds} s`);
         const cells = await everyClient(run, async (client, directory) => {
           const calls = await callForSeconds({ client, directory, environment: environmentOf(client) }, seconds);
@@ -135,7 +127,7 @@ export async function refreshRows(run: Run): Promise<RowResult[]> {
 }
 
 /** The host names that each client asks, one client after the other. */
-async function hostRow(
+async function hostsAsked(
   run: Run,
   stage: Stage,
   environmentOf: (client: Client) => Record<string, string>,
@@ -148,20 +140,15 @@ async function hostRow(
     const environment = { ...environmentOf(client) };
     delete environment.AWS_ENDPOINT_URL_STS;
     await callOnce({ client, directory: installed.directory, environment });
-    hosts[client.name] = [...new Set(stage.clouds.sts.requests.slice(before).map(({ host }) => host.replace(/:443$/, "")))].join(
-      ", ",
-    );
+    const asked = stage.clouds.sts.requests.slice(before).map(({ host }) => host.replace(/:443$/, ""));
+    hosts[client.name] = [...new Set(asked)].join(", ");
   }
   return hosts;
 }
 
 /** Scenario 2: the same with a token that nobody refreshes. Whoever does not fail here proves nothing in scenario 1. */
 export async function staleRows(run: Run): Promise<RowResult[]> {
-  const stage = await Stage.open({
-    idTokenSeconds: ID_TOKEN_SECONDS,
-    sessionSeconds: SESSION_SECONDS,
-    ...run.action,
-  });
+  const stage = await Stage.open({ idTokenSeconds: ID_TOKEN_SECONDS, sessionSeconds: SESSION_SECONDS, ...run.action });
   try {
     const folder = await stage.folder("token written once ");
     const tokenFile = path.join(folder, "token");
