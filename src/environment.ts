@@ -30,7 +30,7 @@ const WEB_IDENTITY = ["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"];
 
 /**
  * Plans the environment of later steps, so that the profile is what every SDK uses whatever was ambient. GitHub cannot unset a
- * variable, and an empty one breaks some SDK for nearly each of them: only the static keys (all three together) and the container
+ * variable, and an empty one breaks some SDK for nearly each of them: only the static keys (those that are set) and the container
  * URIs are ever set to "". Throws a UserError where a named profile could silently lose to what is ambient.
  */
 export function planEnvironment(ambient: Environment, use: PlannedUse): EnvironmentPlan {
@@ -69,7 +69,8 @@ export function planEnvironment(ambient: Environment, use: PlannedUse): Environm
 
   const keys = KEYS.filter(isSet);
   if (keys.length > 0) {
-    for (const name of KEYS) exports[name] = "";
+    // Only those: a blank AWS_SESSION_TOKEN beside keys that post has put back would break Ruby and PHP.
+    for (const name of keys) exports[name] = "";
     warnings.push(
       `${list(keys)} ${verb(keys)} set and would win over the profile in nearly every SDK; blank from here on. Use static keys and a role in separate jobs.`,
     );
