@@ -1,5 +1,6 @@
 import * as core from "@actions/core";
 import { errorCode, errorText, UserError } from "./errors.ts";
+import { printable } from "./printable.ts";
 import { start } from "./start.ts";
 import { troubleshootingLink } from "./troubleshooting.ts";
 
@@ -10,7 +11,7 @@ try {
     core.setFailed(`${error.message}\nMore: ${troubleshootingLink(error.anchor)}`);
     if (error.details !== undefined) core.info(error.details);
   } else {
-    core.debug(error instanceof Error ? (error.stack ?? error.message) : String(error));
+    core.debug(printable(error instanceof Error ? (error.stack ?? error.message) : String(error)));
     const more = errorCode(error) === undefined ? "" : `\nMore: ${troubleshootingLink("runner-files")}`;
     core.setFailed(`${errorText(error)}${more}`);
   }

@@ -133,6 +133,7 @@ function patienceFor({ kind, status, code }: IdTokenError): number {
   // A certificate does not become right by waiting, and a name that DNS does not know or a refusal by the proxy hardly ever.
   if (/CERT|SELF_SIGNED|UNABLE_TO_|^ERR_(?:TLS|SSL)/.test(code ?? "")) return 0;
   if (kind === "answer" || code === "ENOTFOUND" || code === "ERR_PROXY_TUNNEL") return 3_000;
+  if (code === "ERR_PROXY_INVALID_CONFIG") return 0;
   // The server refuses a job that does not count as "in progress" yet, which takes about a second from its start
   // (actions/runner, src/Runner.Worker/JobRunner.cs).
   if (status !== undefined && status < 500 && status !== 429) return 10_000;

@@ -45,8 +45,10 @@ function errorCode(error) {
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
 /* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(49);
 /* harmony import */ var _errors_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(71);
-/* harmony import */ var _start_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(198);
+/* harmony import */ var _printable_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(57);
+/* harmony import */ var _start_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(66);
 /* harmony import */ var _troubleshooting_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(344);
+
 
 
 
@@ -61,7 +63,7 @@ catch (error) {
             _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .info */ .pq(error.details);
     }
     else {
-        _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .debug */ .Yz(error instanceof Error ? (error.stack ?? error.message) : String(error));
+        _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .debug */ .Yz((0,_printable_js__WEBPACK_IMPORTED_MODULE_4__/* .printable */ .g$)(error instanceof Error ? (error.stack ?? error.message) : String(error)));
         const more = (0,_errors_js__WEBPACK_IMPORTED_MODULE_1__/* .errorCode */ .CA)(error) === undefined ? "" : `\nMore: ${(0,_troubleshooting_js__WEBPACK_IMPORTED_MODULE_3__/* .troubleshootingLink */ .r)("runner-files")}`;
         _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .setFailed */ .C1(`${(0,_errors_js__WEBPACK_IMPORTED_MODULE_1__/* .errorText */ .kc)(error)}${more}`);
     }
@@ -72,7 +74,60 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 198:
+/***/ 57:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   TL: () => (/* binding */ quoted),
+/* harmony export */   g$: () => (/* binding */ printable),
+/* harmony export */   i7: () => (/* binding */ jsonLines),
+/* harmony export */   r7: () => (/* binding */ shellWord)
+/* harmony export */ });
+/* unused harmony export codeSpan */
+/**
+ * Text from outside (claims, inputs, answers of servers) made safe for the log of a job. The runner takes a line that begins with `::`,
+ * after white space, and `##[` anywhere in a line, for commands; control and format characters can hide or forge lines.
+ */
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
+const TOKEN = /eyJ[\w-]+\.eyJ[\w-]+(?:\.[\w-]*)?/g;
+/** One line of a log: no control character, no workflow command, nothing like a JWT, at most `limit` characters. */
+function printable(text, limit = 4000) {
+    return text
+        .slice(0, limit)
+        .replace(TOKEN, "(token)")
+        .replace(UNPRINTABLE, " ")
+        .replaceAll("##[", "## [")
+        .replace(/^(\s*)::/, "$1: :");
+}
+/** A value in double quotes, as JSON writes it: what is invisible shows as an escape. At most `limit` characters of it. */
+function quoted(value, limit = 300) {
+    return escaped(JSON.stringify(value.length > limit ? `${value.slice(0, limit)}…` : value));
+}
+/** Indented JSON, line by line, that means the same as the value, whatever is in it. */
+function jsonLines(value) {
+    return JSON.stringify(value, null, 2).split("\n").map(escaped);
+}
+/**
+ * A code span of Markdown, in a table, too, on one line. It shows the text as it is but for what is not ASCII or could end the span
+ * or the cell (https://github.github.com/gfm/#code-spans, #tables-extension-), which become question marks.
+ */
+function codeSpan(text) {
+    const shown = printable(text, 300).replace(/[^\x20-\x7e]|[`|\\]/g, "?");
+    return shown === "" ? "(empty)" : `\`${shown}\``;
+}
+/** A word for a POSIX shell, so that a command with an untrusted value in it can be pasted. */
+function shellWord(word) {
+    return /^[\w+=,.@:/-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}
+function escaped(json) {
+    const units = (text) => text.replace(/[\s\S]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
+    return json.replace(UNPRINTABLE, units).replaceAll("##[", "##\\u005b");
+}
+
+
+/***/ }),
+
+/***/ 66:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -345,47 +400,8 @@ function verb(names) {
     return names.length > 1 ? "are" : "is";
 }
 
-;// CONCATENATED MODULE: ./lib/src/printable.js
-/**
- * Text from outside (claims, inputs, answers of servers) made safe for the log of a job. The runner takes a line that begins with `::`,
- * after white space, and `##[` anywhere in a line, for commands; control and format characters can hide or forge lines.
- */
-const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
-const TOKEN = /eyJ[\w-]+\.eyJ[\w-]+(?:\.[\w-]*)?/g;
-/** One line of a log: no control character, no workflow command, nothing like a JWT, at most `limit` characters. */
-function printable(text, limit = 4000) {
-    return text
-        .slice(0, limit)
-        .replace(TOKEN, "(token)")
-        .replace(UNPRINTABLE, " ")
-        .replaceAll("##[", "## [")
-        .replace(/^(\s*)::/, "$1: :");
-}
-/** A value in double quotes, as JSON writes it: what is invisible shows as an escape. At most `limit` characters of it. */
-function quoted(value, limit = 300) {
-    return escaped(JSON.stringify(value.length > limit ? `${value.slice(0, limit)}…` : value));
-}
-/** Indented JSON, line by line, that means the same as the value, whatever is in it. */
-function jsonLines(value) {
-    return JSON.stringify(value, null, 2).split("\n").map(escaped);
-}
-/**
- * A code span of Markdown, in a table, too, on one line. It shows the text as it is but for what is not ASCII or could end the span
- * or the cell (https://github.github.com/gfm/#code-spans, #tables-extension-), which become question marks.
- */
-function codeSpan(text) {
-    const shown = printable(text, 300).replace(/[^\x20-\x7e]|[`|\\]/g, "?");
-    return shown === "" ? "(empty)" : `\`${shown}\``;
-}
-/** A word for a POSIX shell, so that a command with an untrusted value in it can be pasted. */
-function shellWord(word) {
-    return /^[\w+=,.@:/-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
-}
-function escaped(json) {
-    const units = (text) => text.replace(/[\s\S]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
-    return json.replace(UNPRINTABLE, units).replaceAll("##[", "##\\u005b");
-}
-
+// EXTERNAL MODULE: ./lib/src/printable.js
+var printable = __nccwpck_require__(57);
 ;// CONCATENATED MODULE: ./lib/src/conditions.js
 
 const equal = (value, actual, variables) => literal(value, variables) === actual;
@@ -406,7 +422,7 @@ const OPERATORS = new Map([
  * @param variables whether `${…}` in values is a policy variable
  */
 function checkCondition({ operator, key, values }, claims, context, variables) {
-    const line = `${printable(operator, 60)} ${quoted(key, 100)}`;
+    const line = `${(0,printable/* printable */.g$)(operator, 60)} ${(0,printable/* quoted */.TL)(key, 100)}`;
     const undecided = (why) => ({ holds: undefined, reason: `${line}: ${why}` });
     const [, set, base = "", ifExists] = /^(?:(ForAllValues|ForAnyValue):)?(\w+?)(IfExists)?$/.exec(operator) ?? [];
     const known = OPERATORS.get(base);
@@ -489,7 +505,7 @@ function splitKey(key) {
     return { prefix: key.slice(0, Math.max(colon, 0)).toLowerCase(), name: key.slice(colon + 1).toLowerCase() };
 }
 function foreign(key, { providerHost }) {
-    return splitKey(key).prefix === providerHost.toLowerCase() ? "" : ` (its keys begin with ${quoted(`${providerHost}:`)})`;
+    return splitKey(key).prefix === providerHost.toLowerCase() ? "" : ` (its keys begin with ${(0,printable/* quoted */.TL)(`${providerHost}:`)})`;
 }
 // Policy variables: ${*}, ${?} and ${$} stand for the characters themselves
 // (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html#policy-vars-specialchars).
@@ -535,7 +551,7 @@ function listed(values) {
     const more = values.length > 5 ? ` or ${values.length - 5} more` : "";
     return ((values
         .slice(0, 5)
-        .map((value) => quoted(value))
+        .map((value) => (0,printable/* quoted */.TL)(value))
         .join(" or ") || "no value") + more);
 }
 
@@ -553,7 +569,7 @@ function parseTrustPolicy(text) {
         document = JSON.parse(text);
     }
     catch (error) {
-        throw notAPolicy(`it is not JSON (${printable(error instanceof Error ? error.message : String(error), 200)})`);
+        throw notAPolicy(`it is not JSON (${(0,printable/* printable */.g$)(error instanceof Error ? error.message : String(error), 200)})`);
     }
     if (!isObject(document) || document.Statement === undefined)
         throw notAPolicy("it is not an object with a Statement");
@@ -595,11 +611,11 @@ function parseConditions(block, at) {
         throw notAPolicy(`the Condition of ${at} is ${shown(block)}, not an object`);
     return Object.entries(block).flatMap(([operator, keys]) => {
         if (!isObject(keys))
-            throw notAPolicy(`${quoted(operator, 60)} in ${at} is ${shown(keys)}, not an object of keys and values`);
+            throw notAPolicy(`${(0,printable/* quoted */.TL)(operator, 60)} in ${at} is ${shown(keys)}, not an object of keys and values`);
         return Object.entries(keys).map(([key, value]) => {
             const values = strings(value);
             if (!values)
-                throw notAPolicy(`the value of ${quoted(key, 100)} in ${at} is ${shown(value)}, not a string or a list of strings`);
+                throw notAPolicy(`the value of ${(0,printable/* quoted */.TL)(key, 100)} in ${at} is ${shown(value)}, not a string or a list of strings`);
             return { operator, key, values };
         });
     });
@@ -639,7 +655,7 @@ function checkPrincipal({ federated }, context) {
     const has = federated.length > 0 ? listed(federated) : "none";
     return {
         holds: federated.includes(needed),
-        reason: `Principal.Federated: the policy has ${has}; the token's provider is ${quoted(needed)}`,
+        reason: `Principal.Federated: the policy has ${has}; the token's provider is ${(0,printable/* quoted */.TL)(needed)}`,
     };
 }
 function checkAction({ actions, otherActions }, { action }) {
@@ -681,7 +697,7 @@ function isObject(value) {
     return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 function shown(value) {
-    return value === undefined ? "missing" : quoted(typeof value === "string" ? value : JSON.stringify(value), 100);
+    return value === undefined ? "missing" : (0,printable/* quoted */.TL)(typeof value === "string" ? value : JSON.stringify(value), 100);
 }
 function notAPolicy(what) {
     return new Error(`Not a trust policy: ${what}. Allowed: the JSON that "aws iam get-role --role-name NAME --query Role.AssumeRolePolicyDocument" prints, with Effect, Principal and Action in each statement.`);
@@ -710,12 +726,12 @@ function explainRefusal(situation, context) {
     const hasPath = situation.roleArn.split("/").length > 2;
     const token = [
         "The ID token says:",
-        ...SHOWN_CLAIMS.filter((claim) => claims[claim] !== undefined).map((claim) => `  ${claim.padEnd(20)} ${quoted(claimText(claims[claim]))}`),
+        ...SHOWN_CLAIMS.filter((claim) => claims[claim] !== undefined).map((claim) => `  ${claim.padEnd(20)} ${(0,printable/* quoted */.TL)(claimText(claims[claim]))}`),
     ];
     if (context.accountId === "") {
         return [
             ...token,
-            `Cause: the server behind sts-endpoint has no role ${quoted(situation.roleArn)}, or its rules for that role do not accept these claims.`,
+            `Cause: the server behind sts-endpoint has no role ${(0,printable/* quoted */.TL)(situation.roleArn)}, or its rules for that role do not accept these claims.`,
             "Fix: correct role-to-assume, or make the server accept this issuer, audience and sub.",
         ];
     }
@@ -727,16 +743,16 @@ function explainRefusal(situation, context) {
         ...(trustPolicy === undefined
             ? ["Causes that these claims suggest:", ...causes(situation, context)]
             : verdict(trustPolicy, claims, context)),
-        `  - Account ${context.accountId} has no role ${quoted(name)}, or ${hasPath ? "one with another path" : "one with a path, which its ARN must have"} (role/PATH/NAME).`,
-        `    With credentials of that account, this prints its ARN: aws iam get-role --role-name ${shellWord(name)} --query Role.Arn --output text`,
+        `  - Account ${context.accountId} has no role ${(0,printable/* quoted */.TL)(name)}, or ${hasPath ? "one with another path" : "one with a path, which its ARN must have"} (role/PATH/NAME).`,
+        `    With credentials of that account, this prints its ARN: aws iam get-role --role-name ${(0,printable/* shellWord */.r7)(name)} --query Role.Arn --output text`,
         "",
         "This trust policy accepts exactly this job. Saved as trust.json, it takes the place of the role's own with the command below it;",
         "to keep what the role has, add only the statement to it.",
         ...(situation.accountIsMasked ? ["mask-aws-account-id hides the account id: put it in where this log shows ***."] : []),
         "",
-        ...jsonLines({ Version: "2012-10-17", Statement: [suggestStatement(claims, context)] }),
+        ...(0,printable/* jsonLines */.i7)({ Version: "2012-10-17", Statement: [suggestStatement(claims, context)] }),
         "",
-        `  aws iam update-assume-role-policy --role-name ${shellWord(name)} --policy-document file://trust.json`,
+        `  aws iam update-assume-role-policy --role-name ${(0,printable/* shellWord */.r7)(name)} --policy-document file://trust.json`,
         ...(trustPolicy === undefined
             ? ["", "To see which line of the role's trust policy refuses, give its JSON as the input explain-trust-policy."]
             : []),
@@ -767,7 +783,7 @@ function verdict(trustPolicy, claims, context) {
     ];
 }
 function statementLines({ index, sid, effect, outcome, reasons }) {
-    const name = sid === undefined ? `Statement ${index}` : `Statement ${index}, ${quoted(sid, 60)}`;
+    const name = sid === undefined ? `Statement ${index}` : `Statement ${index}, ${(0,printable/* quoted */.TL)(sid, 60)}`;
     // Why a Deny leaves the job alone is nothing to put right.
     const shown = effect === "Deny" && outcome === "does not apply" ? [] : reasons.slice(0, 10);
     return [`  ${name} (${effect}) ${outcome}${shown.length > 0 ? ":" : ""}`, ...shown.map((reason) => `    ${reason}`)];
@@ -777,7 +793,7 @@ function causes({ claims, audience }, context) {
     const sub = claimText(claims.sub);
     const lines = [];
     if (sub.includes(":environment:")) {
-        lines.push(`The job uses an environment, so sub ends in ${quoted(sub.slice(sub.indexOf(":environment:") + 1))}, not in ref:…; the policy must have that.`);
+        lines.push(`The job uses an environment, so sub ends in ${(0,printable/* quoted */.TL)(sub.slice(sub.indexOf(":environment:") + 1))}, not in ref:…; the policy must have that.`);
     }
     else if (sub.endsWith(":pull_request")) {
         lines.push("The job runs for a pull request, so sub ends in pull_request and names no branch. A policy for ref:refs/heads/… refuses it.");
@@ -786,26 +802,26 @@ function causes({ claims, audience }, context) {
         lines.push("The job runs for a tag, so sub has ref:refs/tags/…. A policy for ref:refs/heads/… refuses it.");
     }
     else if (sub.includes(":ref:refs/heads/")) {
-        lines.push(`The job runs on a branch, so sub has ${quoted(sub.slice(sub.indexOf(":ref:") + 1))}. A policy for another branch or for environment:… refuses it.`);
+        lines.push(`The job runs on a branch, so sub has ${(0,printable/* quoted */.TL)(sub.slice(sub.indexOf(":ref:") + 1))}. A policy for another branch or for environment:… refuses it.`);
     }
     const workflow = claimText(claims.job_workflow_ref);
     if (workflow !== "" && !workflow.startsWith(`${claimText(claims.repository)}/`)) {
         const key = claimsWithKeys(context).includes("job_workflow_ref")
             ? `; to trust that workflow, use the key ${context.providerHost}:job_workflow_ref`
             : "";
-        lines.push(`The job is in the reusable workflow ${quoted(workflow)}, but sub names the repository that calls it${key}.`);
+        lines.push(`The job is in the reusable workflow ${(0,printable/* quoted */.TL)(workflow)}, but sub names the repository that calls it${key}.`);
     }
     if (withoutIds(sub) !== sub) {
-        lines.push(`sub has the immutable format, with the IDs of owner and repository: GitHub's default for repositories created, renamed or transferred since 2026-07-15. A policy for ${quoted(withoutIds(sub))} refuses it.`);
+        lines.push(`sub has the immutable format, with the IDs of owner and repository: GitHub's default for repositories created, renamed or transferred since 2026-07-15. A policy for ${(0,printable/* quoted */.TL)(withoutIds(sub))} refuses it.`);
     }
     if (!/^repo:[^:]+:(?:ref:[^:]+|environment:[^:]+|pull_request)$/.test(sub)) {
-        const where = shellWord(`repos/${claimText(claims.repository)}/actions/oidc/customization/sub`);
+        const where = (0,printable/* shellWord */.r7)(`repos/${claimText(claims.repository)}/actions/oidc/customization/sub`);
         lines.push(`sub does not have GitHub's default form: the organization or the repository has a template of its own. See: gh api ${where}`);
     }
     if (/[A-Z]/.test(sub))
         lines.push("sub has capital letters, and IAM compares letter for letter: copy it as it stands.");
     if (!/^sts\.amazonaws\.com(?:\.cn)?$/.test(audience))
-        lines.push(`The audience is ${quoted(audience)}: the policy's condition on aud must have that.`);
+        lines.push(`The audience is ${(0,printable/* quoted */.TL)(audience)}: the policy's condition on aud must have that.`);
     return lines.map((line) => `  - ${line}`);
 }
 
@@ -819,7 +835,7 @@ function explainStsError(error, situation) {
     const code = error.code.replace(/Exception$/, "");
     const tries = `${error.attempts} ${error.attempts === 1 ? "attempt" : "attempts"}`;
     const status = error.httpStatus === undefined ? "" : `HTTP ${error.httpStatus}, `;
-    const said = `${situation.endpointHost}: ${code} (${status}${tries}): ${printable(error.message, 500)}`;
+    const said = `${situation.endpointHost}: ${code} (${status}${tries}): ${(0,printable/* printable */.g$)(error.message, 500)}`;
     const explain = (anchor, title, lines) => explanation(anchor, title, [said, ...lines]);
     const context = contextOf(situation);
     switch (code) {
@@ -835,9 +851,9 @@ function explainStsError(error, situation) {
             return explain("provider-not-reached", "AWS could not reach the identity provider", notReached(context));
         case "RegionDisabled":
             return explain("region-disabled", `STS is not active in ${situation.region} for account ${context.accountId}`, [
-                `Fix: set aws-region to a Region that the account uses, or activate this one: aws account enable-region --region-name ${shellWord(situation.region)}`,
+                `Fix: set aws-region to a Region that the account uses, or activate this one: aws account enable-region --region-name ${(0,printable/* shellWord */.r7)(situation.region)}`,
                 "or, for a Region that is active, switch STS on for it: IAM console, Account settings, Security Token Service.",
-                `Check: aws account get-region-opt-status --region-name ${shellWord(situation.region)}`,
+                `Check: aws account get-region-opt-status --region-name ${(0,printable/* shellWord */.r7)(situation.region)}`,
             ]);
         case "MalformedPolicyDocument":
         case "PackedPolicyTooLarge":
@@ -846,7 +862,7 @@ function explainStsError(error, situation) {
             ]);
         case "ValidationError":
             return explain("sts-validation", "STS refused a value of the request", [
-                `Fix: the message names the value. Sent were role-to-assume ${quoted(situation.roleArn)} and, if given, role-session-name.`,
+                `Fix: the message names the value. Sent were role-to-assume ${(0,printable/* quoted */.TL)(situation.roleArn)} and, if given, role-session-name.`,
             ]);
     }
     if (THROTTLED.has(code) || error.httpStatus === 429) {
@@ -860,7 +876,7 @@ function explainStsError(error, situation) {
     if (error.httpStatus < 500 && NO_CODE.has(code)) {
         return explain("sts-malformed", `${situation.endpointHost} answered with something else than an answer of STS`, [
             `Cause: a proxy or a firewall answered in its place${via(situation.proxy)}, or the server behind sts-endpoint is no complete STS.`,
-            `Fix: let requests to ${situation.endpointHost} through unchanged (NO_PROXY, if a proxy changes them). Check on the runner: curl -v ${shellWord(`https://${situation.endpointHost}/`)}`,
+            `Fix: let requests to ${situation.endpointHost} through unchanged (NO_PROXY, if a proxy changes them). Check on the runner: curl -v ${(0,printable/* shellWord */.r7)(`https://${situation.endpointHost}/`)}`,
         ]);
     }
     if (error.httpStatus >= 500) {
@@ -869,14 +885,14 @@ function explainStsError(error, situation) {
         ]);
     }
     return explain("sts-other", `STS refused the exchange: ${code}`, [
-        `Role ${quoted(situation.roleArn)}, audience ${quoted(situation.audience)}, Region ${situation.region}.`,
+        `Role ${(0,printable/* quoted */.TL)(situation.roleArn)}, audience ${(0,printable/* quoted */.TL)(situation.audience)}, Region ${situation.region}.`,
         "Fix: what the message says. Common codes: https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html",
     ]);
 }
 /** Explains why there is no ID token. */
 function explainIdTokenError(kind, situation) {
     const host = situation.endpointHost ?? "the ID token endpoint";
-    const said = printable(situation.message ?? host, 500);
+    const said = (0,printable/* printable */.g$)(situation.message ?? host, 500);
     switch (kind) {
         case "permission":
             return explanation("id-token-permission", "This job may not ask for an ID token: it lacks the permission id-token: write", permission(situation));
@@ -891,12 +907,12 @@ function explainIdTokenError(kind, situation) {
             return explanation("id-token-malformed", "The ID token endpoint answered with something else than a valid ID token", [
                 said,
                 `Something between this runner and GitHub may have answered in its place${via(situation.proxy)}, or this server (GHES, Forgejo, a test) is no complete one.`,
-                `Fix: let the answers of ${host} through unchanged (NO_PROXY, if a proxy changes them). The token must be a JWT for audience ${quoted(situation.audience)} with exp.`,
+                `Fix: let the answers of ${host} through unchanged (NO_PROXY, if a proxy changes them). The token must be a JWT for audience ${(0,printable/* quoted */.TL)(situation.audience)} with exp.`,
             ]);
     }
 }
 function explanation(anchor, title, lines) {
-    return { anchor, title: printable(title, 300), text: lines.map((line) => printable(line)).join("\n") };
+    return { anchor, title: (0,printable/* printable */.g$)(title, 300), text: lines.map((line) => (0,printable/* printable */.g$)(line)).join("\n") };
 }
 // https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html, and the other services' names for the same.
 const THROTTLED = new Set(["Throttling", "Throttled", "RequestLimitExceeded", "TooManyRequests", "SlowDown"]);
@@ -908,18 +924,18 @@ function contextOf({ claims, roleArn }) {
     return { providerHost, accountId, partition, action: "sts:AssumeRoleWithWebIdentity" };
 }
 function invalidToken(message, context, { audience }, explain) {
-    const url = shellWord(`https://${context.providerHost}`);
-    const arn = shellWord(providerArn(context));
+    const url = (0,printable/* shellWord */.r7)(`https://${context.providerHost}`);
+    const arn = (0,printable/* shellWord */.r7)(providerArn(context));
     if (/no openidconnect provider/i.test(message)) {
         return explain("no-identity-provider", `Account ${context.accountId} has no identity provider for ${context.providerHost}`, [
             "Cause: role-to-assume names the wrong account, or the provider was never created in that account or has another URL.",
-            `Fix: correct the account in role-to-assume, or create the provider there: aws iam create-open-id-connect-provider --url ${url} --client-id-list ${shellWord(audience)}`,
+            `Fix: correct the account in role-to-assume, or create the provider there: aws iam create-open-id-connect-provider --url ${url} --client-id-list ${(0,printable/* shellWord */.r7)(audience)}`,
             "Check, with credentials of that account: aws iam list-open-id-connect-providers",
         ]);
     }
     if (/audience/i.test(message)) {
         return explain("audience-not-registered", `The identity provider in account ${context.accountId} does not list the audience ${audience}`, [
-            `Fix: aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn ${arn} --client-id ${shellWord(audience)}`,
+            `Fix: aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn ${arn} --client-id ${(0,printable/* shellWord */.r7)(audience)}`,
             "or set the input audience to one that it lists, and the trust policy's condition on aud to the same.",
             `Check: aws iam get-open-id-connect-provider --open-id-connect-provider-arn ${arn} --query ClientIDList`,
         ]);
@@ -938,13 +954,13 @@ function invalidToken(message, context, { audience }, explain) {
 }
 function tokenRejected(context) {
     return [
-        `Cause: AWS checks issuer, signature, times and audience of the token against the provider ${quoted(context.providerHost)} in account ${context.accountId}.`,
+        `Cause: AWS checks issuer, signature, times and audience of the token against the provider ${(0,printable/* quoted */.TL)(context.providerHost)} in account ${context.accountId}.`,
         "Fix: run the job again. If it comes back, compare the provider in IAM with iss and aud of this token, and any sts-endpoint with AWS's own.",
-        `Check: aws iam get-open-id-connect-provider --open-id-connect-provider-arn ${shellWord(providerArn(context))}`,
+        `Check: aws iam get-open-id-connect-provider --open-id-connect-provider-arn ${(0,printable/* shellWord */.r7)(providerArn(context))}`,
     ];
 }
 function notReached(context) {
-    const url = shellWord(`https://${context.providerHost}/.well-known/openid-configuration`);
+    const url = (0,printable/* shellWord */.r7)(`https://${context.providerHost}/.well-known/openid-configuration`);
     return [
         "Cause: passing trouble between AWS and the provider, as a rule; it was tried again for up to 30 s.",
         "Fix: run the job again. For a provider of your own (GHES), AWS must reach it from the internet, with all of its keys.",
@@ -1007,26 +1023,26 @@ function unreachable(prefix, code, host, { proxy }, said) {
         return explain("tls", `The certificate of ${host} cannot be verified: ${code}`, [
             `Cause: the certificate that came back is not one that Node.js trusts. As a rule a proxy or firewall opens TLS${via(proxy)} with a certificate authority of its own, or the runner's clock is wrong.`,
             "Fix: put that authority's certificate (PEM) on the runner and name it in the job's env: NODE_EXTRA_CA_CERTS for actions, AWS_CA_BUNDLE for later AWS steps.",
-            `Check: openssl s_client -connect ${shellWord(host.includes(":") ? host : `${host}:443`)} -servername ${shellWord(host.replace(/:\d+$/, ""))} </dev/null | openssl x509 -noout -issuer -dates`,
+            `Check: openssl s_client -connect ${(0,printable/* shellWord */.r7)(host.includes(":") ? host : `${host}:443`)} -servername ${(0,printable/* shellWord */.r7)(host.replace(/:\d+$/, ""))} </dev/null | openssl x509 -noout -issuer -dates`,
         ]);
     }
     if (code === "ERR_PROXY_TUNNEL") {
         return explanation("proxy-refused", `The proxy does not connect this runner with ${host}`, [
             said,
-            `Fix: allow ${shellWord(host.includes(":") ? host : `${host}:443`)} in the proxy${via(proxy)}, or exempt it with NO_PROXY. For 407, HTTPS_PROXY must have a user and a password that the proxy knows.`,
-            `Check on the runner: curl -v ${shellWord(`https://${host}/`)}`,
+            `Fix: allow ${(0,printable/* shellWord */.r7)(host.includes(":") ? host : `${host}:443`)} in the proxy${via(proxy)}, or exempt it with NO_PROXY. For 407, HTTPS_PROXY must have a user and a password that the proxy knows.`,
+            `Check on the runner: curl -v ${(0,printable/* shellWord */.r7)(`https://${host}/`)}`,
         ]);
     }
     if (/^(?:ENOTFOUND|EAI_)/.test(code)) {
         const name = /getaddrinfo \S+ ([\w.-]+)/.exec(said)?.[1] ?? host.replace(/:\d+$/, "");
         return explain("host-not-found", `The name ${name} cannot be resolved: ${code}`, [
             `Cause: ${prefix === "sts" ? "aws-region or sts-endpoint is misspelt, or " : ""}this runner's DNS does not know the name. ${host} was asked for${via(proxy) || " without a proxy"}.`,
-            `Fix: correct ${prefix === "sts" ? "the input, " : ""}the runner's DNS, or HTTPS_PROXY and NO_PROXY. Check on the runner: nslookup ${shellWord(name)}`,
+            `Fix: correct ${prefix === "sts" ? "the input, " : ""}the runner's DNS, or HTTPS_PROXY and NO_PROXY. Check on the runner: nslookup ${(0,printable/* shellWord */.r7)(name)}`,
         ]);
     }
     return explain("unreachable", `${host} cannot be reached: ${code || "no answer"}`, [
         `Cause: nothing answered${via(proxy) || " (no proxy was used)"}. A firewall, a proxy or, in a private network, a missing route or VPC endpoint stands in between.`,
-        `Fix: let the runner reach ${host} by HTTPS, or set HTTPS_PROXY (and NO_PROXY) on the runner. Check on the runner: curl -v ${shellWord(`https://${host}/`)}`,
+        `Fix: let the runner reach ${host} by HTTPS, or set HTTPS_PROXY (and NO_PROXY) on the runner. Check on the runner: curl -v ${(0,printable/* shellWord */.r7)(`https://${host}/`)}`,
     ]);
 }
 function via(proxy) {
@@ -1034,8 +1050,8 @@ function via(proxy) {
         return "";
     // No URL: proxy.ts says what is wrong with it.
     if (proxy.includes(" "))
-        return ` (past the proxy of the environment, which is ${printable(proxy, 200)})`;
-    return ` (through the proxy ${quoted(proxy.replace(/^([a-z0-9+.-]+:\/\/)?.*@/i, "$1"))})`;
+        return ` (past the proxy of the environment, which is ${(0,printable/* printable */.g$)(proxy, 200)})`;
+    return ` (through the proxy ${(0,printable/* quoted */.TL)(proxy.replace(/^([a-z0-9+.-]+:\/\/)?.*@/i, "$1"))})`;
 }
 
 ;// CONCATENATED MODULE: external "node:os"
@@ -1123,12 +1139,21 @@ function get(endpoint, audience, timeoutMs, signal) {
         // Appended as text, as the toolkit's getIDToken() does: the rest of the URL is the server's own.
         const url = new URL(`${endpoint.url}${endpoint.url.includes("?") ? "&" : "?"}audience=${encodeURIComponent(audience)}`);
         const client = url.protocol === "http:" ? external_node_http_namespaceObject_0 : external_node_https_namespaceObject_0;
+        // Of its own, so that the connection is not kept; proxyEnv (HTTPS_PROXY, NO_PROXY): Node 24.5 and later, which throws here for
+        // a proxy whose URL it cannot read.
+        let agent;
+        try {
+            agent = new client.Agent({ keepAlive: false, proxyEnv: process.env });
+        }
+        catch (error) {
+            reject(new IdTokenError("unreachable", (0,errors/* errorText */.kc)(error), { code: (0,errors/* errorCode */.CA)(error) ?? "ERR_PROXY_INVALID_CONFIG" }));
+            return;
+        }
         const timer = setTimeout(() => {
             request.destroy(new IdTokenError("unreachable", `${url.host} did not answer within ${timeoutMs} ms`, { code: "TIMEOUT" }));
         }, timeoutMs);
         const request = client.get(url, {
-            // Of its own, so that the connection is not kept; proxyEnv (HTTPS_PROXY, NO_PROXY): Node 24.5 and later.
-            agent: new client.Agent({ keepAlive: false, proxyEnv: process.env }),
+            agent,
             headers: {
                 accept: "application/json; api-version=2.0",
                 authorization: `Bearer ${endpoint.requestToken}`,
@@ -2244,6 +2269,8 @@ function patienceFor({ kind, status, code }) {
         return 0;
     if (kind === "answer" || code === "ENOTFOUND" || code === "ERR_PROXY_TUNNEL")
         return 3_000;
+    if (code === "ERR_PROXY_INVALID_CONFIG")
+        return 0;
     // The server refuses a job that does not count as "in progress" yet, which takes about a second from its start
     // (actions/runner, src/Runner.Worker/JobRunner.cs).
     if (status !== undefined && status < 500 && status !== 429)
@@ -2374,7 +2401,7 @@ function publish({ inputs, root, directory, endsAt, environment }, first, sessio
 }
 /** What a trust policy has to match. */
 function describeClaims({ sub, aud }) {
-    return `sub ${quoted(String(sub))}, aud ${quoted(String(aud))}`;
+    return `sub ${(0,printable/* quoted */.TL)(String(sub))}, aud ${(0,printable/* quoted */.TL)(String(aud))}`;
 }
 function explained({ anchor, title, text }, cause) {
     return new errors/* UserError */.yo(anchor, title, { details: text, cause });
