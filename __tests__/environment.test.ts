@@ -345,7 +345,7 @@ test("nothing else is ever exported, and '' only where every SDK takes it for no
 });
 
 describe("post gives back", () => {
-  const defaults = { configFile: "/home/me/.aws/config", credentialsFile: "/home/me/.aws/credentials" };
+  const defaults = { AWS_CONFIG_FILE: "/home/me/.aws/config", AWS_SHARED_CREDENTIALS_FILE: "/home/me/.aws/credentials" };
   const restore = (exported: Environment, previous: Environment, now: Environment = exported) =>
     planRestore(now, exported, previous, defaults);
 

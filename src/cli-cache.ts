@@ -29,6 +29,12 @@ export function deleteCachedSessions(directory: string, isOurs: (assumedRoleArn:
   return deleted;
 }
 
+/** Whether a cached session is of a role (arn:aws:iam::ACCOUNT:role/PATH/NAME) and has a session name. */
+export function isSessionOf(assumedRoleArn: string, roleArn: string, sessionName: string): boolean {
+  const cached = parseRole(assumedRoleArn);
+  return cached !== undefined && cached.role === parseRole(roleArn)?.role && cached.session === sessionName;
+}
+
 /** Account, name and session of an assumed role, or of a role (without a session), for comparison; undefined for anything else. */
 export function parseRole(arn: string): { role: string; session: string } | undefined {
   const assumed = /^arn:([\w-]+):sts::(\d*):assumed-role\/([^/]+)\/(.+)$/.exec(arn);

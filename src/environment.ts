@@ -144,26 +144,20 @@ function mirrorRefused(why: string): UserError {
   return new UserError("mirror-refused", `mirror-environment cannot be ${why}. Leave it at auto.`);
 }
 
-/** The paths that SDKs use without AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE. */
-export interface DefaultFiles {
-  configFile: string;
-  credentialsFile: string;
-}
-
 /**
  * What post exports so that later post steps find the environment as it was. Only what is still as main left it. A variable that
  * had no value keeps ours, since it cannot be unset and "" would break SDKs; the two files go back to their default paths.
+ * @param defaults what SDKs do without a variable, for those where that can be said
  */
 export function planRestore(
   now: Environment,
   exported: Environment,
   previous: Environment,
-  defaults: DefaultFiles,
+  defaults: Environment,
 ): Record<string, string> {
-  const defaultPaths: Environment = { AWS_CONFIG_FILE: defaults.configFile, AWS_SHARED_CREDENTIALS_FILE: defaults.credentialsFile };
   const restore: Record<string, string> = {};
   for (const [name, ours] of Object.entries(exported)) {
-    const value = previous[name] || defaultPaths[name];
+    const value = previous[name] || defaults[name];
     if (value && value !== ours && now[name] === ours) restore[name] = value;
   }
   return restore;

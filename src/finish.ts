@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs";
 import * as core from "@actions/core";
-import { deleteCachedSessions, parseRole } from "./cli-cache.ts";
-import { type DefaultFiles, planRestore } from "./environment.ts";
+import { deleteCachedSessions, isSessionOf, parseRole } from "./cli-cache.ts";
+import { planRestore } from "./environment.ts";
 import { errorText } from "./errors.ts";
-import { home } from "./home.ts";
+import { cliCache, home } from "./home.ts";
 import type { Summary } from "./inputs.ts";
 import { makeReport } from "./report.ts";
 import { loadUse } from "./state.ts";
@@ -39,14 +39,13 @@ async function attempt<T>(what: string, action: () => T | Promise<T>): Promise<T
 }
 
 function forgetSessions({ use, roleArns }: Ended): void {
-  const own = parseRole(use.roleArn)?.role;
   // Roles that a profile of the user's reaches through ours: their sessions have names that only the CLI knows.
-  const chained = new Set(roleArns.map((arn) => parseRole(arn)?.role));
-  const deleted = deleteCachedSessions(`${home()}/.aws/cli/cache`, (arn, writtenAt) => {
-    const cached = parseRole(arn);
-    if (!cached) return false;
-    return (cached.role === own && cached.session === use.sessionName) || (chained.has(cached.role) && writtenAt >= use.startedAt);
-  });
+  const chained = new Set(roleArns.flatMap((arn) => parseRole(arn)?.role ?? []));
+  const isChained = (arn: string) => chained.has(parseRole(arn)?.role ?? "");
+  const deleted = deleteCachedSessions(
+    cliCache(),
+    (arn, writtenAt) => isSessionOf(arn, use.roleArn, use.sessionName) || (isChained(arn) && writtenAt >= use.startedAt),
+  );
   if (deleted > 0) core.debug(`deleted ${deleted} cached session(s) of the AWS CLI`);
 }
 
@@ -62,15 +61,15 @@ function restoreEnvironment({ use, others }: Ended, env: NodeJS.ProcessEnv): voi
 
 /** Nothing is known of what was there before: later post steps must at least not look for files that are gone. */
 function leaveFiles(root: string, env: NodeJS.ProcessEnv): void {
-  const { configFile, credentialsFile } = defaultFiles();
-  for (const [name, path] of Object.entries({ AWS_CONFIG_FILE: configFile, AWS_SHARED_CREDENTIALS_FILE: credentialsFile })) {
+  for (const [name, path] of Object.entries(defaultFiles())) {
     const now = env[name];
     if (now?.startsWith(`${root}/`) && !existsSync(now)) core.exportVariable(name, path);
   }
 }
 
-function defaultFiles(): DefaultFiles {
-  return { configFile: `${home()}/.aws/config`, credentialsFile: `${home()}/.aws/credentials` };
+/** Where SDKs look without these variables. */
+function defaultFiles(): Record<string, string> {
+  return { AWS_CONFIG_FILE: `${home()}/.aws/config`, AWS_SHARED_CREDENTIALS_FILE: `${home()}/.aws/credentials` };
 }
 
 async function report({ finished }: Ended, summary: Summary): Promise<void> {

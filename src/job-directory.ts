@@ -3,6 +3,7 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { errorCode, UserError } from "./errors.ts";
+import { isRunning } from "./process.ts";
 
 // $RUNNER_TEMP/aws-role-refresh/
 //   config            the AWS config file of this job
@@ -158,19 +159,11 @@ export async function withLock<T>(directory: string, waitMs: number, action: () 
 function clearIfStale(directory: string, name: string): boolean {
   try {
     const pid = Number(name.split(".")[1]);
-    const stale = !processExists(pid) || Date.now() - fs.statSync(`${directory}/${name}`).mtimeMs > LOCK_STALE_MS;
+    const stale = !isRunning({ pid, started: "" }) || Date.now() - fs.statSync(`${directory}/${name}`).mtimeMs > LOCK_STALE_MS;
     if (stale) fs.rmSync(`${directory}/${name}`, { recursive: true, force: true });
     return stale;
   } catch (error) {
     if (errorCode(error) === "ENOENT") return true;
     throw error;
-  }
-}
-
-function processExists(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return errorCode(error) !== "ESRCH";
   }
 }

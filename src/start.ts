@@ -3,12 +3,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import * as core from "@actions/core";
 import { bundlePath } from "./bundles.ts";
-import { deleteCachedSessions, parseRole } from "./cli-cache.ts";
+import { deleteCachedSessions, isSessionOf } from "./cli-cache.ts";
 import { type EnvironmentPlan, planEnvironment } from "./environment.ts";
 import { errorText, UserError } from "./errors.ts";
 import { type Explanation, explainIdTokenError, explainStsError } from "./explain.ts";
 import { readJson } from "./files.ts";
-import { home } from "./home.ts";
+import { cliCache, home } from "./home.ts";
 import { type Endpoint, type IdToken, IdTokenError, requestIdToken } from "./id-token.ts";
 import { checkAccount, type Inputs, loadInputs } from "./inputs.ts";
 import { jobDirectory, jobDirectoryPath } from "./job-directory.ts";
@@ -130,10 +130,9 @@ const REQUEST_TIMEOUT_MS = 10_000;
 
 /** For how long a failure of the first request may pass of itself, in milliseconds. */
 function patienceFor({ kind, status, code }: IdTokenError): number {
-  // A certificate does not become right by waiting, and a name that DNS does not know or a refusal by the proxy hardly ever.
-  if (/CERT|SELF_SIGNED|UNABLE_TO_|^ERR_(?:TLS|SSL)/.test(code ?? "")) return 0;
+  // A certificate or the URL of a proxy does not become right by waiting, and a name that DNS does not know or a refusal by the proxy hardly ever.
+  if (/CERT|SELF_SIGNED|UNABLE_TO_|^ERR_(?:TLS|SSL)|^ERR_PROXY_INVALID_CONFIG$/.test(code ?? "")) return 0;
   if (kind === "answer" || code === "ENOTFOUND" || code === "ERR_PROXY_TUNNEL") return 3_000;
-  if (code === "ERR_PROXY_INVALID_CONFIG") return 0;
   // The server refuses a job that does not count as "in progress" yet, which takes about a second from its start
   // (actions/runner, src/Runner.Worker/JobRunner.cs).
   if (status !== undefined && status < 500 && status !== 429) return 10_000;
@@ -177,11 +176,7 @@ async function enter(plan: Plan, first: IdToken, env: NodeJS.ProcessEnv): Promis
     env,
     home(),
   );
-  const own = parseRole(role.arn)?.role;
-  deleteCachedSessions(`${home()}/.aws/cli/cache`, (arn) => {
-    const cached = parseRole(arn);
-    return cached !== undefined && cached.role === own && cached.session === sessionName;
-  });
+  deleteCachedSessions(cliCache(), (arn) => isSessionOf(arn, role.arn, sessionName));
 }
 
 async function tryExchange(

@@ -73,8 +73,8 @@ export async function beginUse(
 ): Promise<void> {
   await locked(root, async (job) => {
     const jobFile = await claim(job, first.requestToken, ambient);
-    seed(job.config, jobFile.previous.AWS_CONFIG_FILE, path.join(home, ".aws", "config"));
-    seed(job.credentials, jobFile.previous.AWS_SHARED_CREDENTIALS_FILE, path.join(home, ".aws", "credentials"));
+    seed(job.config, "AWS_CONFIG_FILE", jobFile.previous, home);
+    seed(job.credentials, "AWS_SHARED_CREDENTIALS_FILE", jobFile.previous, home);
 
     const directory = tokenDirectory(`${job.tokens}/${use.tokenId}`);
     ensurePrivateDirectory(directory.path);
@@ -122,7 +122,7 @@ async function claim(job: JobDirectory, requestToken: string, ambient: NodeJS.Pr
   for (const name of fs.readdirSync(job.path)) {
     if (!name.startsWith("lock.")) fs.rmSync(`${job.path}/${name}`, { recursive: true, force: true });
   }
-  for (const directory of [job.tokens, job.uses, job.finished]) ensurePrivateDirectory(directory);
+  openJobDirectory(job.path);
   const previous: Record<string, string | null> = {};
   for (const name of FILE_VARIABLES) {
     // Not a path that an earlier job's crash left in the environment of a long-lived runner.
@@ -135,9 +135,9 @@ async function claim(job: JobDirectory, requestToken: string, ambient: NodeJS.Pr
 }
 
 /** Copies a file of the user's, so that other profiles go on working. One that is not there is empty. */
-function seed(target: string, ambientPath: string | null | undefined, defaultPath: string): void {
+function seed(target: string, variable: string, previous: Job["previous"], home: string): void {
   if (fs.existsSync(target)) return;
-  const source = ambientPath ? ambientPath.replace(/^~(?=\/)/, path.dirname(path.dirname(defaultPath))) : defaultPath;
+  const source = previous[variable]?.replace(/^~(?=\/)/, () => home) || path.join(home, ".aws", path.basename(target));
   let content: Buffer | undefined;
   try {
     // /dev/null is a common way to say "none".
@@ -147,9 +147,7 @@ function seed(target: string, ambientPath: string | null | undefined, defaultPat
     if (errorCode(error) !== "ENOTDIR")
       throw new UserError(
         "aws-files",
-        `${source} cannot be read (${errorText(error)}). Its profiles have to be copied for later steps: make it readable, or set ${
-          path.basename(target) === "config" ? FILE_VARIABLES[0] : FILE_VARIABLES[1]
-        } to another file.`,
+        `${source} cannot be read (${errorText(error)}). Its profiles have to be copied for later steps: make it readable, or set ${variable} to another file.`,
       );
   }
   writeFileAtomic(target, content ?? "");

@@ -257,6 +257,11 @@ function deleteCachedSessions(directory, isOurs) {
     }
     return deleted;
 }
+/** Whether a cached session is of a role (arn:aws:iam::ACCOUNT:role/PATH/NAME) and has a session name. */
+function isSessionOf(assumedRoleArn, roleArn, sessionName) {
+    const cached = parseRole(assumedRoleArn);
+    return cached !== undefined && cached.role === parseRole(roleArn)?.role && cached.session === sessionName;
+}
 /** Account, name and session of an assumed role, or of a role (without a session), for comparison; undefined for anything else. */
 function parseRole(arn) {
     const assumed = /^arn:([\w-]+):sts::(\d*):assumed-role\/([^/]+)\/(.+)$/.exec(arn);
@@ -376,12 +381,12 @@ function mirrorRefused(why) {
 /**
  * What post exports so that later post steps find the environment as it was. Only what is still as main left it. A variable that
  * had no value keeps ours, since it cannot be unset and "" would break SDKs; the two files go back to their default paths.
+ * @param defaults what SDKs do without a variable, for those where that can be said
  */
 function planRestore(now, exported, previous, defaults) {
-    const defaultPaths = { AWS_CONFIG_FILE: defaults.configFile, AWS_SHARED_CREDENTIALS_FILE: defaults.credentialsFile };
     const restore = {};
     for (const [name, ours] of Object.entries(exported)) {
-        const value = previous[name] || defaultPaths[name];
+        const value = previous[name] || defaults[name];
         if (value && value !== ours && now[name] === ours)
             restore[name] = value;
     }
@@ -1058,6 +1063,10 @@ function via(proxy) {
 const external_node_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:os");
 ;// CONCATENATED MODULE: ./lib/src/home.js
 
+/** Where the AWS CLI keeps sessions (awscli/customizations/assumerole.py). */
+function cliCache() {
+    return `${home()}/.aws/cli/cache`;
+}
 /** The folder that holds .aws. A user without HOME and without an entry in passwd, as containers have it, has none: no file is found there. */
 function home() {
     try {
@@ -1428,7 +1437,64 @@ function digits(text) {
     return /^\d{1,19}$/.test(text) ? text : "0";
 }
 
+;// CONCATENATED MODULE: ./lib/src/process.js
+
+
+/** proc(5), /proc/PID/stat. The name stands in parentheses and may hold any character. Undefined if there is no such process. */
+function readStat(pid) {
+    try {
+        const text = external_node_fs_namespaceObject.readFileSync(`/proc/${pid}/stat`, "utf8");
+        const end = text.lastIndexOf(")");
+        const fields = text.slice(end + 2).split(" ");
+        return {
+            name: text.slice(text.indexOf("(") + 1, end),
+            state: fields[0] ?? "",
+            parent: Number(fields[1]),
+            started: fields[19] ?? "",
+        };
+    }
+    catch {
+        return undefined;
+    }
+}
+function identify(pid) {
+    return { pid, started: readStat(pid)?.started ?? "" };
+}
+/** Whether the very process still runs; a zombie does not. Without /proc, whether any process has its pid. */
+function isRunning(process_) {
+    if (process_.started !== "") {
+        const stat = readStat(process_.pid);
+        return stat !== undefined && stat.started === process_.started && stat.state !== "Z" && stat.state !== "X";
+    }
+    try {
+        return process.kill(process_.pid, 0);
+    }
+    catch (error) {
+        return (0,errors/* errorCode */.CA)(error) === "EPERM";
+    }
+}
+/** More than enough for a runner, a composite action and wrapper scripts. */
+const MAX_ANCESTORS = 32;
+/**
+ * The runner's worker among this process's ancestors: the process that runs one job and then ends. Undefined inside a container,
+ * whose processes have no ancestor outside, without /proc, and under other runners.
+ * https://github.com/actions/runner: src/Runner.Worker; the kernel keeps 15 characters of a name, of which it needs 13.
+ */
+function findWorker() {
+    let pid = process.ppid;
+    for (let i = 0; i < MAX_ANCESTORS && pid > 1; i++) {
+        const stat = readStat(pid);
+        if (!stat)
+            return undefined;
+        if (stat.name === "Runner.Worker")
+            return { pid, started: stat.started };
+        pid = stat.parent;
+    }
+    return undefined;
+}
+
 ;// CONCATENATED MODULE: ./lib/src/job-directory.js
+
 
 
 
@@ -1570,7 +1636,7 @@ async function withLock(directory, waitMs, action) {
 function clearIfStale(directory, name) {
     try {
         const pid = Number(name.split(".")[1]);
-        const stale = !processExists(pid) || Date.now() - external_node_fs_namespaceObject.statSync(`${directory}/${name}`).mtimeMs > LOCK_STALE_MS;
+        const stale = !isRunning({ pid, started: "" }) || Date.now() - external_node_fs_namespaceObject.statSync(`${directory}/${name}`).mtimeMs > LOCK_STALE_MS;
         if (stale)
             external_node_fs_namespaceObject.rmSync(`${directory}/${name}`, { recursive: true, force: true });
         return stale;
@@ -1581,73 +1647,9 @@ function clearIfStale(directory, name) {
         throw error;
     }
 }
-function processExists(pid) {
-    try {
-        return process.kill(pid, 0);
-    }
-    catch (error) {
-        return (0,errors/* errorCode */.CA)(error) !== "ESRCH";
-    }
-}
 
 ;// CONCATENATED MODULE: external "node:child_process"
 const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
-;// CONCATENATED MODULE: ./lib/src/process.js
-
-
-/** proc(5), /proc/PID/stat. The name stands in parentheses and may hold any character. Undefined if there is no such process. */
-function readStat(pid) {
-    try {
-        const text = external_node_fs_namespaceObject.readFileSync(`/proc/${pid}/stat`, "utf8");
-        const end = text.lastIndexOf(")");
-        const fields = text.slice(end + 2).split(" ");
-        return {
-            name: text.slice(text.indexOf("(") + 1, end),
-            state: fields[0] ?? "",
-            parent: Number(fields[1]),
-            started: fields[19] ?? "",
-        };
-    }
-    catch {
-        return undefined;
-    }
-}
-function identify(pid) {
-    return { pid, started: readStat(pid)?.started ?? "" };
-}
-/** Whether the very process still runs; a zombie does not. Without /proc, whether any process has its pid. */
-function isRunning(process_) {
-    if (process_.started !== "") {
-        const stat = readStat(process_.pid);
-        return stat !== undefined && stat.started === process_.started && stat.state !== "Z" && stat.state !== "X";
-    }
-    try {
-        return process.kill(process_.pid, 0);
-    }
-    catch (error) {
-        return (0,errors/* errorCode */.CA)(error) === "EPERM";
-    }
-}
-/** More than enough for a runner, a composite action and wrapper scripts. */
-const MAX_ANCESTORS = 32;
-/**
- * The runner's worker among this process's ancestors: the process that runs one job and then ends. Undefined inside a container,
- * whose processes have no ancestor outside, without /proc, and under other runners.
- * https://github.com/actions/runner: src/Runner.Worker; the kernel keeps 15 characters of a name, of which it needs 13.
- */
-function findWorker() {
-    let pid = process.ppid;
-    for (let i = 0; i < MAX_ANCESTORS && pid > 1; i++) {
-        const stat = readStat(pid);
-        if (!stat)
-            return undefined;
-        if (stat.name === "Runner.Worker")
-            return { pid, started: stat.started };
-        pid = stat.parent;
-    }
-    return undefined;
-}
-
 ;// CONCATENATED MODULE: ./lib/src/keeper-process.js
 
 
@@ -1938,8 +1940,8 @@ const FILE_VARIABLES = ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"];
 async function beginUse(root, use, first, ambient, home) {
     await locked(root, async (job) => {
         const jobFile = await claim(job, first.requestToken, ambient);
-        seed(job.config, jobFile.previous.AWS_CONFIG_FILE, external_node_path_namespaceObject.join(home, ".aws", "config"));
-        seed(job.credentials, jobFile.previous.AWS_SHARED_CREDENTIALS_FILE, external_node_path_namespaceObject.join(home, ".aws", "credentials"));
+        seed(job.config, "AWS_CONFIG_FILE", jobFile.previous, home);
+        seed(job.credentials, "AWS_SHARED_CREDENTIALS_FILE", jobFile.previous, home);
         const directory = tokenDirectory(`${job.tokens}/${use.tokenId}`);
         ensurePrivateDirectory(directory.path);
         // Another use's keeper may have written a newer one while this one waited for the lock.
@@ -1989,8 +1991,7 @@ async function claim(job, requestToken, ambient) {
         if (!name.startsWith("lock."))
             external_node_fs_namespaceObject.rmSync(`${job.path}/${name}`, { recursive: true, force: true });
     }
-    for (const directory of [job.tokens, job.uses, job.finished])
-        ensurePrivateDirectory(directory);
+    openJobDirectory(job.path);
     const previous = {};
     for (const name of FILE_VARIABLES) {
         // Not a path that an earlier job's crash left in the environment of a long-lived runner.
@@ -2002,10 +2003,10 @@ async function claim(job, requestToken, ambient) {
     return made;
 }
 /** Copies a file of the user's, so that other profiles go on working. One that is not there is empty. */
-function seed(target, ambientPath, defaultPath) {
+function seed(target, variable, previous, home) {
     if (external_node_fs_namespaceObject.existsSync(target))
         return;
-    const source = ambientPath ? ambientPath.replace(/^~(?=\/)/, external_node_path_namespaceObject.dirname(external_node_path_namespaceObject.dirname(defaultPath))) : defaultPath;
+    const source = previous[variable]?.replace(/^~(?=\/)/, () => home) || external_node_path_namespaceObject.join(home, ".aws", external_node_path_namespaceObject.basename(target));
     let content;
     try {
         // /dev/null is a common way to say "none".
@@ -2015,7 +2016,7 @@ function seed(target, ambientPath, defaultPath) {
     catch (error) {
         // HOME=/dev/null, as service users have it: SDKs take that for no file.
         if ((0,errors/* errorCode */.CA)(error) !== "ENOTDIR")
-            throw new errors/* UserError */.yo("aws-files", `${source} cannot be read (${(0,errors/* errorText */.kc)(error)}). Its profiles have to be copied for later steps: make it readable, or set ${external_node_path_namespaceObject.basename(target) === "config" ? FILE_VARIABLES[0] : FILE_VARIABLES[1]} to another file.`);
+            throw new errors/* UserError */.yo("aws-files", `${source} cannot be read (${(0,errors/* errorText */.kc)(error)}). Its profiles have to be copied for later steps: make it readable, or set ${variable} to another file.`);
     }
     writeFileAtomic(target, content ?? "");
 }
@@ -2264,13 +2265,11 @@ function loadTrial() {
 const REQUEST_TIMEOUT_MS = 10_000;
 /** For how long a failure of the first request may pass of itself, in milliseconds. */
 function patienceFor({ kind, status, code }) {
-    // A certificate does not become right by waiting, and a name that DNS does not know or a refusal by the proxy hardly ever.
-    if (/CERT|SELF_SIGNED|UNABLE_TO_|^ERR_(?:TLS|SSL)/.test(code ?? ""))
+    // A certificate or the URL of a proxy does not become right by waiting, and a name that DNS does not know or a refusal by the proxy hardly ever.
+    if (/CERT|SELF_SIGNED|UNABLE_TO_|^ERR_(?:TLS|SSL)|^ERR_PROXY_INVALID_CONFIG$/.test(code ?? ""))
         return 0;
     if (kind === "answer" || code === "ENOTFOUND" || code === "ERR_PROXY_TUNNEL")
         return 3_000;
-    if (code === "ERR_PROXY_INVALID_CONFIG")
-        return 0;
     // The server refuses a job that does not count as "in progress" yet, which takes about a second from its start
     // (actions/runner, src/Runner.Worker/JobRunner.cs).
     if (status !== undefined && status < 500 && status !== 429)
@@ -2306,11 +2305,7 @@ async function enter(plan, first, env) {
     const { profile, role, sessionName, audience } = inputs;
     const use = { id, startedAt: Date.now(), profile, roleArn: role.arn, sessionName, audience };
     await beginUse(plan.root, { ...use, tokenId: tokenId(audience), section, exported: environment.exports }, { requestToken: endpoint.requestToken, token: first.token }, env, home());
-    const own = parseRole(role.arn)?.role;
-    deleteCachedSessions(`${home()}/.aws/cli/cache`, (arn) => {
-        const cached = parseRole(arn);
-        return cached !== undefined && cached.role === own && cached.session === sessionName;
-    });
+    deleteCachedSessions(cliCache(), (arn) => isSessionOf(arn, role.arn, sessionName));
 }
 async function tryExchange(trial, plan, first, env) {
     const { role, sessionName, region, stsEndpoint, audience, trustPolicy } = plan.inputs;

@@ -2211,6 +2211,11 @@ function deleteCachedSessions(directory, isOurs) {
     }
     return deleted;
 }
+/** Whether a cached session is of a role (arn:aws:iam::ACCOUNT:role/PATH/NAME) and has a session name. */
+function isSessionOf(assumedRoleArn, roleArn, sessionName) {
+    const cached = parseRole(assumedRoleArn);
+    return cached !== undefined && cached.role === parseRole(roleArn)?.role && cached.session === sessionName;
+}
 /** Account, name and session of an assumed role, or of a role (without a session), for comparison; undefined for anything else. */
 function parseRole(arn) {
     const assumed = /^arn:([\w-]+):sts::(\d*):assumed-role\/([^/]+)\/(.+)$/.exec(arn);
@@ -2330,12 +2335,12 @@ function mirrorRefused(why) {
 /**
  * What post exports so that later post steps find the environment as it was. Only what is still as main left it. A variable that
  * had no value keeps ours, since it cannot be unset and "" would break SDKs; the two files go back to their default paths.
+ * @param defaults what SDKs do without a variable, for those where that can be said
  */
 function planRestore(now, exported, previous, defaults) {
-    const defaultPaths = { AWS_CONFIG_FILE: defaults.configFile, AWS_SHARED_CREDENTIALS_FILE: defaults.credentialsFile };
     const restore = {};
     for (const [name, ours] of Object.entries(exported)) {
-        const value = previous[name] || defaultPaths[name];
+        const value = previous[name] || defaults[name];
         if (value && value !== ours && now[name] === ours)
             restore[name] = value;
     }
@@ -2358,6 +2363,10 @@ function verb(names) {
 const external_node_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:os");
 ;// CONCATENATED MODULE: ./lib/src/home.js
 
+/** Where the AWS CLI keeps sessions (awscli/customizations/assumerole.py). */
+function cliCache() {
+    return `${home()}/.aws/cli/cache`;
+}
 /** The folder that holds .aws. A user without HOME and without an entry in passwd, as containers have it, has none: no file is found there. */
 function home() {
     try {
@@ -2715,7 +2724,64 @@ function loadUse() {
 const external_node_path_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
 ;// CONCATENATED MODULE: external "node:timers/promises"
 const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
+;// CONCATENATED MODULE: ./lib/src/process.js
+
+
+/** proc(5), /proc/PID/stat. The name stands in parentheses and may hold any character. Undefined if there is no such process. */
+function readStat(pid) {
+    try {
+        const text = external_node_fs_namespaceObject.readFileSync(`/proc/${pid}/stat`, "utf8");
+        const end = text.lastIndexOf(")");
+        const fields = text.slice(end + 2).split(" ");
+        return {
+            name: text.slice(text.indexOf("(") + 1, end),
+            state: fields[0] ?? "",
+            parent: Number(fields[1]),
+            started: fields[19] ?? "",
+        };
+    }
+    catch {
+        return undefined;
+    }
+}
+function identify(pid) {
+    return { pid, started: readStat(pid)?.started ?? "" };
+}
+/** Whether the very process still runs; a zombie does not. Without /proc, whether any process has its pid. */
+function process_isRunning(process_) {
+    if (process_.started !== "") {
+        const stat = readStat(process_.pid);
+        return stat !== undefined && stat.started === process_.started && stat.state !== "Z" && stat.state !== "X";
+    }
+    try {
+        return process.kill(process_.pid, 0);
+    }
+    catch (error) {
+        return errors_errorCode(error) === "EPERM";
+    }
+}
+/** More than enough for a runner, a composite action and wrapper scripts. */
+const MAX_ANCESTORS = 32;
+/**
+ * The runner's worker among this process's ancestors: the process that runs one job and then ends. Undefined inside a container,
+ * whose processes have no ancestor outside, without /proc, and under other runners.
+ * https://github.com/actions/runner: src/Runner.Worker; the kernel keeps 15 characters of a name, of which it needs 13.
+ */
+function findWorker() {
+    let pid = process.ppid;
+    for (let i = 0; i < MAX_ANCESTORS && pid > 1; i++) {
+        const stat = readStat(pid);
+        if (!stat)
+            return undefined;
+        if (stat.name === "Runner.Worker")
+            return { pid, started: stat.started };
+        pid = stat.parent;
+    }
+    return undefined;
+}
+
 ;// CONCATENATED MODULE: ./lib/src/job-directory.js
+
 
 
 
@@ -2857,7 +2923,7 @@ async function job_directory_withLock(directory, waitMs, action) {
 function clearIfStale(directory, name) {
     try {
         const pid = Number(name.split(".")[1]);
-        const stale = !processExists(pid) || Date.now() - external_node_fs_namespaceObject.statSync(`${directory}/${name}`).mtimeMs > LOCK_STALE_MS;
+        const stale = !process_isRunning({ pid, started: "" }) || Date.now() - external_node_fs_namespaceObject.statSync(`${directory}/${name}`).mtimeMs > LOCK_STALE_MS;
         if (stale)
             external_node_fs_namespaceObject.rmSync(`${directory}/${name}`, { recursive: true, force: true });
         return stale;
@@ -2866,14 +2932,6 @@ function clearIfStale(directory, name) {
         if (errors_errorCode(error) === "ENOENT")
             return true;
         throw error;
-    }
-}
-function processExists(pid) {
-    try {
-        return process.kill(pid, 0);
-    }
-    catch (error) {
-        return errors_errorCode(error) !== "ESRCH";
     }
 }
 
@@ -2890,62 +2948,6 @@ const external_node_url_namespaceObject = __WEBPACK_EXTERNAL_createRequire(impor
  */
 function bundles_bundlePath(name) {
     return path.join(path.dirname(fileURLToPath(import.meta.url)), "..", name, "index.js");
-}
-
-;// CONCATENATED MODULE: ./lib/src/process.js
-
-
-/** proc(5), /proc/PID/stat. The name stands in parentheses and may hold any character. Undefined if there is no such process. */
-function readStat(pid) {
-    try {
-        const text = external_node_fs_namespaceObject.readFileSync(`/proc/${pid}/stat`, "utf8");
-        const end = text.lastIndexOf(")");
-        const fields = text.slice(end + 2).split(" ");
-        return {
-            name: text.slice(text.indexOf("(") + 1, end),
-            state: fields[0] ?? "",
-            parent: Number(fields[1]),
-            started: fields[19] ?? "",
-        };
-    }
-    catch {
-        return undefined;
-    }
-}
-function identify(pid) {
-    return { pid, started: readStat(pid)?.started ?? "" };
-}
-/** Whether the very process still runs; a zombie does not. Without /proc, whether any process has its pid. */
-function process_isRunning(process_) {
-    if (process_.started !== "") {
-        const stat = readStat(process_.pid);
-        return stat !== undefined && stat.started === process_.started && stat.state !== "Z" && stat.state !== "X";
-    }
-    try {
-        return process.kill(process_.pid, 0);
-    }
-    catch (error) {
-        return errors_errorCode(error) === "EPERM";
-    }
-}
-/** More than enough for a runner, a composite action and wrapper scripts. */
-const MAX_ANCESTORS = 32;
-/**
- * The runner's worker among this process's ancestors: the process that runs one job and then ends. Undefined inside a container,
- * whose processes have no ancestor outside, without /proc, and under other runners.
- * https://github.com/actions/runner: src/Runner.Worker; the kernel keeps 15 characters of a name, of which it needs 13.
- */
-function findWorker() {
-    let pid = process.ppid;
-    for (let i = 0; i < MAX_ANCESTORS && pid > 1; i++) {
-        const stat = readStat(pid);
-        if (!stat)
-            return undefined;
-        if (stat.name === "Runner.Worker")
-            return { pid, started: stat.started };
-        pid = stat.parent;
-    }
-    return undefined;
 }
 
 ;// CONCATENATED MODULE: ./lib/src/keeper-process.js
@@ -3197,8 +3199,8 @@ const FILE_VARIABLES = (/* unused pure expression or super */ null && (["AWS_CON
 async function beginUse(root, use, first, ambient, home) {
     await locked(root, async (job) => {
         const jobFile = await claim(job, first.requestToken, ambient);
-        seed(job.config, jobFile.previous.AWS_CONFIG_FILE, path.join(home, ".aws", "config"));
-        seed(job.credentials, jobFile.previous.AWS_SHARED_CREDENTIALS_FILE, path.join(home, ".aws", "credentials"));
+        seed(job.config, "AWS_CONFIG_FILE", jobFile.previous, home);
+        seed(job.credentials, "AWS_SHARED_CREDENTIALS_FILE", jobFile.previous, home);
         const directory = tokenDirectory(`${job.tokens}/${use.tokenId}`);
         ensurePrivateDirectory(directory.path);
         // Another use's keeper may have written a newer one while this one waited for the lock.
@@ -3248,8 +3250,7 @@ async function claim(job, requestToken, ambient) {
         if (!name.startsWith("lock."))
             fs.rmSync(`${job.path}/${name}`, { recursive: true, force: true });
     }
-    for (const directory of [job.tokens, job.uses, job.finished])
-        ensurePrivateDirectory(directory);
+    openJobDirectory(job.path);
     const previous = {};
     for (const name of FILE_VARIABLES) {
         // Not a path that an earlier job's crash left in the environment of a long-lived runner.
@@ -3261,10 +3262,10 @@ async function claim(job, requestToken, ambient) {
     return made;
 }
 /** Copies a file of the user's, so that other profiles go on working. One that is not there is empty. */
-function seed(target, ambientPath, defaultPath) {
+function seed(target, variable, previous, home) {
     if (fs.existsSync(target))
         return;
-    const source = ambientPath ? ambientPath.replace(/^~(?=\/)/, path.dirname(path.dirname(defaultPath))) : defaultPath;
+    const source = previous[variable]?.replace(/^~(?=\/)/, () => home) || path.join(home, ".aws", path.basename(target));
     let content;
     try {
         // /dev/null is a common way to say "none".
@@ -3274,7 +3275,7 @@ function seed(target, ambientPath, defaultPath) {
     catch (error) {
         // HOME=/dev/null, as service users have it: SDKs take that for no file.
         if (errorCode(error) !== "ENOTDIR")
-            throw new UserError("aws-files", `${source} cannot be read (${errorText(error)}). Its profiles have to be copied for later steps: make it readable, or set ${path.basename(target) === "config" ? FILE_VARIABLES[0] : FILE_VARIABLES[1]} to another file.`);
+            throw new UserError("aws-files", `${source} cannot be read (${errorText(error)}). Its profiles have to be copied for later steps: make it readable, or set ${variable} to another file.`);
     }
     writeFileAtomic(target, content ?? "");
 }
@@ -3441,15 +3442,10 @@ async function attempt(what, action) {
     }
 }
 function forgetSessions({ use, roleArns }) {
-    const own = parseRole(use.roleArn)?.role;
     // Roles that a profile of the user's reaches through ours: their sessions have names that only the CLI knows.
-    const chained = new Set(roleArns.map((arn) => parseRole(arn)?.role));
-    const deleted = deleteCachedSessions(`${home()}/.aws/cli/cache`, (arn, writtenAt) => {
-        const cached = parseRole(arn);
-        if (!cached)
-            return false;
-        return (cached.role === own && cached.session === use.sessionName) || (chained.has(cached.role) && writtenAt >= use.startedAt);
-    });
+    const chained = new Set(roleArns.flatMap((arn) => parseRole(arn)?.role ?? []));
+    const isChained = (arn) => chained.has(parseRole(arn)?.role ?? "");
+    const deleted = deleteCachedSessions(cliCache(), (arn, writtenAt) => isSessionOf(arn, use.roleArn, use.sessionName) || (isChained(arn) && writtenAt >= use.startedAt));
     if (deleted > 0)
         core_debug(`deleted ${deleted} cached session(s) of the AWS CLI`);
 }
@@ -3467,15 +3463,15 @@ function restoreEnvironment({ use, others }, env) {
 }
 /** Nothing is known of what was there before: later post steps must at least not look for files that are gone. */
 function leaveFiles(root, env) {
-    const { configFile, credentialsFile } = defaultFiles();
-    for (const [name, path] of Object.entries({ AWS_CONFIG_FILE: configFile, AWS_SHARED_CREDENTIALS_FILE: credentialsFile })) {
+    for (const [name, path] of Object.entries(defaultFiles())) {
         const now = env[name];
         if (now?.startsWith(`${root}/`) && !(0,external_node_fs_namespaceObject.existsSync)(now))
             exportVariable(name, path);
     }
 }
+/** Where SDKs look without these variables. */
 function defaultFiles() {
-    return { configFile: `${home()}/.aws/config`, credentialsFile: `${home()}/.aws/credentials` };
+    return { AWS_CONFIG_FILE: `${home()}/.aws/config`, AWS_SHARED_CREDENTIALS_FILE: `${home()}/.aws/credentials` };
 }
 async function report({ finished }, summary) {
     const { warnings, markdown, eventful } = makeReport(finished);
