@@ -40,7 +40,7 @@ export function renderCompatibility(results: Results): string {
 }
 
 /** A line for each client: what the README shows. */
-export function renderShort(results: Results): string {
+function renderShort(results: Results): string {
   const clients = CLIENTS.filter(({ name }) => name in results.versions);
   const summary = (client: Client, scenario: Scenario): string => {
     const rows = results.rows.filter((row) => row.scenario === scenario);

@@ -113,7 +113,7 @@ const irsa =
 const IRSA_ALL = irsa("AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_SESSION_NAME");
 
 /** Each is tried with an ambient and with a named use. */
-export const AMBIENTS: Ambient[] = [
+const AMBIENTS: Ambient[] = [
   { id: "none", title: "nothing, HOME without .aws", files: () => ({}), short: true },
   { id: "users-files", title: "files of the user's own in ~/.aws", short: true },
   { id: "keys", title: "static keys", variables: ({ keys }) => keyVariables(keys.keys), short: true },

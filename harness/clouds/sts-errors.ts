@@ -1,7 +1,7 @@
 import type { Answer } from "./faults.ts";
 
 /** The XML namespace of every answer of STS. */
-export const NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/";
+const NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/";
 
 /** HTTP status and usual message of each error code, from the service's API model and its answers. A message that needs values is given where it is thrown. */
 const ERRORS: Record<string, { status: number; message: string }> = {

@@ -27,7 +27,7 @@ interface Line {
  * Reads the YAML of an action.yml: nested mappings of plain, quoted and block (`|`, `>`) scalars. Every scalar stays a string, as the
  * runner hands it on. Lists, flow collections other than none, anchors, tags and scalars over several lines are refused with the line.
  */
-export function parseYamlMapping(source: string): YamlMapping {
+function parseYamlMapping(source: string): YamlMapping {
   const lines = source
     .split(/\r?\n/)
     .map((text, index): Line => ({ number: index + 1, indent: text.length - text.trimStart().length, text: text.trim() }));
