@@ -8,7 +8,7 @@ import { UserError } from "../src/errors.ts";
 import { explainIdTokenError, explainStsError, type IdTokenFailureKind } from "../src/explain.ts";
 import { checkAccount, loadInputs } from "../src/inputs.ts";
 import { jobDirectoryPath, openJobDirectory } from "../src/job-directory.ts";
-import { proxyWarning } from "../src/proxy.ts";
+import { checkProxies, knowsProxies, proxyWarning } from "../src/proxy.ts";
 import { makeReport } from "../src/report.ts";
 import type { Ending, KeeperStatus } from "../src/status.ts";
 import { troubleshootingLink } from "../src/troubleshooting.ts";
@@ -173,6 +173,7 @@ function saidOfEnvironment(): Said[] {
     ...losing.map((warning): Said => ["a-chosen-profile-may-lose", warning]),
     ["proxy-cannot-be-used", proxyWarning({ https_proxy: "http://proxy.example.com" }, "https://x.example.com", "20.0.0") ?? ""],
     ["proxy-cannot-be-used", proxyWarning({ https_proxy: "proxy:3128" }, "https://x.example.com") ?? ""],
+    ...(knowsProxies(process.versions.node) ? [saidBy(() => checkProxies({ HTTPS_PROXY: "http://:" }))] : []),
     saidBy(() => planEnvironment({ AWS_ENDPOINT_URL: "x" }, { ...use, profile: "a", stsEndpoint: "https://x.example.com" })),
     saidBy(() => planEnvironment(webIdentity, { ...use, profile: "a" })),
     saidBy(() => planEnvironment({}, { ...use, profile: "a", mirror: "always" })),

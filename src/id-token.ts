@@ -76,22 +76,14 @@ function get(endpoint: Endpoint, audience: string, timeoutMs: number, signal: Ab
     // Appended as text, as the toolkit's getIDToken() does: the rest of the URL is the server's own.
     const url = new URL(`${endpoint.url}${endpoint.url.includes("?") ? "&" : "?"}audience=${encodeURIComponent(audience)}`);
     const client = url.protocol === "http:" ? http : https;
-    // Of its own, so that the connection is not kept; proxyEnv (HTTPS_PROXY, NO_PROXY): Node 24.5 and later, which throws here for
-    // a proxy whose URL it cannot read.
-    let agent: http.Agent;
-    try {
-      agent = new client.Agent({ keepAlive: false, proxyEnv: process.env } as https.AgentOptions);
-    } catch (error) {
-      reject(new IdTokenError("unreachable", errorText(error), { code: errorCode(error) ?? "ERR_PROXY_INVALID_CONFIG" }));
-      return;
-    }
     const timer = setTimeout(() => {
       request.destroy(new IdTokenError("unreachable", `${url.host} did not answer within ${timeoutMs} ms`, { code: "TIMEOUT" }));
     }, timeoutMs);
     const request = client.get(
       url,
       {
-        agent,
+        // Of its own, so that the connection is not kept; proxyEnv (HTTPS_PROXY, NO_PROXY): Node 24.5 and later.
+        agent: new client.Agent({ keepAlive: false, proxyEnv: process.env } as https.AgentOptions),
         headers: {
           accept: "application/json; api-version=2.0",
           authorization: `Bearer ${endpoint.requestToken}`,

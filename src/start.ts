@@ -17,7 +17,7 @@ import { hasKeeper, type LaunchedKeeper, launchKeeper } from "./keeper-process.t
 import { quoted } from "./printable.ts";
 import { findWorker } from "./process.ts";
 import { renderProfile } from "./profile.ts";
-import { findProxy, proxyWarning } from "./proxy.ts";
+import { checkProxies, findProxy, proxyWarning } from "./proxy.ts";
 import { saveUse } from "./state.ts";
 import type { KeeperStatus } from "./status.ts";
 import { type TokenDirectory, tokenDirectory, tokenId } from "./token-directory.ts";
@@ -90,6 +90,7 @@ function makePlan(env: NodeJS.ProcessEnv): Plan {
     stsEndpoint,
     mirror: inputs.mirror,
   });
+  checkProxies(env);
   const warning = proxyWarning(env, endpoint.url);
   if (warning) environment.warnings.push(warning);
   return {
@@ -130,8 +131,8 @@ const REQUEST_TIMEOUT_MS = 10_000;
 
 /** For how long a failure of the first request may pass of itself, in milliseconds. */
 function patienceFor({ kind, status, code }: IdTokenError): number {
-  // A certificate or the URL of a proxy does not become right by waiting, and a name that DNS does not know or a refusal by the proxy hardly ever.
-  if (/CERT|SELF_SIGNED|UNABLE_TO_|^ERR_(?:TLS|SSL)|^ERR_PROXY_INVALID_CONFIG$/.test(code ?? "")) return 0;
+  // A certificate does not become right by waiting, and a name that DNS does not know or a refusal by the proxy hardly ever.
+  if (/CERT|SELF_SIGNED|UNABLE_TO_|^ERR_(?:TLS|SSL)/.test(code ?? "")) return 0;
   if (kind === "answer" || code === "ENOTFOUND" || code === "ERR_PROXY_TUNNEL") return 3_000;
   // The server refuses a job that does not count as "in progress" yet, which takes about a second from its start
   // (actions/runner, src/Runner.Worker/JobRunner.cs).

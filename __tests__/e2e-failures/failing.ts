@@ -5,6 +5,7 @@ import type { Clouds } from "../../harness/clouds/clouds.ts";
 import type { TrustPolicy } from "../../harness/clouds/sts.ts";
 import { GITHUB_PROVIDER } from "../../harness/clouds/trust.ts";
 import type { StepResult } from "../../harness/runner/runner.ts";
+import { knowsProxies } from "../../src/proxy.ts";
 import { ACCOUNT, ACTION, keepers, NODE, type Scene, type SceneOptions, startScene, until, WITH } from "../e2e/setup.ts";
 
 /** A refusal takes under a second on an idle machine; retries of what cannot pass would take half a minute. */
@@ -88,6 +89,5 @@ export function createProvider(clouds: Clouds, account = ACCOUNT, ...clientIds: 
   clouds.sts.providers.set(account, { issuer: clouds.github.issuer, name: GITHUB_PROVIDER, clientIds });
 }
 
-const [major = 0, minor = 0] = execFileSync(NODE, ["--version"], { encoding: "utf8" }).slice(1).split(".").map(Number);
-/** Whether the node that runs the action can use proxies (https://nodejs.org/api/http.html#built-in-proxy-support). */
-export const NODE_KNOWS_PROXIES = major > 24 || (major === 24 && minor >= 5);
+/** Whether the node that runs the action can use proxies. */
+export const NODE_KNOWS_PROXIES = knowsProxies(execFileSync(NODE, ["--version"], { encoding: "utf8" }).slice(1));

@@ -91,6 +91,22 @@ async function startBehindProxy(
     await finishQuietly(scene);
   });
 
+  test.each(["HTTPS_PROXY", "http_proxy"])(
+    "a URL in %s that Node cannot read: refused before anything, and not shown",
+    async (name) => {
+      const scene = await startBehindProxy(() => ({ [name]: "http://runner:not the password@proxy.example.com:port" }));
+      const { main, title, anchor, stsCalls } = await failingUse(scene);
+      expect([title.split(". ")[0], anchor, stsCalls]).toEqual([
+        `${name} does not hold a URL that Node.js can read`,
+        "proxy-cannot-be-used",
+        0,
+      ]);
+      expect(scene.clouds.github.requests).toEqual([]);
+      expect(main.stdout + main.stderr).not.toContain("not the password");
+      await finishQuietly(scene);
+    },
+  );
+
   test("a refusal of STS names the host that a user knows", async () => {
     const scene = await startBehindProxy(() => ({}));
     scene.clouds.sts.addRole({ arn: ROLE, trust: trustGitHub(ACCOUNT, "repo:octo-org/other:*") });

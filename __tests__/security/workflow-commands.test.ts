@@ -41,14 +41,17 @@ const evil = fc
   .tuple(fc.constantFrom("x", "", "arn:aws:iam::111122223333:role/x", "eu-west-1"), BREAK, COMMAND, BREAK, fc.constantFrom("", "y"))
   .map((parts) => parts.join(""));
 
-/** Runs `use` for each of `count` samples, as many at once as there are machines. */
+/** Runs `use` for each of `count` samples, as many at once as there are machines. A failure waits for the others: their stages are about to close. */
 async function each<T>(samples: T[], use: (stage: Stage, sample: T) => Promise<void>): Promise<void> {
   const left = [...samples];
-  await Promise.all(
+  const ends = await Promise.allSettled(
     stages.map(async (stage) => {
-      for (let sample = left.shift(); sample !== undefined; sample = left.shift()) await use(stage, sample);
+      for (let sample = left.shift(); sample !== undefined; sample = left.shift()) {
+        await use(stage, sample);
+      }
     }),
   );
+  for (const end of ends) if (end.status === "rejected") throw end.reason;
 }
 
 function expectOwn(printed: string, where: unknown): void {

@@ -1148,21 +1148,12 @@ function get(endpoint, audience, timeoutMs, signal) {
         // Appended as text, as the toolkit's getIDToken() does: the rest of the URL is the server's own.
         const url = new URL(`${endpoint.url}${endpoint.url.includes("?") ? "&" : "?"}audience=${encodeURIComponent(audience)}`);
         const client = url.protocol === "http:" ? external_node_http_namespaceObject_0 : external_node_https_namespaceObject_0;
-        // Of its own, so that the connection is not kept; proxyEnv (HTTPS_PROXY, NO_PROXY): Node 24.5 and later, which throws here for
-        // a proxy whose URL it cannot read.
-        let agent;
-        try {
-            agent = new client.Agent({ keepAlive: false, proxyEnv: process.env });
-        }
-        catch (error) {
-            reject(new IdTokenError("unreachable", (0,errors/* errorText */.kc)(error), { code: (0,errors/* errorCode */.CA)(error) ?? "ERR_PROXY_INVALID_CONFIG" }));
-            return;
-        }
         const timer = setTimeout(() => {
             request.destroy(new IdTokenError("unreachable", `${url.host} did not answer within ${timeoutMs} ms`, { code: "TIMEOUT" }));
         }, timeoutMs);
         const request = client.get(url, {
-            agent,
+            // Of its own, so that the connection is not kept; proxyEnv (HTTPS_PROXY, NO_PROXY): Node 24.5 and later.
+            agent: new client.Agent({ keepAlive: false, proxyEnv: process.env }),
             headers: {
                 accept: "application/json; api-version=2.0",
                 authorization: `Bearer ${endpoint.requestToken}`,
@@ -1870,6 +1861,14 @@ function roleArnsIn(text) {
 ;// CONCATENATED MODULE: ./lib/src/proxy.js
 // Proxies are Node's own affair (https://nodejs.org/api/http.html#built-in-proxy-support): agents with `proxyEnv`, from Node 24.5
 // on. What stands here only tells the user about them.
+
+
+
+/** Whether a version of Node has agents with `proxyEnv`. */
+function knowsProxies(version) {
+    const [major = 0, minor = 0] = version.split(".").map(Number);
+    return major > 24 || (major === 24 && minor >= 5);
+}
 /** The proxy that the environment names for a URL, or undefined. Without its user and password. */
 function findProxy(env, url) {
     const name = new URL(url).protocol === "http:" ? "http_proxy" : "https_proxy";
@@ -1880,19 +1879,36 @@ function findProxy(env, url) {
 }
 const UNUSABLE = "one that Node cannot use, since its URL does not begin with http:// or https://";
 function isUsable(proxy) {
-    return /^https?:\/\//i.test(proxy) && URL.canParse(proxy);
+    return /^https?:\/\//.test(proxy) && URL.canParse(proxy);
 }
 function isExempt(env, url) {
     const entries = (env.no_proxy || env.NO_PROXY || "").split(/[\s,]+/).filter((entry) => entry !== "");
     return entries.some((entry) => entry === "*" || url.host === entry || url.hostname === entry || url.hostname.endsWith(`.${entry.replace(/^\*?\./, "")}`));
 }
+/**
+ * Throws a UserError where Node cannot read a proxy of the environment: from 24.5 on each agent would throw for it (parseProxyUrl,
+ * lib/internal/http.js in nodejs/node), the SDK's where nothing catches it. The value may hold a password and is not shown.
+ */
+function checkProxies(env) {
+    for (const [{ Agent }, name] of [
+        [external_node_http_namespaceObject_0, "http_proxy"],
+        [external_node_https_namespaceObject_0, "https_proxy"],
+    ]) {
+        try {
+            new Agent({ keepAlive: false, proxyEnv: env });
+        }
+        catch {
+            throw new errors/* UserError */.yo("proxy-cannot-be-used", `${env[name] ? name : name.toUpperCase()} does not hold a URL that Node.js can read. Give it as http://HOST:PORT or ` +
+                "http://USER:PASSWORD@HOST:PORT, with what is not a letter or digit in user and password escaped (%40 for @), or remove it.");
+        }
+    }
+}
 /** What to say where a proxy is set that this Node cannot use. */
 function proxyWarning(env, url, version = process.versions.node) {
-    const [major = 0, minor = 0] = version.split(".").map(Number);
     const proxy = findProxy(env, url);
     if (proxy === UNUSABLE)
         return `The proxy of the environment is ${UNUSABLE}: requests go to GitHub and AWS directly.`;
-    if (proxy === undefined || major > 24 || (major === 24 && minor >= 5))
+    if (proxy === undefined || knowsProxies(version))
         return undefined;
     return `${proxy} is set as proxy, but Node ${version} cannot use it: requests go to GitHub and AWS directly. Use a runner whose Node is 24.5 or newer.`;
 }
@@ -2231,6 +2247,7 @@ function makePlan(env) {
         stsEndpoint,
         mirror: inputs.mirror,
     });
+    checkProxies(env);
     const warning = proxyWarning(env, endpoint.url);
     if (warning)
         environment.warnings.push(warning);
@@ -2265,8 +2282,8 @@ function loadTrial() {
 const REQUEST_TIMEOUT_MS = 10_000;
 /** For how long a failure of the first request may pass of itself, in milliseconds. */
 function patienceFor({ kind, status, code }) {
-    // A certificate or the URL of a proxy does not become right by waiting, and a name that DNS does not know or a refusal by the proxy hardly ever.
-    if (/CERT|SELF_SIGNED|UNABLE_TO_|^ERR_(?:TLS|SSL)|^ERR_PROXY_INVALID_CONFIG$/.test(code ?? ""))
+    // A certificate does not become right by waiting, and a name that DNS does not know or a refusal by the proxy hardly ever.
+    if (/CERT|SELF_SIGNED|UNABLE_TO_|^ERR_(?:TLS|SSL)/.test(code ?? ""))
         return 0;
     if (kind === "answer" || code === "ENOTFOUND" || code === "ERR_PROXY_TUNNEL")
         return 3_000;
