@@ -1,102 +1,10 @@
-import { spawn } from "node:child_process";
 import * as fs from "node:fs";
-import * as path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { bundlePath } from "./bundles.ts";
-import { errorCode, errorText, UserError } from "./errors.ts";
+import { errorCode } from "./errors.ts";
 import { readJson } from "./files.ts";
-import type { KeeperConfig } from "./keep.ts";
 import { isRunning } from "./process.ts";
 import type { KeeperStatus } from "./status.ts";
 import type { TokenDirectory } from "./token-directory.ts";
-
-const READY_TIMEOUT_MS = 10_000;
-
-/** What the keeper may see of the environment, and nothing else: no AWS_*, no INPUT_*, no NODE_OPTIONS, no secret of the job. */
-const ENVIRONMENT = [
-  // The runner ends whatever carries it at the end of the job (actions/runner, src/Runner.Worker/JobExtension.cs).
-  "RUNNER_TRACKING_ID",
-  "RUNNER_TEMP",
-  ...["HOME", "PATH", "TMPDIR", "TEMP", "TMP", "USERPROFILE", "HOMEDRIVE", "HOMEPATH", "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR"],
-  ...["http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"],
-  ...["NODE_EXTRA_CA_CERTS", "NODE_USE_SYSTEM_CA", "SSL_CERT_FILE", "SSL_CERT_DIR"],
-];
-
-/** A keeper that waits for its configuration. One that gets none ends by itself when main does. */
-export interface LaunchedKeeper {
-  /**
-   * Hands over, and returns once the keeper watches over the token; it then lives on without this process. Throws if it is not
-   * ready in 10 s, with no keeper left behind.
-   */
-  watch(config: KeeperConfig): Promise<void>;
-  /** Ends a keeper that has not taken over. */
-  abandon(): void;
-}
-
-/** Starts a keeper process. Its start takes longer than anything else it does here, so main begins with it early. */
-export function launchKeeper(): LaunchedKeeper {
-  const env: NodeJS.ProcessEnv = {};
-  for (const name of ENVIRONMENT) {
-    const value = process.env[name];
-    if (value !== undefined) env[name] = value;
-  }
-  // Of NODE_OPTIONS only what decides which certificates are trusted: without it, the keeper would fail where main did not.
-  const trust = (process.env.NODE_OPTIONS ?? "")
-    .split(/\s+/)
-    .filter((option) => /^--use-(?:bundled|openssl|system)-ca$/.test(option));
-  // An interpreter is fast enough for a request every two minutes, and 4 MB smaller.
-  const keeper = spawn(process.execPath, ["--lite-mode", ...trust, bundlePath("keeper")], {
-    // Not the workspace: Windows could not delete it while the keeper lives.
-    cwd: path.dirname(process.execPath),
-    // Of its own session and without our pipes, which the runner would wait for (actions/runner, src/Runner.Sdk/ProcessInvoker.cs).
-    detached: true,
-    stdio: ["ignore", "ignore", "ignore", "ipc"],
-    windowsHide: true,
-    env,
-  });
-  const failed = new Promise<never>((_, reject) => {
-    keeper.once("error", reject);
-    keeper.once("exit", (code, signal) => reject(new Error(`it ended at once (${signal ?? `exit code ${code}`})`)));
-  });
-  failed.catch(() => {}); // said by watch()
-  let handedOver = false;
-  const letGo = () => {
-    keeper.removeAllListeners("exit");
-    if (keeper.connected) keeper.disconnect();
-    keeper.unref();
-  };
-  return {
-    async watch(config) {
-      let timer: NodeJS.Timeout | undefined;
-      const late = new Promise<never>((_, reject) => {
-        timer = setTimeout(() => reject(new Error(`it was not ready in ${READY_TIMEOUT_MS / 1000} s`)), READY_TIMEOUT_MS);
-      });
-      const ready = new Promise<void>((resolve, reject) => {
-        keeper.once("message", () => resolve());
-        keeper.send(config, (error) => error && reject(error));
-      });
-      try {
-        await Promise.race([ready, failed, late]);
-        handedOver = true;
-      } catch (error) {
-        keeper.kill("SIGKILL");
-        throw new UserError(
-          "keeper-did-not-start",
-          `The process that keeps the token fresh did not start: ${errorText(error)}. Run the job again.`,
-          { cause: error },
-        );
-      } finally {
-        clearTimeout(timer);
-        letGo();
-      }
-    },
-    abandon() {
-      if (handedOver) return;
-      keeper.kill("SIGKILL");
-      letGo();
-    },
-  };
-}
 
 /** Whether a keeper watches over a token directory. */
 export function hasKeeper(directory: TokenDirectory): boolean {
@@ -119,31 +27,33 @@ export interface StoppedKeeper {
 export async function stopKeeper(directory: TokenDirectory): Promise<StoppedKeeper> {
   const status = readJson<KeeperStatus>(directory.status);
   if (status === undefined) return {};
-  if (await hasEnded(status, 0)) return { keeper: status, keeperDied: status.ended === undefined };
+  const isGone = () => !isRunning(status);
+  if (isGone()) return { keeper: status, keeperDied: status.ended === undefined };
   try {
     fs.closeSync(fs.openSync(directory.stop, "wx", 0o600));
   } catch {
     // Asked before, or the directory is no more what it was: signals follow.
   }
+  const hasEnded = () => readJson<KeeperStatus>(directory.status)?.ended !== undefined;
+  await within(STOP_TIMEOUT_MS, () => isGone() || hasEnded());
   // Without /proc a pid proves nothing once the process may have ended: then the message has to do, and the tick that follows it.
-  const signals: NodeJS.Signals[] = status.started === "" ? [] : ["SIGTERM", "SIGKILL"];
+  // A keeper that says it has ended has nothing left to do but to leave, for which V8 takes several times as long as for all the rest.
+  const signals: NodeJS.Signals[] = status.started === "" ? [] : hasEnded() ? ["SIGKILL"] : ["SIGTERM", "SIGKILL"];
   for (const signal of signals) {
-    if (await hasEnded(status, STOP_TIMEOUT_MS)) break;
+    if (isGone()) break;
     try {
       process.kill(status.pid, signal);
     } catch (error) {
       if (errorCode(error) !== "ESRCH") throw error;
     }
+    await within(STOP_TIMEOUT_MS, isGone);
   }
-  await hasEnded(status, STOP_TIMEOUT_MS);
+  await within(STOP_TIMEOUT_MS, isGone);
   return { keeper: readJson<KeeperStatus>(directory.status) ?? status };
 }
 
-async function hasEnded(status: KeeperStatus, withinMs: number): Promise<boolean> {
-  const deadline = performance.now() + withinMs;
-  while (isRunning(status)) {
-    if (performance.now() >= deadline) return false;
-    await sleep(5);
-  }
-  return true;
+/** Waits until something is true, or too late. */
+async function within(ms: number, isTrue: () => boolean): Promise<void> {
+  const deadline = performance.now() + ms;
+  while (!isTrue() && performance.now() < deadline) await sleep(1);
 }

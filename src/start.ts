@@ -13,7 +13,8 @@ import { type Endpoint, type IdToken, IdTokenError, requestIdToken } from "./id-
 import { checkAccount, type Inputs, loadInputs } from "./inputs.ts";
 import { jobDirectory, jobDirectoryPath } from "./job-directory.ts";
 import { type Claims, decodeClaims, timeClaim } from "./jwt.ts";
-import { hasKeeper, type LaunchedKeeper, launchKeeper } from "./keeper-process.ts";
+import { hasKeeper } from "./keeper-process.ts";
+import { type LaunchedKeeper, launchKeeper } from "./launch-keeper.ts";
 import { quoted } from "./printable.ts";
 import { findWorker } from "./process.ts";
 import { renderProfile } from "./profile.ts";

@@ -46,7 +46,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(49);
 /* harmony import */ var _errors_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(71);
 /* harmony import */ var _printable_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(57);
-/* harmony import */ var _start_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(66);
+/* harmony import */ var _start_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(381);
 /* harmony import */ var _troubleshooting_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(344);
 
 
@@ -127,7 +127,7 @@ function escaped(json) {
 
 /***/ }),
 
-/***/ 66:
+/***/ 381:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -1639,13 +1639,65 @@ function clearIfStale(directory, name) {
     }
 }
 
-;// CONCATENATED MODULE: external "node:child_process"
-const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
 ;// CONCATENATED MODULE: ./lib/src/keeper-process.js
 
 
 
 
+
+/** Whether a keeper watches over a token directory. */
+function hasKeeper(directory) {
+    const status = readJson(directory.status);
+    return status !== undefined && status.ended === undefined && isRunning(status);
+}
+const STOP_TIMEOUT_MS = 2_000;
+/**
+ * Ends the keeper of a token directory, if there is one: by message, and if it does not listen by a signal. Only ever signals the
+ * very process that wrote the status file. Returns its last status, where it ever wrote one.
+ */
+async function stopKeeper(directory) {
+    const status = readJson(directory.status);
+    if (status === undefined)
+        return {};
+    const isGone = () => !isRunning(status);
+    if (isGone())
+        return { keeper: status, keeperDied: status.ended === undefined };
+    try {
+        external_node_fs_namespaceObject.closeSync(external_node_fs_namespaceObject.openSync(directory.stop, "wx", 0o600));
+    }
+    catch {
+        // Asked before, or the directory is no more what it was: signals follow.
+    }
+    const hasEnded = () => readJson(directory.status)?.ended !== undefined;
+    await within(STOP_TIMEOUT_MS, () => isGone() || hasEnded());
+    // Without /proc a pid proves nothing once the process may have ended: then the message has to do, and the tick that follows it.
+    // A keeper that says it has ended has nothing left to do but to leave, for which V8 takes several times as long as for all the rest.
+    const signals = status.started === "" ? [] : hasEnded() ? ["SIGKILL"] : ["SIGTERM", "SIGKILL"];
+    for (const signal of signals) {
+        if (isGone())
+            break;
+        try {
+            process.kill(status.pid, signal);
+        }
+        catch (error) {
+            if ((0,errors/* errorCode */.CA)(error) !== "ESRCH")
+                throw error;
+        }
+        await within(STOP_TIMEOUT_MS, isGone);
+    }
+    await within(STOP_TIMEOUT_MS, isGone);
+    return { keeper: readJson(directory.status) ?? status };
+}
+/** Waits until something is true, or too late. */
+async function within(ms, isTrue) {
+    const deadline = performance.now() + ms;
+    while (!isTrue() && performance.now() < deadline)
+        await (0,promises_namespaceObject.setTimeout)(1);
+}
+
+;// CONCATENATED MODULE: external "node:child_process"
+const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
+;// CONCATENATED MODULE: ./lib/src/launch-keeper.js
 
 
 
@@ -1724,53 +1776,6 @@ function launchKeeper() {
             letGo();
         },
     };
-}
-/** Whether a keeper watches over a token directory. */
-function hasKeeper(directory) {
-    const status = readJson(directory.status);
-    return status !== undefined && status.ended === undefined && isRunning(status);
-}
-const STOP_TIMEOUT_MS = 2_000;
-/**
- * Ends the keeper of a token directory, if there is one: by message, and if it does not listen by a signal. Only ever signals the
- * very process that wrote the status file. Returns its last status, where it ever wrote one.
- */
-async function stopKeeper(directory) {
-    const status = readJson(directory.status);
-    if (status === undefined)
-        return {};
-    if (await hasEnded(status, 0))
-        return { keeper: status, keeperDied: status.ended === undefined };
-    try {
-        external_node_fs_namespaceObject.closeSync(external_node_fs_namespaceObject.openSync(directory.stop, "wx", 0o600));
-    }
-    catch {
-        // Asked before, or the directory is no more what it was: signals follow.
-    }
-    // Without /proc a pid proves nothing once the process may have ended: then the message has to do, and the tick that follows it.
-    const signals = status.started === "" ? [] : ["SIGTERM", "SIGKILL"];
-    for (const signal of signals) {
-        if (await hasEnded(status, STOP_TIMEOUT_MS))
-            break;
-        try {
-            process.kill(status.pid, signal);
-        }
-        catch (error) {
-            if ((0,errors/* errorCode */.CA)(error) !== "ESRCH")
-                throw error;
-        }
-    }
-    await hasEnded(status, STOP_TIMEOUT_MS);
-    return { keeper: readJson(directory.status) ?? status };
-}
-async function hasEnded(status, withinMs) {
-    const deadline = performance.now() + withinMs;
-    while (isRunning(status)) {
-        if (performance.now() >= deadline)
-            return false;
-        await (0,promises_namespaceObject.setTimeout)(5);
-    }
-    return true;
 }
 
 ;// CONCATENATED MODULE: ./lib/src/profile.js
@@ -2167,6 +2172,7 @@ var __rewriteRelativeImportExtension = (undefined && undefined.__rewriteRelative
     }
     return path;
 };
+
 
 
 

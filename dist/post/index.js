@@ -1,7 +1,7 @@
 import { createRequire as __WEBPACK_EXTERNAL_createRequire } from "module";
 /******/ var __webpack_modules__ = ({
 
-/***/ 719:
+/***/ 889:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -2935,105 +2935,12 @@ function clearIfStale(directory, name) {
     }
 }
 
-;// CONCATENATED MODULE: external "node:child_process"
-const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
-;// CONCATENATED MODULE: external "node:url"
-const external_node_url_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:url");
-;// CONCATENATED MODULE: ./lib/src/bundles.js
-
-
-/**
- * The path of another bundle of dist/: dist/NAME/index.js, from dist/main/index.js or dist/post/index.js. Not `new URL(…,
- * import.meta.url)`, which the bundler would take for a file to copy.
- */
-function bundles_bundlePath(name) {
-    return path.join(path.dirname(fileURLToPath(import.meta.url)), "..", name, "index.js");
-}
-
 ;// CONCATENATED MODULE: ./lib/src/keeper-process.js
 
 
 
 
 
-
-
-
-const READY_TIMEOUT_MS = 10_000;
-/** What the keeper may see of the environment, and nothing else: no AWS_*, no INPUT_*, no NODE_OPTIONS, no secret of the job. */
-const ENVIRONMENT = [
-    // The runner ends whatever carries it at the end of the job (actions/runner, src/Runner.Worker/JobExtension.cs).
-    "RUNNER_TRACKING_ID",
-    "RUNNER_TEMP",
-    ...["HOME", "PATH", "TMPDIR", "TEMP", "TMP", "USERPROFILE", "HOMEDRIVE", "HOMEPATH", "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR"],
-    ...["http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"],
-    ...["NODE_EXTRA_CA_CERTS", "NODE_USE_SYSTEM_CA", "SSL_CERT_FILE", "SSL_CERT_DIR"],
-];
-/** Starts a keeper process. Its start takes longer than anything else it does here, so main begins with it early. */
-function launchKeeper() {
-    const env = {};
-    for (const name of ENVIRONMENT) {
-        const value = process.env[name];
-        if (value !== undefined)
-            env[name] = value;
-    }
-    // Of NODE_OPTIONS only what decides which certificates are trusted: without it, the keeper would fail where main did not.
-    const trust = (process.env.NODE_OPTIONS ?? "")
-        .split(/\s+/)
-        .filter((option) => /^--use-(?:bundled|openssl|system)-ca$/.test(option));
-    // An interpreter is fast enough for a request every two minutes, and 4 MB smaller.
-    const keeper = spawn(process.execPath, ["--lite-mode", ...trust, bundlePath("keeper")], {
-        // Not the workspace: Windows could not delete it while the keeper lives.
-        cwd: path.dirname(process.execPath),
-        // Of its own session and without our pipes, which the runner would wait for (actions/runner, src/Runner.Sdk/ProcessInvoker.cs).
-        detached: true,
-        stdio: ["ignore", "ignore", "ignore", "ipc"],
-        windowsHide: true,
-        env,
-    });
-    const failed = new Promise((_, reject) => {
-        keeper.once("error", reject);
-        keeper.once("exit", (code, signal) => reject(new Error(`it ended at once (${signal ?? `exit code ${code}`})`)));
-    });
-    failed.catch(() => { }); // said by watch()
-    let handedOver = false;
-    const letGo = () => {
-        keeper.removeAllListeners("exit");
-        if (keeper.connected)
-            keeper.disconnect();
-        keeper.unref();
-    };
-    return {
-        async watch(config) {
-            let timer;
-            const late = new Promise((_, reject) => {
-                timer = setTimeout(() => reject(new Error(`it was not ready in ${READY_TIMEOUT_MS / 1000} s`)), READY_TIMEOUT_MS);
-            });
-            const ready = new Promise((resolve, reject) => {
-                keeper.once("message", () => resolve());
-                keeper.send(config, (error) => error && reject(error));
-            });
-            try {
-                await Promise.race([ready, failed, late]);
-                handedOver = true;
-            }
-            catch (error) {
-                keeper.kill("SIGKILL");
-                throw new UserError("keeper-did-not-start", `The process that keeps the token fresh did not start: ${errorText(error)}. Run the job again.`, { cause: error });
-            }
-            finally {
-                clearTimeout(timer);
-                letGo();
-            }
-        },
-        abandon() {
-            if (handedOver)
-                return;
-            keeper.kill("SIGKILL");
-            letGo();
-        },
-    };
-}
 /** Whether a keeper watches over a token directory. */
 function hasKeeper(directory) {
     const status = readJson(directory.status);
@@ -3048,7 +2955,8 @@ async function stopKeeper(directory) {
     const status = files_readJson(directory.status);
     if (status === undefined)
         return {};
-    if (await hasEnded(status, 0))
+    const isGone = () => !process_isRunning(status);
+    if (isGone())
         return { keeper: status, keeperDied: status.ended === undefined };
     try {
         external_node_fs_namespaceObject.closeSync(external_node_fs_namespaceObject.openSync(directory.stop, "wx", 0o600));
@@ -3056,10 +2964,13 @@ async function stopKeeper(directory) {
     catch {
         // Asked before, or the directory is no more what it was: signals follow.
     }
+    const hasEnded = () => files_readJson(directory.status)?.ended !== undefined;
+    await within(STOP_TIMEOUT_MS, () => isGone() || hasEnded());
     // Without /proc a pid proves nothing once the process may have ended: then the message has to do, and the tick that follows it.
-    const signals = status.started === "" ? [] : ["SIGTERM", "SIGKILL"];
+    // A keeper that says it has ended has nothing left to do but to leave, for which V8 takes several times as long as for all the rest.
+    const signals = status.started === "" ? [] : hasEnded() ? ["SIGKILL"] : ["SIGTERM", "SIGKILL"];
     for (const signal of signals) {
-        if (await hasEnded(status, STOP_TIMEOUT_MS))
+        if (isGone())
             break;
         try {
             process.kill(status.pid, signal);
@@ -3068,18 +2979,16 @@ async function stopKeeper(directory) {
             if (errors_errorCode(error) !== "ESRCH")
                 throw error;
         }
+        await within(STOP_TIMEOUT_MS, isGone);
     }
-    await hasEnded(status, STOP_TIMEOUT_MS);
+    await within(STOP_TIMEOUT_MS, isGone);
     return { keeper: files_readJson(directory.status) ?? status };
 }
-async function hasEnded(status, withinMs) {
-    const deadline = performance.now() + withinMs;
-    while (process_isRunning(status)) {
-        if (performance.now() >= deadline)
-            return false;
-        await (0,promises_namespaceObject.setTimeout)(5);
-    }
-    return true;
+/** Waits until something is true, or too late. */
+async function within(ms, isTrue) {
+    const deadline = performance.now() + ms;
+    while (!isTrue() && performance.now() < deadline)
+        await (0,promises_namespaceObject.setTimeout)(1);
 }
 
 ;// CONCATENATED MODULE: ./lib/src/profile.js
@@ -3488,7 +3397,7 @@ async function report({ finished }, summary) {
 /***/ ((__webpack_module__, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony import */ var _finish_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(719);
+/* harmony import */ var _finish_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(889);
 
 await (0,_finish_js__WEBPACK_IMPORTED_MODULE_0__/* .finish */ .O)(process.env);
 
