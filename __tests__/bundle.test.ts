@@ -90,8 +90,23 @@ describe("the keeper's bundle", () => {
 });
 
 describe("dist/", () => {
-  test("is under 1.6 MB in all", () => {
-    expect(files.reduce((total, file) => total + statSync(file).size, 0)).toBeLessThan(1_600_000);
+  test("is under 1 MB in all", () => {
+    expect(files.reduce((total, file) => total + statSync(file).size, 0)).toBeLessThan(1_000_000);
+  });
+
+  test("has no code that looks for AWS keys, and only main can run a program: the keeper", () => {
+    const scripts = files.filter((file) => file.endsWith(".js"));
+    const running = scripts.filter((file) =>
+      externals(text(file)).some((name) => /child_process|worker_threads|cluster/.test(name)),
+    );
+    expect(running.map((file) => path.relative(DIST, file))).toEqual([path.join("main", "index.js")]);
+    expect(entry("main").match(/child_process_namespaceObject\.\w+/g)).toEqual(["child_process_namespaceObject.spawn"]);
+    expect(entry("trial").match(/AWS_ACCESS_KEY_ID|credential_process|sso_session/g)).toBeNull();
+  });
+
+  test("has the SDK's ES modules, of which only what is used is left", () => {
+    expect(entry("trial")).toContain("node_modules/@smithy/core/dist-es/");
+    expect(entry("trial").match(/node_modules\/@(?:smithy|aws-sdk)\/[\w.-]+\/dist-cjs\S*/g)).toBeNull();
   });
 
   test("has the entries that action.yml names and the two that they start, all as ES modules", () => {
