@@ -22,11 +22,14 @@ async function bundle(): Promise<Map<string, string>> {
   for (const entry of ENTRIES) {
     const options = { ...OPTIONS, minify: MINIFIED.includes(entry) };
     const { code, assets } = await ncc(path.join(root, "lib", "src", `${entry}.js`), options);
-    files.set(`${entry}/index.js`, code);
-    for (const [name, { source }] of Object.entries(assets)) {
-      if (name === OPTIONS.license) for (const folder of packagesIn(code, source.toString())) packages.add(folder);
-      else files.set(`${entry}/${name}`, source.toString());
-    }
+    const output = new Map([
+      ["index.js", code],
+      ...Object.entries(assets).map(([name, { source }]) => [name, source.toString()] as const),
+    ]);
+    const list = output.get(OPTIONS.license) ?? "";
+    output.delete(OPTIONS.license);
+    for (const [name, text] of output) files.set(`${entry}/${name}`, text);
+    for (const folder of packagesIn([...output.values()].join("\n"), list)) packages.add(folder);
   }
   // Most packages share one text, which then stands there once.
   const sharing = new Map<string, string[]>();

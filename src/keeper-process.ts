@@ -1,6 +1,5 @@
 import * as fs from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { errorCode } from "./errors.ts";
 import { readJson } from "./files.ts";
 import { isRunning } from "./process.ts";
 import type { KeeperStatus } from "./status.ts";
@@ -43,8 +42,8 @@ export async function stopKeeper(directory: TokenDirectory): Promise<StoppedKeep
     if (isGone()) break;
     try {
       process.kill(status.pid, signal);
-    } catch (error) {
-      if (errorCode(error) !== "ESRCH") throw error;
+    } catch {
+      // Gone meanwhile, or another user's. It also ends without its directory, which goes next and matters more.
     }
     await within(STOP_TIMEOUT_MS, isGone);
   }
