@@ -14,8 +14,6 @@ export interface Advice {
   text: string;
 }
 
-const BLANK_KEYS = /InvalidClientTokenId/;
-
 /** The first that applies counts. */
 export const ADVICE: Advice[] = [
   {
@@ -44,13 +42,7 @@ export const ADVICE: Advice[] = [
       "`AWS_ROLE_ARN`, it gets the role from the environment; a profile with `source_profile` it cannot use at all.",
   },
   {
-    applies: ({ row, cell }) => row.scenario === 4 && BLANK_KEYS.test(cell.text ?? ""),
-    text:
-      "Static keys without a session token come back after post, but `AWS_SESSION_TOKEN` stays empty, and the SDK for Ruby and AsyncAws sign with it. Do not export static keys in a " +
-      "job that uses this action, or `unset AWS_SESSION_TOKEN` before such a call.",
-  },
-  {
-    applies: ({ client, cell }) => client === "php-async-aws" && BLANK_KEYS.test(cell.text ?? ""),
+    applies: ({ client, cell }) => client === "php-async-aws" && /InvalidClientTokenId/.test(cell.text ?? ""),
     text:
       "AsyncAws takes an empty `AWS_ACCESS_KEY_ID` for a key. Do not export static keys in a job that uses this action, or `unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN` " +
       "in the step that runs PHP: an action cannot unset a variable, only blank it.",
