@@ -77,6 +77,8 @@ describe("a main that is killed", () => {
     const main = scene.job.background.use(ACTION, { with: WITH });
     await until("the instant", () => instant(scene));
     await kill(main);
+    // One that main had started in advance ends by itself, though it may still be starting when post is done.
+    await until("no keeper but one that watches", () => keepers(scene.runner).length <= (watches(scene) ? 1 : 0));
     await finishClean(scene);
   });
 
