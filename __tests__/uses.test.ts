@@ -397,6 +397,12 @@ async function fakeKeeper(script: string): Promise<{ directory: TokenDirectory; 
 }
 
 const ENDS_ON_MESSAGE = `setInterval(() => fs.existsSync(directory.stop) && process.exit(), 5)`;
+const ENDS_WITHOUT_LEAVING = `const looking = setInterval(() => {
+  if (!fs.existsSync(directory.stop)) return;
+  clearInterval(looking);
+  const status = JSON.parse(fs.readFileSync(directory.status, "utf8"));
+  fs.writeFileSync(directory.status, JSON.stringify({ ...status, ended: { at: 1, why: "stopped" } }));
+}, 5);`;
 
 describe("the keeper", () => {
   test("is stopped by message with the last use of its audience, and not before", async () => {
@@ -416,6 +422,14 @@ describe("the keeper", () => {
     const stopped = stopKeeper(directory);
     expect(await stopped).toEqual({ keeper: status });
     expect(existsSync(`${directory.path}/got-SIGTERM`)).toBe(true);
+    expect(isRunning(status)).toBe(false);
+  });
+
+  test("that says it has ended is not waited for, and not asked twice", async () => {
+    await begin(newUse("a"));
+    const { status, directory } = await fakeKeeper(ENDS_WITHOUT_LEAVING);
+    expect(await stopKeeper(directory)).toEqual({ keeper: { ...status, ended: { at: 1, why: "stopped" } } });
+    expect(existsSync(`${directory.path}/got-SIGTERM`)).toBe(false);
     expect(isRunning(status)).toBe(false);
   });
 

@@ -47,7 +47,7 @@ export async function stopKeeper(directory: TokenDirectory): Promise<StoppedKeep
     }
     await within(STOP_TIMEOUT_MS, isGone);
   }
-  await within(STOP_TIMEOUT_MS, isGone);
+  if (signals.length === 0) await within(STOP_TIMEOUT_MS, isGone);
   return { keeper: readJson<KeeperStatus>(directory.status) ?? status };
 }
 

@@ -41,14 +41,12 @@ const evil = fc
   .tuple(fc.constantFrom("x", "", "arn:aws:iam::111122223333:role/x", "eu-west-1"), BREAK, COMMAND, BREAK, fc.constantFrom("", "y"))
   .map((parts) => parts.join(""));
 
-/** Runs `use` for each of `count` samples, as many at once as there are machines. A failure waits for the others: their stages are about to close. */
+/** Runs `use` for each of the samples, as many at once as there are machines. All end before one fails: their stages are closed next. */
 async function each<T>(samples: T[], use: (stage: Stage, sample: T) => Promise<void>): Promise<void> {
   const left = [...samples];
   const ends = await Promise.allSettled(
     stages.map(async (stage) => {
-      for (let sample = left.shift(); sample !== undefined; sample = left.shift()) {
-        await use(stage, sample);
-      }
+      for (let sample = left.shift(); sample !== undefined; sample = left.shift()) await use(stage, sample);
     }),
   );
   for (const end of ends) if (end.status === "rejected") throw end.reason;

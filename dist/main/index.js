@@ -1683,7 +1683,8 @@ async function stopKeeper(directory) {
         }
         await within(STOP_TIMEOUT_MS, isGone);
     }
-    await within(STOP_TIMEOUT_MS, isGone);
+    if (signals.length === 0)
+        await within(STOP_TIMEOUT_MS, isGone);
     return { keeper: readJson(directory.status) ?? status };
 }
 /** Waits until something is true, or too late. */

@@ -1849,7 +1849,8 @@ async function stopKeeper(directory) {
         }
         await within(STOP_TIMEOUT_MS, isGone);
     }
-    await within(STOP_TIMEOUT_MS, isGone);
+    if (signals.length === 0)
+        await within(STOP_TIMEOUT_MS, isGone);
     return { keeper: files_readJson(directory.status) ?? status };
 }
 /** Waits until something is true, or too late. */
