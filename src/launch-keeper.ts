@@ -1,10 +1,12 @@
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import * as path from "node:path";
 import { bundlePath } from "./bundles.ts";
 import { errorText, UserError } from "./errors.ts";
 import type { KeeperConfig } from "./keep.ts";
 
 const READY_TIMEOUT_MS = 10_000;
+const END_TIMEOUT_MS = 2_000;
 
 /** What the keeper may see of the environment, and nothing else: no AWS_*, no INPUT_*, no NODE_OPTIONS, no secret of the job. */
 const ENVIRONMENT = [
@@ -23,8 +25,8 @@ export interface LaunchedKeeper {
    * ready in 10 s, with no keeper left behind.
    */
   watch(config: KeeperConfig): Promise<void>;
-  /** Ends a keeper that has not taken over. */
-  abandon(): void;
+  /** Ends a keeper that has not taken over, and returns when it is gone. */
+  abandon(): Promise<void>;
 }
 
 /** Starts a keeper process. Its start takes longer than anything else it does here, so main begins with it early. */
@@ -54,10 +56,16 @@ export function launchKeeper(): LaunchedKeeper {
   });
   failed.catch(() => {}); // said by watch()
   let handedOver = false;
+  // Or this process would wait for it.
   const letGo = () => {
-    keeper.removeAllListeners("exit");
     if (keeper.connected) keeper.disconnect();
     keeper.unref();
+  };
+  const abandon = async () => {
+    if (handedOver || keeper.pid === undefined || keeper.exitCode !== null || keeper.signalCode !== null) return;
+    const gone = once(keeper, "exit", { signal: AbortSignal.timeout(END_TIMEOUT_MS) });
+    keeper.kill("SIGKILL");
+    await gone.catch(letGo);
   };
   return {
     async watch(config) {
@@ -72,8 +80,9 @@ export function launchKeeper(): LaunchedKeeper {
       try {
         await Promise.race([ready, failed, late]);
         handedOver = true;
+        letGo();
       } catch (error) {
-        keeper.kill("SIGKILL");
+        await abandon();
         throw new UserError(
           "keeper-did-not-start",
           `The process that keeps the token fresh did not start: ${errorText(error)}. Run the job again.`,
@@ -81,13 +90,8 @@ export function launchKeeper(): LaunchedKeeper {
         );
       } finally {
         clearTimeout(timer);
-        letGo();
       }
     },
-    abandon() {
-      if (handedOver) return;
-      keeper.kill("SIGKILL");
-      letGo();
-    },
+    abandon,
   };
 }

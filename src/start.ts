@@ -66,7 +66,7 @@ export async function start(env: NodeJS.ProcessEnv): Promise<void> {
     await endUse(plan.root, plan.id, "failed").catch((failure: unknown) => core.debug(`Could not clean up: ${errorText(failure)}`));
     throw error;
   } finally {
-    keeper?.abandon();
+    await keeper?.abandon();
   }
 }
 

@@ -163,7 +163,7 @@ test("ten uses at once: every profile is there, one keeper for all, and all is g
 
 test("ten uses at once that all fail: each says why, and nothing is left", async () => {
   const scene = await startScene();
-  const { job } = scene;
+  const { job, runner } = scene;
   const steps = Array.from({ length: 10 }, (_, index) =>
     job.background.use(ACTION, { with: { ...WITH, "role-to-assume": role("nobody"), profile: `p${index}` } }),
   );
@@ -171,6 +171,8 @@ test("ten uses at once that all fail: each says why, and nothing is left", async
     expect(use.outcome).toBe("failure");
     expect(use.log).toContain("AccessDenied");
   }
+  // Nor does any of them leave a process to its post.
+  expect(keepers(runner)).toEqual([]);
   await finishClean(scene);
   expect(scene.clouds.sts.requests).toHaveLength(10);
 });

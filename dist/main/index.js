@@ -46,7 +46,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(915);
 /* harmony import */ var _errors_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(521);
 /* harmony import */ var _printable_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(471);
-/* harmony import */ var _start_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(883);
+/* harmony import */ var _start_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(822);
 /* harmony import */ var _troubleshooting_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(114);
 
 
@@ -127,7 +127,7 @@ function escaped(json) {
 
 /***/ }),
 
-/***/ 883:
+/***/ 822:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -1696,12 +1696,16 @@ async function within(ms, isTrue) {
 
 ;// CONCATENATED MODULE: external "node:child_process"
 const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
+;// CONCATENATED MODULE: external "node:events"
+const external_node_events_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:events");
 ;// CONCATENATED MODULE: ../lib/src/launch-keeper.js
 
 
 
 
+
 const READY_TIMEOUT_MS = 10_000;
+const END_TIMEOUT_MS = 2_000;
 /** What the keeper may see of the environment, and nothing else: no AWS_*, no INPUT_*, no NODE_OPTIONS, no secret of the job. */
 const ENVIRONMENT = [
     // The runner ends whatever carries it at the end of the job (actions/runner, src/Runner.Worker/JobExtension.cs).
@@ -1739,11 +1743,18 @@ function launchKeeper() {
     });
     failed.catch(() => { }); // said by watch()
     let handedOver = false;
+    // Or this process would wait for it.
     const letGo = () => {
-        keeper.removeAllListeners("exit");
         if (keeper.connected)
             keeper.disconnect();
         keeper.unref();
+    };
+    const abandon = async () => {
+        if (handedOver || keeper.pid === undefined || keeper.exitCode !== null || keeper.signalCode !== null)
+            return;
+        const gone = (0,external_node_events_namespaceObject.once)(keeper, "exit", { signal: AbortSignal.timeout(END_TIMEOUT_MS) });
+        keeper.kill("SIGKILL");
+        await gone.catch(letGo);
     };
     return {
         async watch(config) {
@@ -1758,22 +1769,17 @@ function launchKeeper() {
             try {
                 await Promise.race([ready, failed, late]);
                 handedOver = true;
+                letGo();
             }
             catch (error) {
-                keeper.kill("SIGKILL");
+                await abandon();
                 throw new errors/* UserError */.yo("keeper-did-not-start", `The process that keeps the token fresh did not start: ${(0,errors/* errorText */.kc)(error)}. Run the job again.`, { cause: error });
             }
             finally {
                 clearTimeout(timer);
-                letGo();
             }
         },
-        abandon() {
-            if (handedOver)
-                return;
-            keeper.kill("SIGKILL");
-            letGo();
-        },
+        abandon,
     };
 }
 
@@ -2226,7 +2232,7 @@ async function start(env) {
         throw error;
     }
     finally {
-        keeper?.abandon();
+        await keeper?.abandon();
     }
 }
 function makePlan(env) {
