@@ -3,8 +3,9 @@ import os from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { Clouds } from "../../harness/clouds/clouds.ts";
+import { readTree } from "../../harness/machine/tree.ts";
 import type { Runner, StepResult } from "../../harness/runner/runner.ts";
-import { ACTION, finishClean, ROLE, readTree, sessionAnswer, sessionArn, startScene, WITH, whoAmI, worked } from "./setup.ts";
+import { ACTION, finishClean, ROLE, sessionAnswer, sessionArn, startScene, WITH, whoAmI, worked } from "./setup.ts";
 
 /** Puts files into HOME/.aws. */
 function writeHome(runner: Runner, files: Record<string, string>): void {

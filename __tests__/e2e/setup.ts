@@ -1,6 +1,5 @@
 /** What every end-to-end test begins with: both clouds, a role, a machine with its runner, and a job of it. All of it ends with the test. */
 import { randomBytes } from "node:crypto";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, expect } from "@jest/globals";
@@ -169,16 +168,4 @@ export function expectNothingLeft({ job, runner }: Pick<Scene, "job" | "runner">
   expect(result.orphans).toEqual([]);
   expect(result.tempLeft.before).toEqual([]);
   expect(processesOf(runner, job)).toEqual([]);
-}
-
-/** All text of a directory, by path; what is no text comes as it is. */
-export function readTree(directory: string): Record<string, string> {
-  if (!existsSync(directory)) return {};
-  const files = readdirSync(directory, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
-  return Object.fromEntries(
-    files.map((entry) => {
-      const file = path.join(entry.parentPath, entry.name);
-      return [path.relative(directory, file), readFileSync(file, "latin1")];
-    }),
-  );
 }

@@ -8,6 +8,7 @@ import type { GitHubFault, StsFault } from "../../harness/clouds/faults.ts";
 import { waitFor } from "../../harness/machine/keeper.ts";
 import { Stage } from "../../harness/machine/stage.ts";
 import { together } from "../../harness/machine/together.ts";
+import { isTokenFile, readTree } from "../../harness/machine/tree.ts";
 
 function read(file: string): string {
   try {
@@ -42,11 +43,11 @@ class ProcessWatch {
   }
 }
 
-/** The content of every file under a folder but the token files. */
+/** The content of every file under a folder but the token files and the checkout. */
 function filesOf(folder: string): string {
-  return readdirSync(folder, { recursive: true, encoding: "utf8" })
-    .filter((entry) => !/\/tokens\/[^/]+\/token$/.test(entry) && !entry.includes("_actions"))
-    .map((entry) => `${entry}\n${read(path.join(folder, entry))}`)
+  return Object.entries(readTree(folder))
+    .filter(([name]) => !isTokenFile(name) && !name.includes("_actions"))
+    .map(([name, content]) => `${name}\n${content}`)
     .join("\n");
 }
 
