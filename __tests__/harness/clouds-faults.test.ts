@@ -1,5 +1,8 @@
+import { spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { get, type IncomingHttpHeaders, type IncomingMessage } from "node:http";
+import path from "node:path";
+import { pathToFileURL } from "node:url";
 import { gunzipSync } from "node:zlib";
 import { AssumeRoleWithWebIdentityCommand, GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
@@ -153,6 +156,23 @@ test("a delay, then the answer or another fault; closing ends the wait", async (
   await recorded(clouds.github.requests, 4);
   await clouds.close();
   expect(await reply).toMatchObject({ status: undefined, ending: "ECONNRESET" });
+});
+
+test("a process whose clouds are closed in the midst of a delay ends by itself: no timer is left", () => {
+  const source = `
+    import { startClouds } from ${JSON.stringify(pathToFileURL(path.resolve("lib/harness/clouds/clouds.js")).href)};
+    const clouds = await startClouds();
+    clouds.github.fault = () => ({ delayMs: 3_600_000 });
+    const { ACTIONS_ID_TOKEN_REQUEST_URL: url, ACTIONS_ID_TOKEN_REQUEST_TOKEN: token } = clouds.github.startJob().environment;
+    const reply = fetch(url, { headers: { authorization: "Bearer " + token } }).catch(() => console.log("cut off"));
+    while (clouds.github.requests.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    await clouds.close();
+    await reply;`;
+  const { status, stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", source], {
+    encoding: "utf8",
+    timeout: 30_000,
+  });
+  expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: "cut off\n", stderr: "" });
 });
 
 test("latency comes before each answer", async () => {

@@ -1,17 +1,18 @@
 /** Files that come and go while they are looked at. */
-import { readdirSync, readFileSync } from "node:fs";
+import { type Dirent, readdirSync } from "node:fs";
 import path from "node:path";
+import { errorCode } from "../../src/errors.ts";
+import { readFileIfExists } from "../../src/files.ts";
 
 /** What stands in all files under a folder, by path from there; text as it is, anything else as Latin-1. What goes meanwhile is left out. */
 export function readTree(folder: string): Record<string, string> {
   const tree: Record<string, string> = {};
   const walk = (name: string): void => {
-    for (const entry of present(() => readdirSync(path.join(folder, name), { withFileTypes: true })) ?? []) {
+    for (const entry of entriesOf(path.join(folder, name))) {
       const inside = path.join(name, entry.name);
       if (entry.isDirectory()) walk(inside);
-      if (!entry.isFile()) continue;
-      const content = present(() => readFileSync(path.join(folder, inside), "latin1"));
-      if (content !== undefined) tree[inside] = content;
+      const content = entry.isFile() ? readFileIfExists(path.join(folder, inside)) : undefined;
+      if (content !== undefined) tree[inside] = content.toString("latin1");
     }
   };
   walk("");
@@ -23,11 +24,11 @@ export function isTokenFile(name: string): boolean {
   return /(?:^|\/)tokens\/[0-9a-f]{16}\/token(?:\.[0-9a-f]+\.tmp)?$/.test(name);
 }
 
-function present<T>(look: () => T): T | undefined {
+function entriesOf(folder: string): Dirent[] {
   try {
-    return look();
+    return readdirSync(folder, { withFileTypes: true });
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    if (errorCode(error) === "ENOENT") return [];
     throw error;
   }
 }

@@ -1,0 +1,33 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { expect, test } from "@jest/globals";
+import type { KeeperConfig } from "../src/keep.ts";
+import { launchKeeper } from "../src/launch-keeper.ts";
+
+// From source there is no bundle of the keeper beside this one: what is started here is a node that finds no script.
+
+/** Processes that this one has started and not yet seen the end of: a killed one counts until then (proc(5), /proc/PID/task/TID/children). */
+function children(): string[] {
+  return readdirSync("/proc/self/task").flatMap(
+    (thread) => readFileSync(`/proc/self/task/${thread}/children`, "utf8").match(/\d+/g) ?? [],
+  );
+}
+
+test("a keeper that is not needed is gone when abandon() returns, and a second time is no harm", async () => {
+  const before = children();
+  const keeper = launchKeeper();
+  expect(children()).toHaveLength(before.length + 1);
+  await keeper.abandon();
+  expect(children()).toEqual(before);
+  await keeper.abandon();
+});
+
+test("a keeper that does not start is said so, and is gone", async () => {
+  const before = children();
+  const keeper = launchKeeper();
+  await expect(keeper.watch({} as KeeperConfig)).rejects.toMatchObject({
+    anchor: "keeper-did-not-start",
+    message: expect.stringMatching(/^The process that keeps the token fresh did not start: .*\. Run the job again\.$/),
+  });
+  await keeper.abandon();
+  expect(children()).toEqual(before);
+});
