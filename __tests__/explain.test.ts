@@ -1,6 +1,8 @@
 import { execFileSync } from "node:child_process";
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
+import { findProxy } from "../src/base/proxy.ts";
+import { jsonLines, printable, quoted, shellWord } from "../src/base/text.ts";
 import {
   type Explanation,
   explainIdTokenError,
@@ -10,8 +12,6 @@ import {
   type StsFailure,
   type StsSituation,
 } from "../src/explain.ts";
-import { jsonLines, printable, quoted, shellWord } from "../src/printable.ts";
-import { findProxy } from "../src/proxy.ts";
 
 const HOST = "token.actions.githubusercontent.com";
 const ARN = `arn:aws:iam::111122223333:oidc-provider/${HOST}`;

@@ -2,10 +2,10 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, sym
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import { writeJson } from "../src/files.ts";
+import { writeJson } from "../src/base/files.ts";
+import { tokenDirectory, tokenId } from "../src/base/token-directory.ts";
 import { jobDirectory } from "../src/job-directory.ts";
 import type { KeeperStatus } from "../src/status.ts";
-import { tokenDirectory, tokenId } from "../src/token-directory.ts";
 import { beginUse } from "../src/uses.ts";
 import { type Run, runEntry } from "./e2e/entry.ts";
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { UserError } from "../src/errors.ts";
+import { UserError } from "../src/base/errors.ts";
 import { checkAccount, type Inputs, isLoopback, loadInputs } from "../src/inputs.ts";
 
 const ROLE = "arn:aws:iam::111122223333:role/deploy";

@@ -19,7 +19,7 @@ import os from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import { UserError } from "../src/errors.ts";
+import { UserError } from "../src/base/errors.ts";
 import { jobDirectory, jobDirectoryPath, openJobDirectory, untrusted, withLock } from "../src/job-directory.ts";
 
 let temp: string;

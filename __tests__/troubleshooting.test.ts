@@ -3,15 +3,15 @@
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, test } from "@jest/globals";
+import { UserError } from "../src/base/errors.ts";
+import { checkProxies, knowsProxies, proxyWarning } from "../src/base/proxy.ts";
+import { troubleshootingLink } from "../src/base/troubleshooting.ts";
 import { planEnvironment } from "../src/environment.ts";
-import { UserError } from "../src/errors.ts";
 import { explainIdTokenError, explainStsError, type IdTokenFailureKind } from "../src/explain.ts";
 import { checkAccount, loadInputs } from "../src/inputs.ts";
 import { jobDirectoryPath, openJobDirectory } from "../src/job-directory.ts";
-import { checkProxies, knowsProxies, proxyWarning } from "../src/proxy.ts";
 import { makeReport } from "../src/report.ts";
 import type { Ending, KeeperStatus } from "../src/status.ts";
-import { troubleshootingLink } from "../src/troubleshooting.ts";
 
 const ROOT = path.join(import.meta.dirname, "..");
 const ROLE = "arn:aws:iam::111122223333:role/deploy";

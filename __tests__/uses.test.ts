@@ -15,14 +15,14 @@ import {
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import { UserError } from "../src/errors.ts";
-import { writeJson } from "../src/files.ts";
+import { UserError } from "../src/base/errors.ts";
+import { writeJson } from "../src/base/files.ts";
+import { identify, isRunning } from "../src/base/process.ts";
+import { type TokenDirectory, tokenDirectory, tokenId } from "../src/base/token-directory.ts";
 import { type JobDirectory, jobDirectory } from "../src/job-directory.ts";
 import { stopKeeper } from "../src/keeper-process.ts";
-import { identify, isRunning } from "../src/process.ts";
 import { renderProfile } from "../src/profile.ts";
 import type { KeeperStatus } from "../src/status.ts";
-import { type TokenDirectory, tokenDirectory, tokenId } from "../src/token-directory.ts";
 import { beginUse, endUse, type NewUse } from "../src/uses.ts";
 
 let temp: string;

@@ -1,5 +1,5 @@
+import { jsonLines, quoted, shellWord } from "./base/text.ts";
 import { claimsWithKeys, claimText, type TrustPolicyContext, withoutIds } from "./conditions.ts";
-import { jsonLines, quoted, shellWord } from "./printable.ts";
 import { evaluateTrustPolicy, parseTrustPolicy, type StatementVerdict, suggestStatement } from "./trust-policy.ts";
 
 export interface Refusal {

@@ -1,4 +1,4 @@
-import { UserError } from "./errors.ts";
+import { UserError } from "./base/errors.ts";
 import type { Mirror } from "./inputs.ts";
 
 /** Environment variables by name. */

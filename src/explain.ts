@@ -1,6 +1,6 @@
 import { explainRefusal, type Refusal } from "./access-denied.ts";
+import { printable, quoted, shellWord } from "./base/text.ts";
 import { claimText, type TrustPolicyContext } from "./conditions.ts";
-import { printable, quoted, shellWord } from "./printable.ts";
 import { providerArn } from "./trust-policy.ts";
 
 /** Why something failed and how to put it right, safe to print. */

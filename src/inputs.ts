@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { errorText, UserError } from "./errors.ts";
+import { errorText, UserError } from "./base/errors.ts";
 import { parseTrustPolicy } from "./trust-policy.ts";
 
 /** How the profile is mirrored into AWS_ROLE_ARN and its companions: see environment.ts. */

@@ -1,9 +1,9 @@
 import * as fs from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { readJson } from "./files.ts";
-import { isRunning } from "./process.ts";
+import { readJson } from "./base/files.ts";
+import { isRunning } from "./base/process.ts";
+import type { TokenDirectory } from "./base/token-directory.ts";
 import type { KeeperStatus } from "./status.ts";
-import type { TokenDirectory } from "./token-directory.ts";
 
 /** Whether a keeper watches over a token directory. */
 export function hasKeeper(directory: TokenDirectory): boolean {

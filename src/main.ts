@@ -1,8 +1,8 @@
 import * as core from "@actions/core";
-import { errorCode, errorText, UserError } from "./errors.ts";
-import { printable } from "./printable.ts";
+import { errorCode, errorText, UserError } from "./base/errors.ts";
+import { printable } from "./base/text.ts";
+import { troubleshootingLink } from "./base/troubleshooting.ts";
 import { start } from "./start.ts";
-import { troubleshootingLink } from "./troubleshooting.ts";
 
 try {
   await start(process.env);

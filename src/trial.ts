@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { AssumeRoleWithWebIdentityCommand, STSClient } from "@aws-sdk/client-sts";
-import { errorCode, errorText } from "./errors.ts";
+import { errorCode, errorText } from "./base/errors.ts";
 
 /** What is exchanged for what, and where. */
 export interface Exchange {

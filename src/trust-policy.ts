@@ -1,3 +1,4 @@
+import { printable, quoted } from "./base/text.ts";
 import {
   type Condition,
   checkCondition,
@@ -9,7 +10,6 @@ import {
   type TrustPolicyContext,
   withoutVariables,
 } from "./conditions.ts";
-import { printable, quoted } from "./printable.ts";
 
 export interface TrustPolicy {
   /** Whether `${…}` in values is a policy variable: in Version 2012-10-17 only. */

@@ -1,14 +1,14 @@
 import { createHash } from "node:crypto";
 import * as fs from "node:fs";
 import * as path from "node:path";
-import { errorCode, errorText, UserError } from "./errors.ts";
-import { readFileIfExists, readJson, writeFileAtomic, writeJson } from "./files.ts";
+import { errorCode, errorText, UserError } from "./base/errors.ts";
+import { readFileIfExists, readJson, writeFileAtomic, writeJson } from "./base/files.ts";
+import { decodeClaims, timeClaim } from "./base/jwt.ts";
+import { tokenDirectory } from "./base/token-directory.ts";
 import { ensurePrivateDirectory, type JobDirectory, jobDirectory, openJobDirectory, untrusted, withLock } from "./job-directory.ts";
-import { decodeClaims, timeClaim } from "./jwt.ts";
 import { stopKeeper } from "./keeper-process.ts";
 import { append, roleArnsIn, takeFromConfig, takeFromCredentials } from "./profile.ts";
 import type { KeeperStatus } from "./status.ts";
-import { tokenDirectory } from "./token-directory.ts";
 
 /** One use of the action in a job: what it wrote, so that any post can undo it. In the job directory, 0600. */
 export interface Use {

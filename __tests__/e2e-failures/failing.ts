@@ -5,7 +5,7 @@ import type { Clouds } from "../../harness/clouds/clouds.ts";
 import type { TrustPolicy } from "../../harness/clouds/sts.ts";
 import { GITHUB_PROVIDER } from "../../harness/clouds/trust.ts";
 import type { StepResult } from "../../harness/runner/runner.ts";
-import { knowsProxies } from "../../src/proxy.ts";
+import { knowsProxies } from "../../src/base/proxy.ts";
 import { ACCOUNT, ACTION, keepers, NODE, type Scene, type SceneOptions, startScene, until, WITH } from "../e2e/setup.ts";
 
 /** A refusal takes under a second on an idle machine; retries of what cannot pass would take half a minute. */

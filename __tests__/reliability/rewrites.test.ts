@@ -6,7 +6,7 @@ import path from "node:path";
 import { afterAll, expect, test } from "@jest/globals";
 import { repository } from "../../harness/machine/keeper.ts";
 import { sealed } from "../../harness/machine/sealed.ts";
-import { writeFileAtomic } from "../../src/files.ts";
+import { writeFileAtomic } from "../../src/base/files.ts";
 
 const REWRITES = 10_000;
 const folder = mkdtempSync(path.join(os.tmpdir(), "rewrites "));

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { canBeAnother, NOBODY, STRANGER, unless } from "../../harness/machine/means.ts";
 import { type Answers, OtherUser } from "../../harness/machine/other-user.ts";
 import { AUDIENCES } from "../../harness/machine/stage.ts";
-import { tokenDirectory, tokenId } from "../../src/token-directory.ts";
+import { tokenDirectory, tokenId } from "../../src/base/token-directory.ts";
 
 interface Attempt {
   /** The first bytes read, or the error. */

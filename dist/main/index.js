@@ -1,7 +1,7 @@
 import { createRequire as __WEBPACK_EXTERNAL_createRequire } from "module";
 /******/ var __webpack_modules__ = ({
 
-/***/ 521:
+/***/ 929:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -39,42 +39,7 @@ function errorCode(error) {
 
 /***/ }),
 
-/***/ 567:
-/***/ ((__webpack_module__, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
-
-__nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(915);
-/* harmony import */ var _errors_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(521);
-/* harmony import */ var _printable_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(471);
-/* harmony import */ var _start_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(822);
-/* harmony import */ var _troubleshooting_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(114);
-
-
-
-
-
-try {
-    await (0,_start_js__WEBPACK_IMPORTED_MODULE_2__/* .start */ .n)(process.env);
-}
-catch (error) {
-    if (error instanceof _errors_js__WEBPACK_IMPORTED_MODULE_1__/* .UserError */ .yo) {
-        _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .setFailed */ .C1(`${error.message}\nMore: ${(0,_troubleshooting_js__WEBPACK_IMPORTED_MODULE_3__/* .troubleshootingLink */ .r)(error.anchor)}`);
-        if (error.details !== undefined)
-            _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .info */ .pq(error.details);
-    }
-    else {
-        _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .debug */ .Yz((0,_printable_js__WEBPACK_IMPORTED_MODULE_4__/* .printable */ .g$)(error instanceof Error ? (error.stack ?? error.message) : String(error)));
-        const more = (0,_errors_js__WEBPACK_IMPORTED_MODULE_1__/* .errorCode */ .CA)(error) === undefined ? "" : `\nMore: ${(0,_troubleshooting_js__WEBPACK_IMPORTED_MODULE_3__/* .troubleshootingLink */ .r)("runner-files")}`;
-        _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .setFailed */ .C1(`${(0,_errors_js__WEBPACK_IMPORTED_MODULE_1__/* .errorText */ .kc)(error)}${more}`);
-    }
-}
-
-__webpack_async_result__();
-} catch(e) { __webpack_async_result__(e); } }, 1);
-
-/***/ }),
-
-/***/ 471:
+/***/ 321:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -127,7 +92,56 @@ function escaped(json) {
 
 /***/ }),
 
-/***/ 822:
+/***/ 698:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   r: () => (/* binding */ troubleshootingLink)
+/* harmony export */ });
+/** Where the entry of an anchor in docs/troubleshooting.md is on the web. */
+function troubleshootingLink(anchor) {
+    return `https://github.com/org/aws-role-refresh/blob/main/docs/troubleshooting.md#${anchor}`;
+}
+
+
+/***/ }),
+
+/***/ 567:
+/***/ ((__webpack_module__, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
+
+__nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
+/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(915);
+/* harmony import */ var _base_errors_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(929);
+/* harmony import */ var _base_text_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(321);
+/* harmony import */ var _base_troubleshooting_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(698);
+/* harmony import */ var _start_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(506);
+
+
+
+
+
+try {
+    await (0,_start_js__WEBPACK_IMPORTED_MODULE_2__/* .start */ .n)(process.env);
+}
+catch (error) {
+    if (error instanceof _base_errors_js__WEBPACK_IMPORTED_MODULE_1__/* .UserError */ .yo) {
+        _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .setFailed */ .C1(`${error.message}\nMore: ${(0,_base_troubleshooting_js__WEBPACK_IMPORTED_MODULE_3__/* .troubleshootingLink */ .r)(error.anchor)}`);
+        if (error.details !== undefined)
+            _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .info */ .pq(error.details);
+    }
+    else {
+        _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .debug */ .Yz((0,_base_text_js__WEBPACK_IMPORTED_MODULE_4__/* .printable */ .g$)(error instanceof Error ? (error.stack ?? error.message) : String(error)));
+        const more = (0,_base_errors_js__WEBPACK_IMPORTED_MODULE_1__/* .errorCode */ .CA)(error) === undefined ? "" : `\nMore: ${(0,_base_troubleshooting_js__WEBPACK_IMPORTED_MODULE_3__/* .troubleshootingLink */ .r)("runner-files")}`;
+        _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .setFailed */ .C1(`${(0,_base_errors_js__WEBPACK_IMPORTED_MODULE_1__/* .errorText */ .kc)(error)}${more}`);
+    }
+}
+
+__webpack_async_result__();
+} catch(e) { __webpack_async_result__(e); } }, 1);
+
+/***/ }),
+
+/***/ 506:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -146,7 +160,7 @@ const external_node_url_namespaceObject = __WEBPACK_EXTERNAL_createRequire(impor
 var lib_core = __nccwpck_require__(915);
 ;// CONCATENATED MODULE: external "node:path"
 const external_node_path_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
-;// CONCATENATED MODULE: ../lib/src/bundles.js
+;// CONCATENATED MODULE: ../lib/src/base/bundles.js
 
 
 /**
@@ -157,11 +171,11 @@ function bundlePath(name) {
     return external_node_path_namespaceObject.join(external_node_path_namespaceObject.dirname((0,external_node_url_namespaceObject.fileURLToPath)(import.meta.url)), "..", name, "index.js");
 }
 
+// EXTERNAL MODULE: ../lib/src/base/errors.js
+var errors = __nccwpck_require__(929);
 ;// CONCATENATED MODULE: external "node:fs"
 const external_node_fs_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs");
-// EXTERNAL MODULE: ../lib/src/errors.js
-var errors = __nccwpck_require__(521);
-;// CONCATENATED MODULE: ../lib/src/files.js
+;// CONCATENATED MODULE: ../lib/src/base/files.js
 
 
 
@@ -222,6 +236,323 @@ function readJson(path) {
 }
 function writeJson(path, value) {
     writeFileAtomic(path, `${JSON.stringify(value)}\n`);
+}
+
+;// CONCATENATED MODULE: external "node:os"
+const external_node_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:os");
+;// CONCATENATED MODULE: ../lib/src/base/home.js
+
+/** Where the AWS CLI keeps sessions (awscli/customizations/assumerole.py). */
+function cliCache() {
+    return `${home()}/.aws/cli/cache`;
+}
+/** The folder that holds .aws. A user without HOME and without an entry in passwd, as containers have it, has none: no file is found there. */
+function home() {
+    try {
+        return (0,external_node_os_namespaceObject.homedir)();
+    }
+    catch {
+        return "/nonexistent";
+    }
+}
+
+;// CONCATENATED MODULE: external "node:http"
+const external_node_http_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:http");
+var external_node_http_namespaceObject_0 = /*#__PURE__*/__nccwpck_require__.t(external_node_http_namespaceObject, 2);
+;// CONCATENATED MODULE: external "node:https"
+const external_node_https_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:https");
+var external_node_https_namespaceObject_0 = /*#__PURE__*/__nccwpck_require__.t(external_node_https_namespaceObject, 2);
+;// CONCATENATED MODULE: ../lib/src/base/jwt.js
+// base64url segments and nothing else: such a text cannot add a line to a file, a header or a log.
+const JWT = /^[\w-]+\.([\w-]+)\.[\w-]+$/;
+/** The payload of a JWT in compact form, or undefined if it is not one. */
+function decodeClaims(token) {
+    const payload = JWT.exec(token)?.[1];
+    if (payload === undefined)
+        return undefined;
+    try {
+        const claims = JSON.parse(Buffer.from(payload, "base64url").toString("utf8"));
+        return typeof claims === "object" && claims !== null && !Array.isArray(claims) ? claims : undefined;
+    }
+    catch {
+        return undefined;
+    }
+}
+// The last second that a Date can hold.
+const MAX_SECONDS = 8.64e12;
+/** A time claim (exp, iat, nbf) in milliseconds since 1970, or undefined. */
+function timeClaim(claims, name) {
+    const seconds = claims?.[name];
+    return typeof seconds === "number" && seconds > 0 && seconds <= MAX_SECONDS ? seconds * 1000 : undefined;
+}
+
+;// CONCATENATED MODULE: ../lib/src/base/id-token.js
+
+
+
+
+class IdTokenError extends Error {
+    name = "IdTokenError";
+    kind;
+    status;
+    /** The system's code for an endpoint that cannot be reached: ECONNREFUSED, ENOTFOUND, a TLS code, TIMEOUT. */
+    code;
+    /** What the server asked for in Retry-After. */
+    retryAfterMs;
+    constructor(kind, message, details = {}) {
+        super(message);
+        this.kind = kind;
+        this.status = details.status;
+        this.code = details.code;
+        this.retryAfterMs = details.retryAfterMs;
+    }
+}
+/** GitHub's answers are about 2 kB. */
+const MAX_ANSWER_BYTES = 64 * 1024;
+/** Each piece of an answer costs far more memory than its bytes. */
+const MAX_ANSWER_PIECES = 1024;
+/** A token "from the future" by more than this would be refused by STS. */
+const FUTURE_TOLERANCE_MS = 60_000;
+/**
+ * Asks the job's endpoint for one ID token. One request, no retry, no redirect: the request token goes to the host that the
+ * runner named and to no other. Throws an IdTokenError whose message never holds a token.
+ * @param timeoutMs bounds the whole exchange, from the connection to the last byte
+ */
+async function requestIdToken(endpoint, audience, timeoutMs, signal) {
+    const { body, date } = await get(endpoint, audience, timeoutMs, signal);
+    return readAnswer(body, audience, date);
+}
+function get(endpoint, audience, timeoutMs, signal) {
+    return new Promise((resolve, reject) => {
+        // Appended as text, as the toolkit's getIDToken() does: the rest of the URL is the server's own.
+        const url = new URL(`${endpoint.url}${endpoint.url.includes("?") ? "&" : "?"}audience=${encodeURIComponent(audience)}`);
+        const client = url.protocol === "http:" ? external_node_http_namespaceObject_0 : external_node_https_namespaceObject_0;
+        const timer = setTimeout(() => {
+            request.destroy(new IdTokenError("unreachable", `${url.host} did not answer within ${timeoutMs} ms`, { code: "TIMEOUT" }));
+        }, timeoutMs);
+        const request = client.get(url, {
+            // Of its own, so that the connection is not kept; proxyEnv (HTTPS_PROXY, NO_PROXY): Node 24.5 and later.
+            agent: new client.Agent({ keepAlive: false, proxyEnv: process.env }),
+            headers: {
+                accept: "application/json; api-version=2.0",
+                authorization: `Bearer ${endpoint.requestToken}`,
+                "user-agent": "aws-role-refresh",
+            },
+            ...(signal && { signal }),
+        }, (response) => {
+            const chunks = [];
+            let size = 0;
+            response.on("data", (chunk) => {
+                size += chunk.length;
+                if (size > MAX_ANSWER_BYTES) {
+                    request.destroy(new IdTokenError("answer", `the answer is larger than ${MAX_ANSWER_BYTES} bytes`));
+                }
+                else if (chunks.length === MAX_ANSWER_PIECES) {
+                    request.destroy(new IdTokenError("answer", `the answer comes in more than ${MAX_ANSWER_PIECES} pieces`));
+                }
+                else {
+                    chunks.push(chunk);
+                }
+            });
+            response.on("error", fail);
+            response.on("end", () => {
+                const date = Date.parse(response.headers.date ?? "");
+                const status = response.statusCode ?? 0;
+                if (status !== 200) {
+                    const retryAfterMs = readRetryAfter(response.headers["retry-after"], date);
+                    reject(new IdTokenError("status", `${url.host} answered ${status}`, {
+                        status,
+                        ...(retryAfterMs !== undefined && { retryAfterMs }),
+                    }));
+                    return;
+                }
+                resolve({ body: Buffer.concat(chunks).toString("utf8"), date: Number.isNaN(date) ? undefined : date });
+            });
+        });
+        function fail(error) {
+            if (error instanceof IdTokenError)
+                reject(error);
+            else {
+                const code = (0,errors/* errorCode */.CA)(error);
+                reject(new IdTokenError("unreachable", `${url.host} cannot be reached: ${(0,errors/* errorText */.kc)(error)}`, code === undefined ? {} : { code }));
+            }
+        }
+        request.on("error", fail);
+        // An answer of 101 closes the request with neither response nor error. Where all is settled, this changes nothing.
+        request.on("close", () => {
+            clearTimeout(timer);
+            reject(new IdTokenError("unreachable", `${url.host} closed the connection without an answer`));
+        });
+    });
+}
+/** Retry-After is seconds or a date: RFC 9110, 10.2.3. */
+function readRetryAfter(value, serverDate) {
+    if (value === undefined)
+        return undefined;
+    if (/^\d{1,6}$/.test(value))
+        return Number(value) * 1000;
+    const until = Date.parse(value) - (Number.isNaN(serverDate) ? Date.now() : serverDate);
+    return until > 0 ? until : undefined;
+}
+function readAnswer(body, audience, date) {
+    let token;
+    try {
+        token = JSON.parse(body)?.value;
+    }
+    catch {
+        throw new IdTokenError("answer", "the answer is not JSON");
+    }
+    const claims = typeof token === "string" ? decodeClaims(token) : undefined;
+    if (typeof token !== "string" || claims === undefined)
+        throw new IdTokenError("answer", "the answer holds no JWT");
+    const audiences = Array.isArray(claims.aud) ? claims.aud : [claims.aud];
+    if (!audiences.includes(audience))
+        throw new IdTokenError("answer", "the token is for another audience");
+    // The server's own clock decides what has expired, where it tells it: the runner's may be wrong by any amount.
+    const clockOffsetMs = date === undefined ? undefined : date - Date.now();
+    const now = date ?? Date.now();
+    const expires = timeClaim(claims, "exp");
+    if (expires === undefined)
+        throw new IdTokenError("answer", "the token does not say when it expires");
+    if (expires <= now)
+        throw new IdTokenError("answer", "the token has expired already");
+    const issued = timeClaim(claims, "iat") ?? now;
+    if (Math.max(issued, timeClaim(claims, "nbf") ?? 0) > now + FUTURE_TOLERANCE_MS)
+        throw new IdTokenError("answer", "the token is from the future");
+    const lifetimeMs = expires - issued;
+    if (lifetimeMs <= 0)
+        throw new IdTokenError("answer", "the token expires before it was issued");
+    return {
+        token,
+        claims,
+        lifetimeMs,
+        remainingMs: Math.min(lifetimeMs, expires - now),
+        clockOffsetMs,
+        receivedAt: performance.now(),
+    };
+}
+
+;// CONCATENATED MODULE: ../lib/src/base/process.js
+
+
+/** proc(5), /proc/PID/stat. The name stands in parentheses and may hold any character. Undefined if there is no such process. */
+function readStat(pid) {
+    try {
+        const text = external_node_fs_namespaceObject.readFileSync(`/proc/${pid}/stat`, "utf8");
+        const end = text.lastIndexOf(")");
+        const fields = text.slice(end + 2).split(" ");
+        return {
+            name: text.slice(text.indexOf("(") + 1, end),
+            state: fields[0] ?? "",
+            parent: Number(fields[1]),
+            started: fields[19] ?? "",
+        };
+    }
+    catch {
+        return undefined;
+    }
+}
+function identify(pid) {
+    return { pid, started: readStat(pid)?.started ?? "" };
+}
+/** Whether the very process still runs; a zombie does not. Without /proc, whether any process has its pid. */
+function isRunning(process_) {
+    if (process_.started !== "") {
+        const stat = readStat(process_.pid);
+        return stat !== undefined && stat.started === process_.started && stat.state !== "Z" && stat.state !== "X";
+    }
+    try {
+        return process.kill(process_.pid, 0);
+    }
+    catch (error) {
+        return (0,errors/* errorCode */.CA)(error) === "EPERM";
+    }
+}
+/** More than enough for a runner, a composite action and wrapper scripts. */
+const MAX_ANCESTORS = 32;
+/**
+ * The runner's worker among this process's ancestors: the process that runs one job and then ends. Undefined inside a container,
+ * whose processes have no ancestor outside, without /proc, and under other runners.
+ * https://github.com/actions/runner: src/Runner.Worker; the kernel keeps 15 characters of a name, of which it needs 13.
+ */
+function findWorker() {
+    let pid = process.ppid;
+    for (let i = 0; i < MAX_ANCESTORS && pid > 1; i++) {
+        const stat = readStat(pid);
+        if (!stat)
+            return undefined;
+        if (stat.name === "Runner.Worker")
+            return { pid, started: stat.started };
+        pid = stat.parent;
+    }
+    return undefined;
+}
+
+;// CONCATENATED MODULE: ../lib/src/base/proxy.js
+// Proxies are Node's own affair (https://nodejs.org/api/http.html#built-in-proxy-support): agents with `proxyEnv`, from Node 24.5
+// on. What stands here only tells the user about them.
+
+
+
+/** Whether a version of Node has agents with `proxyEnv`. */
+function knowsProxies(version) {
+    const [major = 0, minor = 0] = version.split(".").map(Number);
+    return major > 24 || (major === 24 && minor >= 5);
+}
+/** The proxy that the environment names for a URL, or undefined. Without its user and password. */
+function findProxy(env, url) {
+    const name = new URL(url).protocol === "http:" ? "http_proxy" : "https_proxy";
+    const proxy = env[name] || env[name.toUpperCase()];
+    if (!proxy || isExempt(env, new URL(url)))
+        return undefined;
+    return isUsable(proxy) ? new URL(proxy).origin : UNUSABLE;
+}
+const UNUSABLE = "one that Node cannot use, since its URL does not begin with http:// or https://";
+function isUsable(proxy) {
+    return /^https?:\/\//.test(proxy) && URL.canParse(proxy);
+}
+function isExempt(env, url) {
+    const entries = (env.no_proxy || env.NO_PROXY || "").split(/[\s,]+/).filter((entry) => entry !== "");
+    return entries.some((entry) => entry === "*" || url.host === entry || url.hostname === entry || url.hostname.endsWith(`.${entry.replace(/^\*?\./, "")}`));
+}
+/**
+ * Throws a UserError where Node cannot read a proxy of the environment: from 24.5 on each agent would throw for it (parseProxyUrl,
+ * lib/internal/http.js in nodejs/node), the SDK's where nothing catches it. The value may hold a password and is not shown.
+ */
+function checkProxies(env) {
+    for (const [{ Agent }, name] of [
+        [external_node_http_namespaceObject_0, "http_proxy"],
+        [external_node_https_namespaceObject_0, "https_proxy"],
+    ]) {
+        try {
+            new Agent({ keepAlive: false, proxyEnv: env });
+        }
+        catch {
+            throw new errors/* UserError */.yo("proxy-cannot-be-used", `${env[name] ? name : name.toUpperCase()} does not hold a URL that Node.js can read. Give it as http://HOST:PORT or ` +
+                "http://USER:PASSWORD@HOST:PORT, with what is not a letter or digit in user and password escaped (%40 for @), or remove it.");
+        }
+    }
+}
+/** What to say where a proxy is set that this Node cannot use. */
+function proxyWarning(env, url, version = process.versions.node) {
+    const proxy = findProxy(env, url);
+    if (proxy === UNUSABLE)
+        return `The proxy of the environment is ${UNUSABLE}: requests go to GitHub and AWS directly.`;
+    if (proxy === undefined || knowsProxies(version))
+        return undefined;
+    return `${proxy} is set as proxy, but Node ${version} cannot use it: requests go to GitHub and AWS directly. Use a runner whose Node is 24.5 or newer.`;
+}
+
+// EXTERNAL MODULE: ../lib/src/base/text.js
+var base_text = __nccwpck_require__(321);
+;// CONCATENATED MODULE: ../lib/src/base/token-directory.js
+
+function tokenDirectory(path) {
+    return { path, token: `${path}/token`, status: `${path}/status.json`, stop: `${path}/stop` };
+}
+/** The name of the directory for an audience. */
+function tokenId(audience) {
+    return (0,external_node_crypto_namespaceObject.createHash)("sha256").update(audience).digest("hex").slice(0, 16);
 }
 
 ;// CONCATENATED MODULE: ../lib/src/cli-cache.js
@@ -405,8 +736,6 @@ function verb(names) {
     return names.length > 1 ? "are" : "is";
 }
 
-// EXTERNAL MODULE: ../lib/src/printable.js
-var printable = __nccwpck_require__(471);
 ;// CONCATENATED MODULE: ../lib/src/conditions.js
 
 const equal = (value, actual, variables) => literal(value, variables) === actual;
@@ -427,7 +756,7 @@ const OPERATORS = new Map([
  * @param variables whether `${…}` in values is a policy variable
  */
 function checkCondition({ operator, key, values }, claims, context, variables) {
-    const line = `${(0,printable/* printable */.g$)(operator, 60)} ${(0,printable/* quoted */.TL)(key, 100)}`;
+    const line = `${(0,base_text/* printable */.g$)(operator, 60)} ${(0,base_text/* quoted */.TL)(key, 100)}`;
     const undecided = (why) => ({ holds: undefined, reason: `${line}: ${why}` });
     const [, set, base = "", ifExists] = /^(?:(ForAllValues|ForAnyValue):)?(\w+?)(IfExists)?$/.exec(operator) ?? [];
     const known = OPERATORS.get(base);
@@ -510,7 +839,7 @@ function splitKey(key) {
     return { prefix: key.slice(0, Math.max(colon, 0)).toLowerCase(), name: key.slice(colon + 1).toLowerCase() };
 }
 function foreign(key, { providerHost }) {
-    return splitKey(key).prefix === providerHost.toLowerCase() ? "" : ` (its keys begin with ${(0,printable/* quoted */.TL)(`${providerHost}:`)})`;
+    return splitKey(key).prefix === providerHost.toLowerCase() ? "" : ` (its keys begin with ${(0,base_text/* quoted */.TL)(`${providerHost}:`)})`;
 }
 // Policy variables: ${*}, ${?} and ${$} stand for the characters themselves
 // (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html#policy-vars-specialchars).
@@ -556,7 +885,7 @@ function listed(values) {
     const more = values.length > 5 ? ` or ${values.length - 5} more` : "";
     return ((values
         .slice(0, 5)
-        .map((value) => (0,printable/* quoted */.TL)(value))
+        .map((value) => (0,base_text/* quoted */.TL)(value))
         .join(" or ") || "no value") + more);
 }
 
@@ -574,7 +903,7 @@ function parseTrustPolicy(text) {
         document = JSON.parse(text);
     }
     catch (error) {
-        throw notAPolicy(`it is not JSON (${(0,printable/* printable */.g$)(error instanceof Error ? error.message : String(error), 200)})`);
+        throw notAPolicy(`it is not JSON (${(0,base_text/* printable */.g$)(error instanceof Error ? error.message : String(error), 200)})`);
     }
     if (!isObject(document) || document.Statement === undefined)
         throw notAPolicy("it is not an object with a Statement");
@@ -616,11 +945,11 @@ function parseConditions(block, at) {
         throw notAPolicy(`the Condition of ${at} is ${shown(block)}, not an object`);
     return Object.entries(block).flatMap(([operator, keys]) => {
         if (!isObject(keys))
-            throw notAPolicy(`${(0,printable/* quoted */.TL)(operator, 60)} in ${at} is ${shown(keys)}, not an object of keys and values`);
+            throw notAPolicy(`${(0,base_text/* quoted */.TL)(operator, 60)} in ${at} is ${shown(keys)}, not an object of keys and values`);
         return Object.entries(keys).map(([key, value]) => {
             const values = strings(value);
             if (!values)
-                throw notAPolicy(`the value of ${(0,printable/* quoted */.TL)(key, 100)} in ${at} is ${shown(value)}, not a string or a list of strings`);
+                throw notAPolicy(`the value of ${(0,base_text/* quoted */.TL)(key, 100)} in ${at} is ${shown(value)}, not a string or a list of strings`);
             return { operator, key, values };
         });
     });
@@ -660,7 +989,7 @@ function checkPrincipal({ federated }, context) {
     const has = federated.length > 0 ? listed(federated) : "none";
     return {
         holds: federated.includes(needed),
-        reason: `Principal.Federated: the policy has ${has}; the token's provider is ${(0,printable/* quoted */.TL)(needed)}`,
+        reason: `Principal.Federated: the policy has ${has}; the token's provider is ${(0,base_text/* quoted */.TL)(needed)}`,
     };
 }
 function checkAction({ actions, otherActions }, { action }) {
@@ -702,7 +1031,7 @@ function isObject(value) {
     return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 function shown(value) {
-    return value === undefined ? "missing" : (0,printable/* quoted */.TL)(typeof value === "string" ? value : JSON.stringify(value), 100);
+    return value === undefined ? "missing" : (0,base_text/* quoted */.TL)(typeof value === "string" ? value : JSON.stringify(value), 100);
 }
 function notAPolicy(what) {
     return new Error(`Not a trust policy: ${what}. Allowed: the JSON that "aws iam get-role --role-name NAME --query Role.AssumeRolePolicyDocument" prints, with Effect, Principal and Action in each statement.`);
@@ -731,12 +1060,12 @@ function explainRefusal(situation, context) {
     const hasPath = situation.roleArn.split("/").length > 2;
     const token = [
         "The ID token says:",
-        ...SHOWN_CLAIMS.filter((claim) => claims[claim] !== undefined).map((claim) => `  ${claim.padEnd(20)} ${(0,printable/* quoted */.TL)(claimText(claims[claim]))}`),
+        ...SHOWN_CLAIMS.filter((claim) => claims[claim] !== undefined).map((claim) => `  ${claim.padEnd(20)} ${(0,base_text/* quoted */.TL)(claimText(claims[claim]))}`),
     ];
     if (context.accountId === "") {
         return [
             ...token,
-            `Cause: the server behind sts-endpoint has no role ${(0,printable/* quoted */.TL)(situation.roleArn)}, or its rules for that role do not accept these claims.`,
+            `Cause: the server behind sts-endpoint has no role ${(0,base_text/* quoted */.TL)(situation.roleArn)}, or its rules for that role do not accept these claims.`,
             "Fix: correct role-to-assume, or make the server accept this issuer, audience and sub.",
         ];
     }
@@ -748,16 +1077,16 @@ function explainRefusal(situation, context) {
         ...(trustPolicy === undefined
             ? ["Causes that these claims suggest:", ...causes(situation, context)]
             : verdict(trustPolicy, claims, context)),
-        `  - Account ${context.accountId} has no role ${(0,printable/* quoted */.TL)(name)}, or ${hasPath ? "one with another path" : "one with a path, which its ARN must have"} (role/PATH/NAME).`,
-        `    With credentials of that account, this prints its ARN: aws iam get-role --role-name ${(0,printable/* shellWord */.r7)(name)} --query Role.Arn --output text`,
+        `  - Account ${context.accountId} has no role ${(0,base_text/* quoted */.TL)(name)}, or ${hasPath ? "one with another path" : "one with a path, which its ARN must have"} (role/PATH/NAME).`,
+        `    With credentials of that account, this prints its ARN: aws iam get-role --role-name ${(0,base_text/* shellWord */.r7)(name)} --query Role.Arn --output text`,
         "",
         "This trust policy accepts exactly this job. Saved as trust.json, it takes the place of the role's own with the command below it;",
         "to keep what the role has, add only the statement to it.",
         ...(situation.accountIsMasked ? ["mask-aws-account-id hides the account id: put it in where this log shows ***."] : []),
         "",
-        ...(0,printable/* jsonLines */.i7)({ Version: "2012-10-17", Statement: [suggestStatement(claims, context)] }),
+        ...(0,base_text/* jsonLines */.i7)({ Version: "2012-10-17", Statement: [suggestStatement(claims, context)] }),
         "",
-        `  aws iam update-assume-role-policy --role-name ${(0,printable/* shellWord */.r7)(name)} --policy-document file://trust.json`,
+        `  aws iam update-assume-role-policy --role-name ${(0,base_text/* shellWord */.r7)(name)} --policy-document file://trust.json`,
         ...(trustPolicy === undefined
             ? ["", "To see which line of the role's trust policy refuses, give its JSON as the input explain-trust-policy."]
             : []),
@@ -788,7 +1117,7 @@ function verdict(trustPolicy, claims, context) {
     ];
 }
 function statementLines({ index, sid, effect, outcome, reasons }) {
-    const name = sid === undefined ? `Statement ${index}` : `Statement ${index}, ${(0,printable/* quoted */.TL)(sid, 60)}`;
+    const name = sid === undefined ? `Statement ${index}` : `Statement ${index}, ${(0,base_text/* quoted */.TL)(sid, 60)}`;
     // Why a Deny leaves the job alone is nothing to put right.
     const shown = effect === "Deny" && outcome === "does not apply" ? [] : reasons.slice(0, 10);
     return [`  ${name} (${effect}) ${outcome}${shown.length > 0 ? ":" : ""}`, ...shown.map((reason) => `    ${reason}`)];
@@ -798,7 +1127,7 @@ function causes({ claims, audience }, context) {
     const sub = claimText(claims.sub);
     const lines = [];
     if (sub.includes(":environment:")) {
-        lines.push(`The job uses an environment, so sub ends in ${(0,printable/* quoted */.TL)(sub.slice(sub.indexOf(":environment:") + 1))}, not in ref:…; the policy must have that.`);
+        lines.push(`The job uses an environment, so sub ends in ${(0,base_text/* quoted */.TL)(sub.slice(sub.indexOf(":environment:") + 1))}, not in ref:…; the policy must have that.`);
     }
     else if (sub.endsWith(":pull_request")) {
         lines.push("The job runs for a pull request, so sub ends in pull_request and names no branch. A policy for ref:refs/heads/… refuses it.");
@@ -807,26 +1136,26 @@ function causes({ claims, audience }, context) {
         lines.push("The job runs for a tag, so sub has ref:refs/tags/…. A policy for ref:refs/heads/… refuses it.");
     }
     else if (sub.includes(":ref:refs/heads/")) {
-        lines.push(`The job runs on a branch, so sub has ${(0,printable/* quoted */.TL)(sub.slice(sub.indexOf(":ref:") + 1))}. A policy for another branch or for environment:… refuses it.`);
+        lines.push(`The job runs on a branch, so sub has ${(0,base_text/* quoted */.TL)(sub.slice(sub.indexOf(":ref:") + 1))}. A policy for another branch or for environment:… refuses it.`);
     }
     const workflow = claimText(claims.job_workflow_ref);
     if (workflow !== "" && !workflow.startsWith(`${claimText(claims.repository)}/`)) {
         const key = claimsWithKeys(context).includes("job_workflow_ref")
             ? `; to trust that workflow, use the key ${context.providerHost}:job_workflow_ref`
             : "";
-        lines.push(`The job is in the reusable workflow ${(0,printable/* quoted */.TL)(workflow)}, but sub names the repository that calls it${key}.`);
+        lines.push(`The job is in the reusable workflow ${(0,base_text/* quoted */.TL)(workflow)}, but sub names the repository that calls it${key}.`);
     }
     if (withoutIds(sub) !== sub) {
-        lines.push(`sub has the immutable format, with the IDs of owner and repository: GitHub's default for repositories created, renamed or transferred since 2026-07-15. A policy for ${(0,printable/* quoted */.TL)(withoutIds(sub))} refuses it.`);
+        lines.push(`sub has the immutable format, with the IDs of owner and repository: GitHub's default for repositories created, renamed or transferred since 2026-07-15. A policy for ${(0,base_text/* quoted */.TL)(withoutIds(sub))} refuses it.`);
     }
     if (!/^repo:[^:]+:(?:ref:[^:]+|environment:[^:]+|pull_request)$/.test(sub)) {
-        const where = (0,printable/* shellWord */.r7)(`repos/${claimText(claims.repository)}/actions/oidc/customization/sub`);
+        const where = (0,base_text/* shellWord */.r7)(`repos/${claimText(claims.repository)}/actions/oidc/customization/sub`);
         lines.push(`sub does not have GitHub's default form: the organization or the repository has a template of its own. See: gh api ${where}`);
     }
     if (/[A-Z]/.test(sub))
         lines.push("sub has capital letters, and IAM compares letter for letter: copy it as it stands.");
     if (!/^sts\.amazonaws\.com(?:\.cn)?$/.test(audience))
-        lines.push(`The audience is ${(0,printable/* quoted */.TL)(audience)}: the policy's condition on aud must have that.`);
+        lines.push(`The audience is ${(0,base_text/* quoted */.TL)(audience)}: the policy's condition on aud must have that.`);
     return lines.map((line) => `  - ${line}`);
 }
 
@@ -840,7 +1169,7 @@ function explainStsError(error, situation) {
     const code = error.code.replace(/Exception$/, "");
     const tries = `${error.attempts} ${error.attempts === 1 ? "attempt" : "attempts"}`;
     const status = error.httpStatus === undefined ? "" : `HTTP ${error.httpStatus}, `;
-    const said = `${situation.endpointHost}: ${code} (${status}${tries}): ${(0,printable/* printable */.g$)(error.message, 500)}`;
+    const said = `${situation.endpointHost}: ${code} (${status}${tries}): ${(0,base_text/* printable */.g$)(error.message, 500)}`;
     const explain = (anchor, title, lines) => explanation(anchor, title, [said, ...lines]);
     const context = contextOf(situation);
     switch (code) {
@@ -856,9 +1185,9 @@ function explainStsError(error, situation) {
             return explain("provider-not-reached", "AWS could not reach the identity provider", notReached(context));
         case "RegionDisabled":
             return explain("region-disabled", `STS is not active in ${situation.region} for account ${context.accountId}`, [
-                `Fix: set aws-region to a Region that the account uses, or activate this one: aws account enable-region --region-name ${(0,printable/* shellWord */.r7)(situation.region)}`,
+                `Fix: set aws-region to a Region that the account uses, or activate this one: aws account enable-region --region-name ${(0,base_text/* shellWord */.r7)(situation.region)}`,
                 "or, for a Region that is active, switch STS on for it: IAM console, Account settings, Security Token Service.",
-                `Check: aws account get-region-opt-status --region-name ${(0,printable/* shellWord */.r7)(situation.region)}`,
+                `Check: aws account get-region-opt-status --region-name ${(0,base_text/* shellWord */.r7)(situation.region)}`,
             ]);
         case "MalformedPolicyDocument":
         case "PackedPolicyTooLarge":
@@ -867,7 +1196,7 @@ function explainStsError(error, situation) {
             ]);
         case "ValidationError":
             return explain("sts-validation", "STS refused a value of the request", [
-                `Fix: the message names the value. Sent were role-to-assume ${(0,printable/* quoted */.TL)(situation.roleArn)} and, if given, role-session-name.`,
+                `Fix: the message names the value. Sent were role-to-assume ${(0,base_text/* quoted */.TL)(situation.roleArn)} and, if given, role-session-name.`,
             ]);
     }
     if (THROTTLED.has(code) || error.httpStatus === 429) {
@@ -881,7 +1210,7 @@ function explainStsError(error, situation) {
     if (error.httpStatus < 500 && NO_CODE.has(code)) {
         return explain("sts-malformed", `${situation.endpointHost} answered with something else than an answer of STS`, [
             `Cause: a proxy or a firewall answered in its place${via(situation.proxy)}, or the server behind sts-endpoint is no complete STS.`,
-            `Fix: let requests to ${situation.endpointHost} through unchanged (NO_PROXY, if a proxy changes them). Check on the runner: curl -v ${(0,printable/* shellWord */.r7)(`https://${situation.endpointHost}/`)}`,
+            `Fix: let requests to ${situation.endpointHost} through unchanged (NO_PROXY, if a proxy changes them). Check on the runner: curl -v ${(0,base_text/* shellWord */.r7)(`https://${situation.endpointHost}/`)}`,
         ]);
     }
     if (error.httpStatus >= 500) {
@@ -890,14 +1219,14 @@ function explainStsError(error, situation) {
         ]);
     }
     return explain("sts-other", `STS refused the exchange: ${code}`, [
-        `Role ${(0,printable/* quoted */.TL)(situation.roleArn)}, audience ${(0,printable/* quoted */.TL)(situation.audience)}, Region ${situation.region}.`,
+        `Role ${(0,base_text/* quoted */.TL)(situation.roleArn)}, audience ${(0,base_text/* quoted */.TL)(situation.audience)}, Region ${situation.region}.`,
         "Fix: what the message says. Common codes: https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html",
     ]);
 }
 /** Explains why there is no ID token. */
 function explainIdTokenError(kind, situation) {
     const host = situation.endpointHost ?? "the ID token endpoint";
-    const said = (0,printable/* printable */.g$)(situation.message ?? host, 500);
+    const said = (0,base_text/* printable */.g$)(situation.message ?? host, 500);
     switch (kind) {
         case "permission":
             return explanation("id-token-permission", "This job may not ask for an ID token: it lacks the permission id-token: write", permission(situation));
@@ -912,12 +1241,12 @@ function explainIdTokenError(kind, situation) {
             return explanation("id-token-malformed", "The ID token endpoint answered with something else than a valid ID token", [
                 said,
                 `Something between this runner and GitHub may have answered in its place${via(situation.proxy)}, or this server (GHES, Forgejo, a test) is no complete one.`,
-                `Fix: let the answers of ${host} through unchanged (NO_PROXY, if a proxy changes them). The token must be a JWT for audience ${(0,printable/* quoted */.TL)(situation.audience)} with exp.`,
+                `Fix: let the answers of ${host} through unchanged (NO_PROXY, if a proxy changes them). The token must be a JWT for audience ${(0,base_text/* quoted */.TL)(situation.audience)} with exp.`,
             ]);
     }
 }
 function explanation(anchor, title, lines) {
-    return { anchor, title: (0,printable/* printable */.g$)(title, 300), text: lines.map((line) => (0,printable/* printable */.g$)(line)).join("\n") };
+    return { anchor, title: (0,base_text/* printable */.g$)(title, 300), text: lines.map((line) => (0,base_text/* printable */.g$)(line)).join("\n") };
 }
 // https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html, and the other services' names for the same.
 const THROTTLED = new Set(["Throttling", "Throttled", "RequestLimitExceeded", "TooManyRequests", "SlowDown"]);
@@ -929,18 +1258,18 @@ function contextOf({ claims, roleArn }) {
     return { providerHost, accountId, partition, action: "sts:AssumeRoleWithWebIdentity" };
 }
 function invalidToken(message, context, { audience }, explain) {
-    const url = (0,printable/* shellWord */.r7)(`https://${context.providerHost}`);
-    const arn = (0,printable/* shellWord */.r7)(providerArn(context));
+    const url = (0,base_text/* shellWord */.r7)(`https://${context.providerHost}`);
+    const arn = (0,base_text/* shellWord */.r7)(providerArn(context));
     if (/no openidconnect provider/i.test(message)) {
         return explain("no-identity-provider", `Account ${context.accountId} has no identity provider for ${context.providerHost}`, [
             "Cause: role-to-assume names the wrong account, or the provider was never created in that account or has another URL.",
-            `Fix: correct the account in role-to-assume, or create the provider there: aws iam create-open-id-connect-provider --url ${url} --client-id-list ${(0,printable/* shellWord */.r7)(audience)}`,
+            `Fix: correct the account in role-to-assume, or create the provider there: aws iam create-open-id-connect-provider --url ${url} --client-id-list ${(0,base_text/* shellWord */.r7)(audience)}`,
             "Check, with credentials of that account: aws iam list-open-id-connect-providers",
         ]);
     }
     if (/audience/i.test(message)) {
         return explain("audience-not-registered", `The identity provider in account ${context.accountId} does not list the audience ${audience}`, [
-            `Fix: aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn ${arn} --client-id ${(0,printable/* shellWord */.r7)(audience)}`,
+            `Fix: aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn ${arn} --client-id ${(0,base_text/* shellWord */.r7)(audience)}`,
             "or set the input audience to one that it lists, and the trust policy's condition on aud to the same.",
             `Check: aws iam get-open-id-connect-provider --open-id-connect-provider-arn ${arn} --query ClientIDList`,
         ]);
@@ -959,13 +1288,13 @@ function invalidToken(message, context, { audience }, explain) {
 }
 function tokenRejected(context) {
     return [
-        `Cause: AWS checks issuer, signature, times and audience of the token against the provider ${(0,printable/* quoted */.TL)(context.providerHost)} in account ${context.accountId}.`,
+        `Cause: AWS checks issuer, signature, times and audience of the token against the provider ${(0,base_text/* quoted */.TL)(context.providerHost)} in account ${context.accountId}.`,
         "Fix: run the job again. If it comes back, compare the provider in IAM with iss and aud of this token, and any sts-endpoint with AWS's own.",
-        `Check: aws iam get-open-id-connect-provider --open-id-connect-provider-arn ${(0,printable/* shellWord */.r7)(providerArn(context))}`,
+        `Check: aws iam get-open-id-connect-provider --open-id-connect-provider-arn ${(0,base_text/* shellWord */.r7)(providerArn(context))}`,
     ];
 }
 function notReached(context) {
-    const url = (0,printable/* shellWord */.r7)(`https://${context.providerHost}/.well-known/openid-configuration`);
+    const url = (0,base_text/* shellWord */.r7)(`https://${context.providerHost}/.well-known/openid-configuration`);
     return [
         "Cause: passing trouble between AWS and the provider, as a rule; it was tried again for up to 30 s.",
         "Fix: run the job again. For a provider of your own (GHES), AWS must reach it from the internet, with all of its keys.",
@@ -1028,26 +1357,26 @@ function unreachable(prefix, code, host, { proxy }, said) {
         return explain("tls", `The certificate of ${host} cannot be verified: ${code}`, [
             `Cause: the certificate that came back is not one that Node.js trusts. As a rule a proxy or firewall opens TLS${via(proxy)} with a certificate authority of its own, or the runner's clock is wrong.`,
             "Fix: put that authority's certificate (PEM) on the runner and name it in the job's env: NODE_EXTRA_CA_CERTS for actions, AWS_CA_BUNDLE for later AWS steps.",
-            `Check: openssl s_client -connect ${(0,printable/* shellWord */.r7)(host.includes(":") ? host : `${host}:443`)} -servername ${(0,printable/* shellWord */.r7)(host.replace(/:\d+$/, ""))} </dev/null | openssl x509 -noout -issuer -dates`,
+            `Check: openssl s_client -connect ${(0,base_text/* shellWord */.r7)(host.includes(":") ? host : `${host}:443`)} -servername ${(0,base_text/* shellWord */.r7)(host.replace(/:\d+$/, ""))} </dev/null | openssl x509 -noout -issuer -dates`,
         ]);
     }
     if (code === "ERR_PROXY_TUNNEL") {
         return explanation("proxy-refused", `The proxy does not connect this runner with ${host}`, [
             said,
-            `Fix: allow ${(0,printable/* shellWord */.r7)(host.includes(":") ? host : `${host}:443`)} in the proxy${via(proxy)}, or exempt it with NO_PROXY. For 407, HTTPS_PROXY must have a user and a password that the proxy knows.`,
-            `Check on the runner: curl -v ${(0,printable/* shellWord */.r7)(`https://${host}/`)}`,
+            `Fix: allow ${(0,base_text/* shellWord */.r7)(host.includes(":") ? host : `${host}:443`)} in the proxy${via(proxy)}, or exempt it with NO_PROXY. For 407, HTTPS_PROXY must have a user and a password that the proxy knows.`,
+            `Check on the runner: curl -v ${(0,base_text/* shellWord */.r7)(`https://${host}/`)}`,
         ]);
     }
     if (/^(?:ENOTFOUND|EAI_)/.test(code)) {
         const name = /getaddrinfo \S+ ([\w.-]+)/.exec(said)?.[1] ?? host.replace(/:\d+$/, "");
         return explain("host-not-found", `The name ${name} cannot be resolved: ${code}`, [
             `Cause: ${prefix === "sts" ? "aws-region or sts-endpoint is misspelt, or " : ""}this runner's DNS does not know the name. ${host} was asked for${via(proxy) || " without a proxy"}.`,
-            `Fix: correct ${prefix === "sts" ? "the input, " : ""}the runner's DNS, or HTTPS_PROXY and NO_PROXY. Check on the runner: nslookup ${(0,printable/* shellWord */.r7)(name)}`,
+            `Fix: correct ${prefix === "sts" ? "the input, " : ""}the runner's DNS, or HTTPS_PROXY and NO_PROXY. Check on the runner: nslookup ${(0,base_text/* shellWord */.r7)(name)}`,
         ]);
     }
     return explain("unreachable", `${host} cannot be reached: ${code || "no answer"}`, [
         `Cause: nothing answered${via(proxy) || " (no proxy was used)"}. A firewall, a proxy or, in a private network, a missing route or VPC endpoint stands in between.`,
-        `Fix: let the runner reach ${host} by HTTPS, or set HTTPS_PROXY (and NO_PROXY) on the runner. Check on the runner: curl -v ${(0,printable/* shellWord */.r7)(`https://${host}/`)}`,
+        `Fix: let the runner reach ${host} by HTTPS, or set HTTPS_PROXY (and NO_PROXY) on the runner. Check on the runner: curl -v ${(0,base_text/* shellWord */.r7)(`https://${host}/`)}`,
     ]);
 }
 function via(proxy) {
@@ -1055,202 +1384,8 @@ function via(proxy) {
         return "";
     // No URL: proxy.ts says what is wrong with it.
     if (proxy.includes(" "))
-        return ` (past the proxy of the environment, which is ${(0,printable/* printable */.g$)(proxy, 200)})`;
-    return ` (through the proxy ${(0,printable/* quoted */.TL)(proxy.replace(/^([a-z0-9+.-]+:\/\/)?.*@/i, "$1"))})`;
-}
-
-;// CONCATENATED MODULE: external "node:os"
-const external_node_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:os");
-;// CONCATENATED MODULE: ../lib/src/home.js
-
-/** Where the AWS CLI keeps sessions (awscli/customizations/assumerole.py). */
-function cliCache() {
-    return `${home()}/.aws/cli/cache`;
-}
-/** The folder that holds .aws. A user without HOME and without an entry in passwd, as containers have it, has none: no file is found there. */
-function home() {
-    try {
-        return (0,external_node_os_namespaceObject.homedir)();
-    }
-    catch {
-        return "/nonexistent";
-    }
-}
-
-;// CONCATENATED MODULE: external "node:http"
-const external_node_http_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:http");
-var external_node_http_namespaceObject_0 = /*#__PURE__*/__nccwpck_require__.t(external_node_http_namespaceObject, 2);
-;// CONCATENATED MODULE: external "node:https"
-const external_node_https_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:https");
-var external_node_https_namespaceObject_0 = /*#__PURE__*/__nccwpck_require__.t(external_node_https_namespaceObject, 2);
-;// CONCATENATED MODULE: ../lib/src/jwt.js
-// base64url segments and nothing else: such a text cannot add a line to a file, a header or a log.
-const JWT = /^[\w-]+\.([\w-]+)\.[\w-]+$/;
-/** The payload of a JWT in compact form, or undefined if it is not one. */
-function decodeClaims(token) {
-    const payload = JWT.exec(token)?.[1];
-    if (payload === undefined)
-        return undefined;
-    try {
-        const claims = JSON.parse(Buffer.from(payload, "base64url").toString("utf8"));
-        return typeof claims === "object" && claims !== null && !Array.isArray(claims) ? claims : undefined;
-    }
-    catch {
-        return undefined;
-    }
-}
-// The last second that a Date can hold.
-const MAX_SECONDS = 8.64e12;
-/** A time claim (exp, iat, nbf) in milliseconds since 1970, or undefined. */
-function timeClaim(claims, name) {
-    const seconds = claims?.[name];
-    return typeof seconds === "number" && seconds > 0 && seconds <= MAX_SECONDS ? seconds * 1000 : undefined;
-}
-
-;// CONCATENATED MODULE: ../lib/src/id-token.js
-
-
-
-
-class IdTokenError extends Error {
-    name = "IdTokenError";
-    kind;
-    status;
-    /** The system's code for an endpoint that cannot be reached: ECONNREFUSED, ENOTFOUND, a TLS code, TIMEOUT. */
-    code;
-    /** What the server asked for in Retry-After. */
-    retryAfterMs;
-    constructor(kind, message, details = {}) {
-        super(message);
-        this.kind = kind;
-        this.status = details.status;
-        this.code = details.code;
-        this.retryAfterMs = details.retryAfterMs;
-    }
-}
-/** GitHub's answers are about 2 kB. */
-const MAX_ANSWER_BYTES = 64 * 1024;
-/** Each piece of an answer costs far more memory than its bytes. */
-const MAX_ANSWER_PIECES = 1024;
-/** A token "from the future" by more than this would be refused by STS. */
-const FUTURE_TOLERANCE_MS = 60_000;
-/**
- * Asks the job's endpoint for one ID token. One request, no retry, no redirect: the request token goes to the host that the
- * runner named and to no other. Throws an IdTokenError whose message never holds a token.
- * @param timeoutMs bounds the whole exchange, from the connection to the last byte
- */
-async function requestIdToken(endpoint, audience, timeoutMs, signal) {
-    const { body, date } = await get(endpoint, audience, timeoutMs, signal);
-    return readAnswer(body, audience, date);
-}
-function get(endpoint, audience, timeoutMs, signal) {
-    return new Promise((resolve, reject) => {
-        // Appended as text, as the toolkit's getIDToken() does: the rest of the URL is the server's own.
-        const url = new URL(`${endpoint.url}${endpoint.url.includes("?") ? "&" : "?"}audience=${encodeURIComponent(audience)}`);
-        const client = url.protocol === "http:" ? external_node_http_namespaceObject_0 : external_node_https_namespaceObject_0;
-        const timer = setTimeout(() => {
-            request.destroy(new IdTokenError("unreachable", `${url.host} did not answer within ${timeoutMs} ms`, { code: "TIMEOUT" }));
-        }, timeoutMs);
-        const request = client.get(url, {
-            // Of its own, so that the connection is not kept; proxyEnv (HTTPS_PROXY, NO_PROXY): Node 24.5 and later.
-            agent: new client.Agent({ keepAlive: false, proxyEnv: process.env }),
-            headers: {
-                accept: "application/json; api-version=2.0",
-                authorization: `Bearer ${endpoint.requestToken}`,
-                "user-agent": "aws-role-refresh",
-            },
-            ...(signal && { signal }),
-        }, (response) => {
-            const chunks = [];
-            let size = 0;
-            response.on("data", (chunk) => {
-                size += chunk.length;
-                if (size > MAX_ANSWER_BYTES) {
-                    request.destroy(new IdTokenError("answer", `the answer is larger than ${MAX_ANSWER_BYTES} bytes`));
-                }
-                else if (chunks.length === MAX_ANSWER_PIECES) {
-                    request.destroy(new IdTokenError("answer", `the answer comes in more than ${MAX_ANSWER_PIECES} pieces`));
-                }
-                else {
-                    chunks.push(chunk);
-                }
-            });
-            response.on("error", fail);
-            response.on("end", () => {
-                const date = Date.parse(response.headers.date ?? "");
-                const status = response.statusCode ?? 0;
-                if (status !== 200) {
-                    const retryAfterMs = readRetryAfter(response.headers["retry-after"], date);
-                    reject(new IdTokenError("status", `${url.host} answered ${status}`, {
-                        status,
-                        ...(retryAfterMs !== undefined && { retryAfterMs }),
-                    }));
-                    return;
-                }
-                resolve({ body: Buffer.concat(chunks).toString("utf8"), date: Number.isNaN(date) ? undefined : date });
-            });
-        });
-        function fail(error) {
-            if (error instanceof IdTokenError)
-                reject(error);
-            else {
-                const code = (0,errors/* errorCode */.CA)(error);
-                reject(new IdTokenError("unreachable", `${url.host} cannot be reached: ${(0,errors/* errorText */.kc)(error)}`, code === undefined ? {} : { code }));
-            }
-        }
-        request.on("error", fail);
-        // An answer of 101 closes the request with neither response nor error. Where all is settled, this changes nothing.
-        request.on("close", () => {
-            clearTimeout(timer);
-            reject(new IdTokenError("unreachable", `${url.host} closed the connection without an answer`));
-        });
-    });
-}
-/** Retry-After is seconds or a date: RFC 9110, 10.2.3. */
-function readRetryAfter(value, serverDate) {
-    if (value === undefined)
-        return undefined;
-    if (/^\d{1,6}$/.test(value))
-        return Number(value) * 1000;
-    const until = Date.parse(value) - (Number.isNaN(serverDate) ? Date.now() : serverDate);
-    return until > 0 ? until : undefined;
-}
-function readAnswer(body, audience, date) {
-    let token;
-    try {
-        token = JSON.parse(body)?.value;
-    }
-    catch {
-        throw new IdTokenError("answer", "the answer is not JSON");
-    }
-    const claims = typeof token === "string" ? decodeClaims(token) : undefined;
-    if (typeof token !== "string" || claims === undefined)
-        throw new IdTokenError("answer", "the answer holds no JWT");
-    const audiences = Array.isArray(claims.aud) ? claims.aud : [claims.aud];
-    if (!audiences.includes(audience))
-        throw new IdTokenError("answer", "the token is for another audience");
-    // The server's own clock decides what has expired, where it tells it: the runner's may be wrong by any amount.
-    const clockOffsetMs = date === undefined ? undefined : date - Date.now();
-    const now = date ?? Date.now();
-    const expires = timeClaim(claims, "exp");
-    if (expires === undefined)
-        throw new IdTokenError("answer", "the token does not say when it expires");
-    if (expires <= now)
-        throw new IdTokenError("answer", "the token has expired already");
-    const issued = timeClaim(claims, "iat") ?? now;
-    if (Math.max(issued, timeClaim(claims, "nbf") ?? 0) > now + FUTURE_TOLERANCE_MS)
-        throw new IdTokenError("answer", "the token is from the future");
-    const lifetimeMs = expires - issued;
-    if (lifetimeMs <= 0)
-        throw new IdTokenError("answer", "the token expires before it was issued");
-    return {
-        token,
-        claims,
-        lifetimeMs,
-        remainingMs: Math.min(lifetimeMs, expires - now),
-        clockOffsetMs,
-        receivedAt: performance.now(),
-    };
+        return ` (past the proxy of the environment, which is ${(0,base_text/* printable */.g$)(proxy, 200)})`;
+    return ` (through the proxy ${(0,base_text/* quoted */.TL)(proxy.replace(/^([a-z0-9+.-]+:\/\/)?.*@/i, "$1"))})`;
 }
 
 ;// CONCATENATED MODULE: ../lib/src/inputs.js
@@ -1426,62 +1561,6 @@ function refused(name, given, allowed, hint) {
 }
 function digits(text) {
     return /^\d{1,19}$/.test(text) ? text : "0";
-}
-
-;// CONCATENATED MODULE: ../lib/src/process.js
-
-
-/** proc(5), /proc/PID/stat. The name stands in parentheses and may hold any character. Undefined if there is no such process. */
-function readStat(pid) {
-    try {
-        const text = external_node_fs_namespaceObject.readFileSync(`/proc/${pid}/stat`, "utf8");
-        const end = text.lastIndexOf(")");
-        const fields = text.slice(end + 2).split(" ");
-        return {
-            name: text.slice(text.indexOf("(") + 1, end),
-            state: fields[0] ?? "",
-            parent: Number(fields[1]),
-            started: fields[19] ?? "",
-        };
-    }
-    catch {
-        return undefined;
-    }
-}
-function identify(pid) {
-    return { pid, started: readStat(pid)?.started ?? "" };
-}
-/** Whether the very process still runs; a zombie does not. Without /proc, whether any process has its pid. */
-function isRunning(process_) {
-    if (process_.started !== "") {
-        const stat = readStat(process_.pid);
-        return stat !== undefined && stat.started === process_.started && stat.state !== "Z" && stat.state !== "X";
-    }
-    try {
-        return process.kill(process_.pid, 0);
-    }
-    catch (error) {
-        return (0,errors/* errorCode */.CA)(error) === "EPERM";
-    }
-}
-/** More than enough for a runner, a composite action and wrapper scripts. */
-const MAX_ANCESTORS = 32;
-/**
- * The runner's worker among this process's ancestors: the process that runs one job and then ends. Undefined inside a container,
- * whose processes have no ancestor outside, without /proc, and under other runners.
- * https://github.com/actions/runner: src/Runner.Worker; the kernel keeps 15 characters of a name, of which it needs 13.
- */
-function findWorker() {
-    let pid = process.ppid;
-    for (let i = 0; i < MAX_ANCESTORS && pid > 1; i++) {
-        const stat = readStat(pid);
-        if (!stat)
-            return undefined;
-        if (stat.name === "Runner.Worker")
-            return { pid, started: stat.started };
-        pid = stat.parent;
-    }
-    return undefined;
 }
 
 ;// CONCATENATED MODULE: ../lib/src/job-directory.js
@@ -1868,61 +1947,6 @@ function roleArnsIn(text) {
     return [...text.matchAll(/^[ \t]*role_arn[ \t]*=[ \t]*(\S+)/gim)].map((match) => match[1] ?? "");
 }
 
-;// CONCATENATED MODULE: ../lib/src/proxy.js
-// Proxies are Node's own affair (https://nodejs.org/api/http.html#built-in-proxy-support): agents with `proxyEnv`, from Node 24.5
-// on. What stands here only tells the user about them.
-
-
-
-/** Whether a version of Node has agents with `proxyEnv`. */
-function knowsProxies(version) {
-    const [major = 0, minor = 0] = version.split(".").map(Number);
-    return major > 24 || (major === 24 && minor >= 5);
-}
-/** The proxy that the environment names for a URL, or undefined. Without its user and password. */
-function findProxy(env, url) {
-    const name = new URL(url).protocol === "http:" ? "http_proxy" : "https_proxy";
-    const proxy = env[name] || env[name.toUpperCase()];
-    if (!proxy || isExempt(env, new URL(url)))
-        return undefined;
-    return isUsable(proxy) ? new URL(proxy).origin : UNUSABLE;
-}
-const UNUSABLE = "one that Node cannot use, since its URL does not begin with http:// or https://";
-function isUsable(proxy) {
-    return /^https?:\/\//.test(proxy) && URL.canParse(proxy);
-}
-function isExempt(env, url) {
-    const entries = (env.no_proxy || env.NO_PROXY || "").split(/[\s,]+/).filter((entry) => entry !== "");
-    return entries.some((entry) => entry === "*" || url.host === entry || url.hostname === entry || url.hostname.endsWith(`.${entry.replace(/^\*?\./, "")}`));
-}
-/**
- * Throws a UserError where Node cannot read a proxy of the environment: from 24.5 on each agent would throw for it (parseProxyUrl,
- * lib/internal/http.js in nodejs/node), the SDK's where nothing catches it. The value may hold a password and is not shown.
- */
-function checkProxies(env) {
-    for (const [{ Agent }, name] of [
-        [external_node_http_namespaceObject_0, "http_proxy"],
-        [external_node_https_namespaceObject_0, "https_proxy"],
-    ]) {
-        try {
-            new Agent({ keepAlive: false, proxyEnv: env });
-        }
-        catch {
-            throw new errors/* UserError */.yo("proxy-cannot-be-used", `${env[name] ? name : name.toUpperCase()} does not hold a URL that Node.js can read. Give it as http://HOST:PORT or ` +
-                "http://USER:PASSWORD@HOST:PORT, with what is not a letter or digit in user and password escaped (%40 for @), or remove it.");
-        }
-    }
-}
-/** What to say where a proxy is set that this Node cannot use. */
-function proxyWarning(env, url, version = process.versions.node) {
-    const proxy = findProxy(env, url);
-    if (proxy === UNUSABLE)
-        return `The proxy of the environment is ${UNUSABLE}: requests go to GitHub and AWS directly.`;
-    if (proxy === undefined || knowsProxies(version))
-        return undefined;
-    return `${proxy} is set as proxy, but Node ${version} cannot use it: requests go to GitHub and AWS directly. Use a runner whose Node is 24.5 or newer.`;
-}
-
 ;// CONCATENATED MODULE: ../lib/src/state.js
 
 function saveUse(use) {
@@ -1932,16 +1956,6 @@ function saveUse(use) {
 function loadUse() {
     const state = core.getState("use");
     return state === "" ? undefined : JSON.parse(state);
-}
-
-;// CONCATENATED MODULE: ../lib/src/token-directory.js
-
-function tokenDirectory(path) {
-    return { path, token: `${path}/token`, status: `${path}/status.json`, stop: `${path}/stop` };
-}
-/** The name of the directory for an audience. */
-function tokenId(audience) {
-    return (0,external_node_crypto_namespaceObject.createHash)("sha256").update(audience).digest("hex").slice(0, 16);
 }
 
 ;// CONCATENATED MODULE: ../lib/src/uses.js
@@ -2424,24 +2438,10 @@ function publish({ inputs, root, directory, endsAt, environment }, first, sessio
 }
 /** What a trust policy has to match. */
 function describeClaims({ sub, aud }) {
-    return `sub ${(0,printable/* quoted */.TL)(String(sub))}, aud ${(0,printable/* quoted */.TL)(String(aud))}`;
+    return `sub ${(0,base_text/* quoted */.TL)(String(sub))}, aud ${(0,base_text/* quoted */.TL)(String(aud))}`;
 }
 function explained({ anchor, title, text }, cause) {
     return new errors/* UserError */.yo(anchor, title, { details: text, cause });
-}
-
-
-/***/ }),
-
-/***/ 114:
-/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
-
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   r: () => (/* binding */ troubleshootingLink)
-/* harmony export */ });
-/** Where the entry of an anchor in docs/troubleshooting.md is on the web. */
-function troubleshootingLink(anchor) {
-    return `https://github.com/org/aws-role-refresh/blob/main/docs/troubleshooting.md#${anchor}`;
 }
 
 

@@ -1,7 +1,7 @@
 import { createRequire as __WEBPACK_EXTERNAL_createRequire } from "module";
 /******/ var __webpack_modules__ = ({
 
-/***/ 535:
+/***/ 795:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -955,9 +955,7 @@ function getIDToken(aud) {
  */
 
 //# sourceMappingURL=core.js.map
-;// CONCATENATED MODULE: external "node:crypto"
-const external_node_crypto_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:crypto");
-;// CONCATENATED MODULE: ../lib/src/errors.js
+;// CONCATENATED MODULE: ../lib/src/base/errors.js
 /**
  * An error whose text is meant for the user of the action: what was given, what is allowed, how to fix it.
  * `anchor` names the entry in docs/troubleshooting.md that says more.
@@ -985,7 +983,27 @@ function errors_errorCode(error) {
     return typeof code === "string" ? code : undefined;
 }
 
-;// CONCATENATED MODULE: ../lib/src/files.js
+;// CONCATENATED MODULE: external "node:os"
+const external_node_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:os");
+;// CONCATENATED MODULE: ../lib/src/base/home.js
+
+/** Where the AWS CLI keeps sessions (awscli/customizations/assumerole.py). */
+function cliCache() {
+    return `${home()}/.aws/cli/cache`;
+}
+/** The folder that holds .aws. A user without HOME and without an entry in passwd, as containers have it, has none: no file is found there. */
+function home() {
+    try {
+        return (0,external_node_os_namespaceObject.homedir)();
+    }
+    catch {
+        return "/nonexistent";
+    }
+}
+
+;// CONCATENATED MODULE: external "node:crypto"
+const external_node_crypto_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:crypto");
+;// CONCATENATED MODULE: ../lib/src/base/files.js
 
 
 
@@ -1229,22 +1247,51 @@ function verb(names) {
     return names.length > 1 ? "are" : "is";
 }
 
-;// CONCATENATED MODULE: external "node:os"
-const external_node_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:os");
-;// CONCATENATED MODULE: ../lib/src/home.js
-
-/** Where the AWS CLI keeps sessions (awscli/customizations/assumerole.py). */
-function cliCache() {
-    return `${home()}/.aws/cli/cache`;
+;// CONCATENATED MODULE: ../lib/src/base/text.js
+/**
+ * Text from outside (claims, inputs, answers of servers) made safe for the log of a job. The runner takes a line that begins with `::`,
+ * after white space, and `##[` anywhere in a line, for commands; control and format characters can hide or forge lines.
+ */
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
+const TOKEN = /eyJ[\w-]+\.eyJ[\w-]+(?:\.[\w-]*)?/g;
+/** One line of a log: no control character, no workflow command, nothing like a JWT, at most `limit` characters. */
+function printable(text, limit = 4000) {
+    return text
+        .slice(0, limit)
+        .replace(TOKEN, "(token)")
+        .replace(UNPRINTABLE, " ")
+        .replaceAll("##[", "## [")
+        .replace(/^(\s*)::/, "$1: :");
 }
-/** The folder that holds .aws. A user without HOME and without an entry in passwd, as containers have it, has none: no file is found there. */
-function home() {
-    try {
-        return (0,external_node_os_namespaceObject.homedir)();
-    }
-    catch {
-        return "/nonexistent";
-    }
+/** A value in double quotes, as JSON writes it: what is invisible shows as an escape. At most `limit` characters of it. */
+function quoted(value, limit = 300) {
+    return escaped(JSON.stringify(value.length > limit ? `${value.slice(0, limit)}…` : value));
+}
+/** Indented JSON, line by line, that means the same as the value, whatever is in it. */
+function jsonLines(value) {
+    return JSON.stringify(value, null, 2).split("\n").map(escaped);
+}
+/**
+ * A code span of Markdown, in a table, too, on one line. It shows the text as it is but for what is not ASCII or could end the span
+ * or the cell (https://github.github.com/gfm/#code-spans, #tables-extension-), which become question marks.
+ */
+function codeSpan(text) {
+    const shown = printable(text, 300).replace(/[^\x20-\x7e]|[`|\\]/g, "?");
+    return shown === "" ? "(empty)" : `\`${shown}\``;
+}
+/** A word for a POSIX shell, so that a command with an untrusted value in it can be pasted. */
+function shellWord(word) {
+    return /^[\w+=,.@:/-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}
+function escaped(json) {
+    const units = (text) => text.replace(/[\s\S]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
+    return json.replace(UNPRINTABLE, units).replaceAll("##[", "##\\u005b");
+}
+
+;// CONCATENATED MODULE: ../lib/src/base/troubleshooting.js
+/** Where the entry of an anchor in docs/troubleshooting.md is on the web. */
+function troubleshootingLink(anchor) {
+    return `https://github.com/org/aws-role-refresh/blob/main/docs/troubleshooting.md#${anchor}`;
 }
 
 ;// CONCATENATED MODULE: ../lib/src/intervals.js
@@ -1368,53 +1415,6 @@ function tokenBars(lives, breaks, shortRun) {
         index = to;
     }
     return drawn;
-}
-
-;// CONCATENATED MODULE: ../lib/src/printable.js
-/**
- * Text from outside (claims, inputs, answers of servers) made safe for the log of a job. The runner takes a line that begins with `::`,
- * after white space, and `##[` anywhere in a line, for commands; control and format characters can hide or forge lines.
- */
-const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
-const TOKEN = /eyJ[\w-]+\.eyJ[\w-]+(?:\.[\w-]*)?/g;
-/** One line of a log: no control character, no workflow command, nothing like a JWT, at most `limit` characters. */
-function printable(text, limit = 4000) {
-    return text
-        .slice(0, limit)
-        .replace(TOKEN, "(token)")
-        .replace(UNPRINTABLE, " ")
-        .replaceAll("##[", "## [")
-        .replace(/^(\s*)::/, "$1: :");
-}
-/** A value in double quotes, as JSON writes it: what is invisible shows as an escape. At most `limit` characters of it. */
-function quoted(value, limit = 300) {
-    return escaped(JSON.stringify(value.length > limit ? `${value.slice(0, limit)}…` : value));
-}
-/** Indented JSON, line by line, that means the same as the value, whatever is in it. */
-function jsonLines(value) {
-    return JSON.stringify(value, null, 2).split("\n").map(escaped);
-}
-/**
- * A code span of Markdown, in a table, too, on one line. It shows the text as it is but for what is not ASCII or could end the span
- * or the cell (https://github.github.com/gfm/#code-spans, #tables-extension-), which become question marks.
- */
-function codeSpan(text) {
-    const shown = printable(text, 300).replace(/[^\x20-\x7e]|[`|\\]/g, "?");
-    return shown === "" ? "(empty)" : `\`${shown}\``;
-}
-/** A word for a POSIX shell, so that a command with an untrusted value in it can be pasted. */
-function shellWord(word) {
-    return /^[\w+=,.@:/-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
-}
-function escaped(json) {
-    const units = (text) => text.replace(/[\s\S]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
-    return json.replace(UNPRINTABLE, units).replaceAll("##[", "##\\u005b");
-}
-
-;// CONCATENATED MODULE: ../lib/src/troubleshooting.js
-/** Where the entry of an anchor in docs/troubleshooting.md is on the web. */
-function troubleshootingLink(anchor) {
-    return `https://github.com/org/aws-role-refresh/blob/main/docs/troubleshooting.md#${anchor}`;
 }
 
 ;// CONCATENATED MODULE: ../lib/src/report.js
@@ -1592,9 +1592,19 @@ function loadUse() {
 
 ;// CONCATENATED MODULE: external "node:path"
 const external_node_path_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
+;// CONCATENATED MODULE: ../lib/src/base/token-directory.js
+
+function token_directory_tokenDirectory(path) {
+    return { path, token: `${path}/token`, status: `${path}/status.json`, stop: `${path}/stop` };
+}
+/** The name of the directory for an audience. */
+function tokenId(audience) {
+    return createHash("sha256").update(audience).digest("hex").slice(0, 16);
+}
+
 ;// CONCATENATED MODULE: external "node:timers/promises"
 const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
-;// CONCATENATED MODULE: ../lib/src/process.js
+;// CONCATENATED MODULE: ../lib/src/base/process.js
 
 
 /** proc(5), /proc/PID/stat. The name stands in parentheses and may hold any character. Undefined if there is no such process. */
@@ -1945,16 +1955,6 @@ function roleArnsIn(text) {
     return [...text.matchAll(/^[ \t]*role_arn[ \t]*=[ \t]*(\S+)/gim)].map((match) => match[1] ?? "");
 }
 
-;// CONCATENATED MODULE: ../lib/src/token-directory.js
-
-function token_directory_tokenDirectory(path) {
-    return { path, token: `${path}/token`, status: `${path}/status.json`, stop: `${path}/stop` };
-}
-/** The name of the directory for an audience. */
-function tokenId(audience) {
-    return createHash("sha256").update(audience).digest("hex").slice(0, 16);
-}
-
 ;// CONCATENATED MODULE: ../lib/src/uses.js
 
 
@@ -2266,7 +2266,7 @@ async function report({ finished }, summary) {
 /***/ ((__webpack_module__, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony import */ var _finish_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(535);
+/* harmony import */ var _finish_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(795);
 
 await (0,_finish_js__WEBPACK_IMPORTED_MODULE_0__/* .finish */ .O)(process.env);
 

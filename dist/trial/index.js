@@ -11126,7 +11126,7 @@ const _mw0 = (Command, cs, config, o) => [];
 class AssumeRoleWithWebIdentityCommand extends command(_ep0, _mw0, "AssumeRoleWithWebIdentity", AssumeRoleWithWebIdentity$) {
 }
 
-;// CONCATENATED MODULE: ../lib/src/errors.js
+;// CONCATENATED MODULE: ../lib/src/base/errors.js
 /**
  * An error whose text is meant for the user of the action: what was given, what is allowed, how to fix it.
  * `anchor` names the entry in docs/troubleshooting.md that says more.

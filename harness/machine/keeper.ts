@@ -16,11 +16,11 @@ import {
 import os from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Endpoint } from "../../src/id-token.ts";
+import type { Endpoint } from "../../src/base/id-token.ts";
+import type { ProcessIdentity } from "../../src/base/process.ts";
+import { type TokenDirectory, tokenDirectory, tokenId } from "../../src/base/token-directory.ts";
 import type { KeeperConfig } from "../../src/keep.ts";
-import type { ProcessIdentity } from "../../src/process.ts";
 import type { KeeperStatus } from "../../src/status.ts";
-import { type TokenDirectory, tokenDirectory, tokenId } from "../../src/token-directory.ts";
 import { isAlive, killProcesses } from "../runner/processes.ts";
 
 export const AUDIENCE = "sts.amazonaws.com";

@@ -1,6 +1,6 @@
 /** Keepers over one pair of clouds, each with its own job, its own faults and a reader that never looks away. */
 
-import { requestIdToken } from "../../src/id-token.ts";
+import { requestIdToken } from "../../src/base/id-token.ts";
 import { type Clouds, startClouds } from "../clouds/clouds.ts";
 import type { GitHubFault } from "../clouds/faults.ts";
 import type { CloudJob, IdTokenRequest } from "../clouds/github.ts";

@@ -1,7 +1,7 @@
 /** A small file system for one process alone, which can be filled, and goes away with the process. */
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
 import path from "node:path";
-import { type TokenDirectory, tokenDirectory } from "../../src/token-directory.ts";
+import { type TokenDirectory, tokenDirectory } from "../../src/base/token-directory.ts";
 import type { Keeper } from "./keeper.ts";
 
 /** For startKeeper: its job directory's parent becomes a tmpfs with these mount options, in a mount namespace of its own. Root only. */

@@ -1,8 +1,8 @@
 /** Files that come and go while they are looked at. */
 import { type Dirent, readdirSync } from "node:fs";
 import path from "node:path";
-import { errorCode } from "../../src/errors.ts";
-import { readFileIfExists } from "../../src/files.ts";
+import { errorCode } from "../../src/base/errors.ts";
+import { readFileIfExists } from "../../src/base/files.ts";
 
 /** What stands in all files under a folder, by path from there; text as it is, anything else as Latin-1. What goes meanwhile is left out. */
 export function readTree(folder: string): Record<string, string> {

@@ -1,10 +1,10 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import { type Clouds, startClouds } from "../harness/clouds/clouds.ts";
-import type { GitHubFault } from "../harness/clouds/faults.ts";
-import type { CloudJob } from "../harness/clouds/github.ts";
-import { type Endpoint, IdTokenError, requestIdToken } from "../src/id-token.ts";
+import { type Clouds, startClouds } from "../../harness/clouds/clouds.ts";
+import type { GitHubFault } from "../../harness/clouds/faults.ts";
+import type { CloudJob } from "../../harness/clouds/github.ts";
+import { type Endpoint, IdTokenError, requestIdToken } from "../../src/base/id-token.ts";
 
 const AUDIENCE = "sts.amazonaws.com";
 /** Far more than an answer on loopback takes, on a slow machine as well. */

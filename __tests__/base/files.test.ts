@@ -14,7 +14,7 @@ import {
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import { readFileIfExists, readJson, writeFileAtomic, writeJson } from "../src/files.ts";
+import { readFileIfExists, readJson, writeFileAtomic, writeJson } from "../../src/base/files.ts";
 
 let folder: string;
 const at = (name: string): string => path.join(folder, name);
@@ -91,7 +91,7 @@ describe("an atomic write", () => {
   test("that fails half-way leaves the old file and no other", () => {
     // A limit on the size of files, as a full disk: the write itself fails, in a process of its own.
     writeFileAtomic(at("f"), "old");
-    const module = path.resolve("lib/src/files.js");
+    const module = path.resolve("lib/src/base/files.js");
     const script = `
       process.on("SIGXFSZ", () => {});
       const { writeFileAtomic } = await import(${JSON.stringify(module)});

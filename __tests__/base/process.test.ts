@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, test } from "@jest/globals";
-import { findWorker, identify, isRunning, type ProcessIdentity } from "../src/process.ts";
+import { findWorker, identify, isRunning, type ProcessIdentity } from "../../src/base/process.ts";
 
 const children: ChildProcess[] = [];
 afterEach(() => {
@@ -84,7 +84,7 @@ describe("a process", () => {
 describe("the runner's worker", () => {
   /** Says what it finds, and ends with its stdin. */
   const LOOK = `
-    const { findWorker } = await import(${JSON.stringify(path.resolve("lib/src/process.js"))});
+    const { findWorker } = await import(${JSON.stringify(path.resolve("lib/src/base/process.js"))});
     console.log(JSON.stringify(findWorker() ?? null));
     process.stdin.resume();`;
 

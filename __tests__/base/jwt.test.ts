@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { decodeClaims, timeClaim } from "../src/jwt.ts";
+import { decodeClaims, timeClaim } from "../../src/base/jwt.ts";
 
 const encode = (text: string | Buffer): string => Buffer.from(text).toString("base64url");
 /** A token made on the spot, with this text as its payload. */
