@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { writeJson } from "../src/base/files.ts";
 import { tokenDirectory, tokenId } from "../src/base/token-directory.ts";
 import { jobDirectory } from "../src/job-directory.ts";
-import type { KeeperStatus } from "../src/status.ts";
+import type { KeeperStatus } from "../src/keeper/status.ts";
 import { beginUse } from "../src/uses.ts";
 import { type Run, runEntry } from "./e2e/entry.ts";
 

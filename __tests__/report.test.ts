@@ -1,7 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
+import type { Ending, KeeperStatus } from "../src/keeper/status.ts";
 import { makeReport } from "../src/report.ts";
-import type { Ending, KeeperStatus } from "../src/status.ts";
 import type { FinishedUse } from "../src/uses.ts";
 
 const MINUTE = 60_000;

@@ -10,8 +10,8 @@ import { planEnvironment } from "../src/environment.ts";
 import { explainIdTokenError, explainStsError, type IdTokenFailureKind } from "../src/explain.ts";
 import { checkAccount, loadInputs } from "../src/inputs.ts";
 import { jobDirectoryPath, openJobDirectory } from "../src/job-directory.ts";
+import type { Ending, KeeperStatus } from "../src/keeper/status.ts";
 import { makeReport } from "../src/report.ts";
-import type { Ending, KeeperStatus } from "../src/status.ts";
 
 const ROOT = path.join(import.meta.dirname, "..");
 const ROLE = "arn:aws:iam::111122223333:role/deploy";

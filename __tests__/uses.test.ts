@@ -20,9 +20,9 @@ import { writeJson } from "../src/base/files.ts";
 import { identify, isRunning } from "../src/base/process.ts";
 import { type TokenDirectory, tokenDirectory, tokenId } from "../src/base/token-directory.ts";
 import { type JobDirectory, jobDirectory } from "../src/job-directory.ts";
-import { stopKeeper } from "../src/keeper-process.ts";
+import type { KeeperStatus } from "../src/keeper/status.ts";
+import { stopKeeper } from "../src/keeper/stop.ts";
 import { renderProfile } from "../src/profile.ts";
-import type { KeeperStatus } from "../src/status.ts";
 import { beginUse, endUse, type NewUse } from "../src/uses.ts";
 
 let temp: string;

@@ -7,7 +7,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { type Panel, renderPanels } from "../harness/machine/panels-svg.ts";
-import { refreshDelay, retryDelay } from "../src/schedule.ts";
+import { refreshDelay, retryDelay } from "../src/keeper/schedule.ts";
 import { runScript, UsageError } from "./script.ts";
 
 const HOURS = 6;

@@ -1,5 +1,5 @@
 import { day, duration, length, longest, plural, timestamp } from "./intervals.ts";
-import type { Interval, Outage } from "./status.ts";
+import type { Interval, Outage } from "./keeper/status.ts";
 
 /** The lives of one keeper's tokens. */
 export interface Lives {

@@ -1,4 +1,4 @@
-import { type KeeperConfig, keep } from "./keep.ts";
+import { type KeeperConfig, keep } from "./keeper/keep.ts";
 
 // The background process. It prints nothing, takes its configuration over IPC from main, and ends when the job does.
 process.once("message", (config: KeeperConfig) => {

@@ -17,11 +17,11 @@ import { type EnvironmentPlan, planEnvironment } from "./environment.ts";
 import { type Explanation, explainIdTokenError, explainStsError } from "./explain.ts";
 import { checkAccount, type Inputs, loadInputs } from "./inputs.ts";
 import { jobDirectory, jobDirectoryPath } from "./job-directory.ts";
-import { hasKeeper } from "./keeper-process.ts";
-import { type LaunchedKeeper, launchKeeper } from "./launch-keeper.ts";
+import { type LaunchedKeeper, launchKeeper } from "./keeper/launch.ts";
+import type { KeeperStatus } from "./keeper/status.ts";
+import { hasKeeper } from "./keeper/stop.ts";
 import { renderProfile } from "./profile.ts";
 import { saveUse } from "./state.ts";
-import type { KeeperStatus } from "./status.ts";
 import type { Session, StsError } from "./trial.ts";
 import { beginUse, endUse, locked } from "./uses.ts";
 

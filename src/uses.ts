@@ -6,9 +6,9 @@ import { readFileIfExists, readJson, writeFileAtomic, writeJson } from "./base/f
 import { decodeClaims, timeClaim } from "./base/jwt.ts";
 import { tokenDirectory } from "./base/token-directory.ts";
 import { ensurePrivateDirectory, type JobDirectory, jobDirectory, openJobDirectory, untrusted, withLock } from "./job-directory.ts";
-import { stopKeeper } from "./keeper-process.ts";
+import type { KeeperStatus } from "./keeper/status.ts";
+import { stopKeeper } from "./keeper/stop.ts";
 import { append, roleArnsIn, takeFromConfig, takeFromCredentials } from "./profile.ts";
-import type { KeeperStatus } from "./status.ts";
 
 /** One use of the action in a job: what it wrote, so that any post can undo it. In the job directory, 0600. */
 export interface Use {

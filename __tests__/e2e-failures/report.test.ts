@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "@jest/globals";
 import type { StepResult } from "../../harness/runner/runner.ts";
 import { duration } from "../../src/intervals.ts";
-import type { KeeperStatus } from "../../src/status.ts";
+import type { KeeperStatus } from "../../src/keeper/status.ts";
 import { ACTION, addRole, finishClean, keepers, ROLE, type Scene, startScene, until, WITH, worked } from "../e2e/setup.ts";
 
 const OTHER_ROLE = "arn:aws:iam::111122223333:role/logs";

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { faketime, unless } from "../../harness/machine/means.ts";
 import { Scene } from "../../harness/machine/scene.ts";
 import { together } from "../../harness/machine/together.ts";
-import { CLOCK_JUMP_MS, TICK_MS } from "../../src/schedule.ts";
+import { CLOCK_JUMP_MS, TICK_MS } from "../../src/keeper/schedule.ts";
 
 const SLACK_MS = 1_000;
 const WHY = "libfaketime is not installed";

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import type { GitHubFault } from "../../harness/clouds/faults.ts";
 import { Outage, Scene } from "../../harness/machine/scene.ts";
 import { together } from "../../harness/machine/together.ts";
-import { requestTimeout } from "../../src/schedule.ts";
+import { requestTimeout } from "../../src/keeper/schedule.ts";
 
 const LIFE_MS = 8_000;
 /** The longest pause between two tries at this life. */

@@ -1,7 +1,7 @@
 // The guarantee of docs/reliability.md, for every life, phase and draw of the random numbers: the keeper's own schedule, played through.
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { refreshDelay, requestTimeout, retryDelay } from "../../src/schedule.ts";
+import { refreshDelay, requestTimeout, retryDelay } from "../../src/keeper/schedule.ts";
 
 interface Outage {
   /** From the request for a new token, which is the worst moment, until then it answers nothing. */

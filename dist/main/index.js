@@ -114,7 +114,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _base_errors_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(929);
 /* harmony import */ var _base_text_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(321);
 /* harmony import */ var _base_troubleshooting_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(698);
-/* harmony import */ var _start_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(506);
+/* harmony import */ var _start_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(744);
 
 
 
@@ -141,7 +141,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 506:
+/***/ 744:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -1718,66 +1718,11 @@ function clearIfStale(directory, name) {
     }
 }
 
-;// CONCATENATED MODULE: ../lib/src/keeper-process.js
-
-
-
-
-/** Whether a keeper watches over a token directory. */
-function hasKeeper(directory) {
-    const status = readJson(directory.status);
-    return status !== undefined && status.ended === undefined && isRunning(status);
-}
-const STOP_TIMEOUT_MS = 2_000;
-/**
- * Ends the keeper of a token directory, if there is one: by message, and if it does not listen by a signal. Only ever signals the
- * very process that wrote the status file. Returns its last status, where it ever wrote one.
- */
-async function stopKeeper(directory) {
-    const status = readJson(directory.status);
-    if (status === undefined)
-        return {};
-    const isGone = () => !isRunning(status);
-    if (isGone())
-        return { keeper: status, keeperDied: status.ended === undefined };
-    try {
-        external_node_fs_namespaceObject.closeSync(external_node_fs_namespaceObject.openSync(directory.stop, "wx", 0o600));
-    }
-    catch {
-        // Asked before, or the directory is no more what it was: signals follow.
-    }
-    const hasEnded = () => readJson(directory.status)?.ended !== undefined;
-    await within(STOP_TIMEOUT_MS, () => isGone() || hasEnded());
-    // Without /proc a pid proves nothing once the process may have ended: then the message has to do, and the tick that follows it.
-    // A keeper that says it has ended has nothing left to do but to leave, for which V8 takes several times as long as for all the rest.
-    const signals = status.started === "" ? [] : hasEnded() ? ["SIGKILL"] : ["SIGTERM", "SIGKILL"];
-    for (const signal of signals) {
-        if (isGone())
-            break;
-        try {
-            process.kill(status.pid, signal);
-        }
-        catch {
-            // Gone meanwhile, or another user's. It also ends without its directory, which goes next and matters more.
-        }
-        await within(STOP_TIMEOUT_MS, isGone);
-    }
-    if (signals.length === 0)
-        await within(STOP_TIMEOUT_MS, isGone);
-    return { keeper: readJson(directory.status) ?? status };
-}
-/** Waits until something is true, or too late. */
-async function within(ms, isTrue) {
-    const deadline = performance.now() + ms;
-    while (!isTrue() && performance.now() < deadline)
-        await (0,promises_namespaceObject.setTimeout)(1);
-}
-
 ;// CONCATENATED MODULE: external "node:child_process"
 const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
 ;// CONCATENATED MODULE: external "node:events"
 const external_node_events_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:events");
-;// CONCATENATED MODULE: ../lib/src/launch-keeper.js
+;// CONCATENATED MODULE: ../lib/src/keeper/launch.js
 
 
 
@@ -1860,6 +1805,61 @@ function launchKeeper() {
         },
         abandon,
     };
+}
+
+;// CONCATENATED MODULE: ../lib/src/keeper/stop.js
+
+
+
+
+/** Whether a keeper watches over a token directory. */
+function hasKeeper(directory) {
+    const status = readJson(directory.status);
+    return status !== undefined && status.ended === undefined && isRunning(status);
+}
+const STOP_TIMEOUT_MS = 2_000;
+/**
+ * Ends the keeper of a token directory, if there is one: by message, and if it does not listen by a signal. Only ever signals the
+ * very process that wrote the status file. Returns its last status, where it ever wrote one.
+ */
+async function stopKeeper(directory) {
+    const status = readJson(directory.status);
+    if (status === undefined)
+        return {};
+    const isGone = () => !isRunning(status);
+    if (isGone())
+        return { keeper: status, keeperDied: status.ended === undefined };
+    try {
+        external_node_fs_namespaceObject.closeSync(external_node_fs_namespaceObject.openSync(directory.stop, "wx", 0o600));
+    }
+    catch {
+        // Asked before, or the directory is no more what it was: signals follow.
+    }
+    const hasEnded = () => readJson(directory.status)?.ended !== undefined;
+    await within(STOP_TIMEOUT_MS, () => isGone() || hasEnded());
+    // Without /proc a pid proves nothing once the process may have ended: then the message has to do, and the tick that follows it.
+    // A keeper that says it has ended has nothing left to do but to leave, for which V8 takes several times as long as for all the rest.
+    const signals = status.started === "" ? [] : hasEnded() ? ["SIGKILL"] : ["SIGTERM", "SIGKILL"];
+    for (const signal of signals) {
+        if (isGone())
+            break;
+        try {
+            process.kill(status.pid, signal);
+        }
+        catch {
+            // Gone meanwhile, or another user's. It also ends without its directory, which goes next and matters more.
+        }
+        await within(STOP_TIMEOUT_MS, isGone);
+    }
+    if (signals.length === 0)
+        await within(STOP_TIMEOUT_MS, isGone);
+    return { keeper: readJson(directory.status) ?? status };
+}
+/** Waits until something is true, or too late. */
+async function within(ms, isTrue) {
+    const deadline = performance.now() + ms;
+    while (!isTrue() && performance.now() < deadline)
+        await (0,promises_namespaceObject.setTimeout)(1);
 }
 
 ;// CONCATENATED MODULE: ../lib/src/profile.js

@@ -19,8 +19,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Endpoint } from "../../src/base/id-token.ts";
 import type { ProcessIdentity } from "../../src/base/process.ts";
 import { type TokenDirectory, tokenDirectory, tokenId } from "../../src/base/token-directory.ts";
-import type { KeeperConfig } from "../../src/keep.ts";
-import type { KeeperStatus } from "../../src/status.ts";
+import type { KeeperConfig } from "../../src/keeper/keep.ts";
+import type { KeeperStatus } from "../../src/keeper/status.ts";
 import { isAlive, killProcesses } from "../runner/processes.ts";
 
 export const AUDIENCE = "sts.amazonaws.com";

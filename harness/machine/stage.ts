@@ -6,7 +6,7 @@ import { existsSync, readdirSync } from "node:fs";
 import path from "node:path";
 import { readJson } from "../../src/base/files.ts";
 import { type TokenDirectory, tokenDirectory } from "../../src/base/token-directory.ts";
-import type { KeeperStatus } from "../../src/status.ts";
+import type { KeeperStatus } from "../../src/keeper/status.ts";
 import { type Clouds, type CloudsOptions, startClouds } from "../clouds/clouds.ts";
 import type { CloudJob } from "../clouds/github.ts";
 import { trustGitHub } from "../clouds/trust.ts";

@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import * as path from "node:path";
-import { bundlePath } from "./base/bundles.ts";
-import { errorText, UserError } from "./base/errors.ts";
+import { bundlePath } from "../base/bundles.ts";
+import { errorText, UserError } from "../base/errors.ts";
 import type { KeeperConfig } from "./keep.ts";
 
 const READY_TIMEOUT_MS = 10_000;

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { expect, test } from "@jest/globals";
-import type { KeeperConfig } from "../src/keep.ts";
-import { launchKeeper } from "../src/launch-keeper.ts";
+import type { KeeperConfig } from "../../src/keeper/keep.ts";
+import { launchKeeper } from "../../src/keeper/launch.ts";
 
 // From source there is no bundle of the keeper beside this one: what is started here is a node that finds no script.
 

@@ -1,9 +1,9 @@
 import * as fs from "node:fs";
-import { errorCode, errorText } from "./base/errors.ts";
-import { writeFileAtomic, writeJson } from "./base/files.ts";
-import { type Endpoint, type IdToken, IdTokenError, requestIdToken } from "./base/id-token.ts";
-import { identify, isRunning, type ProcessIdentity } from "./base/process.ts";
-import { tokenDirectory } from "./base/token-directory.ts";
+import { errorCode, errorText } from "../base/errors.ts";
+import { writeFileAtomic, writeJson } from "../base/files.ts";
+import { type Endpoint, type IdToken, IdTokenError, requestIdToken } from "../base/id-token.ts";
+import { identify, isRunning, type ProcessIdentity } from "../base/process.ts";
+import { tokenDirectory } from "../base/token-directory.ts";
 import { clockJumped, refreshDelay, requestTimeout, retryDelay, TICK_MS } from "./schedule.ts";
 import { type Ending, type KeeperStatus, type Past, recordFailure, recordPast, recordRefresh } from "./status.ts";
 

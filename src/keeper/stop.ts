@@ -1,8 +1,8 @@
 import * as fs from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { readJson } from "./base/files.ts";
-import { isRunning } from "./base/process.ts";
-import type { TokenDirectory } from "./base/token-directory.ts";
+import { readJson } from "../base/files.ts";
+import { isRunning } from "../base/process.ts";
+import type { TokenDirectory } from "../base/token-directory.ts";
 import type { KeeperStatus } from "./status.ts";
 
 /** Whether a keeper watches over a token directory. */
