@@ -3,10 +3,10 @@
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, test } from "@jest/globals";
+import { planEnvironment } from "../src/aws/environment.ts";
 import { UserError } from "../src/base/errors.ts";
 import { checkProxies, knowsProxies, proxyWarning } from "../src/base/proxy.ts";
 import { troubleshootingLink } from "../src/base/troubleshooting.ts";
-import { planEnvironment } from "../src/environment.ts";
 import { explainIdTokenError, explainStsError, type IdTokenFailureKind } from "../src/explain.ts";
 import { checkAccount, loadInputs } from "../src/inputs.ts";
 import { jobDirectoryPath, openJobDirectory } from "../src/job-directory.ts";

@@ -15,6 +15,7 @@ import {
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { renderProfile } from "../src/aws/profile.ts";
 import { UserError } from "../src/base/errors.ts";
 import { writeJson } from "../src/base/files.ts";
 import { identify, isRunning } from "../src/base/process.ts";
@@ -22,7 +23,6 @@ import { type TokenDirectory, tokenDirectory, tokenId } from "../src/base/token-
 import { type JobDirectory, jobDirectory } from "../src/job-directory.ts";
 import type { KeeperStatus } from "../src/keeper/status.ts";
 import { stopKeeper } from "../src/keeper/stop.ts";
-import { renderProfile } from "../src/profile.ts";
 import { beginUse, endUse, type NewUse } from "../src/uses.ts";
 
 let temp: string;

@@ -2,7 +2,7 @@
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { append, renderProfile } from "../src/profile.ts";
+import { append, renderProfile } from "../src/aws/profile.ts";
 import { type Call, callForSeconds, callOnce, Turns } from "./calls.ts";
 import type { Client } from "./clients.ts";
 import { type Installation, ROOT } from "./install.ts";

@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs";
 import * as core from "@actions/core";
+import { deleteCachedSessions, isSessionOf, parseRole } from "./aws/cli-cache.ts";
+import { planRestore } from "./aws/environment.ts";
 import { errorText } from "./base/errors.ts";
 import { cliCache, home } from "./base/home.ts";
-import { deleteCachedSessions, isSessionOf, parseRole } from "./cli-cache.ts";
-import { planRestore } from "./environment.ts";
 import type { Summary } from "./inputs.ts";
 import { makeReport } from "./report.ts";
 import { loadUse } from "./state.ts";

@@ -8,12 +8,12 @@ import { loadSharedConfigFiles } from "@smithy/core/config";
 import fc from "fast-check";
 import { Botocore, hasBotocore } from "../../harness/machine/botocore.ts";
 import { unless } from "../../harness/machine/means.ts";
+import { planEnvironment } from "../../src/aws/environment.ts";
+import { append, renderProfile, takeFromConfig } from "../../src/aws/profile.ts";
 import { UserError } from "../../src/base/errors.ts";
 import { tokenDirectory, tokenId } from "../../src/base/token-directory.ts";
-import { planEnvironment } from "../../src/environment.ts";
 import { type Inputs, loadInputs } from "../../src/inputs.ts";
 import { jobDirectory, jobDirectoryPath } from "../../src/job-directory.ts";
-import { append, renderProfile, takeFromConfig } from "../../src/profile.ts";
 
 const RUNS = 400;
 const TEMP = "/home/runner/work/_temp";

@@ -114,7 +114,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _base_errors_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(929);
 /* harmony import */ var _base_text_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(321);
 /* harmony import */ var _base_troubleshooting_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(698);
-/* harmony import */ var _start_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(744);
+/* harmony import */ var _start_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(88);
 
 
 
@@ -141,7 +141,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 744:
+/***/ 88:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -158,23 +158,10 @@ const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.ur
 const external_node_url_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:url");
 // EXTERNAL MODULE: ../node_modules/@actions/core/lib/core.js + 11 modules
 var lib_core = __nccwpck_require__(915);
-;// CONCATENATED MODULE: external "node:path"
-const external_node_path_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
-;// CONCATENATED MODULE: ../lib/src/base/bundles.js
-
-
-/**
- * The path of another bundle of dist/: dist/NAME/index.js, from dist/main/index.js or dist/post/index.js. Not `new URL(…,
- * import.meta.url)`, which the bundler would take for a file to copy.
- */
-function bundlePath(name) {
-    return external_node_path_namespaceObject.join(external_node_path_namespaceObject.dirname((0,external_node_url_namespaceObject.fileURLToPath)(import.meta.url)), "..", name, "index.js");
-}
-
-// EXTERNAL MODULE: ../lib/src/base/errors.js
-var errors = __nccwpck_require__(929);
 ;// CONCATENATED MODULE: external "node:fs"
 const external_node_fs_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs");
+// EXTERNAL MODULE: ../lib/src/base/errors.js
+var errors = __nccwpck_require__(929);
 ;// CONCATENATED MODULE: ../lib/src/base/files.js
 
 
@@ -236,6 +223,285 @@ function readJson(path) {
 }
 function writeJson(path, value) {
     writeFileAtomic(path, `${JSON.stringify(value)}\n`);
+}
+
+;// CONCATENATED MODULE: ../lib/src/aws/cli-cache.js
+
+
+/**
+ * Deletes sessions that the AWS CLI keeps on disk (~/.aws/cli/cache/*.json, by role and session name, not by token): for up to an
+ * hour they would work after the job, and the next job on the machine would be handed them. Found by what they hold, since their
+ * names are hashes whose recipe changes (aws/aws-cli#10670). Returns how many; a cache that cannot be read has none.
+ * @param isOurs decides by the ARN of the session, arn:aws:sts::ACCOUNT:assumed-role/NAME/SESSION, and when the file was written
+ */
+function deleteCachedSessions(directory, isOurs) {
+    let names;
+    try {
+        names = external_node_fs_namespaceObject.readdirSync(directory).filter((name) => name.endsWith(".json"));
+    }
+    catch {
+        return 0;
+    }
+    let deleted = 0;
+    for (const name of names) {
+        const path = `${directory}/${name}`;
+        try {
+            const arn = readJson(path)?.AssumedRoleUser?.Arn;
+            if (typeof arn !== "string" || !isOurs(arn, external_node_fs_namespaceObject.statSync(path).mtimeMs))
+                continue;
+            external_node_fs_namespaceObject.rmSync(path);
+            deleted += 1;
+        }
+        catch {
+            // Gone by another's hand, or another user's: neither is ours to delete.
+        }
+    }
+    return deleted;
+}
+/** Whether a cached session is of a role (arn:aws:iam::ACCOUNT:role/PATH/NAME) and has a session name. */
+function isSessionOf(assumedRoleArn, roleArn, sessionName) {
+    const cached = parseRole(assumedRoleArn);
+    return cached !== undefined && cached.role === parseRole(roleArn)?.role && cached.session === sessionName;
+}
+/** Account, name and session of an assumed role, or of a role (without a session), for comparison; undefined for anything else. */
+function parseRole(arn) {
+    const assumed = /^arn:([\w-]+):sts::(\d*):assumed-role\/([^/]+)\/(.+)$/.exec(arn);
+    if (assumed)
+        return { role: `${assumed[1]}:${assumed[2]}:${assumed[3]}`, session: assumed[4] ?? "" };
+    const role = /^arn:([\w-]+):iam::(\d*):role\/(?:.*\/)?([^/]+)$/.exec(arn);
+    return role ? { role: `${role[1]}:${role[2]}:${role[3]}`, session: "" } : undefined;
+}
+
+;// CONCATENATED MODULE: ../lib/src/aws/environment.js
+
+const KEYS = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
+const CONTAINER = ["AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"];
+const WEB_IDENTITY = ["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"];
+/**
+ * Plans the environment of later steps, so that the profile is what every SDK uses whatever was ambient. GitHub cannot unset a
+ * variable, and an empty one breaks some SDK for nearly each of them: only the static keys (those that are set) and the container
+ * URIs are ever set to "". Throws a UserError where a named profile could silently lose to what is ambient.
+ */
+function planEnvironment(ambient, use) {
+    const isAmbient = use.profile === "default";
+    const isSet = (name) => (ambient[name] ?? "") !== "";
+    const exists = (name) => ambient[name] !== undefined;
+    const exports = {};
+    const warnings = [];
+    exports.AWS_CONFIG_FILE = use.configFile;
+    exports.AWS_SHARED_CREDENTIALS_FILE = use.credentialsFile;
+    // Go v1 and JavaScript v2 read the config file, and STS of the region instead of the global one, only when told so.
+    exports.AWS_SDK_LOAD_CONFIG = "1";
+    exports.AWS_STS_REGIONAL_ENDPOINTS = "regional";
+    if (isAmbient) {
+        exports.AWS_REGION = use.region;
+        exports.AWS_DEFAULT_REGION = use.region;
+        if (use.stsEndpoint !== undefined)
+            exports.AWS_ENDPOINT_URL_STS = use.stsEndpoint;
+        // Both, where set: some tools prefer one and some the other. Even "" counts as the name of a profile for several.
+        for (const name of ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"]) {
+            if (!exists(name) || ambient[name] === "default")
+                continue;
+            exports[name] = "default";
+            if (isSet(name))
+                warnings.push(`${name} was ${quote(ambient[name])}; it is "default" from here on, so that the role is what later steps get.`);
+        }
+    }
+    if (!isAmbient && isSet("AWS_DEFAULT_PROFILE") && ambient.AWS_DEFAULT_PROFILE !== use.profile) {
+        warnings.push(`AWS_DEFAULT_PROFILE is set, and boto3 and the AWS CLI v1 prefer it to AWS_PROFILE: steps that choose profile ${quote(use.profile)} with AWS_PROFILE would ` +
+            `run as ${quote(ambient.AWS_DEFAULT_PROFILE)} there. Choose it with --profile, or set AWS_DEFAULT_PROFILE in the same step.`);
+    }
+    const keys = KEYS.filter(isSet);
+    if (keys.length > 0) {
+        // Only those: a blank AWS_SESSION_TOKEN beside keys that post has put back would break Ruby and PHP.
+        for (const name of keys)
+            exports[name] = "";
+        warnings.push(`${list(keys)} ${verb(keys)} set and would win over the profile in nearly every SDK; blank from here on. Use static keys and a role in separate jobs.`);
+    }
+    const container = CONTAINER.filter(isSet);
+    if (container.length > 0) {
+        for (const name of CONTAINER)
+            exports[name] = "";
+        warnings.push(`${list(container)} ${verb(container)} set and would win over the profile in some SDKs; blank from here on.`);
+    }
+    checkEndpoint();
+    planWebIdentity();
+    return { exports, warnings };
+    // The environment's endpoints beat those in a config file: https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
+    function checkEndpoint() {
+        if (use.stsEndpoint === undefined)
+            return;
+        const rivals = isAmbient
+            ? []
+            : ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"].filter((name) => isSet(name) && !sameUrl(ambient[name], use.stsEndpoint));
+        if (/^true$/i.test(ambient.AWS_IGNORE_CONFIGURED_ENDPOINT_URLS ?? ""))
+            rivals.push("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
+        if (rivals.length === 0)
+            return;
+        throw new errors/* UserError */.yo("sts-endpoint-loses", `${list(rivals)} ${verb(rivals)} set in this job and would win over sts-endpoint: later steps would send the ID token to another server. ` +
+            `Remove ${rivals.length > 1 ? "them" : "it"} from the job${isAmbient ? "" : ", or leave out profile to make this role ambient"}.`);
+    }
+    // AWS_ROLE_ARN and its companions beat the profile in most tools, or are mixed with it one by one, and blank ones break botocore:
+    // where some are set, only our own values of all three can win.
+    function planWebIdentity() {
+        const found = [...WEB_IDENTITY, "AWS_ROLE_SESSION_NAME"].filter(exists);
+        if (!isAmbient) {
+            if (use.mirror === "always")
+                throw mirrorRefused("true with a named profile: the variables would win over AWS_PROFILE and give every step this role");
+            const role = WEB_IDENTITY.filter(exists);
+            if (role.length > 0) {
+                throw new errors/* UserError */.yo("named-profile-loses", `${list(role)} ${verb(role)} set in this job. Most AWS SDKs prefer ${role.length > 1 ? "them" : "it"} to a profile chosen with AWS_PROFILE, so steps that choose ` +
+                    `profile ${quote(use.profile)} would silently run as another role. Remove ${role.length > 1 ? "them" : "it"} from the job or the runner, make all uses named ` +
+                    "if an earlier use of this action set mirror-environment, or leave out profile to make this role ambient.");
+            }
+            // Alone it only changes the session's name; an empty one would let the AWS CLI's disk cache mix up jobs.
+            if (found.length > 0)
+                exports.AWS_ROLE_SESSION_NAME = use.sessionName;
+            return;
+        }
+        if (use.mirror === "never" && found.length > 0) {
+            throw mirrorRefused(`false while ${list(found)} ${verb(found)} set in this job: later steps would run as another role or fail`);
+        }
+        if (use.mirror === "always" || found.length > 0) {
+            exports.AWS_ROLE_ARN = use.roleArn;
+            exports.AWS_WEB_IDENTITY_TOKEN_FILE = use.tokenFile;
+            exports.AWS_ROLE_SESSION_NAME = use.sessionName;
+        }
+        const others = "Steps that choose another profile with AWS_PROFILE get this role all the same in most SDKs; --profile is safe.";
+        if (found.length > 0) {
+            warnings.push(`${list(found)} ${verb(found)} set and would win over the profile or be mixed with it; all three web identity variables name this role from here on. ${others}`);
+        }
+        else if (use.mirror === "always") {
+            warnings.push(`mirror-environment is true: this job has one role. ${others}`);
+        }
+    }
+}
+function mirrorRefused(why) {
+    return new errors/* UserError */.yo("mirror-refused", `mirror-environment cannot be ${why}. Leave it at auto.`);
+}
+/**
+ * What post exports so that later post steps find the environment as it was. Only what is still as main left it. A variable that
+ * had no value keeps ours, since it cannot be unset and "" would break SDKs; the two files go back to their default paths.
+ * @param defaults what SDKs do without a variable, for those where that can be said
+ */
+function planRestore(now, exported, previous, defaults) {
+    const restore = {};
+    for (const [name, ours] of Object.entries(exported)) {
+        const value = previous[name] || defaults[name];
+        if (value && value !== ours && now[name] === ours)
+            restore[name] = value;
+    }
+    return restore;
+}
+function sameUrl(one, other) {
+    return one?.replace(/\/+$/, "") === other;
+}
+function quote(text) {
+    return JSON.stringify((text ?? "").slice(0, 100));
+}
+function list(names) {
+    return names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
+}
+function verb(names) {
+    return names.length > 1 ? "are" : "is";
+}
+
+;// CONCATENATED MODULE: ../lib/src/aws/profile.js
+// The text of AWS config and credentials files. They are edited as text, by whole sections, and never parsed and printed again: the
+// user's comments, nested keys, line ends and odd headers stay as they are, byte for byte. Callers decode files as latin1, which
+// maps every byte to one character and back.
+/**
+ * The section of a profile for a config file. Keys in lower case at column 0, no quotes, no inline comments: what every SDK's own
+ * reader takes (docs/compatibility.md). Throws on a value that could add a line or be cut short, however it got here.
+ */
+function renderProfile(profile) {
+    const section = [
+        profile.name === "default" ? "[default]" : `[profile ${profile.name}]`,
+        `role_arn = ${profile.roleArn}`,
+        `web_identity_token_file = ${profile.tokenFile}`,
+        `role_session_name = ${profile.sessionName}`,
+        `region = ${profile.region}`,
+    ];
+    if (profile.stsEndpoint !== undefined) {
+        // Not endpoint_url in the profile itself: that would send every service's calls there.
+        section.push(`services = ${servicesName(profile.name)}`, `[services ${servicesName(profile.name)}]`, "sts =", `  endpoint_url = ${profile.stsEndpoint}`);
+    }
+    for (const line of section) {
+        if (!/^[\x20-\x7e]*$/.test(line) || /[#;]|\s$/.test(line))
+            throw new Error(`not fit for a config file: ${JSON.stringify(line)}`);
+    }
+    return `${section.join("\n")}\n`;
+}
+function servicesName(profileName) {
+    return `aws-role-refresh-${profileName}`;
+}
+/** Takes every section of a profile out of a config file, with the services section that renderProfile may have added. */
+function takeFromConfig(text, profileName) {
+    return takeSections(text, (header) => isProfile(header, profileName) || header === `services ${servicesName(profileName)}`);
+}
+/** Takes every section of a profile out of a credentials file. */
+function takeFromCredentials(text, profileName) {
+    return takeSections(text, (header) => isProfile(header, profileName));
+}
+/** Adds sections to the end of a file. */
+function append(text, sections) {
+    if (sections === "")
+        return text;
+    return text === "" || text.endsWith("\n") ? text + sections : `${text}\n${sections}`;
+}
+// Readers differ in which headers they take for a profile's: with or without "profile", quoted, with a comment behind. Whatever
+// one of them might read as this profile has to go, or that reader's user would get another role than the others.
+function isProfile(header, profileName) {
+    const name = header
+        .replace(/^profile\s+/, "")
+        .replace(/^(["'])(.*)\1$/, "$2")
+        .trim();
+    return name === profileName;
+}
+const HEADER = /^\s*\[([^\]]*)\]/;
+const BLANK_OR_COMMENT = /^\s*(?:[#;][\s\S]*)?$/;
+function takeSections(text, matches) {
+    // A byte order mark would hide the first header, from boto3 and others as well as from here.
+    const lines = text.replace(/^\u00ef\u00bb\u00bf/, "").split(/(?<=\n)/);
+    const split = { kept: "", taken: "" };
+    let taking = false;
+    // Comments in front of a header belong to it; those inside a section are only known for such once another key follows.
+    let pending = "";
+    for (const line of lines) {
+        const header = HEADER.exec(line)?.[1];
+        if (header !== undefined) {
+            split.kept += pending;
+            pending = "";
+            taking = matches(header.trim());
+        }
+        if (!taking)
+            split.kept += line;
+        else if (BLANK_OR_COMMENT.test(line))
+            pending += line;
+        else {
+            split.taken += pending + line;
+            pending = "";
+        }
+    }
+    split.kept += pending;
+    return split;
+}
+/** The ARNs of all roles that a config file names, in any section. */
+function roleArnsIn(text) {
+    return [...text.matchAll(/^[ \t]*role_arn[ \t]*=[ \t]*(\S+)/gim)].map((match) => match[1] ?? "");
+}
+
+;// CONCATENATED MODULE: external "node:path"
+const external_node_path_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
+;// CONCATENATED MODULE: ../lib/src/base/bundles.js
+
+
+/**
+ * The path of another bundle of dist/: dist/NAME/index.js, from dist/main/index.js or dist/post/index.js. Not `new URL(…,
+ * import.meta.url)`, which the bundler would take for a file to copy.
+ */
+function bundlePath(name) {
+    return external_node_path_namespaceObject.join(external_node_path_namespaceObject.dirname((0,external_node_url_namespaceObject.fileURLToPath)(import.meta.url)), "..", name, "index.js");
 }
 
 ;// CONCATENATED MODULE: external "node:os"
@@ -553,187 +819,6 @@ function tokenDirectory(path) {
 /** The name of the directory for an audience. */
 function tokenId(audience) {
     return (0,external_node_crypto_namespaceObject.createHash)("sha256").update(audience).digest("hex").slice(0, 16);
-}
-
-;// CONCATENATED MODULE: ../lib/src/cli-cache.js
-
-
-/**
- * Deletes sessions that the AWS CLI keeps on disk (~/.aws/cli/cache/*.json, by role and session name, not by token): for up to an
- * hour they would work after the job, and the next job on the machine would be handed them. Found by what they hold, since their
- * names are hashes whose recipe changes (aws/aws-cli#10670). Returns how many; a cache that cannot be read has none.
- * @param isOurs decides by the ARN of the session, arn:aws:sts::ACCOUNT:assumed-role/NAME/SESSION, and when the file was written
- */
-function deleteCachedSessions(directory, isOurs) {
-    let names;
-    try {
-        names = external_node_fs_namespaceObject.readdirSync(directory).filter((name) => name.endsWith(".json"));
-    }
-    catch {
-        return 0;
-    }
-    let deleted = 0;
-    for (const name of names) {
-        const path = `${directory}/${name}`;
-        try {
-            const arn = readJson(path)?.AssumedRoleUser?.Arn;
-            if (typeof arn !== "string" || !isOurs(arn, external_node_fs_namespaceObject.statSync(path).mtimeMs))
-                continue;
-            external_node_fs_namespaceObject.rmSync(path);
-            deleted += 1;
-        }
-        catch {
-            // Gone by another's hand, or another user's: neither is ours to delete.
-        }
-    }
-    return deleted;
-}
-/** Whether a cached session is of a role (arn:aws:iam::ACCOUNT:role/PATH/NAME) and has a session name. */
-function isSessionOf(assumedRoleArn, roleArn, sessionName) {
-    const cached = parseRole(assumedRoleArn);
-    return cached !== undefined && cached.role === parseRole(roleArn)?.role && cached.session === sessionName;
-}
-/** Account, name and session of an assumed role, or of a role (without a session), for comparison; undefined for anything else. */
-function parseRole(arn) {
-    const assumed = /^arn:([\w-]+):sts::(\d*):assumed-role\/([^/]+)\/(.+)$/.exec(arn);
-    if (assumed)
-        return { role: `${assumed[1]}:${assumed[2]}:${assumed[3]}`, session: assumed[4] ?? "" };
-    const role = /^arn:([\w-]+):iam::(\d*):role\/(?:.*\/)?([^/]+)$/.exec(arn);
-    return role ? { role: `${role[1]}:${role[2]}:${role[3]}`, session: "" } : undefined;
-}
-
-;// CONCATENATED MODULE: ../lib/src/environment.js
-
-const KEYS = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
-const CONTAINER = ["AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"];
-const WEB_IDENTITY = ["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"];
-/**
- * Plans the environment of later steps, so that the profile is what every SDK uses whatever was ambient. GitHub cannot unset a
- * variable, and an empty one breaks some SDK for nearly each of them: only the static keys (those that are set) and the container
- * URIs are ever set to "". Throws a UserError where a named profile could silently lose to what is ambient.
- */
-function planEnvironment(ambient, use) {
-    const isAmbient = use.profile === "default";
-    const isSet = (name) => (ambient[name] ?? "") !== "";
-    const exists = (name) => ambient[name] !== undefined;
-    const exports = {};
-    const warnings = [];
-    exports.AWS_CONFIG_FILE = use.configFile;
-    exports.AWS_SHARED_CREDENTIALS_FILE = use.credentialsFile;
-    // Go v1 and JavaScript v2 read the config file, and STS of the region instead of the global one, only when told so.
-    exports.AWS_SDK_LOAD_CONFIG = "1";
-    exports.AWS_STS_REGIONAL_ENDPOINTS = "regional";
-    if (isAmbient) {
-        exports.AWS_REGION = use.region;
-        exports.AWS_DEFAULT_REGION = use.region;
-        if (use.stsEndpoint !== undefined)
-            exports.AWS_ENDPOINT_URL_STS = use.stsEndpoint;
-        // Both, where set: some tools prefer one and some the other. Even "" counts as the name of a profile for several.
-        for (const name of ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"]) {
-            if (!exists(name) || ambient[name] === "default")
-                continue;
-            exports[name] = "default";
-            if (isSet(name))
-                warnings.push(`${name} was ${quote(ambient[name])}; it is "default" from here on, so that the role is what later steps get.`);
-        }
-    }
-    if (!isAmbient && isSet("AWS_DEFAULT_PROFILE") && ambient.AWS_DEFAULT_PROFILE !== use.profile) {
-        warnings.push(`AWS_DEFAULT_PROFILE is set, and boto3 and the AWS CLI v1 prefer it to AWS_PROFILE: steps that choose profile ${quote(use.profile)} with AWS_PROFILE would ` +
-            `run as ${quote(ambient.AWS_DEFAULT_PROFILE)} there. Choose it with --profile, or set AWS_DEFAULT_PROFILE in the same step.`);
-    }
-    const keys = KEYS.filter(isSet);
-    if (keys.length > 0) {
-        // Only those: a blank AWS_SESSION_TOKEN beside keys that post has put back would break Ruby and PHP.
-        for (const name of keys)
-            exports[name] = "";
-        warnings.push(`${list(keys)} ${verb(keys)} set and would win over the profile in nearly every SDK; blank from here on. Use static keys and a role in separate jobs.`);
-    }
-    const container = CONTAINER.filter(isSet);
-    if (container.length > 0) {
-        for (const name of CONTAINER)
-            exports[name] = "";
-        warnings.push(`${list(container)} ${verb(container)} set and would win over the profile in some SDKs; blank from here on.`);
-    }
-    checkEndpoint();
-    planWebIdentity();
-    return { exports, warnings };
-    // The environment's endpoints beat those in a config file: https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
-    function checkEndpoint() {
-        if (use.stsEndpoint === undefined)
-            return;
-        const rivals = isAmbient
-            ? []
-            : ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"].filter((name) => isSet(name) && !sameUrl(ambient[name], use.stsEndpoint));
-        if (/^true$/i.test(ambient.AWS_IGNORE_CONFIGURED_ENDPOINT_URLS ?? ""))
-            rivals.push("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
-        if (rivals.length === 0)
-            return;
-        throw new errors/* UserError */.yo("sts-endpoint-loses", `${list(rivals)} ${verb(rivals)} set in this job and would win over sts-endpoint: later steps would send the ID token to another server. ` +
-            `Remove ${rivals.length > 1 ? "them" : "it"} from the job${isAmbient ? "" : ", or leave out profile to make this role ambient"}.`);
-    }
-    // AWS_ROLE_ARN and its companions beat the profile in most tools, or are mixed with it one by one, and blank ones break botocore:
-    // where some are set, only our own values of all three can win.
-    function planWebIdentity() {
-        const found = [...WEB_IDENTITY, "AWS_ROLE_SESSION_NAME"].filter(exists);
-        if (!isAmbient) {
-            if (use.mirror === "always")
-                throw mirrorRefused("true with a named profile: the variables would win over AWS_PROFILE and give every step this role");
-            const role = WEB_IDENTITY.filter(exists);
-            if (role.length > 0) {
-                throw new errors/* UserError */.yo("named-profile-loses", `${list(role)} ${verb(role)} set in this job. Most AWS SDKs prefer ${role.length > 1 ? "them" : "it"} to a profile chosen with AWS_PROFILE, so steps that choose ` +
-                    `profile ${quote(use.profile)} would silently run as another role. Remove ${role.length > 1 ? "them" : "it"} from the job or the runner, make all uses named ` +
-                    "if an earlier use of this action set mirror-environment, or leave out profile to make this role ambient.");
-            }
-            // Alone it only changes the session's name; an empty one would let the AWS CLI's disk cache mix up jobs.
-            if (found.length > 0)
-                exports.AWS_ROLE_SESSION_NAME = use.sessionName;
-            return;
-        }
-        if (use.mirror === "never" && found.length > 0) {
-            throw mirrorRefused(`false while ${list(found)} ${verb(found)} set in this job: later steps would run as another role or fail`);
-        }
-        if (use.mirror === "always" || found.length > 0) {
-            exports.AWS_ROLE_ARN = use.roleArn;
-            exports.AWS_WEB_IDENTITY_TOKEN_FILE = use.tokenFile;
-            exports.AWS_ROLE_SESSION_NAME = use.sessionName;
-        }
-        const others = "Steps that choose another profile with AWS_PROFILE get this role all the same in most SDKs; --profile is safe.";
-        if (found.length > 0) {
-            warnings.push(`${list(found)} ${verb(found)} set and would win over the profile or be mixed with it; all three web identity variables name this role from here on. ${others}`);
-        }
-        else if (use.mirror === "always") {
-            warnings.push(`mirror-environment is true: this job has one role. ${others}`);
-        }
-    }
-}
-function mirrorRefused(why) {
-    return new errors/* UserError */.yo("mirror-refused", `mirror-environment cannot be ${why}. Leave it at auto.`);
-}
-/**
- * What post exports so that later post steps find the environment as it was. Only what is still as main left it. A variable that
- * had no value keeps ours, since it cannot be unset and "" would break SDKs; the two files go back to their default paths.
- * @param defaults what SDKs do without a variable, for those where that can be said
- */
-function planRestore(now, exported, previous, defaults) {
-    const restore = {};
-    for (const [name, ours] of Object.entries(exported)) {
-        const value = previous[name] || defaults[name];
-        if (value && value !== ours && now[name] === ours)
-            restore[name] = value;
-    }
-    return restore;
-}
-function sameUrl(one, other) {
-    return one?.replace(/\/+$/, "") === other;
-}
-function quote(text) {
-    return JSON.stringify((text ?? "").slice(0, 100));
-}
-function list(names) {
-    return names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
-}
-function verb(names) {
-    return names.length > 1 ? "are" : "is";
 }
 
 ;// CONCATENATED MODULE: ../lib/src/conditions.js
@@ -1860,91 +1945,6 @@ async function within(ms, isTrue) {
     const deadline = performance.now() + ms;
     while (!isTrue() && performance.now() < deadline)
         await (0,promises_namespaceObject.setTimeout)(1);
-}
-
-;// CONCATENATED MODULE: ../lib/src/profile.js
-// The text of AWS config and credentials files. They are edited as text, by whole sections, and never parsed and printed again: the
-// user's comments, nested keys, line ends and odd headers stay as they are, byte for byte. Callers decode files as latin1, which
-// maps every byte to one character and back.
-/**
- * The section of a profile for a config file. Keys in lower case at column 0, no quotes, no inline comments: what every SDK's own
- * reader takes (docs/compatibility.md). Throws on a value that could add a line or be cut short, however it got here.
- */
-function renderProfile(profile) {
-    const section = [
-        profile.name === "default" ? "[default]" : `[profile ${profile.name}]`,
-        `role_arn = ${profile.roleArn}`,
-        `web_identity_token_file = ${profile.tokenFile}`,
-        `role_session_name = ${profile.sessionName}`,
-        `region = ${profile.region}`,
-    ];
-    if (profile.stsEndpoint !== undefined) {
-        // Not endpoint_url in the profile itself: that would send every service's calls there.
-        section.push(`services = ${servicesName(profile.name)}`, `[services ${servicesName(profile.name)}]`, "sts =", `  endpoint_url = ${profile.stsEndpoint}`);
-    }
-    for (const line of section) {
-        if (!/^[\x20-\x7e]*$/.test(line) || /[#;]|\s$/.test(line))
-            throw new Error(`not fit for a config file: ${JSON.stringify(line)}`);
-    }
-    return `${section.join("\n")}\n`;
-}
-function servicesName(profileName) {
-    return `aws-role-refresh-${profileName}`;
-}
-/** Takes every section of a profile out of a config file, with the services section that renderProfile may have added. */
-function takeFromConfig(text, profileName) {
-    return takeSections(text, (header) => isProfile(header, profileName) || header === `services ${servicesName(profileName)}`);
-}
-/** Takes every section of a profile out of a credentials file. */
-function takeFromCredentials(text, profileName) {
-    return takeSections(text, (header) => isProfile(header, profileName));
-}
-/** Adds sections to the end of a file. */
-function append(text, sections) {
-    if (sections === "")
-        return text;
-    return text === "" || text.endsWith("\n") ? text + sections : `${text}\n${sections}`;
-}
-// Readers differ in which headers they take for a profile's: with or without "profile", quoted, with a comment behind. Whatever
-// one of them might read as this profile has to go, or that reader's user would get another role than the others.
-function isProfile(header, profileName) {
-    const name = header
-        .replace(/^profile\s+/, "")
-        .replace(/^(["'])(.*)\1$/, "$2")
-        .trim();
-    return name === profileName;
-}
-const HEADER = /^\s*\[([^\]]*)\]/;
-const BLANK_OR_COMMENT = /^\s*(?:[#;][\s\S]*)?$/;
-function takeSections(text, matches) {
-    // A byte order mark would hide the first header, from boto3 and others as well as from here.
-    const lines = text.replace(/^\u00ef\u00bb\u00bf/, "").split(/(?<=\n)/);
-    const split = { kept: "", taken: "" };
-    let taking = false;
-    // Comments in front of a header belong to it; those inside a section are only known for such once another key follows.
-    let pending = "";
-    for (const line of lines) {
-        const header = HEADER.exec(line)?.[1];
-        if (header !== undefined) {
-            split.kept += pending;
-            pending = "";
-            taking = matches(header.trim());
-        }
-        if (!taking)
-            split.kept += line;
-        else if (BLANK_OR_COMMENT.test(line))
-            pending += line;
-        else {
-            split.taken += pending + line;
-            pending = "";
-        }
-    }
-    split.kept += pending;
-    return split;
-}
-/** The ARNs of all roles that a config file names, in any section. */
-function roleArnsIn(text) {
-    return [...text.matchAll(/^[ \t]*role_arn[ \t]*=[ \t]*(\S+)/gim)].map((match) => match[1] ?? "");
 }
 
 ;// CONCATENATED MODULE: ../lib/src/state.js

@@ -1,7 +1,7 @@
 import { createRequire as __WEBPACK_EXTERNAL_createRequire } from "module";
 /******/ var __webpack_modules__ = ({
 
-/***/ 90:
+/***/ 336:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -955,6 +955,8 @@ function getIDToken(aud) {
  */
 
 //# sourceMappingURL=core.js.map
+;// CONCATENATED MODULE: external "node:crypto"
+const external_node_crypto_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:crypto");
 ;// CONCATENATED MODULE: ../lib/src/base/errors.js
 /**
  * An error whose text is meant for the user of the action: what was given, what is allowed, how to fix it.
@@ -983,26 +985,6 @@ function errors_errorCode(error) {
     return typeof code === "string" ? code : undefined;
 }
 
-;// CONCATENATED MODULE: external "node:os"
-const external_node_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:os");
-;// CONCATENATED MODULE: ../lib/src/base/home.js
-
-/** Where the AWS CLI keeps sessions (awscli/customizations/assumerole.py). */
-function cliCache() {
-    return `${home()}/.aws/cli/cache`;
-}
-/** The folder that holds .aws. A user without HOME and without an entry in passwd, as containers have it, has none: no file is found there. */
-function home() {
-    try {
-        return (0,external_node_os_namespaceObject.homedir)();
-    }
-    catch {
-        return "/nonexistent";
-    }
-}
-
-;// CONCATENATED MODULE: external "node:crypto"
-const external_node_crypto_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:crypto");
 ;// CONCATENATED MODULE: ../lib/src/base/files.js
 
 
@@ -1066,7 +1048,7 @@ function files_writeJson(path, value) {
     files_writeFileAtomic(path, `${JSON.stringify(value)}\n`);
 }
 
-;// CONCATENATED MODULE: ../lib/src/cli-cache.js
+;// CONCATENATED MODULE: ../lib/src/aws/cli-cache.js
 
 
 /**
@@ -1113,7 +1095,7 @@ function parseRole(arn) {
     return role ? { role: `${role[1]}:${role[2]}:${role[3]}`, session: "" } : undefined;
 }
 
-;// CONCATENATED MODULE: ../lib/src/environment.js
+;// CONCATENATED MODULE: ../lib/src/aws/environment.js
 
 const KEYS = (/* unused pure expression or super */ null && (["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"]));
 const CONTAINER = (/* unused pure expression or super */ null && (["AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"]));
@@ -1245,6 +1227,24 @@ function list(names) {
 }
 function verb(names) {
     return names.length > 1 ? "are" : "is";
+}
+
+;// CONCATENATED MODULE: external "node:os"
+const external_node_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:os");
+;// CONCATENATED MODULE: ../lib/src/base/home.js
+
+/** Where the AWS CLI keeps sessions (awscli/customizations/assumerole.py). */
+function cliCache() {
+    return `${home()}/.aws/cli/cache`;
+}
+/** The folder that holds .aws. A user without HOME and without an entry in passwd, as containers have it, has none: no file is found there. */
+function home() {
+    try {
+        return (0,external_node_os_namespaceObject.homedir)();
+    }
+    catch {
+        return "/nonexistent";
+    }
 }
 
 ;// CONCATENATED MODULE: ../lib/src/base/text.js
@@ -1592,6 +1592,91 @@ function loadUse() {
 
 ;// CONCATENATED MODULE: external "node:path"
 const external_node_path_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
+;// CONCATENATED MODULE: ../lib/src/aws/profile.js
+// The text of AWS config and credentials files. They are edited as text, by whole sections, and never parsed and printed again: the
+// user's comments, nested keys, line ends and odd headers stay as they are, byte for byte. Callers decode files as latin1, which
+// maps every byte to one character and back.
+/**
+ * The section of a profile for a config file. Keys in lower case at column 0, no quotes, no inline comments: what every SDK's own
+ * reader takes (docs/compatibility.md). Throws on a value that could add a line or be cut short, however it got here.
+ */
+function renderProfile(profile) {
+    const section = [
+        profile.name === "default" ? "[default]" : `[profile ${profile.name}]`,
+        `role_arn = ${profile.roleArn}`,
+        `web_identity_token_file = ${profile.tokenFile}`,
+        `role_session_name = ${profile.sessionName}`,
+        `region = ${profile.region}`,
+    ];
+    if (profile.stsEndpoint !== undefined) {
+        // Not endpoint_url in the profile itself: that would send every service's calls there.
+        section.push(`services = ${servicesName(profile.name)}`, `[services ${servicesName(profile.name)}]`, "sts =", `  endpoint_url = ${profile.stsEndpoint}`);
+    }
+    for (const line of section) {
+        if (!/^[\x20-\x7e]*$/.test(line) || /[#;]|\s$/.test(line))
+            throw new Error(`not fit for a config file: ${JSON.stringify(line)}`);
+    }
+    return `${section.join("\n")}\n`;
+}
+function servicesName(profileName) {
+    return `aws-role-refresh-${profileName}`;
+}
+/** Takes every section of a profile out of a config file, with the services section that renderProfile may have added. */
+function profile_takeFromConfig(text, profileName) {
+    return takeSections(text, (header) => isProfile(header, profileName) || header === `services ${servicesName(profileName)}`);
+}
+/** Takes every section of a profile out of a credentials file. */
+function profile_takeFromCredentials(text, profileName) {
+    return takeSections(text, (header) => isProfile(header, profileName));
+}
+/** Adds sections to the end of a file. */
+function profile_append(text, sections) {
+    if (sections === "")
+        return text;
+    return text === "" || text.endsWith("\n") ? text + sections : `${text}\n${sections}`;
+}
+// Readers differ in which headers they take for a profile's: with or without "profile", quoted, with a comment behind. Whatever
+// one of them might read as this profile has to go, or that reader's user would get another role than the others.
+function isProfile(header, profileName) {
+    const name = header
+        .replace(/^profile\s+/, "")
+        .replace(/^(["'])(.*)\1$/, "$2")
+        .trim();
+    return name === profileName;
+}
+const HEADER = /^\s*\[([^\]]*)\]/;
+const BLANK_OR_COMMENT = /^\s*(?:[#;][\s\S]*)?$/;
+function takeSections(text, matches) {
+    // A byte order mark would hide the first header, from boto3 and others as well as from here.
+    const lines = text.replace(/^\u00ef\u00bb\u00bf/, "").split(/(?<=\n)/);
+    const split = { kept: "", taken: "" };
+    let taking = false;
+    // Comments in front of a header belong to it; those inside a section are only known for such once another key follows.
+    let pending = "";
+    for (const line of lines) {
+        const header = HEADER.exec(line)?.[1];
+        if (header !== undefined) {
+            split.kept += pending;
+            pending = "";
+            taking = matches(header.trim());
+        }
+        if (!taking)
+            split.kept += line;
+        else if (BLANK_OR_COMMENT.test(line))
+            pending += line;
+        else {
+            split.taken += pending + line;
+            pending = "";
+        }
+    }
+    split.kept += pending;
+    return split;
+}
+/** The ARNs of all roles that a config file names, in any section. */
+function roleArnsIn(text) {
+    return [...text.matchAll(/^[ \t]*role_arn[ \t]*=[ \t]*(\S+)/gim)].map((match) => match[1] ?? "");
+}
+
 ;// CONCATENATED MODULE: ../lib/src/base/token-directory.js
 
 function token_directory_tokenDirectory(path) {
@@ -1868,91 +1953,6 @@ async function within(ms, isTrue) {
     const deadline = performance.now() + ms;
     while (!isTrue() && performance.now() < deadline)
         await (0,promises_namespaceObject.setTimeout)(1);
-}
-
-;// CONCATENATED MODULE: ../lib/src/profile.js
-// The text of AWS config and credentials files. They are edited as text, by whole sections, and never parsed and printed again: the
-// user's comments, nested keys, line ends and odd headers stay as they are, byte for byte. Callers decode files as latin1, which
-// maps every byte to one character and back.
-/**
- * The section of a profile for a config file. Keys in lower case at column 0, no quotes, no inline comments: what every SDK's own
- * reader takes (docs/compatibility.md). Throws on a value that could add a line or be cut short, however it got here.
- */
-function renderProfile(profile) {
-    const section = [
-        profile.name === "default" ? "[default]" : `[profile ${profile.name}]`,
-        `role_arn = ${profile.roleArn}`,
-        `web_identity_token_file = ${profile.tokenFile}`,
-        `role_session_name = ${profile.sessionName}`,
-        `region = ${profile.region}`,
-    ];
-    if (profile.stsEndpoint !== undefined) {
-        // Not endpoint_url in the profile itself: that would send every service's calls there.
-        section.push(`services = ${servicesName(profile.name)}`, `[services ${servicesName(profile.name)}]`, "sts =", `  endpoint_url = ${profile.stsEndpoint}`);
-    }
-    for (const line of section) {
-        if (!/^[\x20-\x7e]*$/.test(line) || /[#;]|\s$/.test(line))
-            throw new Error(`not fit for a config file: ${JSON.stringify(line)}`);
-    }
-    return `${section.join("\n")}\n`;
-}
-function servicesName(profileName) {
-    return `aws-role-refresh-${profileName}`;
-}
-/** Takes every section of a profile out of a config file, with the services section that renderProfile may have added. */
-function profile_takeFromConfig(text, profileName) {
-    return takeSections(text, (header) => isProfile(header, profileName) || header === `services ${servicesName(profileName)}`);
-}
-/** Takes every section of a profile out of a credentials file. */
-function profile_takeFromCredentials(text, profileName) {
-    return takeSections(text, (header) => isProfile(header, profileName));
-}
-/** Adds sections to the end of a file. */
-function profile_append(text, sections) {
-    if (sections === "")
-        return text;
-    return text === "" || text.endsWith("\n") ? text + sections : `${text}\n${sections}`;
-}
-// Readers differ in which headers they take for a profile's: with or without "profile", quoted, with a comment behind. Whatever
-// one of them might read as this profile has to go, or that reader's user would get another role than the others.
-function isProfile(header, profileName) {
-    const name = header
-        .replace(/^profile\s+/, "")
-        .replace(/^(["'])(.*)\1$/, "$2")
-        .trim();
-    return name === profileName;
-}
-const HEADER = /^\s*\[([^\]]*)\]/;
-const BLANK_OR_COMMENT = /^\s*(?:[#;][\s\S]*)?$/;
-function takeSections(text, matches) {
-    // A byte order mark would hide the first header, from boto3 and others as well as from here.
-    const lines = text.replace(/^\u00ef\u00bb\u00bf/, "").split(/(?<=\n)/);
-    const split = { kept: "", taken: "" };
-    let taking = false;
-    // Comments in front of a header belong to it; those inside a section are only known for such once another key follows.
-    let pending = "";
-    for (const line of lines) {
-        const header = HEADER.exec(line)?.[1];
-        if (header !== undefined) {
-            split.kept += pending;
-            pending = "";
-            taking = matches(header.trim());
-        }
-        if (!taking)
-            split.kept += line;
-        else if (BLANK_OR_COMMENT.test(line))
-            pending += line;
-        else {
-            split.taken += pending + line;
-            pending = "";
-        }
-    }
-    split.kept += pending;
-    return split;
-}
-/** The ARNs of all roles that a config file names, in any section. */
-function roleArnsIn(text) {
-    return [...text.matchAll(/^[ \t]*role_arn[ \t]*=[ \t]*(\S+)/gim)].map((match) => match[1] ?? "");
 }
 
 ;// CONCATENATED MODULE: ../lib/src/uses.js
@@ -2266,7 +2266,7 @@ async function report({ finished }, summary) {
 /***/ ((__webpack_module__, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony import */ var _finish_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(90);
+/* harmony import */ var _finish_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(336);
 
 await (0,_finish_js__WEBPACK_IMPORTED_MODULE_0__/* .finish */ .O)(process.env);
 

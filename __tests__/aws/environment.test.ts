@@ -1,6 +1,12 @@
 import { describe, expect, test } from "@jest/globals";
-import { UserError } from "../src/base/errors.ts";
-import { type Environment, type EnvironmentPlan, type PlannedUse, planEnvironment, planRestore } from "../src/environment.ts";
+import {
+  type Environment,
+  type EnvironmentPlan,
+  type PlannedUse,
+  planEnvironment,
+  planRestore,
+} from "../../src/aws/environment.ts";
+import { UserError } from "../../src/base/errors.ts";
 
 const NAMED: PlannedUse = {
   profile: "prod",

@@ -1,5 +1,5 @@
-import { UserError } from "./base/errors.ts";
-import type { Mirror } from "./inputs.ts";
+import { UserError } from "../base/errors.ts";
+import type { Mirror } from "../inputs.ts";
 
 /** Environment variables by name. */
 export type Environment = Readonly<Record<string, string | undefined>>;

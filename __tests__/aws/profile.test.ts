@@ -4,7 +4,7 @@ import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { loadSharedConfigFiles } from "@smithy/core/config";
 import fc from "fast-check";
-import { append, type Profile, renderProfile, roleArnsIn, takeFromConfig, takeFromCredentials } from "../src/profile.ts";
+import { append, type Profile, renderProfile, roleArnsIn, takeFromConfig, takeFromCredentials } from "../../src/aws/profile.ts";
 
 const PROFILE: Profile = {
   name: "prod",

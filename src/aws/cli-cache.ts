@@ -1,5 +1,5 @@
 import * as fs from "node:fs";
-import { readJson } from "./base/files.ts";
+import { readJson } from "../base/files.ts";
 
 /**
  * Deletes sessions that the AWS CLI keeps on disk (~/.aws/cli/cache/*.json, by role and session name, not by token): for up to an

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, u
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import { deleteCachedSessions, parseRole } from "../src/cli-cache.ts";
+import { deleteCachedSessions, parseRole } from "../../src/aws/cli-cache.ts";
 
 let cache: string;
 beforeEach(() => {
