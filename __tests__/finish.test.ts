@@ -4,9 +4,9 @@ import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { writeJson } from "../src/base/files.ts";
 import { tokenDirectory, tokenId } from "../src/base/token-directory.ts";
-import { jobDirectory } from "../src/job-directory.ts";
+import { jobDirectory } from "../src/job/job-directory.ts";
+import { beginUse } from "../src/job/uses.ts";
 import type { KeeperStatus } from "../src/keeper/status.ts";
-import { beginUse } from "../src/uses.ts";
 import { type Run, runEntry } from "./e2e/entry.ts";
 
 // post as its own process, after a main whose traces each case lays out itself.

@@ -9,7 +9,7 @@ import { checkProxies, knowsProxies, proxyWarning } from "../src/base/proxy.ts";
 import { troubleshootingLink } from "../src/base/troubleshooting.ts";
 import { explainIdTokenError, explainStsError, type IdTokenFailureKind } from "../src/explain.ts";
 import { checkAccount, loadInputs } from "../src/inputs.ts";
-import { jobDirectoryPath, openJobDirectory } from "../src/job-directory.ts";
+import { jobDirectoryPath, openJobDirectory } from "../src/job/job-directory.ts";
 import type { Ending, KeeperStatus } from "../src/keeper/status.ts";
 import { makeReport } from "../src/report.ts";
 

@@ -5,9 +5,9 @@ import { planRestore } from "./aws/environment.ts";
 import { errorText } from "./base/errors.ts";
 import { cliCache, home } from "./base/home.ts";
 import type { Summary } from "./inputs.ts";
+import { type Ended, endUse } from "./job/uses.ts";
 import { makeReport } from "./report.ts";
 import { loadUse } from "./state.ts";
-import { type Ended, endUse } from "./uses.ts";
 
 /** The post step: everything that main wrote goes, and the environment back to what it was. Warns, never fails the job. */
 export async function finish(env: NodeJS.ProcessEnv): Promise<void> {

@@ -17,13 +17,13 @@ import { quoted } from "./base/text.ts";
 import { type TokenDirectory, tokenDirectory, tokenId } from "./base/token-directory.ts";
 import { type Explanation, explainIdTokenError, explainStsError } from "./explain.ts";
 import { checkAccount, type Inputs, loadInputs } from "./inputs.ts";
-import { jobDirectory, jobDirectoryPath } from "./job-directory.ts";
+import { jobDirectory, jobDirectoryPath } from "./job/job-directory.ts";
+import { beginUse, endUse, locked } from "./job/uses.ts";
 import { type LaunchedKeeper, launchKeeper } from "./keeper/launch.ts";
 import type { KeeperStatus } from "./keeper/status.ts";
 import { hasKeeper } from "./keeper/stop.ts";
 import { saveUse } from "./state.ts";
 import type { Session, StsError } from "./trial.ts";
-import { beginUse, endUse, locked } from "./uses.ts";
 
 /** One use of the action, before anything of it exists outside of this process. */
 interface Plan {

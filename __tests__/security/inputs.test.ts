@@ -13,7 +13,7 @@ import { append, renderProfile, takeFromConfig } from "../../src/aws/profile.ts"
 import { UserError } from "../../src/base/errors.ts";
 import { tokenDirectory, tokenId } from "../../src/base/token-directory.ts";
 import { type Inputs, loadInputs } from "../../src/inputs.ts";
-import { jobDirectory, jobDirectoryPath } from "../../src/job-directory.ts";
+import { jobDirectory, jobDirectoryPath } from "../../src/job/job-directory.ts";
 
 const RUNS = 400;
 const TEMP = "/home/runner/work/_temp";

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { runAlone } from "../../harness/machine/alone.ts";
 import { canBeAnother, NOBODY, STRANGER, unless } from "../../harness/machine/means.ts";
 import { INPUTS, Stage } from "../../harness/machine/stage.ts";
-import { openJobDirectory } from "../../src/job-directory.ts";
+import { openJobDirectory } from "../../src/job/job-directory.ts";
 
 const NOT_ROOT = "needs root";
 

@@ -114,7 +114,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _base_errors_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(929);
 /* harmony import */ var _base_text_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(321);
 /* harmony import */ var _base_troubleshooting_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(698);
-/* harmony import */ var _start_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(88);
+/* harmony import */ var _start_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(473);
 
 
 
@@ -141,7 +141,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 88:
+/***/ 473:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -1648,7 +1648,7 @@ function digits(text) {
     return /^\d{1,19}$/.test(text) ? text : "0";
 }
 
-;// CONCATENATED MODULE: ../lib/src/job-directory.js
+;// CONCATENATED MODULE: ../lib/src/job/job-directory.js
 
 
 
@@ -1803,95 +1803,6 @@ function clearIfStale(directory, name) {
     }
 }
 
-;// CONCATENATED MODULE: external "node:child_process"
-const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
-;// CONCATENATED MODULE: external "node:events"
-const external_node_events_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:events");
-;// CONCATENATED MODULE: ../lib/src/keeper/launch.js
-
-
-
-
-
-const READY_TIMEOUT_MS = 10_000;
-const END_TIMEOUT_MS = 2_000;
-/** What the keeper may see of the environment, and nothing else: no AWS_*, no INPUT_*, no NODE_OPTIONS, no secret of the job. */
-const ENVIRONMENT = [
-    // The runner ends whatever carries it at the end of the job (actions/runner, src/Runner.Worker/JobExtension.cs).
-    "RUNNER_TRACKING_ID",
-    "RUNNER_TEMP",
-    ...["HOME", "PATH", "TMPDIR", "TEMP", "TMP", "USERPROFILE", "HOMEDRIVE", "HOMEPATH", "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR"],
-    ...["http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"],
-    ...["NODE_EXTRA_CA_CERTS", "NODE_USE_SYSTEM_CA", "SSL_CERT_FILE", "SSL_CERT_DIR"],
-];
-/** Starts a keeper process. Its start takes longer than anything else it does here, so main begins with it early. */
-function launchKeeper() {
-    const env = {};
-    for (const name of ENVIRONMENT) {
-        const value = process.env[name];
-        if (value !== undefined)
-            env[name] = value;
-    }
-    // Of NODE_OPTIONS only what decides which certificates are trusted: without it, the keeper would fail where main did not.
-    const trust = (process.env.NODE_OPTIONS ?? "")
-        .split(/\s+/)
-        .filter((option) => /^--use-(?:bundled|openssl|system)-ca$/.test(option));
-    // An interpreter is fast enough for a request every two minutes, and 4 MB smaller.
-    const keeper = (0,external_node_child_process_namespaceObject.spawn)(process.execPath, ["--lite-mode", ...trust, bundlePath("keeper")], {
-        // Not the workspace: Windows could not delete it while the keeper lives.
-        cwd: external_node_path_namespaceObject.dirname(process.execPath),
-        // Of its own session and without our pipes, which the runner would wait for (actions/runner, src/Runner.Sdk/ProcessInvoker.cs).
-        detached: true,
-        stdio: ["ignore", "ignore", "ignore", "ipc"],
-        windowsHide: true,
-        env,
-    });
-    const failed = new Promise((_, reject) => {
-        keeper.once("error", reject);
-        keeper.once("exit", (code, signal) => reject(new Error(`it ended at once (${signal ?? `exit code ${code}`})`)));
-    });
-    failed.catch(() => { }); // said by watch()
-    let handedOver = false;
-    // Or this process would wait for it.
-    const letGo = () => {
-        if (keeper.connected)
-            keeper.disconnect();
-        keeper.unref();
-    };
-    const abandon = async () => {
-        if (handedOver || keeper.pid === undefined || keeper.exitCode !== null || keeper.signalCode !== null)
-            return;
-        const gone = (0,external_node_events_namespaceObject.once)(keeper, "exit", { signal: AbortSignal.timeout(END_TIMEOUT_MS) });
-        keeper.kill("SIGKILL");
-        await gone.catch(letGo);
-    };
-    return {
-        async watch(config) {
-            let timer;
-            const late = new Promise((_, reject) => {
-                timer = setTimeout(() => reject(new Error(`it was not ready in ${READY_TIMEOUT_MS / 1000} s`)), READY_TIMEOUT_MS);
-            });
-            const ready = new Promise((resolve, reject) => {
-                keeper.once("message", () => resolve());
-                keeper.send(config, (error) => error && reject(error));
-            });
-            try {
-                await Promise.race([ready, failed, late]);
-                handedOver = true;
-                letGo();
-            }
-            catch (error) {
-                await abandon();
-                throw new errors/* UserError */.yo("keeper-did-not-start", `The process that keeps the token fresh did not start: ${(0,errors/* errorText */.kc)(error)}. Run the job again.`, { cause: error });
-            }
-            finally {
-                clearTimeout(timer);
-            }
-        },
-        abandon,
-    };
-}
-
 ;// CONCATENATED MODULE: ../lib/src/keeper/stop.js
 
 
@@ -1947,18 +1858,7 @@ async function within(ms, isTrue) {
         await (0,promises_namespaceObject.setTimeout)(1);
 }
 
-;// CONCATENATED MODULE: ../lib/src/state.js
-
-function saveUse(use) {
-    lib_core/* saveState */.LZ("use", JSON.stringify(use));
-}
-/** Undefined where main did not get as far as to save it. */
-function loadUse() {
-    const state = core.getState("use");
-    return state === "" ? undefined : JSON.parse(state);
-}
-
-;// CONCATENATED MODULE: ../lib/src/uses.js
+;// CONCATENATED MODULE: ../lib/src/job/uses.js
 
 
 
@@ -2180,6 +2080,106 @@ function read(file) {
 }
 function write(file, text) {
     writeFileAtomic(file, Buffer.from(text, "latin1"));
+}
+
+;// CONCATENATED MODULE: external "node:child_process"
+const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
+;// CONCATENATED MODULE: external "node:events"
+const external_node_events_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:events");
+;// CONCATENATED MODULE: ../lib/src/keeper/launch.js
+
+
+
+
+
+const READY_TIMEOUT_MS = 10_000;
+const END_TIMEOUT_MS = 2_000;
+/** What the keeper may see of the environment, and nothing else: no AWS_*, no INPUT_*, no NODE_OPTIONS, no secret of the job. */
+const ENVIRONMENT = [
+    // The runner ends whatever carries it at the end of the job (actions/runner, src/Runner.Worker/JobExtension.cs).
+    "RUNNER_TRACKING_ID",
+    "RUNNER_TEMP",
+    ...["HOME", "PATH", "TMPDIR", "TEMP", "TMP", "USERPROFILE", "HOMEDRIVE", "HOMEPATH", "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR"],
+    ...["http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"],
+    ...["NODE_EXTRA_CA_CERTS", "NODE_USE_SYSTEM_CA", "SSL_CERT_FILE", "SSL_CERT_DIR"],
+];
+/** Starts a keeper process. Its start takes longer than anything else it does here, so main begins with it early. */
+function launchKeeper() {
+    const env = {};
+    for (const name of ENVIRONMENT) {
+        const value = process.env[name];
+        if (value !== undefined)
+            env[name] = value;
+    }
+    // Of NODE_OPTIONS only what decides which certificates are trusted: without it, the keeper would fail where main did not.
+    const trust = (process.env.NODE_OPTIONS ?? "")
+        .split(/\s+/)
+        .filter((option) => /^--use-(?:bundled|openssl|system)-ca$/.test(option));
+    // An interpreter is fast enough for a request every two minutes, and 4 MB smaller.
+    const keeper = (0,external_node_child_process_namespaceObject.spawn)(process.execPath, ["--lite-mode", ...trust, bundlePath("keeper")], {
+        // Not the workspace: Windows could not delete it while the keeper lives.
+        cwd: external_node_path_namespaceObject.dirname(process.execPath),
+        // Of its own session and without our pipes, which the runner would wait for (actions/runner, src/Runner.Sdk/ProcessInvoker.cs).
+        detached: true,
+        stdio: ["ignore", "ignore", "ignore", "ipc"],
+        windowsHide: true,
+        env,
+    });
+    const failed = new Promise((_, reject) => {
+        keeper.once("error", reject);
+        keeper.once("exit", (code, signal) => reject(new Error(`it ended at once (${signal ?? `exit code ${code}`})`)));
+    });
+    failed.catch(() => { }); // said by watch()
+    let handedOver = false;
+    // Or this process would wait for it.
+    const letGo = () => {
+        if (keeper.connected)
+            keeper.disconnect();
+        keeper.unref();
+    };
+    const abandon = async () => {
+        if (handedOver || keeper.pid === undefined || keeper.exitCode !== null || keeper.signalCode !== null)
+            return;
+        const gone = (0,external_node_events_namespaceObject.once)(keeper, "exit", { signal: AbortSignal.timeout(END_TIMEOUT_MS) });
+        keeper.kill("SIGKILL");
+        await gone.catch(letGo);
+    };
+    return {
+        async watch(config) {
+            let timer;
+            const late = new Promise((_, reject) => {
+                timer = setTimeout(() => reject(new Error(`it was not ready in ${READY_TIMEOUT_MS / 1000} s`)), READY_TIMEOUT_MS);
+            });
+            const ready = new Promise((resolve, reject) => {
+                keeper.once("message", () => resolve());
+                keeper.send(config, (error) => error && reject(error));
+            });
+            try {
+                await Promise.race([ready, failed, late]);
+                handedOver = true;
+                letGo();
+            }
+            catch (error) {
+                await abandon();
+                throw new errors/* UserError */.yo("keeper-did-not-start", `The process that keeps the token fresh did not start: ${(0,errors/* errorText */.kc)(error)}. Run the job again.`, { cause: error });
+            }
+            finally {
+                clearTimeout(timer);
+            }
+        },
+        abandon,
+    };
+}
+
+;// CONCATENATED MODULE: ../lib/src/state.js
+
+function saveUse(use) {
+    lib_core/* saveState */.LZ("use", JSON.stringify(use));
+}
+/** Undefined where main did not get as far as to save it. */
+function loadUse() {
+    const state = core.getState("use");
+    return state === "" ? undefined : JSON.parse(state);
 }
 
 ;// CONCATENATED MODULE: ../lib/src/start.js

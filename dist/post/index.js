@@ -1,7 +1,7 @@
 import { createRequire as __WEBPACK_EXTERNAL_createRequire } from "module";
 /******/ var __webpack_modules__ = ({
 
-/***/ 336:
+/***/ 442:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -1247,6 +1247,595 @@ function home() {
     }
 }
 
+;// CONCATENATED MODULE: external "node:path"
+const external_node_path_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
+;// CONCATENATED MODULE: ../lib/src/aws/profile.js
+// The text of AWS config and credentials files. They are edited as text, by whole sections, and never parsed and printed again: the
+// user's comments, nested keys, line ends and odd headers stay as they are, byte for byte. Callers decode files as latin1, which
+// maps every byte to one character and back.
+/**
+ * The section of a profile for a config file. Keys in lower case at column 0, no quotes, no inline comments: what every SDK's own
+ * reader takes (docs/compatibility.md). Throws on a value that could add a line or be cut short, however it got here.
+ */
+function renderProfile(profile) {
+    const section = [
+        profile.name === "default" ? "[default]" : `[profile ${profile.name}]`,
+        `role_arn = ${profile.roleArn}`,
+        `web_identity_token_file = ${profile.tokenFile}`,
+        `role_session_name = ${profile.sessionName}`,
+        `region = ${profile.region}`,
+    ];
+    if (profile.stsEndpoint !== undefined) {
+        // Not endpoint_url in the profile itself: that would send every service's calls there.
+        section.push(`services = ${servicesName(profile.name)}`, `[services ${servicesName(profile.name)}]`, "sts =", `  endpoint_url = ${profile.stsEndpoint}`);
+    }
+    for (const line of section) {
+        if (!/^[\x20-\x7e]*$/.test(line) || /[#;]|\s$/.test(line))
+            throw new Error(`not fit for a config file: ${JSON.stringify(line)}`);
+    }
+    return `${section.join("\n")}\n`;
+}
+function servicesName(profileName) {
+    return `aws-role-refresh-${profileName}`;
+}
+/** Takes every section of a profile out of a config file, with the services section that renderProfile may have added. */
+function profile_takeFromConfig(text, profileName) {
+    return takeSections(text, (header) => isProfile(header, profileName) || header === `services ${servicesName(profileName)}`);
+}
+/** Takes every section of a profile out of a credentials file. */
+function profile_takeFromCredentials(text, profileName) {
+    return takeSections(text, (header) => isProfile(header, profileName));
+}
+/** Adds sections to the end of a file. */
+function profile_append(text, sections) {
+    if (sections === "")
+        return text;
+    return text === "" || text.endsWith("\n") ? text + sections : `${text}\n${sections}`;
+}
+// Readers differ in which headers they take for a profile's: with or without "profile", quoted, with a comment behind. Whatever
+// one of them might read as this profile has to go, or that reader's user would get another role than the others.
+function isProfile(header, profileName) {
+    const name = header
+        .replace(/^profile\s+/, "")
+        .replace(/^(["'])(.*)\1$/, "$2")
+        .trim();
+    return name === profileName;
+}
+const HEADER = /^\s*\[([^\]]*)\]/;
+const BLANK_OR_COMMENT = /^\s*(?:[#;][\s\S]*)?$/;
+function takeSections(text, matches) {
+    // A byte order mark would hide the first header, from boto3 and others as well as from here.
+    const lines = text.replace(/^\u00ef\u00bb\u00bf/, "").split(/(?<=\n)/);
+    const split = { kept: "", taken: "" };
+    let taking = false;
+    // Comments in front of a header belong to it; those inside a section are only known for such once another key follows.
+    let pending = "";
+    for (const line of lines) {
+        const header = HEADER.exec(line)?.[1];
+        if (header !== undefined) {
+            split.kept += pending;
+            pending = "";
+            taking = matches(header.trim());
+        }
+        if (!taking)
+            split.kept += line;
+        else if (BLANK_OR_COMMENT.test(line))
+            pending += line;
+        else {
+            split.taken += pending + line;
+            pending = "";
+        }
+    }
+    split.kept += pending;
+    return split;
+}
+/** The ARNs of all roles that a config file names, in any section. */
+function roleArnsIn(text) {
+    return [...text.matchAll(/^[ \t]*role_arn[ \t]*=[ \t]*(\S+)/gim)].map((match) => match[1] ?? "");
+}
+
+;// CONCATENATED MODULE: ../lib/src/base/token-directory.js
+
+function token_directory_tokenDirectory(path) {
+    return { path, token: `${path}/token`, status: `${path}/status.json`, stop: `${path}/stop` };
+}
+/** The name of the directory for an audience. */
+function tokenId(audience) {
+    return createHash("sha256").update(audience).digest("hex").slice(0, 16);
+}
+
+;// CONCATENATED MODULE: external "node:timers/promises"
+const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
+;// CONCATENATED MODULE: ../lib/src/base/process.js
+
+
+/** proc(5), /proc/PID/stat. The name stands in parentheses and may hold any character. Undefined if there is no such process. */
+function readStat(pid) {
+    try {
+        const text = external_node_fs_namespaceObject.readFileSync(`/proc/${pid}/stat`, "utf8");
+        const end = text.lastIndexOf(")");
+        const fields = text.slice(end + 2).split(" ");
+        return {
+            name: text.slice(text.indexOf("(") + 1, end),
+            state: fields[0] ?? "",
+            parent: Number(fields[1]),
+            started: fields[19] ?? "",
+        };
+    }
+    catch {
+        return undefined;
+    }
+}
+function identify(pid) {
+    return { pid, started: readStat(pid)?.started ?? "" };
+}
+/** Whether the very process still runs; a zombie does not. Without /proc, whether any process has its pid. */
+function process_isRunning(process_) {
+    if (process_.started !== "") {
+        const stat = readStat(process_.pid);
+        return stat !== undefined && stat.started === process_.started && stat.state !== "Z" && stat.state !== "X";
+    }
+    try {
+        return process.kill(process_.pid, 0);
+    }
+    catch (error) {
+        return errors_errorCode(error) === "EPERM";
+    }
+}
+/** More than enough for a runner, a composite action and wrapper scripts. */
+const MAX_ANCESTORS = 32;
+/**
+ * The runner's worker among this process's ancestors: the process that runs one job and then ends. Undefined inside a container,
+ * whose processes have no ancestor outside, without /proc, and under other runners.
+ * https://github.com/actions/runner: src/Runner.Worker; the kernel keeps 15 characters of a name, of which it needs 13.
+ */
+function findWorker() {
+    let pid = process.ppid;
+    for (let i = 0; i < MAX_ANCESTORS && pid > 1; i++) {
+        const stat = readStat(pid);
+        if (!stat)
+            return undefined;
+        if (stat.name === "Runner.Worker")
+            return { pid, started: stat.started };
+        pid = stat.parent;
+    }
+    return undefined;
+}
+
+;// CONCATENATED MODULE: ../lib/src/keeper/stop.js
+
+
+
+
+/** Whether a keeper watches over a token directory. */
+function hasKeeper(directory) {
+    const status = readJson(directory.status);
+    return status !== undefined && status.ended === undefined && isRunning(status);
+}
+const STOP_TIMEOUT_MS = 2_000;
+/**
+ * Ends the keeper of a token directory, if there is one: by message, and if it does not listen by a signal. Only ever signals the
+ * very process that wrote the status file. Returns its last status, where it ever wrote one.
+ */
+async function stopKeeper(directory) {
+    const status = files_readJson(directory.status);
+    if (status === undefined)
+        return {};
+    const isGone = () => !process_isRunning(status);
+    if (isGone())
+        return { keeper: status, keeperDied: status.ended === undefined };
+    try {
+        external_node_fs_namespaceObject.closeSync(external_node_fs_namespaceObject.openSync(directory.stop, "wx", 0o600));
+    }
+    catch {
+        // Asked before, or the directory is no more what it was: signals follow.
+    }
+    const hasEnded = () => files_readJson(directory.status)?.ended !== undefined;
+    await within(STOP_TIMEOUT_MS, () => isGone() || hasEnded());
+    // Without /proc a pid proves nothing once the process may have ended: then the message has to do, and the tick that follows it.
+    // A keeper that says it has ended has nothing left to do but to leave, for which V8 takes several times as long as for all the rest.
+    const signals = status.started === "" ? [] : hasEnded() ? ["SIGKILL"] : ["SIGTERM", "SIGKILL"];
+    for (const signal of signals) {
+        if (isGone())
+            break;
+        try {
+            process.kill(status.pid, signal);
+        }
+        catch {
+            // Gone meanwhile, or another user's. It also ends without its directory, which goes next and matters more.
+        }
+        await within(STOP_TIMEOUT_MS, isGone);
+    }
+    if (signals.length === 0)
+        await within(STOP_TIMEOUT_MS, isGone);
+    return { keeper: files_readJson(directory.status) ?? status };
+}
+/** Waits until something is true, or too late. */
+async function within(ms, isTrue) {
+    const deadline = performance.now() + ms;
+    while (!isTrue() && performance.now() < deadline)
+        await (0,promises_namespaceObject.setTimeout)(1);
+}
+
+;// CONCATENATED MODULE: ../lib/src/job/job-directory.js
+
+
+
+
+
+
+// $RUNNER_TEMP/aws-role-refresh/
+//   config            the AWS config file of this job
+//   credentials       the AWS credentials file of this job
+//   job.json          whose directory this is, and what the files were seeded from
+//   tokens/<id>/      one per audience: token, status.json, and stop once the keeper is asked to end
+//   uses/<id>.json    one per use that is not over: what it wrote, so that any post can undo it
+//   finished/<id>.json  one per use that is over, for the summary
+//   lock.*            see withLock
+const NAME = "aws-role-refresh";
+/** The job directory's paths; nothing is read or made. With forward slashes, which every SDK takes on every system. */
+function jobDirectory(root) {
+    const at = (name) => `${root}/${name}`;
+    return {
+        path: root,
+        config: at("config"),
+        credentials: at("credentials"),
+        job: at("job.json"),
+        tokens: at("tokens"),
+        uses: at("uses"),
+        finished: at("finished"),
+    };
+}
+/**
+ * Where this job's directory belongs, from RUNNER_TEMP. Throws a UserError where the path could not stand in a config file that
+ * every SDK reads the same way: `#` and `;` begin a comment for some, `$` and `%` a variable, and non-ASCII breaks others
+ * (docs/compatibility.md).
+ */
+function jobDirectoryPath(runnerTemp, platform = process.platform) {
+    if (!runnerTemp) {
+        throw new UserError("runner-temp", "RUNNER_TEMP is not set. The runner sets it; this action cannot run without one.");
+    }
+    const absolute = platform === "win32" ? path.win32.isAbsolute(runnerTemp) : path.posix.isAbsolute(runnerTemp);
+    const root = platform === "win32" ? runnerTemp.replaceAll("\\", "/") : runnerTemp;
+    const readDifferently = platform === "win32" ? "#;$%\"'`" : "#;$\"'`\\";
+    if (!absolute || !/^[\x20-\x7e]+$/.test(root) || [...readDifferently].some((character) => root.includes(character))) {
+        throw new UserError("runner-temp", `RUNNER_TEMP is ${JSON.stringify(runnerTemp.slice(0, 200))}. It must be an absolute path in ASCII without any of ${[...readDifferently].join(" ")} ` +
+            "which AWS SDKs read differently in a config file. Change the runner's work folder.");
+    }
+    return `${root.replace(/\/+$/, "")}/${NAME}`;
+}
+/**
+ * Makes the job directory, or takes the one that is there if it can only be ours: a real directory of this user, closed to
+ * others. Throws a UserError for any other, since whoever made it could read the token or choose what SDKs run as.
+ */
+function job_directory_openJobDirectory(root) {
+    try {
+        makePrivateDirectory(root);
+    }
+    catch (error) {
+        if (errorCode(error) !== "EEXIST") {
+            throw new UserError("runner-temp", `${root} cannot be made: ${errorCode(error) ?? String(error)}. RUNNER_TEMP must exist and be writable.`, { cause: error });
+        }
+        const fault = untrusted(root);
+        if (fault)
+            throw new UserError("job-directory", `${root} is there already and ${fault}. Remove it from this runner: this action did not make it.`);
+    }
+    const job = jobDirectory(root);
+    for (const directory of [job.tokens, job.uses, job.finished])
+        job_directory_ensurePrivateDirectory(directory);
+    return job;
+}
+function job_directory_ensurePrivateDirectory(directory) {
+    try {
+        makePrivateDirectory(directory);
+    }
+    catch (error) {
+        if (errors_errorCode(error) !== "EEXIST")
+            throw error;
+        if (external_node_fs_namespaceObject.lstatSync(directory).isDirectory())
+            return;
+        // A step put something else there.
+        external_node_fs_namespaceObject.rmSync(directory, { force: true });
+        makePrivateDirectory(directory);
+    }
+}
+function makePrivateDirectory(directory) {
+    external_node_fs_namespaceObject.mkdirSync(directory, 0o700);
+    if (process.platform === "win32")
+        return;
+    external_node_fs_namespaceObject.chmodSync(directory, 0o700); // the umask may have taken our own bits away
+    // In a job container as root: the runner outside must be able to delete it, or it can never empty its temp folder again
+    // (actions/runner, src/Runner.Sdk/Util/IOUtil.cs, DeleteDirectory).
+    if (process.getuid?.() === 0) {
+        const parent = external_node_fs_namespaceObject.statSync(external_node_path_namespaceObject.dirname(directory));
+        if (parent.uid !== 0)
+            external_node_fs_namespaceObject.chownSync(directory, parent.uid, parent.gid);
+    }
+}
+/** Why a directory that exists cannot be trusted, or undefined. Windows has no modes to look at; the profile folder is private. */
+function untrusted(directory) {
+    const stat = external_node_fs_namespaceObject.lstatSync(directory);
+    if (stat.isSymbolicLink())
+        return "is a symlink";
+    if (!stat.isDirectory())
+        return "is not a directory";
+    const uid = process.getuid?.();
+    if (uid === undefined)
+        return undefined;
+    const ours = stat.uid === uid || (uid === 0 && stat.uid === external_node_fs_namespaceObject.statSync(external_node_path_namespaceObject.dirname(directory)).uid);
+    if (!ours)
+        return `belongs to another user (uid ${stat.uid})`;
+    if ((stat.mode & 0o077) !== 0)
+        return `is open to other users (mode ${(stat.mode & 0o777).toString(8)})`;
+    return undefined;
+}
+/** Far longer than any section that holds the lock; a process that died is noticed at once where its pid tells. */
+const LOCK_STALE_MS = 60_000;
+/**
+ * Runs `action` while no other process does, among those that lock the same directory. Every contender makes a file of its own
+ * and then looks for others: whoever comes second sees the first one, withdraws, and tries again. No name is used twice, so that
+ * clearing away what a dead process left cannot take away a lock that lives. Throws when `waitMs` have passed, and ENOENT when
+ * there is no such directory (any more).
+ */
+async function job_directory_withLock(directory, waitMs, action) {
+    const own = `lock.${process.pid}.${(0,external_node_crypto_namespaceObject.randomBytes)(6).toString("hex")}`;
+    const deadline = performance.now() + waitMs;
+    for (;;) {
+        external_node_fs_namespaceObject.closeSync(external_node_fs_namespaceObject.openSync(`${directory}/${own}`, "wx", 0o600));
+        try {
+            const locks = external_node_fs_namespaceObject.readdirSync(directory).filter((name) => name.startsWith("lock."));
+            // Not there: the directory was replaced in between, and the next round tries in the new one.
+            if (locks.includes(own) && locks.every((name) => name === own || clearIfStale(directory, name)))
+                return await action();
+        }
+        finally {
+            external_node_fs_namespaceObject.rmSync(`${directory}/${own}`, { force: true });
+        }
+        if (performance.now() > deadline)
+            throw new errors_UserError("job-directory-locked", `Another use of this action has held ${directory} for ${Math.round(waitMs / 1000)} s. Run the job again.`);
+        await (0,promises_namespaceObject.setTimeout)(5 + Math.random() * 20);
+    }
+}
+/** Whether a lock's owner is gone; its file then is, too. */
+function clearIfStale(directory, name) {
+    try {
+        const pid = Number(name.split(".")[1]);
+        const stale = !process_isRunning({ pid, started: "" }) || Date.now() - external_node_fs_namespaceObject.statSync(`${directory}/${name}`).mtimeMs > LOCK_STALE_MS;
+        if (stale)
+            external_node_fs_namespaceObject.rmSync(`${directory}/${name}`, { recursive: true, force: true });
+        return stale;
+    }
+    catch (error) {
+        if (errors_errorCode(error) === "ENOENT")
+            return true;
+        throw error;
+    }
+}
+
+;// CONCATENATED MODULE: ../lib/src/job/uses.js
+
+
+
+
+
+
+
+
+
+
+const LOCK_WAIT_MS = 30_000;
+/** Post should not take long; what holds the lock longer than this is not going to give it back. */
+const POST_LOCK_WAIT_MS = 12_000;
+const FILE_VARIABLES = (/* unused pure expression or super */ null && (["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"]));
+/**
+ * Enters a use into the job directory: token file, record, profile, in this order, so that whatever main does not reach any more
+ * post can undo.
+ */
+async function beginUse(root, use, first, ambient, home) {
+    await locked(root, async (job) => {
+        const jobFile = await claim(job, first.requestToken, ambient);
+        seed(job.config, "AWS_CONFIG_FILE", jobFile.previous, home);
+        seed(job.credentials, "AWS_SHARED_CREDENTIALS_FILE", jobFile.previous, home);
+        const directory = tokenDirectory(`${job.tokens}/${use.tokenId}`);
+        ensurePrivateDirectory(directory.path);
+        // Another use's keeper may have written a newer one while this one waited for the lock.
+        if (expiry(read(directory.token)) < expiry(first.token))
+            writeFileAtomic(directory.token, first.token);
+        const uses = activeUses(job);
+        const earlier = uses.findLast((other) => other.profile === use.profile);
+        const config = takeFromConfig(read(job.config), use.profile);
+        const credentials = takeFromCredentials(read(job.credentials), use.profile);
+        const previous = {};
+        for (const name of Object.keys(use.exported))
+            previous[name] = ambient[name] ?? null;
+        const record = {
+            ...use,
+            order: Math.max(0, ...uses.map((other) => other.order)) + 1,
+            original: earlier?.original ?? { config: config.taken, credentials: credentials.taken },
+            previous: { ...previous, ...jobFile.previous },
+        };
+        writeJson(`${job.uses}/${use.id}.json`, record);
+        write(job.config, append(config.kept, use.section));
+        write(job.credentials, credentials.kept);
+    });
+}
+/**
+ * Runs `action` with the job directory locked, and made if need be. Another use's post may remove it at any moment before that.
+ */
+async function locked(root, action) {
+    for (let tries = 1;; tries++) {
+        try {
+            const job = openJobDirectory(root);
+            return await withLock(root, LOCK_WAIT_MS, () => action(job));
+        }
+        catch (error) {
+            if (errorCode(error) !== "ENOENT" || tries === 10)
+                throw error;
+        }
+    }
+}
+/** Makes the directory this job's. One that a crashed job left is emptied first: nothing in it is trusted. */
+async function claim(job, requestToken, ambient) {
+    const identity = createHash("sha256").update(requestToken).digest("hex");
+    const found = readJson(job.job);
+    if (found?.job === identity)
+        return found;
+    await stopKeepers(job);
+    for (const name of fs.readdirSync(job.path)) {
+        if (!name.startsWith("lock."))
+            fs.rmSync(`${job.path}/${name}`, { recursive: true, force: true });
+    }
+    openJobDirectory(job.path);
+    const previous = {};
+    for (const name of FILE_VARIABLES) {
+        // Not a path that an earlier job's crash left in the environment of a long-lived runner.
+        const value = ambient[name];
+        previous[name] = value !== undefined && !value.startsWith(`${job.path}/`) ? value : null;
+    }
+    const made = { job: identity, previous };
+    writeJson(job.job, made);
+    return made;
+}
+/** Copies a file of the user's, so that other profiles go on working. One that is not there is empty. */
+function seed(target, variable, previous, home) {
+    if (fs.existsSync(target))
+        return;
+    const source = previous[variable]?.replace(/^~(?=\/)/, () => home) || path.join(home, ".aws", path.basename(target));
+    let content;
+    try {
+        // /dev/null is a common way to say "none".
+        if (source !== "/dev/null")
+            content = readFileIfExists(source);
+    }
+    catch (error) {
+        // HOME=/dev/null, as service users have it: SDKs take that for no file.
+        if (errorCode(error) !== "ENOTDIR")
+            throw new UserError("aws-files", `${source} cannot be read (${errorText(error)}). Its profiles have to be copied for later steps: make it readable, or set ${variable} to another file.`);
+    }
+    writeFileAtomic(target, content ?? "");
+}
+/**
+ * Takes a use out of the job directory again, and removes the directory with the last one: in steps that can be cut short anywhere
+ * and done again. One that failed in main is not reported. Returns undefined where there is nothing of that use (any more).
+ */
+async function endUse(root, id, outcome = "over") {
+    clearRemains(root);
+    try {
+        const fault = untrusted(root);
+        if (fault)
+            throw new Error(`${root} ${fault}: it was not made by this action`);
+        return await job_directory_withLock(root, POST_LOCK_WAIT_MS, () => end(jobDirectory(root), id, outcome));
+    }
+    catch (error) {
+        // There was none, or another post removed it first.
+        if (errors_errorCode(error) === "ENOENT" && !external_node_fs_namespaceObject.existsSync(root))
+            return undefined;
+        throw error;
+    }
+}
+async function end(job, id, outcome) {
+    const uses = activeUses(job);
+    const use = uses.find((other) => other.id === id);
+    const others = uses.filter((other) => other !== use);
+    if (!use) {
+        if (others.length === 0)
+            await removeJobDirectory(job);
+        return undefined;
+    }
+    const { startedAt, profile, roleArn, sessionName, audience } = use;
+    const over = { id, startedAt, profile, roleArn, sessionName, audience, endedAt: Date.now() };
+    // The token first: whatever else in the directory a step may have damaged, that has to go.
+    if (!others.some((other) => other.tokenId === use.tokenId)) {
+        const directory = token_directory_tokenDirectory(`${job.tokens}/${use.tokenId}`);
+        Object.assign(over, await stopKeeper(directory));
+        external_node_fs_namespaceObject.rmSync(directory.path, { recursive: true, force: true });
+    }
+    const damage = [];
+    const whole = (action) => {
+        try {
+            action();
+        }
+        catch (error) {
+            damage.push(errors_errorText(error));
+        }
+    };
+    let text = "";
+    whole(() => {
+        text = read(job.config);
+        if (others.length > 0)
+            takeProfile(job, text, use, others);
+    });
+    whole(() => {
+        job_directory_ensurePrivateDirectory(job.finished);
+        if (outcome === "over")
+            files_writeJson(`${job.finished}/${id}.json`, over);
+    });
+    external_node_fs_namespaceObject.rmSync(`${job.uses}/${id}.json`, { force: true });
+    const finished = readAll(job.finished);
+    if (others.length === 0)
+        await removeJobDirectory(job);
+    return { use, others, finished, roleArns: roleArnsIn(text), damage };
+}
+/** Puts back what stood for the profile before this use: another use's section, or the user's own. */
+function takeProfile(job, config, use, others) {
+    const earlier = others.findLast((other) => other.profile === use.profile);
+    write(job.config, profile_append(profile_takeFromConfig(config, use.profile).kept, earlier ? earlier.section : use.original.config));
+    if (earlier)
+        return;
+    write(job.credentials, profile_append(profile_takeFromCredentials(read(job.credentials), use.profile).kept, use.original.credentials));
+}
+/** Ends what still runs in there and removes it at once for all who look for it: the name is gone before the content is. */
+async function removeJobDirectory(job) {
+    await stopKeepers(job);
+    const gone = `${job.path}.${process.pid}.gone`;
+    external_node_fs_namespaceObject.renameSync(job.path, gone);
+    clearRemains(job.path);
+}
+/** What a post that was killed while it removed the directory left of it. */
+function clearRemains(root) {
+    const parent = external_node_path_namespaceObject.dirname(root);
+    const name = external_node_path_namespaceObject.basename(root);
+    for (const entry of uses_list(parent)) {
+        if (!entry.startsWith(`${name}.`) || !entry.endsWith(".gone"))
+            continue;
+        try {
+            external_node_fs_namespaceObject.rmSync(`${parent}/${entry}`, { recursive: true, force: true });
+        }
+        catch {
+            // Another post is at it.
+        }
+    }
+}
+async function stopKeepers(job) {
+    await Promise.all(uses_list(job.tokens).map((name) => stopKeeper(token_directory_tokenDirectory(`${job.tokens}/${name}`))));
+}
+function activeUses(job) {
+    return readAll(job.uses).sort((a, b) => a.order - b.order);
+}
+/** What lies in a directory; one that a step replaced by something else holds nothing. */
+function readAll(directory) {
+    return uses_list(directory)
+        .filter((name) => name.endsWith(".json"))
+        .flatMap((name) => files_readJson(`${directory}/${name}`) ?? []);
+}
+function uses_list(directory) {
+    try {
+        return external_node_fs_namespaceObject.readdirSync(directory);
+    }
+    catch {
+        return [];
+    }
+}
+function expiry(token) {
+    return timeClaim(decodeClaims(token), "exp") ?? 0;
+}
+function read(file) {
+    return (files_readFileIfExists(file) ?? Buffer.alloc(0)).toString("latin1");
+}
+function write(file, text) {
+    files_writeFileAtomic(file, Buffer.from(text, "latin1"));
+}
+
 ;// CONCATENATED MODULE: ../lib/src/base/text.js
 /**
  * Text from outside (claims, inputs, answers of servers) made safe for the log of a job. The runner takes a line that begins with `::`,
@@ -1590,595 +2179,6 @@ function loadUse() {
     return state === "" ? undefined : JSON.parse(state);
 }
 
-;// CONCATENATED MODULE: external "node:path"
-const external_node_path_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
-;// CONCATENATED MODULE: ../lib/src/aws/profile.js
-// The text of AWS config and credentials files. They are edited as text, by whole sections, and never parsed and printed again: the
-// user's comments, nested keys, line ends and odd headers stay as they are, byte for byte. Callers decode files as latin1, which
-// maps every byte to one character and back.
-/**
- * The section of a profile for a config file. Keys in lower case at column 0, no quotes, no inline comments: what every SDK's own
- * reader takes (docs/compatibility.md). Throws on a value that could add a line or be cut short, however it got here.
- */
-function renderProfile(profile) {
-    const section = [
-        profile.name === "default" ? "[default]" : `[profile ${profile.name}]`,
-        `role_arn = ${profile.roleArn}`,
-        `web_identity_token_file = ${profile.tokenFile}`,
-        `role_session_name = ${profile.sessionName}`,
-        `region = ${profile.region}`,
-    ];
-    if (profile.stsEndpoint !== undefined) {
-        // Not endpoint_url in the profile itself: that would send every service's calls there.
-        section.push(`services = ${servicesName(profile.name)}`, `[services ${servicesName(profile.name)}]`, "sts =", `  endpoint_url = ${profile.stsEndpoint}`);
-    }
-    for (const line of section) {
-        if (!/^[\x20-\x7e]*$/.test(line) || /[#;]|\s$/.test(line))
-            throw new Error(`not fit for a config file: ${JSON.stringify(line)}`);
-    }
-    return `${section.join("\n")}\n`;
-}
-function servicesName(profileName) {
-    return `aws-role-refresh-${profileName}`;
-}
-/** Takes every section of a profile out of a config file, with the services section that renderProfile may have added. */
-function profile_takeFromConfig(text, profileName) {
-    return takeSections(text, (header) => isProfile(header, profileName) || header === `services ${servicesName(profileName)}`);
-}
-/** Takes every section of a profile out of a credentials file. */
-function profile_takeFromCredentials(text, profileName) {
-    return takeSections(text, (header) => isProfile(header, profileName));
-}
-/** Adds sections to the end of a file. */
-function profile_append(text, sections) {
-    if (sections === "")
-        return text;
-    return text === "" || text.endsWith("\n") ? text + sections : `${text}\n${sections}`;
-}
-// Readers differ in which headers they take for a profile's: with or without "profile", quoted, with a comment behind. Whatever
-// one of them might read as this profile has to go, or that reader's user would get another role than the others.
-function isProfile(header, profileName) {
-    const name = header
-        .replace(/^profile\s+/, "")
-        .replace(/^(["'])(.*)\1$/, "$2")
-        .trim();
-    return name === profileName;
-}
-const HEADER = /^\s*\[([^\]]*)\]/;
-const BLANK_OR_COMMENT = /^\s*(?:[#;][\s\S]*)?$/;
-function takeSections(text, matches) {
-    // A byte order mark would hide the first header, from boto3 and others as well as from here.
-    const lines = text.replace(/^\u00ef\u00bb\u00bf/, "").split(/(?<=\n)/);
-    const split = { kept: "", taken: "" };
-    let taking = false;
-    // Comments in front of a header belong to it; those inside a section are only known for such once another key follows.
-    let pending = "";
-    for (const line of lines) {
-        const header = HEADER.exec(line)?.[1];
-        if (header !== undefined) {
-            split.kept += pending;
-            pending = "";
-            taking = matches(header.trim());
-        }
-        if (!taking)
-            split.kept += line;
-        else if (BLANK_OR_COMMENT.test(line))
-            pending += line;
-        else {
-            split.taken += pending + line;
-            pending = "";
-        }
-    }
-    split.kept += pending;
-    return split;
-}
-/** The ARNs of all roles that a config file names, in any section. */
-function roleArnsIn(text) {
-    return [...text.matchAll(/^[ \t]*role_arn[ \t]*=[ \t]*(\S+)/gim)].map((match) => match[1] ?? "");
-}
-
-;// CONCATENATED MODULE: ../lib/src/base/token-directory.js
-
-function token_directory_tokenDirectory(path) {
-    return { path, token: `${path}/token`, status: `${path}/status.json`, stop: `${path}/stop` };
-}
-/** The name of the directory for an audience. */
-function tokenId(audience) {
-    return createHash("sha256").update(audience).digest("hex").slice(0, 16);
-}
-
-;// CONCATENATED MODULE: external "node:timers/promises"
-const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
-;// CONCATENATED MODULE: ../lib/src/base/process.js
-
-
-/** proc(5), /proc/PID/stat. The name stands in parentheses and may hold any character. Undefined if there is no such process. */
-function readStat(pid) {
-    try {
-        const text = external_node_fs_namespaceObject.readFileSync(`/proc/${pid}/stat`, "utf8");
-        const end = text.lastIndexOf(")");
-        const fields = text.slice(end + 2).split(" ");
-        return {
-            name: text.slice(text.indexOf("(") + 1, end),
-            state: fields[0] ?? "",
-            parent: Number(fields[1]),
-            started: fields[19] ?? "",
-        };
-    }
-    catch {
-        return undefined;
-    }
-}
-function identify(pid) {
-    return { pid, started: readStat(pid)?.started ?? "" };
-}
-/** Whether the very process still runs; a zombie does not. Without /proc, whether any process has its pid. */
-function process_isRunning(process_) {
-    if (process_.started !== "") {
-        const stat = readStat(process_.pid);
-        return stat !== undefined && stat.started === process_.started && stat.state !== "Z" && stat.state !== "X";
-    }
-    try {
-        return process.kill(process_.pid, 0);
-    }
-    catch (error) {
-        return errors_errorCode(error) === "EPERM";
-    }
-}
-/** More than enough for a runner, a composite action and wrapper scripts. */
-const MAX_ANCESTORS = 32;
-/**
- * The runner's worker among this process's ancestors: the process that runs one job and then ends. Undefined inside a container,
- * whose processes have no ancestor outside, without /proc, and under other runners.
- * https://github.com/actions/runner: src/Runner.Worker; the kernel keeps 15 characters of a name, of which it needs 13.
- */
-function findWorker() {
-    let pid = process.ppid;
-    for (let i = 0; i < MAX_ANCESTORS && pid > 1; i++) {
-        const stat = readStat(pid);
-        if (!stat)
-            return undefined;
-        if (stat.name === "Runner.Worker")
-            return { pid, started: stat.started };
-        pid = stat.parent;
-    }
-    return undefined;
-}
-
-;// CONCATENATED MODULE: ../lib/src/job-directory.js
-
-
-
-
-
-
-// $RUNNER_TEMP/aws-role-refresh/
-//   config            the AWS config file of this job
-//   credentials       the AWS credentials file of this job
-//   job.json          whose directory this is, and what the files were seeded from
-//   tokens/<id>/      one per audience: token, status.json, and stop once the keeper is asked to end
-//   uses/<id>.json    one per use that is not over: what it wrote, so that any post can undo it
-//   finished/<id>.json  one per use that is over, for the summary
-//   lock.*            see withLock
-const NAME = "aws-role-refresh";
-/** The job directory's paths; nothing is read or made. With forward slashes, which every SDK takes on every system. */
-function jobDirectory(root) {
-    const at = (name) => `${root}/${name}`;
-    return {
-        path: root,
-        config: at("config"),
-        credentials: at("credentials"),
-        job: at("job.json"),
-        tokens: at("tokens"),
-        uses: at("uses"),
-        finished: at("finished"),
-    };
-}
-/**
- * Where this job's directory belongs, from RUNNER_TEMP. Throws a UserError where the path could not stand in a config file that
- * every SDK reads the same way: `#` and `;` begin a comment for some, `$` and `%` a variable, and non-ASCII breaks others
- * (docs/compatibility.md).
- */
-function jobDirectoryPath(runnerTemp, platform = process.platform) {
-    if (!runnerTemp) {
-        throw new UserError("runner-temp", "RUNNER_TEMP is not set. The runner sets it; this action cannot run without one.");
-    }
-    const absolute = platform === "win32" ? path.win32.isAbsolute(runnerTemp) : path.posix.isAbsolute(runnerTemp);
-    const root = platform === "win32" ? runnerTemp.replaceAll("\\", "/") : runnerTemp;
-    const readDifferently = platform === "win32" ? "#;$%\"'`" : "#;$\"'`\\";
-    if (!absolute || !/^[\x20-\x7e]+$/.test(root) || [...readDifferently].some((character) => root.includes(character))) {
-        throw new UserError("runner-temp", `RUNNER_TEMP is ${JSON.stringify(runnerTemp.slice(0, 200))}. It must be an absolute path in ASCII without any of ${[...readDifferently].join(" ")} ` +
-            "which AWS SDKs read differently in a config file. Change the runner's work folder.");
-    }
-    return `${root.replace(/\/+$/, "")}/${NAME}`;
-}
-/**
- * Makes the job directory, or takes the one that is there if it can only be ours: a real directory of this user, closed to
- * others. Throws a UserError for any other, since whoever made it could read the token or choose what SDKs run as.
- */
-function job_directory_openJobDirectory(root) {
-    try {
-        makePrivateDirectory(root);
-    }
-    catch (error) {
-        if (errorCode(error) !== "EEXIST") {
-            throw new UserError("runner-temp", `${root} cannot be made: ${errorCode(error) ?? String(error)}. RUNNER_TEMP must exist and be writable.`, { cause: error });
-        }
-        const fault = untrusted(root);
-        if (fault)
-            throw new UserError("job-directory", `${root} is there already and ${fault}. Remove it from this runner: this action did not make it.`);
-    }
-    const job = jobDirectory(root);
-    for (const directory of [job.tokens, job.uses, job.finished])
-        job_directory_ensurePrivateDirectory(directory);
-    return job;
-}
-function job_directory_ensurePrivateDirectory(directory) {
-    try {
-        makePrivateDirectory(directory);
-    }
-    catch (error) {
-        if (errors_errorCode(error) !== "EEXIST")
-            throw error;
-        if (external_node_fs_namespaceObject.lstatSync(directory).isDirectory())
-            return;
-        // A step put something else there.
-        external_node_fs_namespaceObject.rmSync(directory, { force: true });
-        makePrivateDirectory(directory);
-    }
-}
-function makePrivateDirectory(directory) {
-    external_node_fs_namespaceObject.mkdirSync(directory, 0o700);
-    if (process.platform === "win32")
-        return;
-    external_node_fs_namespaceObject.chmodSync(directory, 0o700); // the umask may have taken our own bits away
-    // In a job container as root: the runner outside must be able to delete it, or it can never empty its temp folder again
-    // (actions/runner, src/Runner.Sdk/Util/IOUtil.cs, DeleteDirectory).
-    if (process.getuid?.() === 0) {
-        const parent = external_node_fs_namespaceObject.statSync(external_node_path_namespaceObject.dirname(directory));
-        if (parent.uid !== 0)
-            external_node_fs_namespaceObject.chownSync(directory, parent.uid, parent.gid);
-    }
-}
-/** Why a directory that exists cannot be trusted, or undefined. Windows has no modes to look at; the profile folder is private. */
-function untrusted(directory) {
-    const stat = external_node_fs_namespaceObject.lstatSync(directory);
-    if (stat.isSymbolicLink())
-        return "is a symlink";
-    if (!stat.isDirectory())
-        return "is not a directory";
-    const uid = process.getuid?.();
-    if (uid === undefined)
-        return undefined;
-    const ours = stat.uid === uid || (uid === 0 && stat.uid === external_node_fs_namespaceObject.statSync(external_node_path_namespaceObject.dirname(directory)).uid);
-    if (!ours)
-        return `belongs to another user (uid ${stat.uid})`;
-    if ((stat.mode & 0o077) !== 0)
-        return `is open to other users (mode ${(stat.mode & 0o777).toString(8)})`;
-    return undefined;
-}
-/** Far longer than any section that holds the lock; a process that died is noticed at once where its pid tells. */
-const LOCK_STALE_MS = 60_000;
-/**
- * Runs `action` while no other process does, among those that lock the same directory. Every contender makes a file of its own
- * and then looks for others: whoever comes second sees the first one, withdraws, and tries again. No name is used twice, so that
- * clearing away what a dead process left cannot take away a lock that lives. Throws when `waitMs` have passed, and ENOENT when
- * there is no such directory (any more).
- */
-async function job_directory_withLock(directory, waitMs, action) {
-    const own = `lock.${process.pid}.${(0,external_node_crypto_namespaceObject.randomBytes)(6).toString("hex")}`;
-    const deadline = performance.now() + waitMs;
-    for (;;) {
-        external_node_fs_namespaceObject.closeSync(external_node_fs_namespaceObject.openSync(`${directory}/${own}`, "wx", 0o600));
-        try {
-            const locks = external_node_fs_namespaceObject.readdirSync(directory).filter((name) => name.startsWith("lock."));
-            // Not there: the directory was replaced in between, and the next round tries in the new one.
-            if (locks.includes(own) && locks.every((name) => name === own || clearIfStale(directory, name)))
-                return await action();
-        }
-        finally {
-            external_node_fs_namespaceObject.rmSync(`${directory}/${own}`, { force: true });
-        }
-        if (performance.now() > deadline)
-            throw new errors_UserError("job-directory-locked", `Another use of this action has held ${directory} for ${Math.round(waitMs / 1000)} s. Run the job again.`);
-        await (0,promises_namespaceObject.setTimeout)(5 + Math.random() * 20);
-    }
-}
-/** Whether a lock's owner is gone; its file then is, too. */
-function clearIfStale(directory, name) {
-    try {
-        const pid = Number(name.split(".")[1]);
-        const stale = !process_isRunning({ pid, started: "" }) || Date.now() - external_node_fs_namespaceObject.statSync(`${directory}/${name}`).mtimeMs > LOCK_STALE_MS;
-        if (stale)
-            external_node_fs_namespaceObject.rmSync(`${directory}/${name}`, { recursive: true, force: true });
-        return stale;
-    }
-    catch (error) {
-        if (errors_errorCode(error) === "ENOENT")
-            return true;
-        throw error;
-    }
-}
-
-;// CONCATENATED MODULE: ../lib/src/keeper/stop.js
-
-
-
-
-/** Whether a keeper watches over a token directory. */
-function hasKeeper(directory) {
-    const status = readJson(directory.status);
-    return status !== undefined && status.ended === undefined && isRunning(status);
-}
-const STOP_TIMEOUT_MS = 2_000;
-/**
- * Ends the keeper of a token directory, if there is one: by message, and if it does not listen by a signal. Only ever signals the
- * very process that wrote the status file. Returns its last status, where it ever wrote one.
- */
-async function stopKeeper(directory) {
-    const status = files_readJson(directory.status);
-    if (status === undefined)
-        return {};
-    const isGone = () => !process_isRunning(status);
-    if (isGone())
-        return { keeper: status, keeperDied: status.ended === undefined };
-    try {
-        external_node_fs_namespaceObject.closeSync(external_node_fs_namespaceObject.openSync(directory.stop, "wx", 0o600));
-    }
-    catch {
-        // Asked before, or the directory is no more what it was: signals follow.
-    }
-    const hasEnded = () => files_readJson(directory.status)?.ended !== undefined;
-    await within(STOP_TIMEOUT_MS, () => isGone() || hasEnded());
-    // Without /proc a pid proves nothing once the process may have ended: then the message has to do, and the tick that follows it.
-    // A keeper that says it has ended has nothing left to do but to leave, for which V8 takes several times as long as for all the rest.
-    const signals = status.started === "" ? [] : hasEnded() ? ["SIGKILL"] : ["SIGTERM", "SIGKILL"];
-    for (const signal of signals) {
-        if (isGone())
-            break;
-        try {
-            process.kill(status.pid, signal);
-        }
-        catch {
-            // Gone meanwhile, or another user's. It also ends without its directory, which goes next and matters more.
-        }
-        await within(STOP_TIMEOUT_MS, isGone);
-    }
-    if (signals.length === 0)
-        await within(STOP_TIMEOUT_MS, isGone);
-    return { keeper: files_readJson(directory.status) ?? status };
-}
-/** Waits until something is true, or too late. */
-async function within(ms, isTrue) {
-    const deadline = performance.now() + ms;
-    while (!isTrue() && performance.now() < deadline)
-        await (0,promises_namespaceObject.setTimeout)(1);
-}
-
-;// CONCATENATED MODULE: ../lib/src/uses.js
-
-
-
-
-
-
-
-
-
-
-const LOCK_WAIT_MS = 30_000;
-/** Post should not take long; what holds the lock longer than this is not going to give it back. */
-const POST_LOCK_WAIT_MS = 12_000;
-const FILE_VARIABLES = (/* unused pure expression or super */ null && (["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"]));
-/**
- * Enters a use into the job directory: token file, record, profile, in this order, so that whatever main does not reach any more
- * post can undo.
- */
-async function beginUse(root, use, first, ambient, home) {
-    await locked(root, async (job) => {
-        const jobFile = await claim(job, first.requestToken, ambient);
-        seed(job.config, "AWS_CONFIG_FILE", jobFile.previous, home);
-        seed(job.credentials, "AWS_SHARED_CREDENTIALS_FILE", jobFile.previous, home);
-        const directory = tokenDirectory(`${job.tokens}/${use.tokenId}`);
-        ensurePrivateDirectory(directory.path);
-        // Another use's keeper may have written a newer one while this one waited for the lock.
-        if (expiry(read(directory.token)) < expiry(first.token))
-            writeFileAtomic(directory.token, first.token);
-        const uses = activeUses(job);
-        const earlier = uses.findLast((other) => other.profile === use.profile);
-        const config = takeFromConfig(read(job.config), use.profile);
-        const credentials = takeFromCredentials(read(job.credentials), use.profile);
-        const previous = {};
-        for (const name of Object.keys(use.exported))
-            previous[name] = ambient[name] ?? null;
-        const record = {
-            ...use,
-            order: Math.max(0, ...uses.map((other) => other.order)) + 1,
-            original: earlier?.original ?? { config: config.taken, credentials: credentials.taken },
-            previous: { ...previous, ...jobFile.previous },
-        };
-        writeJson(`${job.uses}/${use.id}.json`, record);
-        write(job.config, append(config.kept, use.section));
-        write(job.credentials, credentials.kept);
-    });
-}
-/**
- * Runs `action` with the job directory locked, and made if need be. Another use's post may remove it at any moment before that.
- */
-async function locked(root, action) {
-    for (let tries = 1;; tries++) {
-        try {
-            const job = openJobDirectory(root);
-            return await withLock(root, LOCK_WAIT_MS, () => action(job));
-        }
-        catch (error) {
-            if (errorCode(error) !== "ENOENT" || tries === 10)
-                throw error;
-        }
-    }
-}
-/** Makes the directory this job's. One that a crashed job left is emptied first: nothing in it is trusted. */
-async function claim(job, requestToken, ambient) {
-    const identity = createHash("sha256").update(requestToken).digest("hex");
-    const found = readJson(job.job);
-    if (found?.job === identity)
-        return found;
-    await stopKeepers(job);
-    for (const name of fs.readdirSync(job.path)) {
-        if (!name.startsWith("lock."))
-            fs.rmSync(`${job.path}/${name}`, { recursive: true, force: true });
-    }
-    openJobDirectory(job.path);
-    const previous = {};
-    for (const name of FILE_VARIABLES) {
-        // Not a path that an earlier job's crash left in the environment of a long-lived runner.
-        const value = ambient[name];
-        previous[name] = value !== undefined && !value.startsWith(`${job.path}/`) ? value : null;
-    }
-    const made = { job: identity, previous };
-    writeJson(job.job, made);
-    return made;
-}
-/** Copies a file of the user's, so that other profiles go on working. One that is not there is empty. */
-function seed(target, variable, previous, home) {
-    if (fs.existsSync(target))
-        return;
-    const source = previous[variable]?.replace(/^~(?=\/)/, () => home) || path.join(home, ".aws", path.basename(target));
-    let content;
-    try {
-        // /dev/null is a common way to say "none".
-        if (source !== "/dev/null")
-            content = readFileIfExists(source);
-    }
-    catch (error) {
-        // HOME=/dev/null, as service users have it: SDKs take that for no file.
-        if (errorCode(error) !== "ENOTDIR")
-            throw new UserError("aws-files", `${source} cannot be read (${errorText(error)}). Its profiles have to be copied for later steps: make it readable, or set ${variable} to another file.`);
-    }
-    writeFileAtomic(target, content ?? "");
-}
-/**
- * Takes a use out of the job directory again, and removes the directory with the last one: in steps that can be cut short anywhere
- * and done again. One that failed in main is not reported. Returns undefined where there is nothing of that use (any more).
- */
-async function endUse(root, id, outcome = "over") {
-    clearRemains(root);
-    try {
-        const fault = untrusted(root);
-        if (fault)
-            throw new Error(`${root} ${fault}: it was not made by this action`);
-        return await job_directory_withLock(root, POST_LOCK_WAIT_MS, () => end(jobDirectory(root), id, outcome));
-    }
-    catch (error) {
-        // There was none, or another post removed it first.
-        if (errors_errorCode(error) === "ENOENT" && !external_node_fs_namespaceObject.existsSync(root))
-            return undefined;
-        throw error;
-    }
-}
-async function end(job, id, outcome) {
-    const uses = activeUses(job);
-    const use = uses.find((other) => other.id === id);
-    const others = uses.filter((other) => other !== use);
-    if (!use) {
-        if (others.length === 0)
-            await removeJobDirectory(job);
-        return undefined;
-    }
-    const { startedAt, profile, roleArn, sessionName, audience } = use;
-    const over = { id, startedAt, profile, roleArn, sessionName, audience, endedAt: Date.now() };
-    // The token first: whatever else in the directory a step may have damaged, that has to go.
-    if (!others.some((other) => other.tokenId === use.tokenId)) {
-        const directory = token_directory_tokenDirectory(`${job.tokens}/${use.tokenId}`);
-        Object.assign(over, await stopKeeper(directory));
-        external_node_fs_namespaceObject.rmSync(directory.path, { recursive: true, force: true });
-    }
-    const damage = [];
-    const whole = (action) => {
-        try {
-            action();
-        }
-        catch (error) {
-            damage.push(errors_errorText(error));
-        }
-    };
-    let text = "";
-    whole(() => {
-        text = read(job.config);
-        if (others.length > 0)
-            takeProfile(job, text, use, others);
-    });
-    whole(() => {
-        job_directory_ensurePrivateDirectory(job.finished);
-        if (outcome === "over")
-            files_writeJson(`${job.finished}/${id}.json`, over);
-    });
-    external_node_fs_namespaceObject.rmSync(`${job.uses}/${id}.json`, { force: true });
-    const finished = readAll(job.finished);
-    if (others.length === 0)
-        await removeJobDirectory(job);
-    return { use, others, finished, roleArns: roleArnsIn(text), damage };
-}
-/** Puts back what stood for the profile before this use: another use's section, or the user's own. */
-function takeProfile(job, config, use, others) {
-    const earlier = others.findLast((other) => other.profile === use.profile);
-    write(job.config, profile_append(profile_takeFromConfig(config, use.profile).kept, earlier ? earlier.section : use.original.config));
-    if (earlier)
-        return;
-    write(job.credentials, profile_append(profile_takeFromCredentials(read(job.credentials), use.profile).kept, use.original.credentials));
-}
-/** Ends what still runs in there and removes it at once for all who look for it: the name is gone before the content is. */
-async function removeJobDirectory(job) {
-    await stopKeepers(job);
-    const gone = `${job.path}.${process.pid}.gone`;
-    external_node_fs_namespaceObject.renameSync(job.path, gone);
-    clearRemains(job.path);
-}
-/** What a post that was killed while it removed the directory left of it. */
-function clearRemains(root) {
-    const parent = external_node_path_namespaceObject.dirname(root);
-    const name = external_node_path_namespaceObject.basename(root);
-    for (const entry of uses_list(parent)) {
-        if (!entry.startsWith(`${name}.`) || !entry.endsWith(".gone"))
-            continue;
-        try {
-            external_node_fs_namespaceObject.rmSync(`${parent}/${entry}`, { recursive: true, force: true });
-        }
-        catch {
-            // Another post is at it.
-        }
-    }
-}
-async function stopKeepers(job) {
-    await Promise.all(uses_list(job.tokens).map((name) => stopKeeper(token_directory_tokenDirectory(`${job.tokens}/${name}`))));
-}
-function activeUses(job) {
-    return readAll(job.uses).sort((a, b) => a.order - b.order);
-}
-/** What lies in a directory; one that a step replaced by something else holds nothing. */
-function readAll(directory) {
-    return uses_list(directory)
-        .filter((name) => name.endsWith(".json"))
-        .flatMap((name) => files_readJson(`${directory}/${name}`) ?? []);
-}
-function uses_list(directory) {
-    try {
-        return external_node_fs_namespaceObject.readdirSync(directory);
-    }
-    catch {
-        return [];
-    }
-}
-function expiry(token) {
-    return timeClaim(decodeClaims(token), "exp") ?? 0;
-}
-function read(file) {
-    return (files_readFileIfExists(file) ?? Buffer.alloc(0)).toString("latin1");
-}
-function write(file, text) {
-    files_writeFileAtomic(file, Buffer.from(text, "latin1"));
-}
-
 ;// CONCATENATED MODULE: ../lib/src/finish.js
 
 
@@ -2266,7 +2266,7 @@ async function report({ finished }, summary) {
 /***/ ((__webpack_module__, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony import */ var _finish_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(336);
+/* harmony import */ var _finish_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(442);
 
 await (0,_finish_js__WEBPACK_IMPORTED_MODULE_0__/* .finish */ .O)(process.env);
 

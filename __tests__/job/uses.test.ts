@@ -15,15 +15,15 @@ import {
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import { renderProfile } from "../src/aws/profile.ts";
-import { UserError } from "../src/base/errors.ts";
-import { writeJson } from "../src/base/files.ts";
-import { identify, isRunning } from "../src/base/process.ts";
-import { type TokenDirectory, tokenDirectory, tokenId } from "../src/base/token-directory.ts";
-import { type JobDirectory, jobDirectory } from "../src/job-directory.ts";
-import type { KeeperStatus } from "../src/keeper/status.ts";
-import { stopKeeper } from "../src/keeper/stop.ts";
-import { beginUse, endUse, type NewUse } from "../src/uses.ts";
+import { renderProfile } from "../../src/aws/profile.ts";
+import { UserError } from "../../src/base/errors.ts";
+import { writeJson } from "../../src/base/files.ts";
+import { identify, isRunning } from "../../src/base/process.ts";
+import { type TokenDirectory, tokenDirectory, tokenId } from "../../src/base/token-directory.ts";
+import { type JobDirectory, jobDirectory } from "../../src/job/job-directory.ts";
+import { beginUse, endUse, type NewUse } from "../../src/job/uses.ts";
+import type { KeeperStatus } from "../../src/keeper/status.ts";
+import { stopKeeper } from "../../src/keeper/stop.ts";
 
 let temp: string;
 let home: string;

@@ -19,8 +19,8 @@ import os from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import { UserError } from "../src/base/errors.ts";
-import { jobDirectory, jobDirectoryPath, openJobDirectory, untrusted, withLock } from "../src/job-directory.ts";
+import { UserError } from "../../src/base/errors.ts";
+import { jobDirectory, jobDirectoryPath, openJobDirectory, untrusted, withLock } from "../../src/job/job-directory.ts";
 
 let temp: string;
 let root: string;
@@ -188,7 +188,7 @@ describe("opening", () => {
 });
 
 describe("the lock", () => {
-  const MODULE = JSON.stringify(path.resolve("lib/src/job-directory.js"));
+  const MODULE = JSON.stringify(path.resolve("lib/src/job/job-directory.js"));
 
   /** Another process, which has `withLock` and `fs`. */
   function other(script: string): ChildProcess {

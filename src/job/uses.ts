@@ -1,14 +1,14 @@
 import { createHash } from "node:crypto";
 import * as fs from "node:fs";
 import * as path from "node:path";
-import { append, roleArnsIn, takeFromConfig, takeFromCredentials } from "./aws/profile.ts";
-import { errorCode, errorText, UserError } from "./base/errors.ts";
-import { readFileIfExists, readJson, writeFileAtomic, writeJson } from "./base/files.ts";
-import { decodeClaims, timeClaim } from "./base/jwt.ts";
-import { tokenDirectory } from "./base/token-directory.ts";
+import { append, roleArnsIn, takeFromConfig, takeFromCredentials } from "../aws/profile.ts";
+import { errorCode, errorText, UserError } from "../base/errors.ts";
+import { readFileIfExists, readJson, writeFileAtomic, writeJson } from "../base/files.ts";
+import { decodeClaims, timeClaim } from "../base/jwt.ts";
+import { tokenDirectory } from "../base/token-directory.ts";
+import type { KeeperStatus } from "../keeper/status.ts";
+import { stopKeeper } from "../keeper/stop.ts";
 import { ensurePrivateDirectory, type JobDirectory, jobDirectory, openJobDirectory, untrusted, withLock } from "./job-directory.ts";
-import type { KeeperStatus } from "./keeper/status.ts";
-import { stopKeeper } from "./keeper/stop.ts";
 
 /** One use of the action in a job: what it wrote, so that any post can undo it. In the job directory, 0600. */
 export interface Use {

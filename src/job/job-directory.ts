@@ -2,8 +2,8 @@ import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { errorCode, UserError } from "./base/errors.ts";
-import { isRunning } from "./base/process.ts";
+import { errorCode, UserError } from "../base/errors.ts";
+import { isRunning } from "../base/process.ts";
 
 // $RUNNER_TEMP/aws-role-refresh/
 //   config            the AWS config file of this job
