@@ -7,7 +7,7 @@ import { planEnvironment } from "../src/aws/environment.ts";
 import { UserError } from "../src/base/errors.ts";
 import { checkProxies, knowsProxies, proxyWarning } from "../src/base/proxy.ts";
 import { troubleshootingLink } from "../src/base/troubleshooting.ts";
-import { explainIdTokenError, explainStsError, type IdTokenFailureKind } from "../src/explain.ts";
+import { explainIdTokenError, explainStsError, type IdTokenFailureKind } from "../src/explain/explain.ts";
 import { checkAccount, loadInputs } from "../src/inputs.ts";
 import { jobDirectoryPath, openJobDirectory } from "../src/job/job-directory.ts";
 import type { Ending, KeeperStatus } from "../src/keeper/status.ts";

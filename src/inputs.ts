@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { errorText, UserError } from "./base/errors.ts";
-import { parseTrustPolicy } from "./trust-policy.ts";
+import { parseTrustPolicy } from "./explain/trust-policy.ts";
 
 /** How the profile is mirrored into AWS_ROLE_ARN and its companions: see environment.ts. */
 export type Mirror = "auto" | "always" | "never";

@@ -15,7 +15,7 @@ import { findWorker } from "./base/process.ts";
 import { checkProxies, findProxy, proxyWarning } from "./base/proxy.ts";
 import { quoted } from "./base/text.ts";
 import { type TokenDirectory, tokenDirectory, tokenId } from "./base/token-directory.ts";
-import { type Explanation, explainIdTokenError, explainStsError } from "./explain.ts";
+import { type Explanation, explainIdTokenError, explainStsError } from "./explain/explain.ts";
 import { checkAccount, type Inputs, loadInputs } from "./inputs.ts";
 import { jobDirectory, jobDirectoryPath } from "./job/job-directory.ts";
 import { beginUse, endUse, locked } from "./job/uses.ts";

@@ -114,7 +114,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _base_errors_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(929);
 /* harmony import */ var _base_text_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(321);
 /* harmony import */ var _base_troubleshooting_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(698);
-/* harmony import */ var _start_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(473);
+/* harmony import */ var _start_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(571);
 
 
 
@@ -141,7 +141,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 473:
+/***/ 571:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -821,7 +821,7 @@ function tokenId(audience) {
     return (0,external_node_crypto_namespaceObject.createHash)("sha256").update(audience).digest("hex").slice(0, 16);
 }
 
-;// CONCATENATED MODULE: ../lib/src/conditions.js
+;// CONCATENATED MODULE: ../lib/src/explain/conditions.js
 
 const equal = (value, actual, variables) => literal(value, variables) === actual;
 const equalIgnoringCase = (value, actual, variables) => literal(value, variables).toLowerCase() === actual.toLowerCase();
@@ -974,7 +974,7 @@ function listed(values) {
         .join(" or ") || "no value") + more);
 }
 
-;// CONCATENATED MODULE: ../lib/src/trust-policy.js
+;// CONCATENATED MODULE: ../lib/src/explain/trust-policy.js
 
 
 // IAM's limit is 8,192 characters without white space (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html).
@@ -1122,7 +1122,7 @@ function notAPolicy(what) {
     return new Error(`Not a trust policy: ${what}. Allowed: the JSON that "aws iam get-role --role-name NAME --query Role.AssumeRolePolicyDocument" prints, with Effect, Principal and Action in each statement.`);
 }
 
-;// CONCATENATED MODULE: ../lib/src/access-denied.js
+;// CONCATENATED MODULE: ../lib/src/explain/access-denied.js
 
 
 
@@ -1244,7 +1244,7 @@ function causes({ claims, audience }, context) {
     return lines.map((line) => `  - ${line}`);
 }
 
-;// CONCATENATED MODULE: ../lib/src/explain.js
+;// CONCATENATED MODULE: ../lib/src/explain/explain.js
 
 
 

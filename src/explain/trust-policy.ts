@@ -1,4 +1,4 @@
-import { printable, quoted } from "./base/text.ts";
+import { printable, quoted } from "../base/text.ts";
 import {
   type Condition,
   checkCondition,

@@ -1,5 +1,5 @@
+import { printable, quoted, shellWord } from "../base/text.ts";
 import { explainRefusal, type Refusal } from "./access-denied.ts";
-import { printable, quoted, shellWord } from "./base/text.ts";
 import { claimText, type TrustPolicyContext } from "./conditions.ts";
 import { providerArn } from "./trust-policy.ts";
 

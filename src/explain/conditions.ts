@@ -1,4 +1,4 @@
-import { printable, quoted } from "./base/text.ts";
+import { printable, quoted } from "../base/text.ts";
 
 /** Who asks: what a trust policy is evaluated against, besides the claims of the ID token. */
 export interface TrustPolicyContext {

@@ -1,4 +1,4 @@
-import { jsonLines, quoted, shellWord } from "./base/text.ts";
+import { jsonLines, quoted, shellWord } from "../base/text.ts";
 import { claimsWithKeys, claimText, type TrustPolicyContext, withoutIds } from "./conditions.ts";
 import { evaluateTrustPolicy, parseTrustPolicy, type StatementVerdict, suggestStatement } from "./trust-policy.ts";
 

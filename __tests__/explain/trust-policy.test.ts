@@ -1,13 +1,13 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import type { TrustPolicyContext } from "../src/conditions.ts";
+import type { TrustPolicyContext } from "../../src/explain/conditions.ts";
 import {
   evaluateTrustPolicy,
   parseTrustPolicy,
   providerArn,
   type StatementVerdict,
   suggestStatement,
-} from "../src/trust-policy.ts";
+} from "../../src/explain/trust-policy.ts";
 
 const HOST = "token.actions.githubusercontent.com";
 const context: TrustPolicyContext = {

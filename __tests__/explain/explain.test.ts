@@ -1,8 +1,8 @@
 import { execFileSync } from "node:child_process";
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { findProxy } from "../src/base/proxy.ts";
-import { jsonLines, printable, quoted, shellWord } from "../src/base/text.ts";
+import { findProxy } from "../../src/base/proxy.ts";
+import { jsonLines, printable, quoted, shellWord } from "../../src/base/text.ts";
 import {
   type Explanation,
   explainIdTokenError,
@@ -11,7 +11,7 @@ import {
   type IdTokenSituation,
   type StsFailure,
   type StsSituation,
-} from "../src/explain.ts";
+} from "../../src/explain/explain.ts";
 
 const HOST = "token.actions.githubusercontent.com";
 const ARN = `arn:aws:iam::111122223333:oidc-provider/${HOST}`;
