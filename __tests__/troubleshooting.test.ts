@@ -11,7 +11,7 @@ import { explainIdTokenError, explainStsError, type IdTokenFailureKind } from ".
 import { checkAccount, loadInputs } from "../src/inputs.ts";
 import { jobDirectoryPath, openJobDirectory } from "../src/job/job-directory.ts";
 import type { Ending, KeeperStatus } from "../src/keeper/status.ts";
-import { makeReport } from "../src/report.ts";
+import { makeReport } from "../src/report/report.ts";
 
 const ROOT = path.join(import.meta.dirname, "..");
 const ROLE = "arn:aws:iam::111122223333:role/deploy";

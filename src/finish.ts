@@ -6,7 +6,7 @@ import { errorText } from "./base/errors.ts";
 import { cliCache, home } from "./base/home.ts";
 import type { Summary } from "./inputs.ts";
 import { type Ended, endUse } from "./job/uses.ts";
-import { makeReport } from "./report.ts";
+import { makeReport } from "./report/report.ts";
 import { loadUse } from "./state.ts";
 
 /** The post step: everything that main wrote goes, and the environment back to what it was. Warns, never fails the job. */

@@ -3,8 +3,8 @@ import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "@jest/globals";
 import type { StepResult } from "../../harness/runner/runner.ts";
-import { duration } from "../../src/intervals.ts";
 import type { KeeperStatus } from "../../src/keeper/status.ts";
+import { duration } from "../../src/report/intervals.ts";
 import { ACTION, addRole, finishClean, keepers, ROLE, type Scene, startScene, until, WITH, worked } from "../e2e/setup.ts";
 
 const OTHER_ROLE = "arn:aws:iam::111122223333:role/logs";

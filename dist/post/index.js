@@ -1,7 +1,7 @@
 import { createRequire as __WEBPACK_EXTERNAL_createRequire } from "module";
 /******/ var __webpack_modules__ = ({
 
-/***/ 442:
+/***/ 59:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -1883,7 +1883,7 @@ function troubleshootingLink(anchor) {
     return `https://github.com/org/aws-role-refresh/blob/main/docs/troubleshooting.md#${anchor}`;
 }
 
-;// CONCATENATED MODULE: ../lib/src/intervals.js
+;// CONCATENATED MODULE: ../lib/src/report/intervals.js
 // Spans of time for a reader: milliseconds since 1970 in, UTC out.
 function intervals_length({ from, to }) {
     return Math.max(0, to - from);
@@ -1935,7 +1935,7 @@ function plural(count, word) {
     return count === 1 ? word : `${word}s`;
 }
 
-;// CONCATENATED MODULE: ../lib/src/chart.js
+;// CONCATENATED MODULE: ../lib/src/report/chart.js
 
 /** The longest outages and gaps are drawn, so many of each. */
 const MAX_DRAWN = 4;
@@ -2006,7 +2006,7 @@ function tokenBars(lives, breaks, shortRun) {
     return drawn;
 }
 
-;// CONCATENATED MODULE: ../lib/src/report.js
+;// CONCATENATED MODULE: ../lib/src/report/report.js
 
 
 
@@ -2266,7 +2266,7 @@ async function report({ finished }, summary) {
 /***/ ((__webpack_module__, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony import */ var _finish_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(442);
+/* harmony import */ var _finish_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(59);
 
 await (0,_finish_js__WEBPACK_IMPORTED_MODULE_0__/* .finish */ .O)(process.env);
 

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import type { FinishedUse } from "../src/job/uses.ts";
-import type { Ending, KeeperStatus } from "../src/keeper/status.ts";
-import { makeReport } from "../src/report.ts";
+import type { FinishedUse } from "../../src/job/uses.ts";
+import type { Ending, KeeperStatus } from "../../src/keeper/status.ts";
+import { makeReport } from "../../src/report/report.ts";
 
 const MINUTE = 60_000;
 const LIFE = 5 * MINUTE;

@@ -1,5 +1,5 @@
+import type { Interval, Outage } from "../keeper/status.ts";
 import { day, duration, length, longest, plural, timestamp } from "./intervals.ts";
-import type { Interval, Outage } from "./keeper/status.ts";
 
 /** The lives of one keeper's tokens. */
 export interface Lives {

@@ -1,9 +1,9 @@
-import { codeSpan, quoted } from "./base/text.ts";
-import { troubleshootingLink } from "./base/troubleshooting.ts";
+import { codeSpan, quoted } from "../base/text.ts";
+import { troubleshootingLink } from "../base/troubleshooting.ts";
+import type { FinishedUse } from "../job/uses.ts";
+import type { Ending, Interval, KeeperStatus, Outage } from "../keeper/status.ts";
 import { ganttChart } from "./chart.ts";
 import { day, duration, length, longest, overlap, plural, timestamp, total } from "./intervals.ts";
-import type { FinishedUse } from "./job/uses.ts";
-import type { Ending, Interval, KeeperStatus, Outage } from "./keeper/status.ts";
 
 /** What post has to say when the last use of a job is over. */
 export interface Report {

@@ -1,4 +1,4 @@
-import type { Interval } from "./keeper/status.ts";
+import type { Interval } from "../keeper/status.ts";
 
 // Spans of time for a reader: milliseconds since 1970 in, UTC out.
 
