@@ -13,22 +13,38 @@ const files = readdirSync(DIST, { recursive: true, withFileTypes: true })
 const text = (file: string): string => readFileSync(file, "utf8");
 const entry = (name: string): string => text(path.join(DIST, name, "index.js"));
 
-/** What a module's code takes from outside of itself: imports, and calls of `require`, whatever the bundler calls it. */
+/**
+ * What a module's code takes from outside of itself: imports, and calls of `require`, whatever the bundler
+ * calls it.
+ */
 function externals(code: string): string[] {
-  const requires = [...code.matchAll(/createRequire as (\w+)/g)].map((match) => `${match[1]}\\(import\\.meta\\.url\\)`);
+  const requires = [...code.matchAll(/createRequire as (\w+)/g)].map(
+    (match) => `${match[1]}\\(import\\.meta\\.url\\)`,
+  );
   const patterns = [
     /(?:^|[;}\s])(?:import|export)\b[^;"']*?\bfrom\s*["']([^"']+)["']/g,
     /(?:^|[;}\s])import\s*["']([^"']+)["']/g,
     // In square brackets it is part of an error message of the SDK's.
-    new RegExp(`(?<!\\[)(?:\\b(?:require|import)|${requires.join("|") || "\\b\\B"})\\(\\s*["']([^"']+)["']\\s*\\)`, "g"),
+    new RegExp(
+      `(?<!\\[)(?:\\b(?:require|import)|${requires.join("|") || "\\b\\B"})\\(\\s*["']([^"']+)["']\\s*\\)`,
+      "g",
+    ),
   ];
-  return [...new Set(patterns.flatMap((pattern) => [...code.matchAll(pattern)].map((match) => match[1] ?? "")))].sort();
+  return [
+    ...new Set(patterns.flatMap((pattern) => [...code.matchAll(pattern)].map((match) => match[1] ?? ""))),
+  ].sort();
 }
 
-/** Every package that the action depends on at run time, from the lock file: the name of its folder in node_modules. */
+/**
+ * Every package that the action depends on at run time, from the lock file: the name of its folder in
+ * node_modules.
+ */
 function runtimePackages(): Set<string> {
   const { packages } = JSON.parse(text("package-lock.json")) as {
-    packages: Record<string, { dependencies?: Record<string, string>; optionalDependencies?: Record<string, string> }>;
+    packages: Record<
+      string,
+      { dependencies?: Record<string, string>; optionalDependencies?: Record<string, string> }
+    >;
   };
   const found = new Set<string>();
   const visit = (key: string): void => {
@@ -100,7 +116,9 @@ describe("dist/", () => {
       externals(text(file)).some((name) => /child_process|worker_threads|cluster/.test(name)),
     );
     expect(running.map((file) => path.relative(DIST, file))).toEqual([path.join("main", "index.js")]);
-    expect(entry("main").match(/child_process_namespaceObject\.\w+/g)).toEqual(["child_process_namespaceObject.spawn"]);
+    expect(entry("main").match(/child_process_namespaceObject\.\w+/g)).toEqual([
+      "child_process_namespaceObject.spawn",
+    ]);
     expect(entry("trial").match(/AWS_ACCESS_KEY_ID|credential_process|sso_session/g)).toBeNull();
   });
 
@@ -112,25 +130,39 @@ describe("dist/", () => {
   test("has the entries that action.yml names and the two that they start, all as ES modules", () => {
     const names = readdirSync(DIST, { withFileTypes: true }).filter((each) => each.isDirectory());
     expect(names.map(({ name }) => name).sort()).toEqual(["keeper", "main", "post", "trial"]);
-    for (const { name } of names) expect(JSON.parse(text(path.join(DIST, name, "package.json")))).toEqual({ type: "module" });
-    for (const file of ["main", "post"]) expect(text("action.yml")).toContain(`\n  ${file}: dist/${file}/index.js\n`);
+    for (const { name } of names)
+      expect(JSON.parse(text(path.join(DIST, name, "package.json")))).toEqual({ type: "module" });
+    for (const file of ["main", "post"])
+      expect(text("action.yml")).toContain(`\n  ${file}: dist/${file}/index.js\n`);
   });
 
-  test.each(["main", "post", "trial"])("%s needs no package: Node's modules are all that it imports", (name) => {
-    expect(externals(entry(name)).filter((each) => !isBuiltin(each))).toEqual([]);
-  });
+  test.each(["main", "post", "trial"])(
+    "%s needs no package: Node's modules are all that it imports",
+    (name) => {
+      expect(externals(entry(name)).filter((each) => !isBuiltin(each))).toEqual([]);
+    },
+  );
 
   test("has no HTTP client that the action does not use", () => {
     for (const file of files.filter((each) => each.endsWith(".js"))) {
-      expect([file, /\bundici\b/.test(text(file)), text(file).includes("tunnel-agent")]).toEqual([file, false, false]);
+      expect([file, /\bundici\b/.test(text(file)), text(file).includes("tunnel-agent")]).toEqual([
+        file,
+        false,
+        false,
+      ]);
     }
   });
 
   test("has no path of the machine that built it, and no secret-looking text", () => {
-    const ofMachines = /(?<![\w.:])\/(?:home|Users|root|work|tmp|opt|builds?|workspace|github\/workspace)\/[\w.-]+/g;
+    const ofMachines =
+      /(?<![\w.:])\/(?:home|Users|root|work|tmp|opt|builds?|workspace|github\/workspace)\/[\w.-]+/g;
     for (const file of files) {
       const content = text(file);
-      expect([file, content.includes(process.cwd()), content.includes(os.homedir())]).toEqual([file, false, false]);
+      expect([file, content.includes(process.cwd()), content.includes(os.homedir())]).toEqual([
+        file,
+        false,
+        false,
+      ]);
       expect([file, content.match(ofMachines) ?? []]).toEqual([file, []]);
       expect([file, content.match(/eyJ[\w-]{20,}|\b(?:AKIA|ASIA)[A-Z2-7]{16}\b/g) ?? []]).toEqual([file, []]);
     }
@@ -140,19 +172,31 @@ describe("dist/", () => {
     const listed = licences();
     // Not minified: the names of modules are still there.
     for (const name of ["main", "post"]) {
-      const bundled = [...entry(name).matchAll(/node_modules\/((?:@[\w.-]+\/)?[\w.-]+)\//g)].map((match) => match[1] ?? "");
+      const bundled = [...entry(name).matchAll(/node_modules\/((?:@[\w.-]+\/)?[\w.-]+)\//g)].map(
+        (match) => match[1] ?? "",
+      );
       expect(bundled).toContain("@actions/core");
       expect([...new Set(bundled)].filter((each) => !listed.has(each))).toEqual([]);
     }
-    for (const name of ["@actions/core", "@aws-sdk/client-sts", "@aws-sdk/core", "@smithy/core", "@smithy/node-http-handler"]) {
+    for (const name of [
+      "@actions/core",
+      "@aws-sdk/client-sts",
+      "@aws-sdk/core",
+      "@smithy/core",
+      "@smithy/node-http-handler",
+    ]) {
       expect([...listed.keys()]).toContain(name);
     }
     for (const [name, licence] of listed) {
       const [id = "", ...words] = licence.split("\n");
-      expect([name, id]).toEqual([name, expect.stringMatching(/^(?:MIT|Apache-2\.0|BSD-[23]-Clause|0BSD|ISC)$/)]);
+      expect([name, id]).toEqual([
+        name,
+        expect.stringMatching(/^(?:MIT|Apache-2\.0|BSD-[23]-Clause|0BSD|ISC)$/),
+      ]);
       // Some packages only name the licence: its words then stand with another one.
       const full =
-        words.join("").length > 400 || [...listed.values()].some((other) => other.startsWith(`${id}\n`) && other.length > 10_000);
+        words.join("").length > 400 ||
+        [...listed.values()].some((other) => other.startsWith(`${id}\n`) && other.length > 10_000);
       expect([name, full]).toEqual([name, true]);
     }
   });

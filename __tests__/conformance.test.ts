@@ -24,7 +24,9 @@ describe("the committed results", () => {
   });
 
   test("have no wrong role that main's log does not warn of", () => {
-    const silent = exceptions(results.rows).filter(({ row, cell }) => cell.verdict === "wrong" && row.warnings.length === 0);
+    const silent = exceptions(results.rows).filter(
+      ({ row, cell }) => cell.verdict === "wrong" && row.warnings.length === 0,
+    );
     expect(silent.map(({ row, step, client }) => `${row.id}, ${step.id}, ${client}`)).toEqual([]);
   });
 
@@ -32,7 +34,8 @@ describe("the committed results", () => {
     expect(Object.keys(results.versions).sort()).toEqual(CLIENTS.map(({ name }) => name).sort());
     for (const { name, version } of CLIENTS)
       if (version !== undefined) expect([name, results.versions[name]]).toEqual([name, version]);
-    const rows = (scenario: number): string[] => results.rows.filter((row) => row.scenario === scenario).map(({ id }) => id);
+    const rows = (scenario: number): string[] =>
+      results.rows.filter((row) => row.scenario === scenario).map(({ id }) => id);
     expect(rows(3)).toEqual(HOSTILE_ROWS.map(({ id }) => id));
     expect(rows(4)).toEqual(AFTER_ROWS.map(({ id }) => id));
     expect([rows(1).length, rows(2).length, rows(5).length]).toEqual([2, 1, 6]);
@@ -40,7 +43,9 @@ describe("the committed results", () => {
 
   test("prove scenario 1 by scenario 2: whoever never failed there proves nothing", () => {
     const [stale] = results.rows.filter(({ scenario }) => scenario === 2);
-    const unproved = Object.entries(stale?.steps[0]?.cells ?? {}).filter(([, { text }]) => text === "did not fail");
+    const unproved = Object.entries(stale?.steps[0]?.cells ?? {}).filter(
+      ([, { text }]) => text === "did not fail",
+    );
     expect(unproved).toEqual([]);
   });
 
@@ -67,7 +72,8 @@ describe("the clients", () => {
   test("have a folder each, and each folder has a client or starts the action", () => {
     const used = new Set(CLIENTS.map(({ folder }) => folder));
     expect(Object.keys(FOLDERS).filter((name) => !used.has(name))).toEqual(["node24"]);
-    for (const name of Object.keys(FOLDERS)) expect(existsSync(path.join(ROOT, "conformance", "clients", name))).toBe(true);
+    for (const name of Object.keys(FOLDERS))
+      expect(existsSync(path.join(ROOT, "conformance", "clients", name))).toBe(true);
   });
 
   test("are known by name", () => {
@@ -90,7 +96,9 @@ test("a short run has every scenario's essential rows", () => {
 });
 
 test("messages lose what differs from run to run", () => {
-  expect(stable("a\n  b /tmp/runner work 1x/_work/_temp/token at 127.0.0.1:4711")).toBe("a b …/token at 127.0.0.1");
+  expect(stable("a\n  b /tmp/runner work 1x/_work/_temp/token at 127.0.0.1:4711")).toBe(
+    "a b …/token at 127.0.0.1",
+  );
   expect(stable("session GitHubActions-123-1-0a1b2c3d")).toBe("session SESSION");
   expect(stable("x".repeat(400))).toHaveLength(201);
 });
@@ -132,10 +140,13 @@ describe("the verdict", () => {
 
   test("forgives a call that was signed just before its session's end, but not two, nor an expired ID token", () => {
     expect(judgeCalls([right(0), failed(20, "ExpiredToken: over"), right(21)], 0).verdict).toBe("right");
-    expect(judgeCalls([right(0), failed(20, "ExpiredToken: over"), failed(21, "ExpiredToken: over"), right(22)], 0).verdict).toBe(
-      "error",
-    );
-    expect(judgeCalls([right(0), failed(20, "ExpiredTokenException: Token expired"), right(21)], 0).verdict).toBe("error");
+    expect(
+      judgeCalls([right(0), failed(20, "ExpiredToken: over"), failed(21, "ExpiredToken: over"), right(22)], 0)
+        .verdict,
+    ).toBe("error");
+    expect(
+      judgeCalls([right(0), failed(20, "ExpiredTokenException: Token expired"), right(21)], 0).verdict,
+    ).toBe("error");
   });
 
   test("on a token written once is right only if it worked and then failed for good", () => {
@@ -144,7 +155,10 @@ describe("the verdict", () => {
       verdict: "error",
       text: "did not fail",
     });
-    expect(judgeStale([failed(0, "no region")])).toEqual({ verdict: "error", text: "never worked: no region" });
+    expect(judgeStale([failed(0, "no region")])).toEqual({
+      verdict: "error",
+      text: "never worked: no region",
+    });
   });
 
   test("on a call after post is as before, or an error, and never the role", () => {
@@ -152,7 +166,10 @@ describe("the verdict", () => {
     expect(judgeAfter(home, home).verdict).toBe("right");
     expect(judgeAfter(home, failed(1, "no credentials")).verdict).toBe("error");
     expect(judgeAfter(failed(0, "no credentials"), failed(1, "no credentials")).verdict).toBe("right");
-    expect(judgeAfter(failed(0, "no region"), home)).toEqual({ verdict: "right", text: "ran as home; before: no region" });
+    expect(judgeAfter(failed(0, "no region"), home)).toEqual({
+      verdict: "right",
+      text: "ran as home; before: no region",
+    });
     expect(judgeAfter(failed(0, "no region"), right(1)).verdict).toBe("wrong");
     expect(judgeAfter(home, right(1)).verdict).toBe("wrong");
   });

@@ -10,7 +10,10 @@ interface Declared {
   default: string | undefined;
 }
 
-/** A section of action.yml whose entries have keys with plain, quoted or folded values: all that this file uses. */
+/**
+ * A section of action.yml whose entries have keys with plain, quoted or folded values: all that this file
+ * uses.
+ */
 function declared(section: "inputs" | "outputs"): Map<string, Declared> {
   const lines = readFileSync("action.yml", "utf8").split("\n");
   const found = new Map<string, Declared>();
@@ -86,12 +89,15 @@ describe("inputs", () => {
       if (required) expect(without).toThrow(new RegExp(`^${name} is missing or empty`));
       else expect(without).not.toThrow(UserError);
     }
-    expect([...inputs].filter(([, { required }]) => required).map(([name]) => name)).toEqual(Object.keys(REQUIRED));
+    expect([...inputs].filter(([, { required }]) => required).map(([name]) => name)).toEqual(
+      Object.keys(REQUIRED),
+    );
   });
 
   test("of action.yml have the defaults of the code", () => {
     for (const [name, { default: value }] of inputs) {
-      if (value !== undefined) expect([name, load({ ...REQUIRED, [name]: value }).inputs]).toEqual([name, load(REQUIRED).inputs]);
+      if (value !== undefined)
+        expect([name, load({ ...REQUIRED, [name]: value }).inputs]).toEqual([name, load(REQUIRED).inputs]);
     }
   });
 
@@ -118,7 +124,9 @@ describe("outputs", () => {
   });
 
   test("are in README's table, in the order of action.yml, in its words", () => {
-    expect(table("Output")).toEqual([...outputs].map(([name, { description }]) => [`\`${name}\``, description]));
+    expect(table("Output")).toEqual(
+      [...outputs].map(([name, { description }]) => [`\`${name}\``, description]),
+    );
   });
 });
 
@@ -143,7 +151,8 @@ describe("workflows that are shown", () => {
       let inside = false;
       for (const next of rest.slice(0, end < 0 ? undefined : end)) {
         const flow = /^\s*with: *\{(.*)\}/.exec(next)?.[1];
-        if (flow !== undefined) names.push(...[...flow.matchAll(/(?:^|,)\s*([\w-]+):/g)].map((match) => match[1] ?? ""));
+        if (flow !== undefined)
+          names.push(...[...flow.matchAll(/(?:^|,)\s*([\w-]+):/g)].map((match) => match[1] ?? ""));
         else if (next.search(/\S/) === column) inside = /^\s*with:\s*$/.test(next);
         else if (inside) names.push(...[...next.matchAll(/^\s+([\w-]+):/g)].map((match) => match[1] ?? ""));
       }
@@ -169,7 +178,9 @@ describe("workflows that are shown", () => {
 });
 
 test("README's links to files of the repository lead somewhere", () => {
-  const links = [...readFileSync("README.md", "utf8").matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map((match) => match[1] ?? "");
+  const links = [...readFileSync("README.md", "utf8").matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(
+    (match) => match[1] ?? "",
+  );
   expect(links).not.toEqual([]);
   const missing = links.filter((link) => !readdirSync(path.dirname(link)).includes(path.basename(link)));
   expect(missing).toEqual([]);

@@ -1,4 +1,13 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
@@ -20,14 +29,22 @@ beforeEach(() => {
   mkdirSync(path.join(folder, "temp"));
   mkdirSync(path.join(folder, "home"));
   root = path.join(folder, "temp", "aws-role-refresh");
-  environment = { HOME: path.join(folder, "home"), RUNNER_TEMP: path.join(folder, "temp"), PATH: process.env.PATH ?? "" };
+  environment = {
+    HOME: path.join(folder, "home"),
+    RUNNER_TEMP: path.join(folder, "temp"),
+    PATH: process.env.PATH ?? "",
+  };
 });
 
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Runs post with the state of a use. */
 const post = (id: string, changes: Record<string, string | undefined> = {}, summary = "auto"): Promise<Run> =>
-  runEntry("post", { ...environment, STATE_use: JSON.stringify({ root, id, summary }), ...changes }, path.join(folder, "commands"));
+  runEntry(
+    "post",
+    { ...environment, STATE_use: JSON.stringify({ root, id, summary }), ...changes },
+    path.join(folder, "commands"),
+  );
 
 const AUDIENCE = "sts.amazonaws.com";
 const REGION = { AWS_REGION: "eu-west-1" };
@@ -43,7 +60,9 @@ async function began(
   ambient: Record<string, string> = {},
   exported: Record<string, string> = {},
 ): Promise<void> {
-  const encoded = [{ alg: "none" }, { exp: 2_000_000_000 }].map((part) => Buffer.from(JSON.stringify(part)).toString("base64url"));
+  const encoded = [{ alg: "none" }, { exp: 2_000_000_000 }].map((part) =>
+    Buffer.from(JSON.stringify(part)).toString("base64url"),
+  );
   await beginUse(
     root,
     {
@@ -85,7 +104,8 @@ function keeperEnded(changes: Partial<KeeperStatus> = {}): void {
   writeJson(tokenDirectory(`${jobDirectory(root).tokens}/${tokenId(AUDIENCE)}`).status, status);
 }
 
-const warnings = ({ output }: Run): string[] => output.split("\n").filter((line) => line.startsWith("::warning::"));
+const warnings = ({ output }: Run): string[] =>
+  output.split("\n").filter((line) => line.startsWith("::warning::"));
 
 describe("with nothing to do, post says so and no more", () => {
   test.each<[string, string | undefined]>([
@@ -101,7 +121,12 @@ describe("with nothing to do, post says so and no more", () => {
   });
 
   test("no job directory", async () => {
-    expect(await post("a")).toMatchObject({ code: 0, output: "Nothing to clean up.\n", environment: {}, summary: "" });
+    expect(await post("a")).toMatchObject({
+      code: 0,
+      output: "Nothing to clean up.\n",
+      environment: {},
+      summary: "",
+    });
   });
 
   test("no RUNNER_TEMP", async () => {
@@ -111,11 +136,14 @@ describe("with nothing to do, post says so and no more", () => {
 });
 
 describe("post never fails the job", () => {
-  test.each(["{", "[]", "null", '"text"', "{}", '{"root":5,"id":null}'])("whatever the state is: %j", async (state) => {
-    const run = await post("a", { STATE_use: state });
-    expect(run.code).toBe(0);
-    expect(run.output).not.toContain("    at ");
-  });
+  test.each(["{", "[]", "null", '"text"', "{}", '{"root":5,"id":null}'])(
+    "whatever the state is: %j",
+    async (state) => {
+      const run = await post("a", { STATE_use: state });
+      expect(run.code).toBe(0);
+      expect(run.output).not.toContain("    at ");
+    },
+  );
 
   test.each<[string, () => void]>([
     ["a symlink", () => symlinkSync(path.join(folder, "home"), root)],
@@ -163,7 +191,9 @@ describe("post gives the environment back", () => {
 
   test("with the default files where none were named, and no change to what had no value", async () => {
     await began("a");
-    expect((await post("a", { ...filesIn(root), ...REGION })).environment).toEqual(filesIn(path.join(folder, "home", ".aws")));
+    expect((await post("a", { ...filesIn(root), ...REGION })).environment).toEqual(
+      filesIn(path.join(folder, "home", ".aws")),
+    );
   });
 
   test("less what a later step has changed", async () => {
@@ -204,7 +234,10 @@ describe("post gives the environment back", () => {
 });
 
 describe("the report", () => {
-  const STALE = { stale: [{ from: Date.UTC(2030, 0, 1, 12, 3), to: Date.UTC(2030, 0, 1, 12, 9) }], failures: 3 };
+  const STALE = {
+    stale: [{ from: Date.UTC(2030, 0, 1, 12, 3), to: Date.UTC(2030, 0, 1, 12, 9) }],
+    failures: 3,
+  };
 
   test("of a quiet job is a line in the log, and a summary only on request", async () => {
     for (const [summary, isWritten] of [

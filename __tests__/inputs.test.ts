@@ -104,7 +104,10 @@ describe("role-to-assume", () => {
   test.each([
     ["deploy", "A name alone does not say which account."],
     ["team/deploy", "A name alone does not say which account."],
-    ["arn:aws:sts::111122223333:assumed-role/deploy/session", "That is the ARN of a session; give the ARN of the role itself."],
+    [
+      "arn:aws:sts::111122223333:assumed-role/deploy/session",
+      "That is the ARN of a session; give the ARN of the role itself.",
+    ],
     ["arn:aws:iam::11112222333:role/deploy", copy],
     ["arn:aws:iam::1111222233334:role/deploy", copy],
     ["arn:aws:iam::111122223333:user/deploy", copy],
@@ -124,7 +127,9 @@ describe("role-to-assume", () => {
     expect(refusal({ "role-to-assume": `${ROLE}\nrole_arn = x` })).toBe(
       `role-to-assume is "${ROLE}\\nrole_arn = x". ${allowed} ${copy}`,
     );
-    expect(refusal({ "role-to-assume": `${ROLE}\n` })).toBe(`role-to-assume is "${ROLE}\\n". ${allowed} ${copy}`);
+    expect(refusal({ "role-to-assume": `${ROLE}\n` })).toBe(
+      `role-to-assume is "${ROLE}\\n". ${allowed} ${copy}`,
+    );
   });
 
   test("a value of a megabyte is refused at once, and shown in part", () => {
@@ -148,7 +153,9 @@ describe("role-to-assume", () => {
     "arn:minio:iam:::role/a;b",
     `arn:minio:iam:::${"r".repeat(2048)}`,
   ])("with sts-endpoint still refuses %j", (arn) => {
-    expect(refusal({ "role-to-assume": arn, "sts-endpoint": "http://127.0.0.1:9000" })).toContain("role-to-assume is ");
+    expect(refusal({ "role-to-assume": arn, "sts-endpoint": "http://127.0.0.1:9000" })).toContain(
+      "role-to-assume is ",
+    );
   });
 });
 
@@ -185,11 +192,14 @@ describe("profile", () => {
     expect(load({ profile }).profile).toBe(profile);
   });
 
-  test.each(["a b", "a]", "[a", "a#", "prófile", '"a"', "a/b", "a\n[default]", "p".repeat(65)])("refuses %j", (profile) => {
-    expect(refusal({ profile })).toBe(
-      `profile is ${JSON.stringify(profile)}. Allowed: 1 to 64 of the characters A-Z a-z 0-9 _ . -. Leave it out to make the role ambient.`,
-    );
-  });
+  test.each(["a b", "a]", "[a", "a#", "prófile", '"a"', "a/b", "a\n[default]", "p".repeat(65)])(
+    "refuses %j",
+    (profile) => {
+      expect(refusal({ profile })).toBe(
+        `profile is ${JSON.stringify(profile)}. Allowed: 1 to 64 of the characters A-Z a-z 0-9 _ . -. Leave it out to make the role ambient.`,
+      );
+    },
+  );
 });
 
 describe("role-session-name", () => {
@@ -199,7 +209,9 @@ describe("role-session-name", () => {
 
   test("does not trust the run's id to be a number", () => {
     expect(load({}, { id: "1\nx", attempt: "" }).sessionName).toMatch(/^GitHubActions-0-0-[0-9a-f]{8}$/);
-    expect(load({}, { id: "9".repeat(19), attempt: "9".repeat(19) }).sessionName).toMatch(/^[\w+=,.@-]{2,64}$/);
+    expect(load({}, { id: "9".repeat(19), attempt: "9".repeat(19) }).sessionName).toMatch(
+      /^[\w+=,.@-]{2,64}$/,
+    );
   });
 
   test.each(["ab", "s".repeat(64), "a+b=c,d.e@f-g_h"])("%s", (name) => {
@@ -215,12 +227,18 @@ describe("role-session-name", () => {
 
 describe("audience", () => {
   test("of a role in China is China's", () => {
-    expect(load({ "role-to-assume": "arn:aws-cn:iam::111122223333:role/deploy" }).audience).toBe("sts.amazonaws.com.cn");
-    expect(load({ "role-to-assume": "arn:aws-us-gov:iam::111122223333:role/deploy" }).audience).toBe("sts.amazonaws.com");
+    expect(load({ "role-to-assume": "arn:aws-cn:iam::111122223333:role/deploy" }).audience).toBe(
+      "sts.amazonaws.com.cn",
+    );
+    expect(load({ "role-to-assume": "arn:aws-us-gov:iam::111122223333:role/deploy" }).audience).toBe(
+      "sts.amazonaws.com",
+    );
   });
 
   test("given wins, also in China", () => {
-    expect(load({ "role-to-assume": "arn:aws-cn:iam::111122223333:role/deploy", audience: "mine" }).audience).toBe("mine");
+    expect(
+      load({ "role-to-assume": "arn:aws-cn:iam::111122223333:role/deploy", audience: "mine" }).audience,
+    ).toBe("mine");
   });
 
   test.each(["a b", "a\nb", "é", "a\tb", "a".repeat(256)])("refuses %j", (audience) => {
@@ -241,13 +259,17 @@ describe("allowed-account-ids", () => {
     expect(load({ "allowed-account-ids": given }).allowedAccountIds).toEqual(ids);
   });
 
-  test.each(["1111-2222-3333", "11112222333", "1111222233334", "1.11122223333e11", "production"])("refuses %j", (id) => {
-    expect(refusal({ "allowed-account-ids": `111122223333, ${id}` })).toBe(
-      `allowed-account-ids is "${id}". Allowed: account ids of 12 digits, separated by commas. Quote ids that begin with 0 in YAML.`,
-    );
-  });
+  test.each(["1111-2222-3333", "11112222333", "1111222233334", "1.11122223333e11", "production"])(
+    "refuses %j",
+    (id) => {
+      expect(refusal({ "allowed-account-ids": `111122223333, ${id}` })).toBe(
+        `allowed-account-ids is "${id}". Allowed: account ids of 12 digits, separated by commas. Quote ids that begin with 0 in YAML.`,
+      );
+    },
+  );
 
-  const check = (given: Record<string, string>, accountId: string) => () => checkAccount(load(given), accountId);
+  const check = (given: Record<string, string>, accountId: string) => () =>
+    checkAccount(load(given), accountId);
 
   test("an account that is not listed is refused, by name", () => {
     expect(check({ "allowed-account-ids": "444455556666, 777788889999" }, "111122223333")).toThrow(
@@ -260,7 +282,9 @@ describe("allowed-account-ids", () => {
 
   test("so is a role without an account", () => {
     const role = { "role-to-assume": "arn:minio:iam:::role/deploy", "sts-endpoint": "https://minio.example" };
-    expect(check({ ...role, "allowed-account-ids": "444455556666" }, "")).toThrow("is in account (none), which ");
+    expect(check({ ...role, "allowed-account-ids": "444455556666" }, "")).toThrow(
+      "is in account (none), which ",
+    );
   });
 
   test("an account that is listed is not, nor is any without a list", () => {
@@ -283,7 +307,8 @@ describe("sts-endpoint", () => {
     expect(load({ "sts-endpoint": given }).stsEndpoint).toBe(taken);
   });
 
-  const allowed = "Allowed: an https URL without user, query and fragment, or http to 127.0.0.1, [::1] or localhost.";
+  const allowed =
+    "Allowed: an https URL without user, query and fragment, or http to 127.0.0.1, [::1] or localhost.";
   test.each([
     "sts.example.com",
     "ftp://sts.example.com",
@@ -299,7 +324,9 @@ describe("sts-endpoint", () => {
     "https://sts.example.com/;x",
     "https://sts.example.com/$HOME",
   ])("refuses %j", (given) => {
-    expect(refusal({ "sts-endpoint": given })).toBe(`sts-endpoint is ${JSON.stringify(given)}. ${allowed} Leave it out for AWS.`);
+    expect(refusal({ "sts-endpoint": given })).toBe(
+      `sts-endpoint is ${JSON.stringify(given)}. ${allowed} Leave it out for AWS.`,
+    );
   });
 
   test.each([
@@ -317,8 +344,12 @@ describe("sts-endpoint", () => {
   });
 
   test("knows loopback by the whole address", () => {
-    expect(["localhost", "127.0.0.1", "127.255.255.254", "[::1]"].filter((host) => !isLoopback(host))).toEqual([]);
-    expect(["127.0.0.1.example", "x127.0.0.1", "1127.0.0.1", "localhost.", "[::]", "::1", ""].filter(isLoopback)).toEqual([]);
+    expect(
+      ["localhost", "127.0.0.1", "127.255.255.254", "[::1]"].filter((host) => !isLoopback(host)),
+    ).toEqual([]);
+    expect(
+      ["127.0.0.1.example", "x127.0.0.1", "1127.0.0.1", "localhost.", "[::]", "::1", ""].filter(isLoopback),
+    ).toEqual([]);
   });
 });
 
@@ -329,7 +360,9 @@ describe("booleans", () => {
   ];
   describe.each(rules)("%s", (name, value) => {
     test.each(["true", "True", "TRUE"])("%s", (given) => expect(value(load({ [name]: given }))).toBe(true));
-    test.each(["false", "False", "FALSE"])("%s", (given) => expect(value(load({ [name]: given }))).toBe(false));
+    test.each(["false", "False", "FALSE"])("%s", (given) =>
+      expect(value(load({ [name]: given }))).toBe(false),
+    );
     test.each(["yes", "no", "1", "0", "on", "tRUE", "true false", "null"])("refuses %j", (given) => {
       expect(refusal({ [name]: given })).toBe(
         `${name} is "${given}". Allowed: true or false. Quote it in YAML if it comes from an expression.`,

@@ -1,4 +1,12 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
@@ -6,8 +14,8 @@ import { type Clouds, startClouds } from "../harness/clouds/clouds.ts";
 import { trustGitHub } from "../harness/clouds/trust.ts";
 import { type Run, runEntry } from "./e2e/entry.ts";
 
-// main as its own process, with nothing around it but the environment that each case gives: what it refuses, and what it has not
-// yet done by then. What it does when all is well is in e2e/.
+// main as its own process, with nothing around it but the environment that each case gives: what it refuses,
+// and what it has not yet done by then. What it does when all is well is in e2e/.
 
 const ROLE = "arn:aws:iam::111122223333:role/deploy";
 
@@ -52,7 +60,10 @@ function refused({ code, output, state, environment: exported, outputs }: Run): 
   expect(existsSync(path.join(folder, "home"))).toBe(false);
   const errors = output.split("\n").filter((line) => line.startsWith("::error::"));
   expect(errors).toHaveLength(1);
-  const [message = "", more = ""] = (errors[0] ?? "").slice("::error::".length).replaceAll("%25", "%").split("%0A");
+  const [message = "", more = ""] = (errors[0] ?? "")
+    .slice("::error::".length)
+    .replaceAll("%25", "%")
+    .split("%0A");
   expect(more).toMatch(/^More: https:\/\/.*\/docs\/troubleshooting\.md#[a-z-]+$/);
   return message;
 }
@@ -118,7 +129,9 @@ describe("main refuses before it does anything", () => {
 test("a RUNNER_TEMP that is not there is said, and nothing else is lost", async () => {
   const run = await main({ RUNNER_TEMP: path.join(folder, "no") });
   expect(run.code).toBe(1);
-  expect(run.output).toContain(`${folder}/no/aws-role-refresh cannot be made: ENOENT. RUNNER_TEMP must exist and be writable.`);
+  expect(run.output).toContain(
+    `${folder}/no/aws-role-refresh cannot be made: ENOENT. RUNNER_TEMP must exist and be writable.`,
+  );
   expect(clouds.github.requests).toEqual([]);
 });
 
@@ -145,19 +158,25 @@ test("two HTTP calls, one connection each, are all that main needs", async () =>
   const run = await main();
   expect([run.code, run.output.includes("::error::")]).toEqual([0, false]);
   expect(clouds.github.requests.map(({ connection }) => connection)).toEqual([1]);
-  expect(clouds.sts.requests.map(({ connection, action }) => [connection, action])).toEqual([[1, "AssumeRoleWithWebIdentity"]]);
+  expect(clouds.sts.requests.map(({ connection, action }) => [connection, action])).toEqual([
+    [1, "AssumeRoleWithWebIdentity"],
+  ]);
   // The keeper ends with the directory that it works in: there is no post here.
   const use = JSON.parse(run.state.use ?? "") as { root: string };
   const [id = ""] = readdirSync(path.join(use.root, "tokens"));
-  const { pid } = JSON.parse(readFileSync(path.join(use.root, "tokens", id, "status.json"), "utf8")) as { pid: number };
+  const { pid } = JSON.parse(readFileSync(path.join(use.root, "tokens", id, "status.json"), "utf8")) as {
+    pid: number;
+  };
   rmSync(use.root, { recursive: true });
   const deadline = performance.now() + 40_000;
-  while (existsSync(`/proc/${pid}`) && performance.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 50));
+  while (existsSync(`/proc/${pid}`) && performance.now() < deadline)
+    await new Promise((resolve) => setTimeout(resolve, 50));
   expect(existsSync(`/proc/${pid}`)).toBe(false);
 });
 
 test("a disk that is full when the profile is written fails the step, and leaves nothing", async () => {
-  // A limit on the size of files stands for it: the token and the log still fit, a user's large config file does not.
+  // A limit on the size of files stands for it: the token and the log still fit, a user's large config file
+  // does not.
   mkdirSync(path.join(folder, "home", ".aws"), { recursive: true });
   writeFileSync(path.join(folder, "home", ".aws", "config"), "# a long comment\n".repeat(20_000));
   const run = await main({}, ["bash", "-c", `ulimit -f 64; trap '' XFSZ; exec "$0" "$@"`]);

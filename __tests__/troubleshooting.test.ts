@@ -1,5 +1,5 @@
-// docs/troubleshooting.md has an entry for everything that the action can say, under the anchor that the log links to and with words
-// that a search of the page finds.
+// docs/troubleshooting.md has an entry for everything that the action can say, under the anchor that the log
+// links to and with words that a search of the page finds.
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, test } from "@jest/globals";
@@ -40,10 +40,19 @@ function anchorsInSource(): string[] {
     /\banchor = .* : "([\w-]+)"/g,
   ];
   const explained = /(?<![.\w])explain\(\s*"([\w-]+)"/g;
-  const list = sources.flatMap((source) => forms.flatMap((form) => [...source.matchAll(form)].map(([, anchor = ""]) => anchor)));
+  const list = sources.flatMap((source) =>
+    forms.flatMap((form) => [...source.matchAll(form)].map(([, anchor = ""]) => anchor)),
+  );
   const prefixed = (anchor: string) =>
-    ["tls", "host-not-found", "unreachable"].includes(anchor) ? [`sts-${anchor}`, `id-token-${anchor}`] : [anchor];
-  return [...list, ...sources.flatMap((source) => [...source.matchAll(explained)].flatMap(([, anchor = ""]) => prefixed(anchor)))];
+    ["tls", "host-not-found", "unreachable"].includes(anchor)
+      ? [`sts-${anchor}`, `id-token-${anchor}`]
+      : [anchor];
+  return [
+    ...list,
+    ...sources.flatMap((source) =>
+      [...source.matchAll(explained)].flatMap(([, anchor = ""]) => prefixed(anchor)),
+    ),
+  ];
 }
 
 type Said = [anchor: string, text: string];
@@ -66,7 +75,11 @@ function saidOfSts(): Said[] {
     ],
     ["InvalidIdentityToken", 400, "Incorrect token audience"],
     ["InvalidIdentityToken", 400, "Couldn't retrieve verification key from your identity provider"],
-    ["InvalidIdentityToken", 400, "OpenIDConnect provider's HTTPS certificate doesn't match configured thumbprint"],
+    [
+      "InvalidIdentityToken",
+      400,
+      "OpenIDConnect provider's HTTPS certificate doesn't match configured thumbprint",
+    ],
     ["IDPRejectedClaim", 403],
     ["ExpiredTokenException", 400],
     ["IDPCommunicationError", 400],
@@ -159,7 +172,12 @@ const use = {
 
 function saidOfEnvironment(): Said[] {
   const webIdentity = { AWS_ROLE_ARN: "x", AWS_WEB_IDENTITY_TOKEN_FILE: "/x" };
-  const ambient = { ...webIdentity, AWS_ACCESS_KEY_ID: "x", AWS_CONTAINER_CREDENTIALS_FULL_URI: "x", AWS_PROFILE: "x" };
+  const ambient = {
+    ...webIdentity,
+    AWS_ACCESS_KEY_ID: "x",
+    AWS_CONTAINER_CREDENTIALS_FULL_URI: "x",
+    AWS_PROFILE: "x",
+  };
   const { warnings } = planEnvironment(ambient, use);
   const losing = [
     ...planEnvironment({ AWS_DEFAULT_PROFILE: "x" }, { ...use, profile: "a" }).warnings,
@@ -171,10 +189,18 @@ function saidOfEnvironment(): Said[] {
   return [
     ...warnings.map((warning): Said => ["ambient-variables-were-replaced", warning]),
     ...losing.map((warning): Said => ["a-chosen-profile-may-lose", warning]),
-    ["proxy-cannot-be-used", proxyWarning({ https_proxy: "http://proxy.example.com" }, "https://x.example.com", "20.0.0") ?? ""],
+    [
+      "proxy-cannot-be-used",
+      proxyWarning({ https_proxy: "http://proxy.example.com" }, "https://x.example.com", "20.0.0") ?? "",
+    ],
     ["proxy-cannot-be-used", proxyWarning({ https_proxy: "proxy:3128" }, "https://x.example.com") ?? ""],
     ...(knowsProxies(process.versions.node) ? [saidBy(() => checkProxies({ HTTPS_PROXY: "http://:" }))] : []),
-    saidBy(() => planEnvironment({ AWS_ENDPOINT_URL: "x" }, { ...use, profile: "a", stsEndpoint: "https://x.example.com" })),
+    saidBy(() =>
+      planEnvironment(
+        { AWS_ENDPOINT_URL: "x" },
+        { ...use, profile: "a", stsEndpoint: "https://x.example.com" },
+      ),
+    ),
     saidBy(() => planEnvironment(webIdentity, { ...use, profile: "a" })),
     saidBy(() => planEnvironment({}, { ...use, profile: "a", mirror: "always" })),
     saidBy(() => planEnvironment(webIdentity, { ...use, mirror: "never" })),
@@ -202,7 +228,15 @@ function saidOfReport(): Said[] {
   const report = (changes: Partial<KeeperStatus>, keeperDied = false) =>
     makeReport([
       {
-        ...{ id: "1", startedAt: 0, endedAt: 600_000, profile: "default", roleArn: ROLE, sessionName: "s", audience: "a" },
+        ...{
+          id: "1",
+          startedAt: 0,
+          endedAt: 600_000,
+          profile: "default",
+          roleArn: ROLE,
+          sessionName: "s",
+          audience: "a",
+        },
         keeper: { ...keeper, ...changes },
         keeperDied,
       },
@@ -210,7 +244,8 @@ function saidOfReport(): Said[] {
   const stopped = { ended: { at: 600_001, why: "stopped" as const } };
   const stale = Array.from({ length: 9 }, (_, n) => ({ from: n * 1_000, to: n * 1_000 + 500 }));
   const outages = [{ from: 0, to: 900, attempts: 3, lastError: "x" }];
-  const early = (why: Ending) => report({ ended: { at: 300_000, why } }).map((text): Said => ["keeper-was-gone", text]);
+  const early = (why: Ending) =>
+    report({ ended: { at: 300_000, why } }).map((text): Said => ["keeper-was-gone", text]);
   return [
     ...report({ ...stopped, stale, outages }).map((text): Said => ["token-was-stale", text]),
     ...[...report({}), ...report({}, true)].map((text): Said => ["keeper-was-gone", text]),
@@ -218,7 +253,9 @@ function saidOfReport(): Said[] {
     ...early("failed"),
     ...early("job over"),
     ...early("job directory gone"),
-    ...report({ ended: { at: 300_000, why: "request token expired" } }).map((text): Said => ["job-outlived-its-id-tokens", text]),
+    ...report({ ended: { at: 300_000, why: "request token expired" } }).map(
+      (text): Said => ["job-outlived-its-id-tokens", text],
+    ),
   ];
 }
 
@@ -241,7 +278,10 @@ describe("an entry", () => {
   test("has the error's text, its cause and its fix, and an anchor of its own", () => {
     expect(byAnchor.size).toBe(entries.length);
     const incomplete = entries.filter(
-      (entry) => quotedIn(entry).length === 0 || !/^\*\*Cause:\*\* \S/m.test(entry) || !/^\*\*Fix:\*\* \S/m.test(entry),
+      (entry) =>
+        quotedIn(entry).length === 0 ||
+        !/^\*\*Cause:\*\* \S/m.test(entry) ||
+        !/^\*\*Fix:\*\* \S/m.test(entry),
     );
     expect(incomplete.map(heading)).toEqual([]);
   });
@@ -253,11 +293,15 @@ describe("an entry", () => {
   });
 
   test("is where the link leads", () => {
-    expect(troubleshootingLink("access-denied")).toMatch(/^https:\/\/github\.com\/.+\/docs\/troubleshooting\.md#access-denied$/);
+    expect(troubleshootingLink("access-denied")).toMatch(
+      /^https:\/\/github\.com\/.+\/docs\/troubleshooting\.md#access-denied$/,
+    );
   });
 
   test("has links to other entries that are there", () => {
-    const linked = entries.flatMap((entry) => [...entry.matchAll(/\]\(#([^)]+)\)/g)].map(([, anchor = ""]) => anchor));
+    const linked = entries.flatMap((entry) =>
+      [...entry.matchAll(/\]\(#([^)]+)\)/g)].map(([, anchor = ""]) => anchor),
+    );
     expect(linked.length).toBeGreaterThan(5);
     expect(linked.filter((anchor) => !byAnchor.has(anchor) && anchor !== "post-says")).toEqual([]);
   });
@@ -289,8 +333,12 @@ describe("what is said is found", () => {
     const explained = sources.flatMap((source) =>
       [...source.matchAll(/(?<![.\w])expla(?:in|nation)\(\s*"([\w-]+)"/g)].map(([, anchor = ""]) => anchor),
     );
-    expect(explained.filter((anchor) => ![...covered].some((one) => one === anchor || one === `sts-${anchor}`))).toEqual([]);
-    const attempts = sources.flatMap((source) => [...source.matchAll(/attempt\("([^"]+)"/g)].map(([, what = ""]) => what));
+    expect(
+      explained.filter((anchor) => ![...covered].some((one) => one === anchor || one === `sts-${anchor}`)),
+    ).toEqual([]);
+    const attempts = sources.flatMap((source) =>
+      [...source.matchAll(/attempt\("([^"]+)"/g)].map(([, what = ""]) => what),
+    );
     expect(attempts.length).toBeGreaterThan(4);
     expect(attempts.filter((what) => !SAID.some(([, text]) => text.includes(what)))).toEqual([]);
   });

@@ -23,14 +23,18 @@ export const ADVICE: Advice[] = [
       "profile, so main refuses and says so. Leave out `profile` to make the role ambient, or remove the variables from the job.",
   },
   {
-    applies: ({ row, step, cell }) => cell.verdict === "wrong" && /^mirrored/.test(row.id) && /^other/.test(step.id),
+    applies: ({ row, step, cell }) =>
+      cell.verdict === "wrong" && /^mirrored/.test(row.id) && /^other/.test(step.id),
     text:
       "Where the role is also in `AWS_ROLE_ARN` and its companions (on a runner that had them, or by `mirror-environment: true`), these SDKs prefer it to a profile " +
       "that a step chooses with `AWS_PROFILE`. Choose the other profile by the tool's own means (`--profile`, `profile_name`) where the table shows that it works (not `defaultProfileName` of Java v2), or do that work in another job.",
   },
   {
     applies: ({ row, step, client }) =>
-      row.scenario === 3 && step.id === "variable" && /profile/.test(row.id) && /^(boto3|cli-v1)/.test(client),
+      row.scenario === 3 &&
+      step.id === "variable" &&
+      /profile/.test(row.id) &&
+      /^(boto3|cli-v1)/.test(client),
     text:
       "boto3 and AWS CLI v1 prefer `AWS_DEFAULT_PROFILE` to `AWS_PROFILE`. Where a job has `AWS_DEFAULT_PROFILE`, set both in a step that chooses a named profile, " +
       "use `--profile` or `profile_name`, or remove it: it is an old name that other SDKs do not know.",
@@ -52,7 +56,8 @@ export const ADVICE: Advice[] = [
     text: "AsyncAws follows `source_profile` only to a profile with static keys. Let it use this action's profile directly, with a trust policy for the role that it needs.",
   },
   {
-    applies: ({ client, row, cell }) => client === "js-v2" && row.scenario === 4 && /region/i.test(cell.text ?? ""),
+    applies: ({ client, row, cell }) =>
+      client === "js-v2" && row.scenario === 4 && /region/i.test(cell.text ?? ""),
     text:
       "`AWS_STS_REGIONAL_ENDPOINTS` stays `regional` for the post steps of other actions, and the SDK for JavaScript v2 then wants a region, which it did not need for the " +
       "global endpoint. Set `AWS_REGION` for the job.",

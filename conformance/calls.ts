@@ -38,7 +38,9 @@ export async function callOnce(options: CallOptions): Promise<Call> {
 export async function callForSeconds(options: CallOptions, seconds: number): Promise<Call[]> {
   const environment = { ...options.environment, CLIENT_SECONDS: String(seconds) };
   const { calls, end, stderr } = await run({ ...options, environment }, [], seconds * 1000 + GRACE_MS);
-  return calls.length > 0 ? calls : [{ at: Date.now(), error: `no answer (${end}): ${stderr.trim().slice(-300)}` }];
+  return calls.length > 0
+    ? calls
+    : [{ at: Date.now(), error: `no answer (${end}): ${stderr.trim().slice(-300)}` }];
 }
 
 function run(
@@ -77,7 +79,12 @@ function run(
 
 function readCall(line: string): Call[] {
   if (!line.startsWith("{")) return [];
-  const { t, arn, account, error } = JSON.parse(line) as { t: number; arn?: string; account?: string; error?: string };
+  const { t, arn, account, error } = JSON.parse(line) as {
+    t: number;
+    arn?: string;
+    account?: string;
+    error?: string;
+  };
   if (error !== undefined) return [{ at: t, error }];
   return [{ at: t, principal: principalOf(account ?? arn?.split(":")[4]), arn: arn ?? `account ${account}` }];
 }

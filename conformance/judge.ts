@@ -6,12 +6,14 @@ import { ACCOUNTS, type Principal } from "./scenarios.ts";
 /** One call, which should have run as `expected`. */
 export function judgeCall(call: Call, expected: Principal): Cell {
   if (call.error !== undefined) return { verdict: "error", text: stable(call.error) };
-  return call.principal === expected ? { verdict: "right" } : { verdict: "wrong", text: `ran as ${call.principal}` };
+  return call.principal === expected
+    ? { verdict: "right" }
+    : { verdict: "wrong", text: `ran as ${call.principal}` };
 }
 
 /**
- * A client that asks for a new session at the very second of expiry, as Go does, may have signed a call just before: one that fails
- * alone, for its expired session, is no failure of the refresh.
+ * A client that asks for a new session at the very second of expiry, as Go does, may have signed a call just
+ * before: one that fails alone, for its expired session, is no failure of the refresh.
  */
 function failedAtExpiry(calls: Call[], index: number): boolean {
   return /ExpiredToken\b/.test(calls[index]?.error ?? "") && calls[index + 1]?.principal === "role";
@@ -21,7 +23,10 @@ function failedAtExpiry(calls: Call[], index: number): boolean {
 export function judgeCalls(calls: Call[], mustLastSeconds: number): Cell {
   const others = calls.filter(({ error, principal }) => error === undefined && principal !== "role");
   if (others[0] !== undefined) {
-    return { verdict: "wrong", text: `${others.length} of ${calls.length} calls ran as ${others[0].principal}` };
+    return {
+      verdict: "wrong",
+      text: `${others.length} of ${calls.length} calls ran as ${others[0].principal}`,
+    };
   }
   const failed = calls.filter(({ error }, index) => error !== undefined && !failedAtExpiry(calls, index));
   if (failed[0] !== undefined) {
@@ -29,14 +34,19 @@ export function judgeCalls(calls: Call[], mustLastSeconds: number): Cell {
     return { verdict: "error", text: `${count} failed: ${stable(failed[0].error ?? "")}` };
   }
   const lasted = ((calls.at(-1)?.at ?? 0) - (calls[0]?.at ?? 0)) / 1000;
-  return lasted >= mustLastSeconds ? { verdict: "right" } : { verdict: "error", text: `stopped after ${Math.round(lasted)} s` };
+  return lasted >= mustLastSeconds
+    ? { verdict: "right" }
+    : { verdict: "error", text: `stopped after ${Math.round(lasted)} s` };
 }
 
 /** Scenario 4: a call before the action and one after its post. */
 export function judgeAfter(before: Call | undefined, after: Call): Cell {
-  if (after.error !== undefined) return { verdict: before?.error === undefined ? "error" : "right", text: stable(after.error) };
+  if (after.error !== undefined)
+    return { verdict: before?.error === undefined ? "error" : "right", text: stable(after.error) };
   if (before?.error === undefined) {
-    return after.principal === before?.principal ? { verdict: "right" } : { verdict: "wrong", text: `ran as ${after.principal}` };
+    return after.principal === before?.principal
+      ? { verdict: "right" }
+      : { verdict: "wrong", text: `ran as ${after.principal}` };
   }
   // It may work now, by a region that stays: but never as a role of ours.
   const text = `ran as ${after.principal}; before: ${stable(before.error)}`;
@@ -67,6 +77,8 @@ export function regressions(results: RowResult[], committed: RowResult[]): strin
     );
   const known = new Map(cells(committed));
   return cells(results).flatMap(([where, cell]) =>
-    cell.verdict !== "right" && known.get(where)?.verdict === "right" ? [`${where}: ${cell.verdict}: ${cell.text ?? ""}`] : [],
+    cell.verdict !== "right" && known.get(where)?.verdict === "right"
+      ? [`${where}: ${cell.verdict}: ${cell.text ?? ""}`]
+      : [],
   );
 }

@@ -44,11 +44,15 @@ function renderShort(results: Results): string {
   const clients = CLIENTS.filter(({ name }) => name in results.versions);
   const summary = (client: Client, scenario: Scenario): string => {
     const rows = results.rows.filter((row) => row.scenario === scenario);
-    const verdicts = rows.flatMap(({ steps }) => steps.flatMap(({ cells }) => cells[client.name]?.verdict ?? []));
+    const verdicts = rows.flatMap(({ steps }) =>
+      steps.flatMap(({ cells }) => cells[client.name]?.verdict ?? []),
+    );
     const run = verdicts.filter((verdict) => verdict !== "refused");
     const right = run.filter((verdict) => verdict === "right");
     if (right.length === run.length) return "yes";
-    const others = exceptions(rows).filter((where) => where.client === client.name && where.cell.verdict !== "refused");
+    const others = exceptions(rows).filter(
+      (where) => where.client === client.name && where.cell.verdict !== "refused",
+    );
     return `${right.length === 0 ? "no" : `${right.length} of ${run.length}`} ${notes(others)}`;
   };
   return table(
@@ -76,10 +80,16 @@ function refreshSection(clients: Client[], rows: RowResult[]): string {
   const cellOf = (row: RowResult, client: Client): string => {
     const [step] = row.steps;
     const cell = step?.cells[client.name];
-    return cell === undefined || step === undefined ? "not run" : outcome({ row, step, client: client.name, cell });
+    return cell === undefined || step === undefined
+      ? "not run"
+      : outcome({ row, step, client: client.name, cell });
   };
   const hosts = (client: Client): string =>
-    [...new Set(refresh.flatMap(({ steps }) => steps.flatMap(({ cells }) => cells[client.name]?.host || [])))].join(", ") || "–";
+    [
+      ...new Set(
+        refresh.flatMap(({ steps }) => steps.flatMap(({ cells }) => cells[client.name]?.host || [])),
+      ),
+    ].join(", ") || "–";
   return [
     "## Refresh",
     "One long-lived process (of the CLIs a process for every call) calls GetCallerIdentity every second over three role sessions and six ID tokens; a failed call is an error, " +
@@ -100,7 +110,13 @@ function hostileSection(rows: RowResult[]): string {
     table(
       ["Ambient", "Use", "Step", "Warned", "Outcome"],
       hostile.flatMap((row) =>
-        alike(row).map(([titles, outcome]) => [row.ambient, row.title, titles, row.warnings.length > 0 ? "yes" : "", outcome]),
+        alike(row).map(([titles, outcome]) => [
+          row.ambient,
+          row.title,
+          titles,
+          row.warnings.length > 0 ? "yes" : "",
+          outcome,
+        ]),
       ),
     ),
   ].join("\n\n");
@@ -157,14 +173,22 @@ function adviceSection(rows: RowResult[]): string {
 }
 
 function clientSection(clients: Client[], results: Results): string {
-  const refused = Object.entries(results.refused).map(([name, reason]) => `${name} could not be installed: ${reason}`);
+  const refused = Object.entries(results.refused).map(
+    ([name, reason]) => `${name} could not be installed: ${reason}`,
+  );
   return [
     "## How each client was run",
     "Pinned, from its package registry; the programs are under conformance/clients/. The proxy with the real host names stands for AWS; a client that knows " +
       "AWS_ENDPOINT_URL_STS was also led by that.",
     table(
       ["Client", "Language", "A profile by its own means", "Certificate authority from", "Remarks"],
-      clients.map(({ title, language, explicit, authority, note }) => [title, language, `\`${explicit}\``, authority, note ?? ""]),
+      clients.map(({ title, language, explicit, authority, note }) => [
+        title,
+        language,
+        `\`${explicit}\``,
+        authority,
+        note ?? "",
+      ]),
     ),
     ...refused,
   ].join("\n\n");
@@ -201,11 +225,15 @@ function outcomes(row: RowResult, step: StepResult, right = VERDICTS.right): str
 
 function outcome(where: Where): string {
   const { verdict, text } = where.cell;
-  return verdict === "right" ? VERDICTS.right : `${VERDICTS[verdict]}: ${shorten(text ?? "")} ${notes([where])}`;
+  return verdict === "right"
+    ? VERDICTS.right
+    : `${VERDICTS[verdict]}: ${shorten(text ?? "")} ${notes([where])}`;
 }
 
 function notes(wheres: Where[]): string {
-  const numbers = [...new Set(wheres.map(adviceFor))].filter((number) => number !== undefined).sort((a, b) => a - b);
+  const numbers = [...new Set(wheres.map(adviceFor))]
+    .filter((number) => number !== undefined)
+    .sort((a, b) => a - b);
   return numbers.map((number) => `[${number}](#note-${number})`).join(" ");
 }
 
@@ -218,6 +246,7 @@ function shorten(text: string): string {
 }
 
 function table(head: string[], rows: string[][]): string {
-  const line = (cells: string[]): string => `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+  const line = (cells: string[]): string =>
+    `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
   return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
 }

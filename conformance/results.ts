@@ -1,8 +1,9 @@
 /** What the suite found, as it is kept in results.json. */
 
 /**
- * right: as expected. error: the call failed. wrong: it ran as somebody else. refused: the action's main failed and said why, so no step ran.
- * In scenario 2 failing is right; in scenario 4 what was before the action is.
+ * right: as expected. error: the call failed. wrong: it ran as somebody else. refused: the action's main
+ * failed and said why, so no step ran. In scenario 2 failing is right; in scenario 4 what was before the
+ * action is.
  */
 export type Verdict = "right" | "error" | "wrong" | "refused";
 

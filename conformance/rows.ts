@@ -11,11 +11,16 @@ import { type Cell, type RowResult, type StepResult, stable } from "./results.ts
 import { ambientNamed, FORMS, REGION, ROLE_ARNS, type Row, type Step } from "./scenarios.ts";
 import { type Scene, Stage, type StageOptions } from "./stage.ts";
 
-/** Short enough to see several within a minute, long enough for a machine that is busy with twenty clients. */
+/**
+ * Short enough to see several within a minute, long enough for a machine that is busy with twenty clients.
+ */
 const ID_TOKEN_SECONDS = 10;
 const SESSION_SECONDS = 20;
 const SESSIONS = 3;
-/** Under the 15 minutes that the AWS CLI wants to be left: its disk cache then serves no client what another one fetched. */
+/**
+ * Under the 15 minutes that the AWS CLI wants to be left: its disk cache then serves no client what another
+ * one fetched.
+ */
 const HOSTILE_SESSION_SECONDS = 300;
 /** Two cores; a row waits now and then. */
 const ROWS_AT_ONCE = 2;
@@ -74,7 +79,8 @@ async function runUses(
     const said = (level: string): string[] =>
       main.annotations.filter((each) => each.level === level).map(({ message }) => stable(message));
     warnings.push(...said("warning"));
-    if (main.outcome !== "success") return { warnings, refusal: said("error").join(" ") || `main: ${main.outcome}` };
+    if (main.outcome !== "success")
+      return { warnings, refusal: said("error").join(" ") || `main: ${main.outcome}` };
   }
   return { warnings, refusal: undefined };
 }
@@ -82,12 +88,22 @@ async function runUses(
 /** Both ways to AWS: under the real host names, and by AWS_ENDPOINT_URL_STS where a client knows it. */
 const REFRESHES = [
   { id: "refresh/ambient", title: "ambient use", profile: "default", env: {}, endpoint: "proxy" },
-  { id: "refresh/named", title: "named use, AWS_PROFILE", profile: "deploy", env: { AWS_PROFILE: "deploy" }, endpoint: "variable" },
+  {
+    id: "refresh/named",
+    title: "named use, AWS_PROFILE",
+    profile: "deploy",
+    env: { AWS_PROFILE: "deploy" },
+    endpoint: "variable",
+  },
 ] as const;
 
 /** Scenario 1: calls over several sessions, none of which may fail. */
 export async function refreshRows(run: Run): Promise<RowResult[]> {
-  const stage = await Stage.open({ idTokenSeconds: ID_TOKEN_SECONDS, sessionSeconds: SESSION_SECONDS, ...run.action });
+  const stage = await Stage.open({
+    idTokenSeconds: ID_TOKEN_SECONDS,
+    sessionSeconds: SESSION_SECONDS,
+    ...run.action,
+  });
   try {
     const seconds = SESSIONS * SESSION_SECONDS + 5;
     const rows: RowResult[] = [];
@@ -103,9 +119,15 @@ export async function refreshRows(run: Run): Promise<RowResult[]> {
         const hosts = await hostsAsked(run, stage, environmentOf);
         run.progress(`scenario 1: ${title}: ${seconds} s`);
         const cells = await everyClient(run, async (client, directory) => {
-          const calls = await callForSeconds({ client, directory, environment: environmentOf(client) }, seconds);
+          const calls = await callForSeconds(
+            { client, directory, environment: environmentOf(client) },
+            seconds,
+          );
           const host = hosts[client.name];
-          return { ...judgeCalls(calls, SESSION_SECONDS * (SESSIONS - 1)), ...(host === undefined ? {} : { host }) };
+          return {
+            ...judgeCalls(calls, SESSION_SECONDS * (SESSIONS - 1)),
+            ...(host === undefined ? {} : { host }),
+          };
         });
         await scene.job.finish();
         return {
@@ -146,9 +168,16 @@ async function hostsAsked(
   return hosts;
 }
 
-/** Scenario 2: the same with a token that nobody refreshes. Whoever does not fail here proves nothing in scenario 1. */
+/**
+ * Scenario 2: the same with a token that nobody refreshes. Whoever does not fail here proves nothing in
+ * scenario 1.
+ */
 export async function staleRows(run: Run): Promise<RowResult[]> {
-  const stage = await Stage.open({ idTokenSeconds: ID_TOKEN_SECONDS, sessionSeconds: SESSION_SECONDS, ...run.action });
+  const stage = await Stage.open({
+    idTokenSeconds: ID_TOKEN_SECONDS,
+    sessionSeconds: SESSION_SECONDS,
+    ...run.action,
+  });
   try {
     const folder = await stage.folder("token written once ");
     const tokenFile = path.join(folder, "token");
@@ -177,7 +206,13 @@ export async function staleRows(run: Run): Promise<RowResult[]> {
   }
 }
 
-const PROFILE = { name: "default", roleArn: ROLE_ARNS.role, sessionName: "by-hand", region: REGION, stsEndpoint: undefined };
+const PROFILE = {
+  name: "default",
+  roleArn: ROLE_ARNS.role,
+  sessionName: "by-hand",
+  region: REGION,
+  stsEndpoint: undefined,
+};
 
 /** The environment that the action would leave, for a config file that it did not write. */
 async function byHand(stage: Stage, folder: string, config: string): Promise<Record<string, string>> {
@@ -198,7 +233,11 @@ async function byHand(stage: Stage, folder: string, config: string): Promise<Rec
 
 /** Scenario 3. */
 export async function hostileRows(run: Run, rows: Row[]): Promise<RowResult[]> {
-  const stage = await Stage.open({ idTokenSeconds: 300, sessionSeconds: HOSTILE_SESSION_SECONDS, ...run.action });
+  const stage = await Stage.open({
+    idTokenSeconds: 300,
+    sessionSeconds: HOSTILE_SESSION_SECONDS,
+    ...run.action,
+  });
   try {
     return await inTurns(run, rows, (row) =>
       stage.scene(row.ambient, async (scene): Promise<RowResult> => {
@@ -213,7 +252,15 @@ export async function hostileRows(run: Run, rows: Row[]): Promise<RowResult[]> {
         }
         await scene.job.finish();
         const refused = refusal === undefined ? {} : { refusal };
-        return { scenario: 3, id: row.id, title: row.title, ambient: row.ambient.title, warnings, ...refused, steps };
+        return {
+          scenario: 3,
+          id: row.id,
+          title: row.title,
+          ambient: row.ambient.title,
+          warnings,
+          ...refused,
+          steps,
+        };
       }),
     );
   } finally {
@@ -228,7 +275,9 @@ const PROBE_TIMEOUT_MS = 600_000;
 export async function afterRows(run: Run, rows: Row[]): Promise<RowResult[]> {
   const stage = await Stage.open({ idTokenSeconds: 300, ...run.action });
   try {
-    return await inTurns(run, rows, (row) => stage.scene(row.ambient, (scene) => afterRow(run, stage, scene, row)));
+    return await inTurns(run, rows, (row) =>
+      stage.scene(row.ambient, (scene) => afterRow(run, stage, scene, row)),
+    );
   } finally {
     await stage.close();
   }
@@ -245,10 +294,14 @@ async function afterRow(run: Run, stage: Stage, scene: Scene, row: Row): Promise
   });
   const { warnings, refusal } = await runUses(stage, scene, row);
   if (refusal !== undefined) throw new Error(`${row.id}: main failed: ${refusal}`);
-  for (const step of row.steps) await callAll(run, stage, job.environment, step, (call) => judgeCall(call, step.expect));
+  for (const step of row.steps)
+    await callAll(run, stage, job.environment, step, (call) => judgeCall(call, step.expect));
 
   const finished = job.finish();
-  const left = await Promise.race([appears(path.join(meeting, "environment.json")), finished.then(() => undefined)]);
+  const left = await Promise.race([
+    appears(path.join(meeting, "environment.json")),
+    finished.then(() => undefined),
+  ]);
   if (left === undefined) throw new Error(`${row.id}: the probe's post step told no environment`);
   const cells = await callAll(run, stage, JSON.parse(left) as Record<string, string>, {}, (call, client) =>
     judgeAfter(before.get(client.name), call),
@@ -284,15 +337,23 @@ async function cachedSessions(home: string): Promise<string[]> {
   const directory = path.join(home, ".aws", "cli", "cache");
   const names = await readdir(directory).catch((): string[] => []);
   const texts = await Promise.all(
-    names.filter((name) => name.endsWith(".json")).map((name) => readFile(path.join(directory, name), "utf8")),
+    names
+      .filter((name) => name.endsWith(".json"))
+      .map((name) => readFile(path.join(directory, name), "utf8")),
   );
-  const arns = texts.map((text) => (JSON.parse(text) as { AssumedRoleUser?: { Arn?: string } }).AssumedRoleUser?.Arn);
+  const arns = texts.map(
+    (text) => (JSON.parse(text) as { AssumedRoleUser?: { Arn?: string } }).AssumedRoleUser?.Arn,
+  );
   return arns.filter((arn) => arn !== undefined).filter(isOurs);
 }
 
 /** Scenario 5. */
 export async function formRows(run: Run): Promise<RowResult[]> {
-  const stage = await Stage.open({ idTokenSeconds: 900, sessionSeconds: HOSTILE_SESSION_SECONDS, ...run.action });
+  const stage = await Stage.open({
+    idTokenSeconds: 900,
+    sessionSeconds: HOSTILE_SESSION_SECONDS,
+    ...run.action,
+  });
   try {
     return await inTurns(run, FORMS, async ({ id, title, tokenFile, before, change }): Promise<RowResult> => {
       const folder = await stage.folder("form ");
@@ -304,7 +365,10 @@ export async function formRows(run: Run): Promise<RowResult[]> {
       const cells = await everyClient(run, (client, directory) =>
         run.turns.take(async () => {
           const variables = { ...environment, ...stage.endpointVariables(client, "proxy") };
-          return judgeCall(await callOnce({ client, directory, environment: variables, cwd: folder }), "role");
+          return judgeCall(
+            await callOnce({ client, directory, environment: variables, cwd: folder }),
+            "role",
+          );
         }),
       );
       return {
@@ -322,7 +386,11 @@ export async function formRows(run: Run): Promise<RowResult[]> {
 }
 
 /** As many rows at once as the machine takes; results in the order of the rows. */
-async function inTurns<R extends { id: string }>(run: Run, rows: R[], act: (row: R) => Promise<RowResult>): Promise<RowResult[]> {
+async function inTurns<R extends { id: string }>(
+  run: Run,
+  rows: R[],
+  act: (row: R) => Promise<RowResult>,
+): Promise<RowResult[]> {
   const turns = new Turns(ROWS_AT_ONCE);
   let done = 0;
   return Promise.all(
@@ -339,6 +407,7 @@ async function inTurns<R extends { id: string }>(run: Run, rows: R[], act: (row:
 
 function tally({ steps }: RowResult): string {
   const counts = new Map<string, number>();
-  for (const { verdict } of steps.flatMap(({ cells }) => Object.values(cells))) counts.set(verdict, (counts.get(verdict) ?? 0) + 1);
+  for (const { verdict } of steps.flatMap(({ cells }) => Object.values(cells)))
+    counts.set(verdict, (counts.get(verdict) ?? 0) + 1);
   return [...counts].map(([verdict, count]) => `${count} ${verdict}`).join(", ");
 }

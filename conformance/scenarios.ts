@@ -1,6 +1,12 @@
-/** What the suite puts the clients through, as tables: who is who, what is ambient in a job, what uses of the action and steps follow. */
+/**
+ * What the suite puts the clients through, as tables: who is who, what is ambient in a job, what uses of the
+ * action and steps follow.
+ */
 
-/** Whose name a call can run under. Each has an account of its own, so that the account alone tells them apart. */
+/**
+ * Whose name a call can run under. Each has an account of its own, so that the account alone tells them
+ * apart.
+ */
 export const ACCOUNTS = {
   /** The role of the use under test. */
   role: "111122223333",
@@ -107,7 +113,11 @@ type IrsaVariable = keyof typeof IRSA;
 const irsa =
   (...names: IrsaVariable[]) =>
   ({ tokenFile }: Given): Record<string, string> => {
-    const all = { AWS_ROLE_ARN: ROLE_ARNS.irsa, AWS_WEB_IDENTITY_TOKEN_FILE: tokenFile, AWS_ROLE_SESSION_NAME: "runner" };
+    const all = {
+      AWS_ROLE_ARN: ROLE_ARNS.irsa,
+      AWS_WEB_IDENTITY_TOKEN_FILE: tokenFile,
+      AWS_ROLE_SESSION_NAME: "runner",
+    };
     return Object.fromEntries(names.map((name) => [name, all[name]]));
   };
 const IRSA_ALL = irsa("AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_SESSION_NAME");
@@ -118,7 +128,12 @@ const AMBIENTS: Ambient[] = [
   { id: "users-files", title: "files of the user's own in ~/.aws", short: true },
   { id: "keys", title: "static keys", variables: ({ keys }) => keyVariables(keys.keys), short: true },
   { id: "session-keys", title: "temporary keys", variables: ({ keys }) => keyVariables(keys.session) },
-  { id: "irsa", title: "AWS_ROLE_ARN, AWS_WEB_IDENTITY_TOKEN_FILE, AWS_ROLE_SESSION_NAME", variables: IRSA_ALL, short: true },
+  {
+    id: "irsa",
+    title: "AWS_ROLE_ARN, AWS_WEB_IDENTITY_TOKEN_FILE, AWS_ROLE_SESSION_NAME",
+    variables: IRSA_ALL,
+    short: true,
+  },
   ...(
     [
       ["AWS_ROLE_ARN"],
@@ -136,7 +151,11 @@ const AMBIENTS: Ambient[] = [
     }),
   ),
   { id: "profile", title: "AWS_PROFILE=other", variables: () => ({ AWS_PROFILE: "other" }), short: true },
-  { id: "default-profile", title: "AWS_DEFAULT_PROFILE=other", variables: () => ({ AWS_DEFAULT_PROFILE: "other" }) },
+  {
+    id: "default-profile",
+    title: "AWS_DEFAULT_PROFILE=other",
+    variables: () => ({ AWS_DEFAULT_PROFILE: "other" }),
+  },
   {
     id: "config-file",
     title: "AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE of the user's, with a [default]",
@@ -168,7 +187,8 @@ const AMBIENTS: Ambient[] = [
     title: "AWS_REGION and AWS_DEFAULT_REGION of other regions",
     variables: () => ({ AWS_REGION: "us-east-2", AWS_DEFAULT_REGION: "us-west-1" }),
   },
-  // The pairs that a job comes by: keys exported by another action, and a runner that has an identity of its own.
+  // The pairs that a job comes by: keys exported by another action, and a runner that has an identity of its
+  // own.
   {
     id: "keys+profile",
     title: "static keys and AWS_PROFILE=other",
@@ -203,7 +223,10 @@ const AMBIENTS: Ambient[] = [
   {
     id: "keys+container",
     title: "static keys and AWS_CONTAINER_CREDENTIALS_FULL_URI",
-    variables: ({ keys, containerUrl }) => ({ ...keyVariables(keys.keys), AWS_CONTAINER_CREDENTIALS_FULL_URI: containerUrl }),
+    variables: ({ keys, containerUrl }) => ({
+      ...keyVariables(keys.keys),
+      AWS_CONTAINER_CREDENTIALS_FULL_URI: containerUrl,
+    }),
   },
 ];
 
@@ -211,8 +234,18 @@ const AMBIENT_USE: Use = { profile: "default", role: "role" };
 const NAMED_USE: Use = { profile: "deploy", role: "role" };
 const SECOND_USE: Use = { profile: "second", role: "second" };
 const AMBIENT_STEP: Step = { id: "ambient", title: "nothing said", expect: "role" };
-const BY_VARIABLE: Step = { id: "variable", title: "AWS_PROFILE=deploy", env: { AWS_PROFILE: "deploy" }, expect: "role" };
-const EXPLICIT: Step = { id: "explicit", title: "profile deploy by the client's own means", explicit: "deploy", expect: "role" };
+const BY_VARIABLE: Step = {
+  id: "variable",
+  title: "AWS_PROFILE=deploy",
+  env: { AWS_PROFILE: "deploy" },
+  expect: "role",
+};
+const EXPLICIT: Step = {
+  id: "explicit",
+  title: "profile deploy by the client's own means",
+  explicit: "deploy",
+  expect: "role",
+};
 
 const CHAINED: (source: string) => Ambient = (source) => ({
   id: `chained-over-${source}`,
@@ -224,7 +257,12 @@ const CHAINED: (source: string) => Ambient = (source) => ({
 });
 const CHAINED_STEPS: Step[] = [
   { id: "chained-variable", title: "AWS_PROFILE=mine", env: { AWS_PROFILE: "mine" }, expect: "chained" },
-  { id: "chained-explicit", title: "profile mine by the client's own means", explicit: "mine", expect: "chained" },
+  {
+    id: "chained-explicit",
+    title: "profile mine by the client's own means",
+    explicit: "mine",
+    expect: "chained",
+  },
 ];
 const OTHERS_STEP: Step = {
   id: "other",
@@ -240,7 +278,12 @@ const OTHERS_EXPLICIT: Step = {
 };
 const SECOND_STEPS: Step[] = [
   { id: "second-variable", title: "AWS_PROFILE=second", env: { AWS_PROFILE: "second" }, expect: "second" },
-  { id: "second-explicit", title: "profile second by the client's own means", explicit: "second", expect: "second" },
+  {
+    id: "second-explicit",
+    title: "profile second by the client's own means",
+    explicit: "second",
+    expect: "second",
+  },
 ];
 
 /** Most clients call nothing without a region. */
@@ -263,8 +306,20 @@ export function ambientNamed(id: string): Ambient {
 /** Scenario 3. */
 export const HOSTILE_ROWS: Row[] = [
   ...AMBIENTS.flatMap((ambient): Row[] => [
-    { id: `${ambient.id}/ambient`, title: "ambient use", ambient, uses: [AMBIENT_USE], steps: [AMBIENT_STEP] },
-    { id: `${ambient.id}/named`, title: "named use", ambient, uses: [NAMED_USE], steps: [BY_VARIABLE, EXPLICIT] },
+    {
+      id: `${ambient.id}/ambient`,
+      title: "ambient use",
+      ambient,
+      uses: [AMBIENT_USE],
+      steps: [AMBIENT_STEP],
+    },
+    {
+      id: `${ambient.id}/named`,
+      title: "named use",
+      ambient,
+      uses: [NAMED_USE],
+      steps: [BY_VARIABLE, EXPLICIT],
+    },
   ]),
   {
     id: "two-named",
@@ -308,8 +363,20 @@ export const HOSTILE_ROWS: Row[] = [
     uses: [{ ...AMBIENT_USE, with: { "mirror-environment": "true" } }],
     steps: [AMBIENT_STEP, OTHERS_STEP, OTHERS_EXPLICIT],
   },
-  { id: "chained/ambient", title: "ambient use", ambient: CHAINED("default"), uses: [AMBIENT_USE], steps: CHAINED_STEPS },
-  { id: "chained/named", title: "named use", ambient: CHAINED("deploy"), uses: [NAMED_USE], steps: CHAINED_STEPS },
+  {
+    id: "chained/ambient",
+    title: "ambient use",
+    ambient: CHAINED("default"),
+    uses: [AMBIENT_USE],
+    steps: CHAINED_STEPS,
+  },
+  {
+    id: "chained/named",
+    title: "named use",
+    ambient: CHAINED("deploy"),
+    uses: [NAMED_USE],
+    steps: CHAINED_STEPS,
+  },
 ];
 
 /** Scenario 4: what every client can do before the action, and after its post step. */
@@ -318,8 +385,20 @@ export const AFTER_ROWS: Row[] = [
     const ambient = withRegion(ambientNamed(id));
     return { id: `${id}/ambient`, title: "ambient use", ambient, uses: [AMBIENT_USE], steps: [AMBIENT_STEP] };
   }),
-  { id: "no-region/ambient", title: "ambient use", ambient: ambientNamed("home-keys"), uses: [AMBIENT_USE], steps: [AMBIENT_STEP] },
-  { id: "no-region/named", title: "named use", ambient: ambientNamed("home-keys"), uses: [NAMED_USE], steps: [BY_VARIABLE] },
+  {
+    id: "no-region/ambient",
+    title: "ambient use",
+    ambient: ambientNamed("home-keys"),
+    uses: [AMBIENT_USE],
+    steps: [AMBIENT_STEP],
+  },
+  {
+    id: "no-region/named",
+    title: "named use",
+    ambient: ambientNamed("home-keys"),
+    uses: [NAMED_USE],
+    steps: [BY_VARIABLE],
+  },
   {
     id: "session-name/ambient",
     title: "ambient use with role-session-name",
@@ -327,8 +406,20 @@ export const AFTER_ROWS: Row[] = [
     uses: [{ ...AMBIENT_USE, with: { "role-session-name": "release" } }],
     steps: [AMBIENT_STEP],
   },
-  { id: "chained/ambient", title: "ambient use", ambient: CHAINED("default"), uses: [AMBIENT_USE], steps: CHAINED_STEPS },
-  { id: "chained/named", title: "named use", ambient: CHAINED("deploy"), uses: [NAMED_USE], steps: CHAINED_STEPS },
+  {
+    id: "chained/ambient",
+    title: "ambient use",
+    ambient: CHAINED("default"),
+    uses: [AMBIENT_USE],
+    steps: CHAINED_STEPS,
+  },
+  {
+    id: "chained/named",
+    title: "named use",
+    ambient: CHAINED("deploy"),
+    uses: [NAMED_USE],
+    steps: CHAINED_STEPS,
+  },
 ];
 const SHORT_AFTER = ["none/ambient", "home-keys/ambient", "keys/ambient", "chained/ambient"];
 
@@ -343,7 +434,10 @@ export function shortRows(rows: Row[]): Row[] {
 export interface Form {
   id: string;
   title: string;
-  /** The token file, relative to the folder that the client is started in: a path of Windows is an ordinary relative one on Linux. */
+  /**
+   * The token file, relative to the folder that the client is started in: a path of Windows is an ordinary
+   * relative one on Linux.
+   */
   tokenFile: string;
   /** What the user's own file holds in front of our section. */
   before: string;

@@ -1,4 +1,7 @@
-/** The surroundings of a scenario: both clouds on loopback behind a proxy with the real host names, roles, users, and jobs in the small runner. */
+/**
+ * The surroundings of a scenario: both clouds on loopback behind a proxy with the real host names, roles,
+ * users, and jobs in the small runner.
+ */
 import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
@@ -10,7 +13,16 @@ import { type Clouds, startClouds } from "../harness/clouds/clouds.ts";
 import { trustGitHub } from "../harness/clouds/trust.ts";
 import { createRunner, type Job, type StepResult } from "../harness/runner/runner.ts";
 import type { Client } from "./clients.ts";
-import { ACCOUNTS, type Ambient, type Given, type Keys, REGION, ROLE_ARNS, USERS_FILES, type Use } from "./scenarios.ts";
+import {
+  ACCOUNTS,
+  type Ambient,
+  type Given,
+  type Keys,
+  REGION,
+  ROLE_ARNS,
+  USERS_FILES,
+  type Use,
+} from "./scenarios.ts";
 
 export interface StageOptions {
   idTokenSeconds: number;
@@ -18,7 +30,10 @@ export interface StageOptions {
   sessionSeconds?: number;
   /** Folder of the action, as it is published. */
   action: string;
-  /** Starts the action. Without it the machine's own does, which may be too old for proxies: then main and keeper reach the clouds by plain http. */
+  /**
+   * Starts the action. Without it the machine's own does, which may be too old for proxies: then main and
+   * keeper reach the clouds by plain http.
+   */
   node24: string | undefined;
 }
 
@@ -43,13 +58,25 @@ export class Stage {
   readonly #keys: Record<"keys" | "other" | "home", Keys>;
 
   static async open({ idTokenSeconds, sessionSeconds, ...actionOptions }: StageOptions): Promise<Stage> {
-    const clouds = await startClouds({ idTokenSeconds, tls: true, ...(sessionSeconds === undefined ? {} : { sessionSeconds }) });
+    const clouds = await startClouds({
+      idTokenSeconds,
+      tls: true,
+      ...(sessionSeconds === undefined ? {} : { sessionSeconds }),
+    });
     const directory = await mkdtemp(path.join(os.tmpdir(), "conformance-"));
     const { caFile = "", proxyUrl = "" } = clouds.tls ?? {};
     // A store that Java reads without a password; this one it needs only to write it.
     const store = path.join(directory, "authority.jks");
     const options = ["-storetype", "JKS", "-storepass", "changeit"];
-    await promisify(execFile)("keytool", ["-importcert", "-noprompt", "-file", caFile, "-keystore", store, ...options]);
+    await promisify(execFile)("keytool", [
+      "-importcert",
+      "-noprompt",
+      "-file",
+      caFile,
+      "-keystore",
+      store,
+      ...options,
+    ]);
     const proxyVariables = {
       HTTPS_PROXY: proxyUrl,
       https_proxy: proxyUrl,
@@ -114,7 +141,12 @@ export class Stage {
       }
       const variables = ambient.variables?.(given) ?? {};
       const job = await runner.startJob({
-        environment: { ...this.#proxyVariables, AWS_EC2_METADATA_DISABLED: "true", ...variables, ...environment },
+        environment: {
+          ...this.#proxyVariables,
+          AWS_EC2_METADATA_DISABLED: "true",
+          ...variables,
+          ...environment,
+        },
       });
       return await act({ job, home: runner.home, given });
     } finally {
@@ -126,14 +158,21 @@ export class Stage {
   /** Runs the action's main in the job. */
   use({ job }: Scene, { profile, role, with: inputs }: Use): Promise<StepResult> {
     return job.use(this.#action, {
-      with: { "role-to-assume": ROLE_ARNS[role], "aws-region": REGION, ...(profile === "default" ? {} : { profile }), ...inputs },
+      with: {
+        "role-to-assume": ROLE_ARNS[role],
+        "aws-region": REGION,
+        ...(profile === "default" ? {} : { profile }),
+        ...inputs,
+      },
       env: this.#node24 === undefined ? { AWS_ENDPOINT_URL_STS: this.clouds.sts.url } : {},
     });
   }
 
   /** What leads a client to the cloud, beyond the proxy variables of the job. */
   endpointVariables(client: Client, wanted: "proxy" | "variable"): Record<string, string> {
-    return this.endpointOf(client, wanted) === "variable" ? { AWS_ENDPOINT_URL_STS: this.clouds.sts.url } : {};
+    return this.endpointOf(client, wanted) === "variable"
+      ? { AWS_ENDPOINT_URL_STS: this.clouds.sts.url }
+      : {};
   }
 
   endpointOf(client: Client, wanted: "proxy" | "variable"): "proxy" | "variable" {
@@ -155,9 +194,12 @@ export class Stage {
     const { ACTIONS_ID_TOKEN_REQUEST_URL: url = "", ACTIONS_ID_TOKEN_REQUEST_TOKEN: bearer = "" } =
       this.clouds.github.startJob().environment;
     const plain = new URL(url);
-    const answer = await fetch(`${this.clouds.github.url}${plain.pathname}${plain.search}&audience=sts.amazonaws.com`, {
-      headers: { authorization: `bearer ${bearer}` },
-    });
+    const answer = await fetch(
+      `${this.clouds.github.url}${plain.pathname}${plain.search}&audience=sts.amazonaws.com`,
+      {
+        headers: { authorization: `bearer ${bearer}` },
+      },
+    );
     return ((await answer.json()) as { value: string }).value;
   }
 
@@ -202,7 +244,9 @@ async function serveCredentials({ accessKeyId, secretAccessKey, sessionToken }: 
     Token: sessionToken,
     Expiration: new Date(Date.now() + 3_600_000).toISOString().replace(/\.\d+/, ""),
   });
-  const server = createServer((_request, response) => response.setHeader("content-type", "application/json").end(answer));
+  const server = createServer((_request, response) =>
+    response.setHeader("content-type", "application/json").end(answer),
+  );
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return server;
 }

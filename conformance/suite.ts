@@ -1,8 +1,9 @@
 /**
  * Runs the action in front of other people's software and writes down what became of each call.
  *   npm run conformance -- [--only NAME,NAME] [--scenario N,N] [--row TEXT] [--short] [--json FILE]
- * A whole run writes conformance/results.json and docs/compatibility.md; a partial one only prints, and writes FILE. Fails where a cell is not right
- * that was right in conformance/results.json, and where there is no advice for one.
+ * A whole run writes conformance/results.json and docs/compatibility.md; a partial one only prints, and
+ * writes FILE. Fails where a cell is not right that was right in conformance/results.json, and where there is
+ * no advice for one.
  */
 import { execFileSync } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -38,11 +39,16 @@ async function main(): Promise<void> {
   const started = Date.now();
   const progress = (line: string): void =>
     console.log(`${String(Math.round((Date.now() - started) / 1000)).padStart(4)} s  ${line}`);
-  const names = values.only?.split(",") ?? CLIENTS.filter(({ short }) => short || !values.short).map(({ name }) => name);
-  const scenarios = (values.scenario?.split(",").map(Number) ?? (values.short ? [1, 2, 3, 4] : SCENARIOS)) as Scenario[];
+  const names =
+    values.only?.split(",") ?? CLIENTS.filter(({ short }) => short || !values.short).map(({ name }) => name);
+  const scenarios = (values.scenario?.split(",").map(Number) ??
+    (values.short ? [1, 2, 3, 4] : SCENARIOS)) as Scenario[];
   const chosen = (rows: Row[]): Row[] =>
-    (values.short ? shortRows(rows) : rows).filter(({ id }) => values.row === undefined || id.includes(values.row));
-  const isWhole = values.only === undefined && values.scenario === undefined && values.row === undefined && !values.short;
+    (values.short ? shortRows(rows) : rows).filter(
+      ({ id }) => values.row === undefined || id.includes(values.row),
+    );
+  const isWhole =
+    values.only === undefined && values.scenario === undefined && values.row === undefined && !values.short;
 
   const installation = await install(names, CACHE_DIRECTORY, progress);
   for (const [name, reason] of installation.refused) progress(`${name} does not run: ${reason}`);
@@ -81,7 +87,9 @@ async function main(): Promise<void> {
   for (const where of others) console.log(describe(where));
   const faults = [
     ...regressions(rows, committed).map((cell) => `worse than in conformance/results.json: ${cell}`),
-    ...others.filter((where) => adviceFor(where) === undefined).map((where) => `no advice: ${describe(where)}`),
+    ...others
+      .filter((where) => adviceFor(where) === undefined)
+      .map((where) => `no advice: ${describe(where)}`),
   ];
   for (const fault of faults) console.log(fault);
   const verdicts = rows.flatMap(({ steps }) => steps.flatMap(({ cells }) => Object.values(cells)));
@@ -93,7 +101,8 @@ async function main(): Promise<void> {
   progress(
     `${rows.length} rows, ${verdicts.length} cells: ${counts.passed} right, ${others.length} not, ${faults.length} of these unexplained or new`,
   );
-  if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify({ ...counts, ...results }, undefined, 1)}\n`);
+  if (values.json !== undefined)
+    await writeFile(values.json, `${JSON.stringify({ ...counts, ...results }, undefined, 1)}\n`);
   if (isWhole) {
     await writeFile(RESULTS_FILE, `${JSON.stringify(results, undefined, 1)}\n`);
     await writeFile(DOCUMENT_FILE, renderCompatibility(results));

@@ -1,4 +1,7 @@
-/** The picture of a rehearsal: for each job the lives of its tokens and sessions, and every call of its clients, on one time axis. */
+/**
+ * The picture of a rehearsal: for each job the lives of its tokens and sessions, and every call of its
+ * clients, on one time axis.
+ */
 import { type Call, type JobTimeline, type Span, summarise, type Timeline } from "./timeline.ts";
 
 const WIDTH = 1120;
@@ -31,7 +34,12 @@ const escapeXml = (text: string): string =>
 
 const round = (value: number): string => String(Math.round(value * 100) / 100);
 
-function text(x: number, y: number, content: string, attributes: Record<string, string | number> = {}): string {
+function text(
+  x: number,
+  y: number,
+  content: string,
+  attributes: Record<string, string | number> = {},
+): string {
   const rest = Object.entries(attributes).map(([name, value]) => ` ${name}="${value}"`);
   return `<text x="${round(x)}" y="${round(y)}"${rest.join("")}>${escapeXml(content)}</text>`;
 }
@@ -119,7 +127,10 @@ export function renderSvg(timeline: Timeline): string {
     const calls = summaries.reduce((sum, summary) => sum + summary.calls, 0);
     const first = summaries
       .flatMap(({ firstFailure }) => firstFailure ?? [])
-      .reduce<Call | undefined>((earliest, call) => (earliest === undefined || call.at < earliest.at ? call : earliest), undefined);
+      .reduce<Call | undefined>(
+        (earliest, call) => (earliest === undefined || call.at < earliest.at ? call : earliest),
+        undefined,
+      );
     const verdict =
       first === undefined
         ? `✓ no failure in ${calls} calls`
@@ -127,20 +138,40 @@ export function renderSvg(timeline: Timeline): string {
 
     parts.push(rectangle(16, top, WIDTH - 32, height, COLOUR.panel, ' rx="8"'));
     if (first !== undefined) {
-      parts.push(rectangle(x(first.at), top + PANEL_HEAD - 6, LEFT + PLOT - x(first.at), height - PANEL_HEAD, COLOUR.badGround));
+      parts.push(
+        rectangle(
+          x(first.at),
+          top + PANEL_HEAD - 6,
+          LEFT + PLOT - x(first.at),
+          height - PANEL_HEAD,
+          COLOUR.badGround,
+        ),
+      );
     }
     for (let at = 0; at <= seconds; at += gridStep(seconds)) {
-      parts.push(`<path d="M${round(x(at))} ${top + PANEL_HEAD - 6}V${round(top + height - 6)}" stroke="${COLOUR.grid}"/>`);
+      parts.push(
+        `<path d="M${round(x(at))} ${top + PANEL_HEAD - 6}V${round(top + height - 6)}" stroke="${COLOUR.grid}"/>`,
+      );
     }
     parts.push(text(32, top + 24, job.name, { "font-size": 16, "font-weight": 600 }));
     parts.push(text(32, top + 40, job.note, { fill: COLOUR.muted, "font-size": 12 }));
     const verdictColour = first === undefined ? COLOUR.good : COLOUR.bad;
     parts.push(
-      text(WIDTH - RIGHT, top + 25, verdict, { fill: verdictColour, "font-size": 14, "font-weight": 600, "text-anchor": "end" }),
+      text(WIDTH - RIGHT, top + 25, verdict, {
+        fill: verdictColour,
+        "font-size": 14,
+        "font-weight": 600,
+        "text-anchor": "end",
+      }),
     );
     let laneTop = top + PANEL_HEAD;
     for (const lane of lanes) {
-      parts.push(text(LEFT - 14, laneTop + lane.height / 2 + 4, lane.label, { fill: COLOUR.muted, "text-anchor": "end" }));
+      parts.push(
+        text(LEFT - 14, laneTop + lane.height / 2 + 4, lane.label, {
+          fill: COLOUR.muted,
+          "text-anchor": "end",
+        }),
+      );
       parts.push(...lane.draw(laneTop));
       laneTop += lane.height + LANE_GAP;
     }
@@ -153,7 +184,10 @@ export function renderSvg(timeline: Timeline): string {
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${round(height)}" width="${WIDTH}" height="${round(height)}" font-family="system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif" font-size="12" fill="${COLOUR.text}">`,
     rectangle(0, 0, WIDTH, height, "#ffffff", ' rx="10"'),
-    text(32, 40, "Three jobs that outlive their ID token and their role session", { "font-size": 20, "font-weight": 600 }),
+    text(32, 40, "Three jobs that outlive their ID token and their role session", {
+      "font-size": 20,
+      "font-weight": 600,
+    }),
     ...legend(timeline),
     ...parts,
     "</svg>",
@@ -175,7 +209,10 @@ function legend({ idTokenSeconds, sessionSeconds }: Timeline): string[] {
   ];
   return entries.flatMap(([colour, label, form], index) => {
     const left = 32 + index * 235;
-    const mark = form === "bar" ? rectangle(left, 59, 22, 9, colour, ' rx="3"') : rectangle(left + 18, 56, 2.5, 15, colour);
+    const mark =
+      form === "bar"
+        ? rectangle(left, 59, 22, 9, colour, ' rx="3"')
+        : rectangle(left + 18, 56, 2.5, 15, colour);
     return [mark, text(left + 32, 68, label, { fill: COLOUR.muted, "font-size": 13 })];
   });
 }

@@ -5,7 +5,9 @@ export function formatTable(head: string[], body: string[][]): string {
   const isFigures = head.map((_, column) => body.every((row) => /^[\d./-]*$/.test(row[column] ?? "")));
   const line = (row: string[]): string =>
     row
-      .map((cell, column) => (isFigures[column] ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0)))
+      .map((cell, column) =>
+        isFigures[column] ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0),
+      )
       .join("  ")
       .trimEnd();
   return [line(head), widths.map((width) => "-".repeat(width)).join("  "), ...body.map(line)].join("\n");

@@ -1,4 +1,7 @@
-/** What a rehearsal saw, and what it says of the three ways to hold AWS credentials. All times are seconds since its start. */
+/**
+ * What a rehearsal saw, and what it says of the three ways to hold AWS credentials. All times are seconds
+ * since its start.
+ */
 import { formatTable } from "./timeline-table.ts";
 
 export interface Span {
@@ -50,7 +53,13 @@ export function summarise({ jobs }: Timeline): ClientSummary[] {
   return jobs.flatMap((job) =>
     job.clients.map(({ name, calls }) => {
       const failed = calls.filter(({ error }) => error !== undefined);
-      return { job: job.name, client: name, calls: calls.length, failures: failed.length, firstFailure: failed[0] };
+      return {
+        job: job.name,
+        client: name,
+        calls: calls.length,
+        failures: failed.length,
+        firstFailure: failed[0],
+      };
     }),
   );
 }
@@ -84,5 +93,8 @@ export function renderTable(timeline: Timeline): string {
       String(failures),
     ]),
   );
-  return formatTable(["job", "client", "calls", "token refreshes", "session refreshes", "first failure", "failures"], rows);
+  return formatTable(
+    ["job", "client", "calls", "token refreshes", "session refreshes", "first failure", "failures"],
+    rows,
+  );
 }

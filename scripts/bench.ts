@@ -1,11 +1,13 @@
 /**
- * The benchmark: what main, post and the keeper cost, beside bare node and, if wanted, another action, in paired runs on the same two
- * clouds on loopback. A script and no test: it judges nothing. `npm run bench -- --help` tells the options.
+ * The benchmark: what main, post and the keeper cost, beside bare node and, if wanted, another action, in
+ * paired runs on the same two clouds on loopback. A script and no test: it judges nothing. `npm run bench --
+ * --help` tells the options.
  *
- * How it is measured. Each action runs in the small runner, with `node` replaced by a shell script around the real one: bash's `time`
- * takes wall time, and user CPU from the rusage of its child, all threads and waited-for children included. The keeper is not waited
- * for by main, so it is no part of main's CPU; it is measured by itself, from /proc. NODE_EXTRA_CA_CERTS, which slows every start of
- * node, is not set for any child. A round runs every contender once, in an order that turns with the rounds; ratios are medians of the
+ * How it is measured. Each action runs in the small runner, with `node` replaced by a shell script around the
+ * real one: bash's `time` takes wall time, and user CPU from the rusage of its child, all threads and
+ * waited-for children included. The keeper is not waited for by main, so it is no part of main's CPU; it is
+ * measured by itself, from /proc. NODE_EXTRA_CA_CERTS, which slows every start of node, is not set for any
+ * child. A round runs every contender once, in an order that turns with the rounds; ratios are medians of the
  * ratios within a round.
  */
 import { execFile } from "node:child_process";
@@ -115,7 +117,10 @@ function readOptions(argv: string[]): Options {
     return [pair.slice(0, equals), pair.slice(equals + 1)];
   });
   if (values.peer === undefined && inputs.length > 0) throw new UsageError("--peer-input needs --peer");
-  const peer = values.peer === undefined ? undefined : { directory: path.resolve(values.peer), inputs: Object.fromEntries(inputs) };
+  const peer =
+    values.peer === undefined
+      ? undefined
+      : { directory: path.resolve(values.peer), inputs: Object.fromEntries(inputs) };
   return { runs, json: values.json, peer };
 }
 
@@ -141,7 +146,9 @@ class TimedNode {
 
   /** What the last process cost. */
   async last(): Promise<Cost> {
-    const [wall = Number.NaN, user = Number.NaN] = ((await readFile(this.#notes, "utf8")).trim().split("\n").at(-1) ?? "")
+    const [wall = Number.NaN, user = Number.NaN] = (
+      (await readFile(this.#notes, "utf8")).trim().split("\n").at(-1) ?? ""
+    )
       .split(" ")
       .map(Number);
     return { wallMs: wall * 1000, userMs: user * 1000 };
@@ -153,7 +160,10 @@ class TimedNode {
 }
 
 /** Counts the requests and connections that `body` makes to the clouds. */
-async function counted<T>(clouds: Clouds, body: () => Promise<T>): Promise<{ value: T; calls: number; connections: number }> {
+async function counted<T>(
+  clouds: Clouds,
+  body: () => Promise<T>,
+): Promise<{ value: T; calls: number; connections: number }> {
   const before = [clouds.github.requests.length, clouds.sts.requests.length] as const;
   const value = await body();
   const github = clouds.github.requests.slice(before[0]);
@@ -180,7 +190,12 @@ async function startJob({ clouds, runner }: Bench): Promise<Job> {
   return runner.startJob({ environment: { ...environment } });
 }
 
-function actionContender(bench: Bench, name: string, directory: string, inputs: Record<string, string>): Contender {
+function actionContender(
+  bench: Bench,
+  name: string,
+  directory: string,
+  inputs: Record<string, string>,
+): Contender {
   const { clouds, timed } = bench;
   return {
     name,
@@ -194,7 +209,10 @@ function actionContender(bench: Bench, name: string, directory: string, inputs: 
       for (const step of posts) requireSuccess(step);
       return {
         main: { ...mainCost, calls: main.calls, connections: main.connections },
-        post: posts.length === 0 ? undefined : { ...(await timed.last()), calls: post.calls, connections: post.connections },
+        post:
+          posts.length === 0
+            ? undefined
+            : { ...(await timed.last()), calls: post.calls, connections: post.connections },
       };
     },
   };
@@ -234,8 +252,9 @@ function median(values: number[]): number {
 }
 
 /**
- * Memory of the keeper after ten refreshes, and its CPU. A refresh and an idle second are measured apart: the first at a token life of
- * 4 s, over ten refreshes; the second at GitHub's 300 s, between two refreshes. An hour is then 24 refreshes and 3,600 idle seconds.
+ * Memory of the keeper after ten refreshes, and its CPU. A refresh and an idle second are measured apart: the
+ * first at a token life of 4 s, over ten refreshes; the second at GitHub's 300 s, between two refreshes. An
+ * hour is then 24 refreshes and 3,600 idle seconds.
  */
 async function measureKeeper(bench: Bench, inputs: Record<string, string>): Promise<Keeper> {
   const { github } = bench.clouds;
@@ -283,7 +302,10 @@ async function sizeOf(directory: string): Promise<{ totalBytes: number; scriptBy
   const folders = new Set([main, post].map((file) => path.normalize(file).split(path.sep)[0] as string));
   const size = { totalBytes: 0, scriptBytes: 0 };
   for (const folder of folders) {
-    for (const entry of await readdir(path.join(directory, folder), { recursive: true, withFileTypes: true })) {
+    for (const entry of await readdir(path.join(directory, folder), {
+      recursive: true,
+      withFileTypes: true,
+    })) {
       if (!entry.isFile()) continue;
       const bytes = (await stat(path.join(entry.parentPath, entry.name))).size;
       size.totalBytes += bytes;
@@ -293,7 +315,10 @@ async function sizeOf(directory: string): Promise<{ totalBytes: number; scriptBy
   return size;
 }
 
-/** The medians of one latency, a line for each contender, with ratios to the peer (or else to bare node) taken round by round. */
+/**
+ * The medians of one latency, a line for each contender, with ratios to the peer (or else to bare node) taken
+ * round by round.
+ */
 function renderLatency(latencyMs: number, rounds: Map<string, Round[]>, base: string): string {
   const baseRounds = rounds.get(base) ?? [];
   const rows = [...rounds].map(([name, all]) => {
@@ -350,7 +375,9 @@ async function bench(options: Options, cleanup: Cleanup): Promise<void> {
   if (options.peer !== undefined) {
     const fill = (value: string): string =>
       value.replaceAll("{role}", ROLE).replaceAll("{region}", REGION).replaceAll("{sts}", clouds.sts.url);
-    const peerInputs = Object.fromEntries(Object.entries(options.peer.inputs).map(([name, value]) => [name, fill(value)]));
+    const peerInputs = Object.fromEntries(
+      Object.entries(options.peer.inputs).map(([name, value]) => [name, fill(value)]),
+    );
     const name = path.basename(options.peer.directory);
     contenders.push(actionContender(setup, name, options.peer.directory, peerInputs));
     directories.push([name, options.peer.directory]);
@@ -378,7 +405,9 @@ async function bench(options: Options, cleanup: Cleanup): Promise<void> {
     await Promise.all(directories.map(async ([name, directory]) => [name, await sizeOf(directory)] as const)),
   );
   for (const [name, { totalBytes, scriptBytes }] of Object.entries(sizes)) {
-    console.log(`${name}: dist ${(totalBytes / 1e6).toFixed(2)} MB, of which JavaScript ${(scriptBytes / 1e6).toFixed(2)} MB`);
+    console.log(
+      `${name}: dist ${(totalBytes / 1e6).toFixed(2)} MB, of which JavaScript ${(scriptBytes / 1e6).toFixed(2)} MB`,
+    );
   }
   const keeper = await measureKeeper(setup, inputs);
   console.log(

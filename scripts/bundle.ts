@@ -1,4 +1,5 @@
-// Bundles each entrypoint with what it needs: `npm run build`. With --check, compares dist/ with a fresh build instead.
+// Bundles each entrypoint with what it needs: `npm run build`. With --check, compares dist/ with a fresh
+// build instead.
 import * as fs from "node:fs";
 import * as path from "node:path";
 import ncc from "@vercel/ncc";
@@ -7,12 +8,13 @@ const root = path.join(import.meta.dirname, "..", "..");
 
 const ENTRIES = ["main", "post", "keeper", "trial"];
 /**
- * The keeper lives for hours and fits in a few pages of memory. The others stay readable: the SDK would be half the size when
- * minified, but loads no faster (medians of 15 runs: 32 instead of 27 ms).
+ * The keeper lives for hours and fits in a few pages of memory. The others stay readable: the SDK would be
+ * half the size when minified, but loads no faster (medians of 15 runs: 32 instead of 27 ms).
  */
 const MINIFIED = ["keeper"];
 const OPTIONS = { license: "licenses.txt", quiet: true, cache: false, mainFields: ["module", "main"] };
-// ncc follows "paths" in the tsconfig.json of the working directory: what is left out of the bundles, and why.
+// ncc follows "paths" in the tsconfig.json of the working directory: what is left out of the bundles, and
+// why.
 process.chdir(path.join(root, "stubs"));
 
 /** Every file of dist/, by its path there. */
@@ -44,24 +46,33 @@ async function bundle(): Promise<Map<string, string>> {
 
 /** The folders of the packages that a bundle has parts of. */
 function packagesIn(code: string, list: string): Set<string> {
-  // Modules that were merged into another one stand in comments, and only there; ncc lists the others' packages.
+  // Modules that were merged into another one stand in comments, and only there; ncc lists the others'
+  // packages.
   const merged = [...code.matchAll(/MODULE: (?:\.\.\/)*(node_modules\/\S+)/g)].map((match) => match[1] ?? "");
   const listed = list.split("\n").map((line) => `node_modules/${line}/`);
-  const folders = [...merged, ...listed].flatMap((file) => /^.*node_modules\/(?:@[\w.-]+\/)?[\w.-]+(?=\/)/.exec(file)?.[0] ?? []);
+  const folders = [...merged, ...listed].flatMap(
+    (file) => /^.*node_modules\/(?:@[\w.-]+\/)?[\w.-]+(?=\/)/.exec(file)?.[0] ?? [],
+  );
   return new Set(folders.filter((folder) => fs.existsSync(path.join(root, folder, "package.json"))));
 }
 
 /** The licence of a package: its name, and its text where the package has one. */
 function licenseOf(folder: string): string {
-  const { license } = JSON.parse(fs.readFileSync(path.join(root, folder, "package.json"), "utf8")) as { license: string };
-  const file = fs.readdirSync(path.join(root, folder)).find((name) => /^licen[cs]e(?:\.md|\.txt)?$/i.test(name));
+  const { license } = JSON.parse(fs.readFileSync(path.join(root, folder, "package.json"), "utf8")) as {
+    license: string;
+  };
+  const file = fs
+    .readdirSync(path.join(root, folder))
+    .find((name) => /^licen[cs]e(?:\.md|\.txt)?$/i.test(name));
   const text = file === undefined ? "" : fs.readFileSync(path.join(root, folder, file), "utf8");
   return [license, ...text.trim().split("\n")].map((line) => line.trimEnd()).join("\n");
 }
 
 function readDist(directory: string): Map<string, string> {
   const files = new Map<string, string>();
-  for (const entry of fs.existsSync(directory) ? fs.readdirSync(directory, { recursive: true, withFileTypes: true }) : []) {
+  for (const entry of fs.existsSync(directory)
+    ? fs.readdirSync(directory, { recursive: true, withFileTypes: true })
+    : []) {
     if (!entry.isFile()) continue;
     const file = path.join(entry.parentPath, entry.name);
     files.set(path.relative(directory, file).replaceAll(path.sep, "/"), fs.readFileSync(file, "utf8"));
@@ -76,7 +87,9 @@ if (process.argv.includes("--check")) {
   const names = new Set([...fresh.keys(), ...committed.keys()]);
   const different = [...names].filter((name) => fresh.get(name) !== committed.get(name));
   for (const name of different) console.error(`dist/${name} is not what the source builds`);
-  console.log(different.length === 0 ? `dist/ is what the source builds (${fresh.size} files)` : "Run: npm run build");
+  console.log(
+    different.length === 0 ? `dist/ is what the source builds (${fresh.size} files)` : "Run: npm run build",
+  );
   process.exitCode = different.length === 0 ? 0 : 1;
 } else {
   fs.rmSync(dist, { recursive: true, force: true });

@@ -24,7 +24,8 @@ for (const file of process.argv.slice(2)) {
   failed += Math.max(results.numFailedTests ?? results.failed ?? 0, results.numFailedTestSuites ?? 0);
   skipped += results.numPendingTests ?? results.skipped ?? 0;
   for (const { assertionResults } of results.testResults ?? []) {
-    for (const { status, fullName } of assertionResults) if (status === "pending") console.log(`skipped: ${fullName}`);
+    for (const { status, fullName } of assertionResults)
+      if (status === "pending") console.log(`skipped: ${fullName}`);
   }
 }
 console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);

@@ -1,6 +1,6 @@
 /**
- * The fleet: what many jobs that start in the same minute ask of GitHub's ID token endpoint and of STS, second by second, simulated with
- * the keeper's own schedule. `npm run fleet -- --help` tells the options.
+ * The fleet: what many jobs that start in the same minute ask of GitHub's ID token endpoint and of STS,
+ * second by second, simulated with the keeper's own schedule. `npm run fleet -- --help` tells the options.
  */
 import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
@@ -16,9 +16,15 @@ const TOKEN_MS = 300_000;
 const SESSION_SECONDS = 3600;
 /** The jobs start evenly over this long. */
 const START_SECONDS = 60;
-/** Answers take between these times, evenly: it is far less than anything else here and only keeps equal jobs apart. */
+/**
+ * Answers take between these times, evenly: it is far less than anything else here and only keeps equal jobs
+ * apart.
+ */
 const ANSWER_MS = [50, 250] as const;
-/** botocore refreshes a session when 15 minutes are left (botocore/credentials.py, _advisory_refresh_timeout): the earliest of the SDKs. */
+/**
+ * botocore refreshes a session when 15 minutes are left (botocore/credentials.py, _advisory_refresh_timeout):
+ * the earliest of the SDKs.
+ */
 const SDK_EARLY_SECONDS = 900;
 /** For the table: an outage in which every request fails at once. */
 const OUTAGE = { at: 3 * 3600, seconds: 120 };
@@ -34,7 +40,10 @@ const USAGE = `usage: npm run fleet -- [--jobs N] [--svg FILE]
 /** Requests in each second. */
 type Load = Uint32Array;
 
-/** A way to keep a token fresh: the milliseconds from the receipt of one, the first or a later one, to the next request; undefined for never. */
+/**
+ * A way to keep a token fresh: the milliseconds from the receipt of one, the first or a later one, to the
+ * next request; undefined for never.
+ */
 type Way = (random: () => number, first: boolean) => number | undefined;
 
 const WAYS: { name: string; note: string; next: Way }[] = [
@@ -43,7 +52,11 @@ const WAYS: { name: string; note: string; next: Way }[] = [
     note: "at half of the life, early by up to a tenth of that; the first time by up to four fifths",
     next: (random, first) => refreshDelay(TOKEN_MS, TOKEN_MS, random(), first),
   },
-  { name: "the same without jitter", note: "at half of the life", next: () => refreshDelay(TOKEN_MS, TOKEN_MS, 0) },
+  {
+    name: "the same without jitter",
+    note: "at half of the life",
+    next: () => refreshDelay(TOKEN_MS, TOKEN_MS, 0),
+  },
   { name: "a loop: every 4 minutes", note: "sleep 240", next: () => 240_000 },
   { name: "once", note: "no job that outlives its session", next: () => undefined },
 ];
@@ -59,7 +72,10 @@ function generator(seed: number): () => number {
   };
 }
 
-/** Requests at the ID token endpoint, those that fail in the outage (if there is one) and are tried again included. */
+/**
+ * Requests at the ID token endpoint, those that fail in the outage (if there is one) and are tried again
+ * included.
+ */
 function idTokenLoad(jobs: number, next: Way, outage?: typeof OUTAGE): Load {
   const load = new Uint32Array(SECONDS);
   const random = generator(2026);
@@ -113,24 +129,38 @@ function readOptions(argv: string[]): { jobs: number; svg: string } {
   }
   if (values.help) throw new UsageError("");
   const jobs = Number(values.jobs ?? 10_000);
-  if (!Number.isInteger(jobs) || jobs < 1) throw new UsageError(`--jobs: a whole number of at least 1, not ${values.jobs}`);
+  if (!Number.isInteger(jobs) || jobs < 1)
+    throw new UsageError(`--jobs: a whole number of at least 1, not ${values.jobs}`);
   return { jobs, svg: values.svg ?? path.join(root, "docs", "reliability.svg") };
 }
 
 async function fleet(): Promise<number> {
   const { jobs, svg } = readOptions(process.argv.slice(2));
   const panels: Panel[] = [
-    ...WAYS.map(({ name, note, next }) => ({ group: "ID token endpoint", name, note, load: idTokenLoad(jobs, next) })),
+    ...WAYS.map(({ name, note, next }) => ({
+      group: "ID token endpoint",
+      name,
+      note,
+      load: idTokenLoad(jobs, next),
+    })),
     {
       group: "STS",
       name: "any of them that lasts",
       note: "main's trial, then one SDK client",
       load: stsLoad(jobs, { trial: true, lasting: true }),
     },
-    { group: "STS", name: "once", note: "keys exported", load: stsLoad(jobs, { trial: false, lasting: false }) },
+    {
+      group: "STS",
+      name: "once",
+      note: "keys exported",
+      load: stsLoad(jobs, { trial: false, lasting: false }),
+    },
   ];
   await mkdir(path.dirname(svg), { recursive: true });
-  await writeFile(svg, renderPanels(`${jobs.toLocaleString("en")} jobs that start in the same minute`, SECONDS, panels));
+  await writeFile(
+    svg,
+    renderPanels(`${jobs.toLocaleString("en")} jobs that start in the same minute`, SECONDS, panels),
+  );
 
   const rows: [string, Load][] = [
     ...panels.map(({ group, name, load }): [string, Load] => [`${group}: ${name}`, load]),
@@ -144,9 +174,13 @@ async function fleet(): Promise<number> {
     ["outage", (load) => peak(load, OUTAGE.at, OUTAGE.at + OUTAGE.seconds + 60)],
   ];
   const width = Math.max(...rows.map(([name]) => name.length)) + 2;
-  console.log("requests per second".padEnd(width) + columns.map(([title]) => title.padStart(title.length + 3)).join(""));
+  console.log(
+    "requests per second".padEnd(width) + columns.map(([title]) => title.padStart(title.length + 3)).join(""),
+  );
   for (const [name, load] of rows) {
-    console.log(name.padEnd(width) + columns.map(([title, of]) => of(load).padStart(title.length + 3)).join(""));
+    console.log(
+      name.padEnd(width) + columns.map(([title, of]) => of(load).padStart(title.length + 3)).join(""),
+    );
   }
   console.log(`\nWrote ${svg}`);
   return 0;

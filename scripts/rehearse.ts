@@ -1,6 +1,6 @@
 /**
- * The rehearsal: three jobs side by side that all live longer than their ID token and their role session, on two clouds on loopback.
- * Needs nothing but Node. `npm run rehearse -- --help` tells the options.
+ * The rehearsal: three jobs side by side that all live longer than their ID token and their role session, on
+ * two clouds on loopback. Needs nothing but Node. `npm run rehearse -- --help` tells the options.
  */
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -12,14 +12,23 @@ import { parseArgs, promisify } from "node:util";
 import type { CallLine } from "../harness/clients/call-loop.ts";
 import { type Clouds, startClouds } from "../harness/clouds/clouds.ts";
 import { trustGitHub } from "../harness/clouds/trust.ts";
-import { createRunner, type Job, type JobResult, type Runner, type StepResult } from "../harness/runner/runner.ts";
+import {
+  createRunner,
+  type Job,
+  type JobResult,
+  type Runner,
+  type StepResult,
+} from "../harness/runner/runner.ts";
 import { brokenPromises, type Call, renderTable, type Timeline } from "../harness/timeline.ts";
 import { renderSvg } from "../harness/timeline-svg.ts";
 import { type Cleanup, runScript, UsageError } from "./script.ts";
 
 const ID_TOKEN_SECONDS = 6;
 const SESSION_SECONDS = 15;
-/** The token written once is refused after 6 s, and the session begun just before that lives 15 s more: below this nothing can be seen. */
+/**
+ * The token written once is refused after 6 s, and the session begun just before that lives 15 s more: below
+ * this nothing can be seen.
+ */
 const LEAST_SECONDS = 30;
 /** How long the jobs may take beyond the rehearsal itself: to be set up, and to end. */
 const MARGIN_MS = 60_000;
@@ -97,28 +106,44 @@ function readOptions(argv: string[]): Options {
 
 const run = promisify(execFile);
 
-/** The version, if it is at least `least`; both as "major.minor...". Throws otherwise: older ones do not read AWS_ENDPOINT_URL_STS. */
+/**
+ * The version, if it is at least `least`; both as "major.minor...". Throws otherwise: older ones do not read
+ * AWS_ENDPOINT_URL_STS.
+ */
 function requireVersion(name: string, version: string, least: [number, number][]): void {
   const [major = 0, minor = 0] = version.split(".").map(Number);
   const enough = least.some(([leastMajor, leastMinor]) => major === leastMajor && minor >= leastMinor);
   if (!enough) throw new UsageError(`--with: ${name} ${version} does not know AWS_ENDPOINT_URL_STS`);
 }
 
-/** The clients, and what the environment of their steps needs beyond the job's. Throws UsageError for one that is not there. */
-async function findClients(further: string[]): Promise<{ clients: Client[]; environment: Record<string, string> }> {
+/**
+ * The clients, and what the environment of their steps needs beyond the job's. Throws UsageError for one that
+ * is not there.
+ */
+async function findClients(
+  further: string[],
+): Promise<{ clients: Client[]; environment: Record<string, string> }> {
   const compiled = (name: string): string => path.join(root, "lib", "harness", "clients", name);
-  const clients: Client[] = [{ name: "AWS SDK for JS", command: [process.execPath, compiled("sdk-js.js")], intervalMs: 500 }];
+  const clients: Client[] = [
+    { name: "AWS SDK for JS", command: [process.execPath, compiled("sdk-js.js")], intervalMs: 500 },
+  ];
   const environment: Record<string, string> = { PATH: process.env.PATH ?? "" };
   if (further.includes("boto3")) {
-    // The steps have a HOME of their own, so that packages installed for the user would be out of their sight.
-    const script = "import sys, site, boto3; print(sys.executable, site.getuserbase(), boto3.__version__, sep='\\n')";
+    // The steps have a HOME of their own, so that packages installed for the user would be out of their
+    // sight.
+    const script =
+      "import sys, site, boto3; print(sys.executable, site.getuserbase(), boto3.__version__, sep='\\n')";
     const { stdout } = await run("python3", ["-c", script]).catch(() => {
       throw new UsageError("--with: python3 with boto3 is not on this machine");
     });
     const [python = "", userBase = "", version = ""] = stdout.trim().split("\n");
     requireVersion("boto3", version, [[1, 28]]);
     environment.PYTHONUSERBASE = userBase;
-    clients.push({ name: "boto3", command: [python, path.join(root, "harness", "clients", "sdk_boto3.py")], intervalMs: 500 });
+    clients.push({
+      name: "boto3",
+      command: [python, path.join(root, "harness", "clients", "sdk_boto3.py")],
+      intervalMs: 500,
+    });
   }
   if (further.includes("aws")) {
     const { stdout } = await run("aws", ["--version"]).catch(() => {
@@ -135,8 +160,12 @@ async function findClients(further: string[]): Promise<{ clients: Client[]; envi
 }
 
 function ways(stsUrl: string): Way[] {
-  const script = (name: string): string[] => [process.execPath, path.join(root, "lib", "harness", "clients", name)];
-  // The same for every client; this action needs no such variable, since it writes the endpoint into the profile.
+  const script = (name: string): string[] => [
+    process.execPath,
+    path.join(root, "lib", "harness", "clients", name),
+  ];
+  // The same for every client; this action needs no such variable, since it writes the endpoint into the
+  // profile.
   const env = { AWS_ENDPOINT_URL_STS: stsUrl, AWS_REGION: REGION };
   const exportCloud = `printf 'AWS_ENDPOINT_URL_STS=%s\\nAWS_REGION=${REGION}\\nAWS_DEFAULT_REGION=${REGION}\\n' '${stsUrl}' >> "$GITHUB_ENV"`;
   return [
@@ -162,7 +191,8 @@ function ways(stsUrl: string): Way[] {
       name: "aws-role-refresh",
       note: "this action, run from dist/: a token file that is valid at every moment of the job",
       mustHold: true,
-      prepare: (job, role) => job.use(root, { with: { "role-to-assume": role, "aws-region": REGION, "sts-endpoint": stsUrl } }),
+      prepare: (job, role) =>
+        job.use(root, { with: { "role-to-assume": role, "aws-region": REGION, "sts-endpoint": stsUrl } }),
     },
   ];
 }
@@ -215,16 +245,26 @@ function timelineOf(clouds: Clouds, jobs: Progress[], start: number, seconds: nu
       mustHold: way.mustHold,
       tokens: clouds.github.requests
         .filter((request) => request.job === cloudJob)
-        .flatMap(({ at, issued }) => (issued === undefined ? [] : { from: since(at), to: since(issued.exp * 1000) })),
+        .flatMap(({ at, issued }) =>
+          issued === undefined ? [] : { from: since(at), to: since(issued.exp * 1000) },
+        ),
       sessions: clouds.sts.requests
         .filter((request) => request.role === role)
-        .flatMap(({ at, sessionExpires }) => (sessionExpires === undefined ? [] : { from: since(at), to: since(sessionExpires) })),
-      clients: clients.map(({ name, calls }) => ({ name, calls: calls.map((call) => ({ ...call, at: since(call.at) })) })),
+        .flatMap(({ at, sessionExpires }) =>
+          sessionExpires === undefined ? [] : { from: since(at), to: since(sessionExpires) },
+        ),
+      clients: clients.map(({ name, calls }) => ({
+        name,
+        calls: calls.map((call) => ({ ...call, at: since(call.at) })),
+      })),
     })),
   };
 }
 
-/** Says every moment how it stands: redrawn in place on a terminal, else a line for each first failure and every ten seconds. */
+/**
+ * Says every moment how it stands: redrawn in place on a terminal, else a line for each first failure and
+ * every ten seconds.
+ */
 class Reporter {
   readonly #jobs: Progress[];
   readonly #start: number;
@@ -248,12 +288,17 @@ class Reporter {
 
   #counts({ clients }: Progress): { calls: number; failures: Call[] } {
     const calls = clients.flatMap((client) => client.calls);
-    return { calls: calls.length, failures: calls.filter(({ error }) => error !== undefined).sort((a, b) => a.at - b.at) };
+    return {
+      calls: calls.length,
+      failures: calls.filter(({ error }) => error !== undefined).sort((a, b) => a.at - b.at),
+    };
   }
 
   #redraw(elapsed: number): void {
     const filled = Math.round((elapsed / this.#seconds) * 40);
-    const lines = [`${"█".repeat(filled)}${"░".repeat(40 - filled)} ${elapsed.toFixed(0)} of ${this.#seconds} s`];
+    const lines = [
+      `${"█".repeat(filled)}${"░".repeat(40 - filled)} ${elapsed.toFixed(0)} of ${this.#seconds} s`,
+    ];
     for (const progress of this.#jobs) {
       const { calls, failures } = this.#counts(progress);
       const state = failures.length === 0 ? "\x1b[32m✓\x1b[0m" : "\x1b[31m✗\x1b[0m";
@@ -292,7 +337,8 @@ async function writeOut(file: string, content: string): Promise<void> {
 
 /** Rehearses and reports; returns the exit code. Whatever is started is handed to `cleanup`. */
 async function rehearse(options: Options, cleanup: Cleanup): Promise<number> {
-  if (!existsSync(path.join(root, "dist", "main", "index.js"))) throw new UsageError("dist/ is missing: npm run build");
+  if (!existsSync(path.join(root, "dist", "main", "index.js")))
+    throw new UsageError("dist/ is missing: npm run build");
   const { clients, environment } = await findClients(options.further);
   const clouds = await startClouds({ idTokenSeconds: ID_TOKEN_SECONDS, sessionSeconds: SESSION_SECONDS });
   cleanup(() => clouds.close());
@@ -331,7 +377,10 @@ async function rehearse(options: Options, cleanup: Cleanup): Promise<number> {
   const problems = [...jobs.flatMap((job) => job.problems), ...brokenPromises(timeline)];
   await writeOut(options.svg, renderSvg(timeline));
   if (options.json !== undefined) {
-    await writeOut(options.json, `${JSON.stringify({ node: process.version, ...timeline, problems }, undefined, 2)}\n`);
+    await writeOut(
+      options.json,
+      `${JSON.stringify({ node: process.version, ...timeline, problems }, undefined, 2)}\n`,
+    );
   }
   console.log(`\n${renderTable(timeline)}\n\npicture: ${path.relative(process.cwd(), options.svg)}`);
   for (const problem of problems) console.error(`the promise did not hold: ${problem}`);

@@ -1,6 +1,9 @@
 /** What the scripts have in common: usage errors, and an end that leaves nothing running however it comes. */
 
-/** Its message and the usage are printed, and the exit code is 2; with an empty message, the usage was asked for. */
+/**
+ * Its message and the usage are printed, and the exit code is 2; with an empty message, the usage was asked
+ * for.
+ */
 export class UsageError extends Error {}
 
 /** Hands over what undoes something that was started. The latest is undone first. */
@@ -8,7 +11,10 @@ export type Cleanup = (end: () => Promise<void>) => void;
 
 const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 };
 
-/** Runs a script: `body` resolves to the exit code. Whatever was handed to `cleanup` is undone, also on Ctrl-C. */
+/**
+ * Runs a script: `body` resolves to the exit code. Whatever was handed to `cleanup` is undone, also on
+ * Ctrl-C.
+ */
 export async function runScript(usage: string, body: (cleanup: Cleanup) => Promise<number>): Promise<void> {
   const ends: (() => Promise<void>)[] = [];
   const endAll = async (): Promise<void> => {

@@ -1,6 +1,6 @@
 /**
- * The soak: one job at sixty times the speed, with the built action, an ID token endpoint that fails now and then, and a reader that never
- * looks away. `npm run soak -- --help` tells the options.
+ * The soak: one job at sixty times the speed, with the built action, an ID token endpoint that fails now and
+ * then, and a reader that never looks away. `npm run soak -- --help` tells the options.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -13,14 +13,18 @@ import { type Cleanup, runScript, UsageError } from "./script.ts";
 const SPEED = 60;
 const LIFE_MS = 300_000 / SPEED;
 const FAILURE_RATE = 0.05;
-/** Half a life less two retries of a tenth each: the first try after the outage may be one of those that fail. */
+/**
+ * Half a life less two retries of a tenth each: the first try after the outage may be one of those that fail.
+ */
 const OUTAGE_MS = 0.3 * LIFE_MS;
 /** The two outages begin after these shares of the soak. */
 const OUTAGES_AT = [1 / 3, 2 / 3];
 const SAMPLE_MS = 1_000;
 /** Not counted: what V8 takes at first. */
 const WARM_UP = 0.25;
-/** Memory may end above where it was after the warm-up by this much, which is noise of the garbage collector. */
+/**
+ * Memory may end above where it was after the warm-up by this much, which is noise of the garbage collector.
+ */
 const GROWTH_KB = 4_096;
 
 const USAGE = `usage: npm run soak -- [--minutes N]
@@ -42,7 +46,10 @@ interface Sample {
 function readMinutes(argv: string[]): number {
   let values: { minutes?: string; help?: boolean };
   try {
-    ({ values } = parseArgs({ args: argv, options: { minutes: { type: "string" }, help: { type: "boolean" } } }));
+    ({ values } = parseArgs({
+      args: argv,
+      options: { minutes: { type: "string" }, help: { type: "boolean" } },
+    }));
   } catch (error) {
     throw new UsageError((error as Error).message);
   }
@@ -52,7 +59,10 @@ function readMinutes(argv: string[]): number {
   return minutes;
 }
 
-/** proc(5): /proc/PID/status. Private memory: what is shared with other processes of the same node says nothing of this one. */
+/**
+ * proc(5): /proc/PID/status. Private memory: what is shared with other processes of the same node says
+ * nothing of this one.
+ */
 function sample(pid: number, began: number): Sample {
   const status = readFileSync(`/proc/${pid}/status`, "utf8");
   const privateKb = Number(/^RssAnon:\s+(\d+)/m.exec(status)?.[1]);
@@ -92,7 +102,8 @@ async function soak(cleanup: Cleanup): Promise<number> {
       counts.outages += 1;
       outages[outage] = at;
     }
-    if (outages.some((from, index) => index < counts.outages && at < from + OUTAGE_MS)) return { status: 503 };
+    if (outages.some((from, index) => index < counts.outages && at < from + OUTAGE_MS))
+      return { status: 503 };
     if (github.requests.length > 1 && Math.random() < FAILURE_RATE) {
       counts.failures += 1;
       return { status: 500 };
@@ -114,7 +125,8 @@ async function soak(cleanup: Cleanup): Promise<number> {
   }
   const seen = reader.stop();
   const stopped = samples.filter(({ state }) => state === "T").length;
-  if (stopped > 0) console.log(`! the keeper was stopped from outside in ${stopped} of ${samples.length} looks`);
+  if (stopped > 0)
+    console.log(`! the keeper was stopped from outside in ${stopped} of ${samples.length} looks`);
   const status = stage.status();
   const { posts, tempLeft, orphans } = await job.finish();
 
@@ -131,14 +143,24 @@ async function soak(cleanup: Cleanup): Promise<number> {
     ["requests that failed at random", String(counts.failures), true],
     ["outages of 0.3 lives", String(counts.outages), counts.outages === OUTAGES_AT.length],
     ["oldest token, in lives", (status.longestAgeMs / LIFE_MS).toFixed(2), status.longestAgeMs < LIFE_MS],
-    ["private memory of the keeper, kB", `${memory.first} -> ${memory.last}`, memory.last < memory.first + GROWTH_KB],
+    [
+      "private memory of the keeper, kB",
+      `${memory.first} -> ${memory.last}`,
+      memory.last < memory.first + GROWTH_KB,
+    ],
     ["open files of the keeper", `${files.first} -> ${files.last}`, files.last <= files.first],
-    ["left behind after post", String(tempLeft.before.length + orphans.length), tempLeft.before.length + orphans.length === 0],
+    [
+      "left behind after post",
+      String(tempLeft.before.length + orphans.length),
+      tempLeft.before.length + orphans.length === 0,
+    ],
     ["post", posts[0]?.outcome ?? "none", posts[0]?.outcome === "success"],
   ];
   // Where something is wrong, when it was and what the keeper met then.
   for (const { from, to } of status.stale) console.log(`! stale from ${time(from)} to ${time(to)}`);
-  for (const { from, to, attempts, lastError } of status.outages.filter((one) => one.to - one.from > LIFE_MS / 2)) {
+  for (const { from, to, attempts, lastError } of status.outages.filter(
+    (one) => one.to - one.from > LIFE_MS / 2,
+  )) {
     console.log(`! ${attempts} tries from ${time(from)} to ${time(to)}: ${lastError}`);
   }
   for (const [name, value, good] of rows) console.log(`${good ? "  " : "! "}${name.padEnd(36)} ${value}`);

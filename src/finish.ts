@@ -9,7 +9,10 @@ import { type Ended, endUse } from "./job/uses.ts";
 import { makeReport } from "./report/report.ts";
 import { loadUse } from "./state.ts";
 
-/** The post step: everything that main wrote goes, and the environment back to what it was. Warns, never fails the job. */
+/**
+ * The post step: everything that main wrote goes, and the environment back to what it was. Warns, never fails
+ * the job.
+ */
 export async function finish(env: NodeJS.ProcessEnv): Promise<void> {
   const saved = await attempt("read the state", loadUse);
   if (!saved) {
@@ -39,12 +42,14 @@ async function attempt<T>(what: string, action: () => T | Promise<T>): Promise<T
 }
 
 function forgetSessions({ use, roleArns }: Ended): void {
-  // Roles that a profile of the user's reaches through ours: their sessions have names that only the CLI knows.
+  // Roles that a profile of the user's reaches through ours: their sessions have names that only the CLI
+  // knows.
   const chained = new Set(roleArns.flatMap((arn) => parseRole(arn)?.role ?? []));
   const isChained = (arn: string) => chained.has(parseRole(arn)?.role ?? "");
   const deleted = deleteCachedSessions(
     cliCache(),
-    (arn, writtenAt) => isSessionOf(arn, use.roleArn, use.sessionName) || (isChained(arn) && writtenAt >= use.startedAt),
+    (arn, writtenAt) =>
+      isSessionOf(arn, use.roleArn, use.sessionName) || (isChained(arn) && writtenAt >= use.startedAt),
   );
   if (deleted > 0) core.debug(`deleted ${deleted} cached session(s) of the AWS CLI`);
 }
@@ -59,7 +64,9 @@ function restoreEnvironment({ use, others }: Ended, env: NodeJS.ProcessEnv): voi
   core.info(`${use.roleArn}: profile ${use.profile} removed`);
 }
 
-/** Nothing is known of what was there before: later post steps must at least not look for files that are gone. */
+/**
+ * Nothing is known of what was there before: later post steps must at least not look for files that are gone.
+ */
 function leaveFiles(root: string, env: NodeJS.ProcessEnv): void {
   for (const [name, path] of Object.entries(defaultFiles())) {
     const now = env[name];
@@ -69,11 +76,15 @@ function leaveFiles(root: string, env: NodeJS.ProcessEnv): void {
 
 /** Where SDKs look without these variables. */
 function defaultFiles(): Record<string, string> {
-  return { AWS_CONFIG_FILE: `${home()}/.aws/config`, AWS_SHARED_CREDENTIALS_FILE: `${home()}/.aws/credentials` };
+  return {
+    AWS_CONFIG_FILE: `${home()}/.aws/config`,
+    AWS_SHARED_CREDENTIALS_FILE: `${home()}/.aws/credentials`,
+  };
 }
 
 async function report({ finished }: Ended, summary: Summary): Promise<void> {
   const { warnings, markdown, eventful } = makeReport(finished);
   for (const warning of warnings) core.warning(warning);
-  if (summary === "always" || (summary === "auto" && eventful)) await core.summary.addRaw(markdown, true).write();
+  if (summary === "always" || (summary === "auto" && eventful))
+    await core.summary.addRaw(markdown, true).write();
 }

@@ -45,7 +45,8 @@ export interface Run {
 type Reader = (name: string) => string;
 
 /**
- * Reads and checks every input of the action. Throws a UserError that names the input, what was given and what is allowed.
+ * Reads and checks every input of the action. Throws a UserError that names the input, what was given and
+ * what is allowed.
  * @param read gives an input's text, trimmed, or "" where it was not given (getInput of @actions/core)
  */
 export function loadInputs(read: Reader, run: Run): Inputs {
@@ -83,7 +84,11 @@ const ROLE_ARN = /^arn:(aws[a-z-]*):iam::(\d{12}):role\/((?:[\w+=,.@-]+\/)*)([\w
 const ANY_ARN = /^arn:([\w-]+):[\w-]*:[\w-]*:([\w-]*):(?:[\w+=,.@/:-]*[/:])?([\w+=,.@-]+)$/;
 
 function readRole(read: Reader, anyArn: boolean): Role {
-  const arn = required(read, "role-to-assume", "the ARN of the role, such as arn:aws:iam::111122223333:role/deploy");
+  const arn = required(
+    read,
+    "role-to-assume",
+    "the ARN of the role, such as arn:aws:iam::111122223333:role/deploy",
+  );
   const aws = arn.length <= 2048 ? ROLE_ARN.exec(arn) : null;
   if (aws) return { arn, partition: aws[1] ?? "", accountId: aws[2] ?? "", name: aws[4] ?? "" };
   const any = anyArn && arn.length <= 2048 ? ANY_ARN.exec(arn) : null;
@@ -99,7 +104,12 @@ function readRole(read: Reader, anyArn: boolean): Role {
 function readRegion(read: Reader): string {
   const region = required(read, "aws-region", "a region, such as eu-west-1");
   if (/^[a-z]{2}(?:-[a-z]+)+-\d+[a-z]$/.test(region)) {
-    throw refused("aws-region", region, "a region, such as eu-west-1", `That is a zone of the region ${region.slice(0, -1)}.`);
+    throw refused(
+      "aws-region",
+      region,
+      "a region, such as eu-west-1",
+      `That is a zone of the region ${region.slice(0, -1)}.`,
+    );
   }
   // The region becomes a part of host names: one DNS label, nothing else.
   if (/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(region)) return region;
@@ -115,13 +125,19 @@ function readProfile(read: Reader): string {
   const profile = read("profile") || "default";
   // The names that every SDK reads the same way, unquoted.
   if (/^[A-Za-z0-9_.-]{1,64}$/.test(profile)) return profile;
-  throw refused("profile", profile, "1 to 64 of the characters A-Z a-z 0-9 _ . -", "Leave it out to make the role ambient.");
+  throw refused(
+    "profile",
+    profile,
+    "1 to 64 of the characters A-Z a-z 0-9 _ . -",
+    "Leave it out to make the role ambient.",
+  );
 }
 
 function readSessionName(read: Reader, run: Run): string {
   const given = read("role-session-name");
   if (given === "") {
-    // Unique: the AWS CLI keeps sessions on disk by role and session name, and would hand this job's to the next one.
+    // Unique: the AWS CLI keeps sessions on disk by role and session name, and would hand this job's to the
+    // next one.
     return `GitHubActions-${digits(run.id)}-${digits(run.attempt)}-${randomBytes(4).toString("hex")}`;
   }
   if (/^[\w+=,.@-]{2,64}$/.test(given)) return given;
@@ -134,7 +150,8 @@ function readSessionName(read: Reader, run: Run): string {
 }
 
 function readAudience(read: Reader, partition: string): string {
-  const audience = read("audience") || (partition === "aws-cn" ? "sts.amazonaws.com.cn" : "sts.amazonaws.com");
+  const audience =
+    read("audience") || (partition === "aws-cn" ? "sts.amazonaws.com.cn" : "sts.amazonaws.com");
   if (/^[\x21-\x7e]{1,255}$/.test(audience)) return audience;
   throw refused(
     "audience",
@@ -171,21 +188,29 @@ function readStsEndpoint(read: Reader): string | undefined {
     throw refused("sts-endpoint", given, allowed, "Leave it out for AWS.");
   }
   if (url.protocol === "http:" && !isLoopback(url.hostname)) {
-    throw refused("sts-endpoint", given, allowed, "Over plain http anyone on the way could use the ID token.");
+    throw refused(
+      "sts-endpoint",
+      given,
+      allowed,
+      "Over plain http anyone on the way could use the ID token.",
+    );
   }
   return url.href.replace(/\/+$/, "");
 }
 
 /** Whether a URL's host is this machine itself. */
 export function isLoopback(hostname: string): boolean {
-  return hostname === "localhost" || hostname === "[::1]" || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(hostname);
+  return (
+    hostname === "localhost" || hostname === "[::1]" || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(hostname)
+  );
 }
 
 function readMirror(read: Reader): Mirror {
   const given = read("mirror-environment") || "auto";
   if (given === "auto") return "auto";
   const value = parseBoolean(given);
-  if (value === undefined) throw refused("mirror-environment", given, "auto, true or false", "auto is right for most jobs.");
+  if (value === undefined)
+    throw refused("mirror-environment", given, "auto, true or false", "auto is right for most jobs.");
   return value ? "always" : "never";
 }
 
@@ -203,14 +228,20 @@ function readTrustPolicy(read: Reader): string | undefined {
 function readSummary(read: Reader): Summary {
   const given = read("summary") || "auto";
   if (given === "auto" || given === "always" || given === "never") return given;
-  throw refused("summary", given, "auto, always or never", "auto writes one only where something happened that is worth reading.");
+  throw refused(
+    "summary",
+    given,
+    "auto, always or never",
+    "auto writes one only where something happened that is worth reading.",
+  );
 }
 
 function readBoolean(read: Reader, name: string, otherwise: boolean): boolean {
   const given = read(name);
   if (given === "") return otherwise;
   const value = parseBoolean(given);
-  if (value === undefined) throw refused(name, given, "true or false", "Quote it in YAML if it comes from an expression.");
+  if (value === undefined)
+    throw refused(name, given, "true or false", "Quote it in YAML if it comes from an expression.");
   return value;
 }
 

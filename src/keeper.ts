@@ -1,6 +1,7 @@
 import { type KeeperConfig, keep } from "./keeper/keep.ts";
 
-// The background process. It prints nothing, takes its configuration over IPC from main, and ends when the job does.
+// The background process. It prints nothing, takes its configuration over IPC from main, and ends when the
+// job does.
 process.once("message", (config: KeeperConfig) => {
   process.removeListener("disconnect", giveUp);
   void keep(config, () => process.send?.("ready", () => process.disconnect()));

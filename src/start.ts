@@ -40,9 +40,9 @@ interface Plan {
 }
 
 /**
- * The main step: from inputs to a profile whose token file stays fresh. Whatever can be refused is refused before anything is
- * touched, and nothing is exported before everything works; what fails is undone at once. Throws a UserError for all that a user
- * can do something about.
+ * The main step: from inputs to a profile whose token file stays fresh. Whatever can be refused is refused
+ * before anything is touched, and nothing is exported before everything works; what fails is undone at once.
+ * Throws a UserError for all that a user can do something about.
  */
 export async function start(env: NodeJS.ProcessEnv): Promise<void> {
   const plan = makePlan(env);
@@ -63,7 +63,9 @@ export async function start(env: NodeJS.ProcessEnv): Promise<void> {
     await handOver(plan, first, keeper);
     publish(plan, first, session);
   } catch (error) {
-    await endUse(plan.root, plan.id, "failed").catch((failure: unknown) => core.debug(`Could not clean up: ${errorText(failure)}`));
+    await endUse(plan.root, plan.id, "failed").catch((failure: unknown) =>
+      core.debug(`Could not clean up: ${errorText(failure)}`),
+    );
     throw error;
   } finally {
     await keeper?.abandon();
@@ -101,17 +103,33 @@ function makePlan(env: NodeJS.ProcessEnv): Plan {
     endsAt: timeClaim(decodeClaims(endpoint.requestToken), "exp"),
     root,
     directory,
-    section: renderProfile({ name: profile, roleArn: role.arn, tokenFile: directory.token, sessionName, region, stsEndpoint }),
+    section: renderProfile({
+      name: profile,
+      roleArn: role.arn,
+      tokenFile: directory.token,
+      sessionName,
+      region,
+      stsEndpoint,
+    }),
     environment,
   };
 }
 
-/** Set for a job that may have ID tokens (actions/runner, src/Runner.Worker/Handlers/NodeScriptActionHandler.cs). */
+/**
+ * Set for a job that may have ID tokens (actions/runner,
+ * src/Runner.Worker/Handlers/NodeScriptActionHandler.cs).
+ */
 function readEndpoint(env: NodeJS.ProcessEnv): Endpoint {
   const url = env.ACTIONS_ID_TOKEN_REQUEST_URL ?? "";
   const requestToken = env.ACTIONS_ID_TOKEN_REQUEST_TOKEN ?? "";
   if (url === "" || requestToken === "") {
-    throw explained(explainIdTokenError("permission", { audience: "", eventName: env.GITHUB_EVENT_NAME, actor: env.GITHUB_ACTOR }));
+    throw explained(
+      explainIdTokenError("permission", {
+        audience: "",
+        eventName: env.GITHUB_EVENT_NAME,
+        actor: env.GITHUB_ACTOR,
+      }),
+    );
   }
   if (!/^https?:\/\/[\x21-\x7e]+$/.test(url) || !URL.canParse(url) || !/^[\x21-\x7e]+$/.test(requestToken)) {
     throw new UserError(
@@ -132,11 +150,12 @@ const REQUEST_TIMEOUT_MS = 10_000;
 
 /** For how long a failure of the first request may pass of itself, in milliseconds. */
 function patienceFor({ kind, status, code }: IdTokenError): number {
-  // A certificate does not become right by waiting, and a name that DNS does not know or a refusal by the proxy hardly ever.
+  // A certificate does not become right by waiting, and a name that DNS does not know or a refusal by the
+  // proxy hardly ever.
   if (/CERT|SELF_SIGNED|UNABLE_TO_|^ERR_(?:TLS|SSL)/.test(code ?? "")) return 0;
   if (kind === "answer" || code === "ENOTFOUND" || code === "ERR_PROXY_TUNNEL") return 3_000;
-  // The server refuses a job that does not count as "in progress" yet, which takes about a second from its start
-  // (actions/runner, src/Runner.Worker/JobRunner.cs).
+  // The server refuses a job that does not count as "in progress" yet, which takes about a second from its
+  // start (actions/runner, src/Runner.Worker/JobRunner.cs).
   if (status !== undefined && status < 500 && status !== 429) return 10_000;
   return 30_000;
 }
@@ -156,7 +175,14 @@ async function firstToken(endpoint: Endpoint, audience: string, env: NodeJS.Proc
         const host = new URL(endpoint.url).host;
         const proxy = findProxy(env, endpoint.url);
         throw explained(
-          explainIdTokenError(kind, { audience, message, code, httpStatus: status, endpointHost: host, proxy }),
+          explainIdTokenError(kind, {
+            audience,
+            message,
+            code,
+            httpStatus: status,
+            endpointHost: host,
+            proxy,
+          }),
           error,
         );
       }
@@ -204,7 +230,8 @@ async function tryExchange(
       proxy: findProxy(env, endpointUrl),
       audience,
       claims: first.claims,
-      clockSkewSeconds: first.clockOffsetMs === undefined ? undefined : Math.round(-first.clockOffsetMs / 1000),
+      clockSkewSeconds:
+        first.clockOffsetMs === undefined ? undefined : Math.round(-first.clockOffsetMs / 1000),
       trustPolicy,
       accountIsMasked: plan.inputs.maskAccountId,
     };
@@ -217,7 +244,8 @@ function plannedSession({ role, sessionName }: Inputs): Session {
   const { partition, accountId, name } = role;
   return {
     accountId,
-    assumedRoleArn: accountId === "" ? "" : `arn:${partition}:sts::${accountId}:assumed-role/${name}/${sessionName}`,
+    assumedRoleArn:
+      accountId === "" ? "" : `arn:${partition}:sts::${accountId}:assumed-role/${name}/${sessionName}`,
   };
 }
 
@@ -247,7 +275,11 @@ async function handOver(plan: Plan, first: IdToken, launched: LaunchedKeeper | u
 }
 
 /** Outputs, environment and log: the last thing, when all of it is true. */
-function publish({ inputs, root, directory, endsAt, environment }: Plan, first: IdToken, session: Session): void {
+function publish(
+  { inputs, root, directory, endsAt, environment }: Plan,
+  first: IdToken,
+  session: Session,
+): void {
   const { profile, role, sessionName } = inputs;
   const job = jobDirectory(root);
   const refreshableUntil = endsAt === undefined ? "" : new Date(endsAt).toISOString().replace(".000Z", "Z");
@@ -260,7 +292,8 @@ function publish({ inputs, root, directory, endsAt, environment }: Plan, first: 
   core.setOutput("role-session-name", sessionName);
   core.setOutput("refreshable-until", refreshableUntil);
   for (const [name, value] of Object.entries(environment.exports)) core.exportVariable(name, value);
-  const where = profile === "default" ? "every later step (profile default)" : `steps that choose profile ${profile}`;
+  const where =
+    profile === "default" ? "every later step (profile default)" : `steps that choose profile ${profile}`;
   const until = refreshableUntil === "" ? "as long as the job lives" : `until ${refreshableUntil}`;
   core.info(`Role ${role.arn} for ${where}, session ${sessionName}; fresh ID tokens ${until}`);
   core.startGroup("Details");

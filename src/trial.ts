@@ -46,8 +46,9 @@ export class StsError extends Error {
 const RETRY_WITHIN_MS = 30_000;
 
 /**
- * The one AssumeRoleWithWebIdentity of main. What may pass (throttling, 5xx, a provider that STS could not reach, no connection) is
- * tried again within 30 s; a refusal is final at once. The session's keys are dropped here. Throws an StsError.
+ * The one AssumeRoleWithWebIdentity of main. What may pass (throttling, 5xx, a provider that STS could not
+ * reach, no connection) is tried again within 30 s; a refusal is final at once. The session's keys are
+ * dropped here. Throws an StsError.
  */
 export async function exchange(request: Exchange): Promise<Session> {
   const client = new STSClient({
@@ -69,11 +70,18 @@ export async function exchange(request: Exchange): Promise<Session> {
     RoleSessionName: request.sessionName,
     WebIdentityToken: request.token,
   });
-  // The environment or a config file may name another endpoint: an error has to name the server that was really asked.
-  let asked = request.endpoint ?? `https://sts.${request.region}.amazonaws.com${request.region.startsWith("cn-") ? ".cn" : ""}`;
+  // The environment or a config file may name another endpoint: an error has to name the server that was
+  // really asked.
+  let asked =
+    request.endpoint ??
+    `https://sts.${request.region}.amazonaws.com${request.region.startsWith("cn-") ? ".cn" : ""}`;
   client.middlewareStack.add(
     (next) => (args) => {
-      const { protocol, hostname, port } = args.request as { protocol: string; hostname: string; port?: number };
+      const { protocol, hostname, port } = args.request as {
+        protocol: string;
+        hostname: string;
+        port?: number;
+      };
       asked = `${protocol}//${hostname}${port === undefined ? "" : `:${port}`}`;
       return next(args);
     },
@@ -84,7 +92,8 @@ export async function exchange(request: Exchange): Promise<Session> {
     try {
       const answer = await client.send(command);
       const assumedRoleArn = answer.AssumedRoleUser?.Arn ?? "";
-      // A page of a proxy's, say, which the SDK takes for an empty answer. (Other servers than AWS may leave out the ARN.)
+      // A page of a proxy's, say, which the SDK takes for an empty answer. (Other servers than AWS may leave
+      // out the ARN.)
       if (!answer.Credentials?.AccessKeyId) {
         throw new StsError("UnexpectedAnswer", "HTTP 200 without a session", 200, attempts, asked, {});
       }
@@ -93,14 +102,17 @@ export async function exchange(request: Exchange): Promise<Session> {
       if (error instanceof StsError) throw error;
       const wait = Math.min(5_000, 500 * 2 ** (attempts - 1)) * (0.5 + Math.random() / 2);
       if (!mayPass(error) || performance.now() + wait > deadline) {
-        throw new StsError(codeOf(error), errorText(error), statusOf(error), attempts, asked, { cause: error });
+        throw new StsError(codeOf(error), errorText(error), statusOf(error), attempts, asked, {
+          cause: error,
+        });
       }
       await sleep(wait);
     }
   }
 }
 
-// https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html and API_AssumeRoleWithWebIdentity.html
+// https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html and
+// API_AssumeRoleWithWebIdentity.html
 const PASSING_CODES =
   /^(?:Throttling|ThrottlingException|ThrottledException|RequestLimitExceeded|TooManyRequestsException|SlowDown|IDPCommunicationError|IDPCommunicationErrorException|ServiceUnavailable|InternalFailure|TimeoutError|ECONNRESET|ECONNREFUSED|EPIPE|ETIMEDOUT|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH)$/;
 
@@ -116,7 +128,8 @@ function codeOf(error: unknown): string {
 }
 
 function statusOf(error: unknown): number | undefined {
-  const status = (error as { $response?: { statusCode?: unknown }; $metadata?: { httpStatusCode?: unknown } } | null)?.$metadata
-    ?.httpStatusCode;
+  const status = (
+    error as { $response?: { statusCode?: unknown }; $metadata?: { httpStatusCode?: unknown } } | null
+  )?.$metadata?.httpStatusCode;
   return typeof status === "number" ? status : undefined;
 }

@@ -3,6 +3,8 @@
 // works with credentials has no code in it that looks for any. Whoever meets this error has begun to sign requests.
 export function defaultProvider() {
   return async () => {
-    throw new Error("@aws-sdk/credential-provider-node is left out of this action: see stubs/credential-provider-node.js");
+    throw new Error(
+      "@aws-sdk/credential-provider-node is left out of this action: see stubs/credential-provider-node.js",
+    );
   };
 }

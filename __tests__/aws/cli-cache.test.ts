@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
@@ -68,7 +77,11 @@ describe("deleting", () => {
 describe("parseRole", () => {
   test.each([
     ["arn:aws:sts::111122223333:assumed-role/deploy/session", "aws:111122223333:deploy", "session"],
-    ["arn:aws-cn:sts::111122223333:assumed-role/A.b+c=d,e@f-g_h/s=1,2.3@4-5", "aws-cn:111122223333:A.b+c=d,e@f-g_h", "s=1,2.3@4-5"],
+    [
+      "arn:aws-cn:sts::111122223333:assumed-role/A.b+c=d,e@f-g_h/s=1,2.3@4-5",
+      "aws-cn:111122223333:A.b+c=d,e@f-g_h",
+      "s=1,2.3@4-5",
+    ],
     ["arn:aws:iam::111122223333:role/deploy", "aws:111122223333:deploy", ""],
     // The path of a role is not in the ARN of its sessions.
     ["arn:aws:iam::111122223333:role/a/b/deploy", "aws:111122223333:deploy", ""],

@@ -31,7 +31,11 @@ const FILES = {
 const REGION = { AWS_REGION: "eu-west-1", AWS_DEFAULT_REGION: "eu-west-1" };
 const NO_KEYS = { AWS_ACCESS_KEY_ID: "", AWS_SECRET_ACCESS_KEY: "", AWS_SESSION_TOKEN: "" };
 const NO_CONTAINER = { AWS_CONTAINER_CREDENTIALS_FULL_URI: "", AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: "" };
-const OURS = { AWS_ROLE_ARN: NAMED.roleArn, AWS_WEB_IDENTITY_TOKEN_FILE: NAMED.tokenFile, AWS_ROLE_SESSION_NAME: "session" };
+const OURS = {
+  AWS_ROLE_ARN: NAMED.roleArn,
+  AWS_WEB_IDENTITY_TOKEN_FILE: NAMED.tokenFile,
+  AWS_ROLE_SESSION_NAME: "session",
+};
 
 const plan = (ambient: Environment, use: PlannedUse, changes: Partial<PlannedUse> = {}): EnvironmentPlan =>
   planEnvironment(ambient, { ...use, ...changes });
@@ -66,7 +70,10 @@ describe("with nothing ambient", () => {
 
 describe("the user's own files and region give way", () => {
   test.each([
-    ["the files", { AWS_CONFIG_FILE: "/home/me/config", AWS_SHARED_CREDENTIALS_FILE: "/home/me/credentials" }],
+    [
+      "the files",
+      { AWS_CONFIG_FILE: "/home/me/config", AWS_SHARED_CREDENTIALS_FILE: "/home/me/credentials" },
+    ],
     ["the files, empty", { AWS_CONFIG_FILE: "", AWS_SHARED_CREDENTIALS_FILE: "" }],
     ["the region", { AWS_REGION: "us-east-1", AWS_DEFAULT_REGION: "us-west-2" }],
     ["the switches", { AWS_SDK_LOAD_CONFIG: "0", AWS_STS_REGIONAL_ENDPOINTS: "legacy" }],
@@ -92,7 +99,8 @@ describe("static keys", () => {
         expect(exports).toEqual({ ...others, ...Object.fromEntries(set.map((name) => [name, ""])) });
         expect(warnings).toHaveLength(1);
         for (const name of set) expect(warnings[0]).toContain(name);
-        for (const name of names.filter((each) => !set.includes(each))) expect(warnings[0]).not.toContain(name);
+        for (const name of names.filter((each) => !set.includes(each)))
+          expect(warnings[0]).not.toContain(name);
       }
     },
   );
@@ -109,7 +117,11 @@ describe("static keys", () => {
 
   test("a warning never holds a key", () => {
     const { warnings } = plan(
-      { AWS_ACCESS_KEY_ID: "the-key-id", AWS_SECRET_ACCESS_KEY: "the-secret", AWS_SESSION_TOKEN: "the-token" },
+      {
+        AWS_ACCESS_KEY_ID: "the-key-id",
+        AWS_SECRET_ACCESS_KEY: "the-secret",
+        AWS_SESSION_TOKEN: "the-token",
+      },
       AMBIENT,
     );
     expect(warnings.join()).not.toMatch(/the-/);
@@ -148,36 +160,48 @@ describe("the variables of a web identity (IRSA)", () => {
     ]),
   );
 
-  test.each(cases)("%s: an ambient use exports its own three, with a warning that names them", (_, set, ambient) => {
-    const { exports, warnings } = plan(ambient, AMBIENT);
-    expect(exports).toEqual({ ...FILES, ...REGION, ...OURS });
-    expect(warnings).toHaveLength(1);
-    for (const name of set) expect(warnings[0]).toContain(name);
-    expect(warnings[0]).toContain("--profile is safe");
-  });
+  test.each(cases)(
+    "%s: an ambient use exports its own three, with a warning that names them",
+    (_, set, ambient) => {
+      const { exports, warnings } = plan(ambient, AMBIENT);
+      expect(exports).toEqual({ ...FILES, ...REGION, ...OURS });
+      expect(warnings).toHaveLength(1);
+      for (const name of set) expect(warnings[0]).toContain(name);
+      expect(warnings[0]).toContain("--profile is safe");
+    },
+  );
 
   test.each(cases.filter(([, set]) => set.some((name) => name !== "AWS_ROLE_SESSION_NAME")))(
     "%s: a named use is refused, saying which and what can be done",
     (_, set, ambient) => {
       const { message, anchor } = refusal(ambient, NAMED);
       expect(anchor).toBe("named-profile-loses");
-      for (const name of set.filter((each) => each !== "AWS_ROLE_SESSION_NAME")) expect(message).toContain(name);
+      for (const name of set.filter((each) => each !== "AWS_ROLE_SESSION_NAME"))
+        expect(message).toContain(name);
       expect(message).toContain("would silently run as another role");
       expect(message).toContain('profile "prod"');
     },
   );
 
-  test.each(["x", ""])("AWS_ROLE_SESSION_NAME alone (%j) harms no role: a named use gives it its own value", (value) => {
-    expect(plan({ AWS_ROLE_SESSION_NAME: value }, NAMED)).toEqual({
-      exports: { ...FILES, AWS_ROLE_SESSION_NAME: "session" },
-      warnings: [],
-    });
-  });
+  test.each(["x", ""])(
+    "AWS_ROLE_SESSION_NAME alone (%j) harms no role: a named use gives it its own value",
+    (value) => {
+      expect(plan({ AWS_ROLE_SESSION_NAME: value }, NAMED)).toEqual({
+        exports: { ...FILES, AWS_ROLE_SESSION_NAME: "session" },
+        warnings: [],
+      });
+    },
+  );
 
   test("as an earlier use mirrored them: a later ambient use takes them over, a later named use is refused", () => {
-    const mirrored = { AWS_ROLE_ARN: "arn:aws:iam::111122223333:role/other", AWS_WEB_IDENTITY_TOKEN_FILE: "/temp/token" };
+    const mirrored = {
+      AWS_ROLE_ARN: "arn:aws:iam::111122223333:role/other",
+      AWS_WEB_IDENTITY_TOKEN_FILE: "/temp/token",
+    };
     expect(plan(mirrored, AMBIENT).exports).toMatchObject(OURS);
-    expect(refusal(mirrored, NAMED).message).toContain("if an earlier use of this action set mirror-environment");
+    expect(refusal(mirrored, NAMED).message).toContain(
+      "if an earlier use of this action set mirror-environment",
+    );
   });
 });
 
@@ -187,7 +211,9 @@ describe("AWS_PROFILE and AWS_DEFAULT_PROFILE", () => {
     (name) => {
       expect(plan({ [name]: "staging" }, AMBIENT)).toEqual({
         exports: { ...FILES, ...REGION, [name]: "default" },
-        warnings: [`${name} was "staging"; it is "default" from here on, so that the role is what later steps get.`],
+        warnings: [
+          `${name} was "staging"; it is "default" from here on, so that the role is what later steps get.`,
+        ],
       });
     },
   );
@@ -204,7 +230,10 @@ describe("AWS_PROFILE and AWS_DEFAULT_PROFILE", () => {
   test.each(["AWS_PROFILE", "AWS_DEFAULT_PROFILE"])(
     "%s empty counts as a profile's name for some: default, without a word",
     (name) => {
-      expect(plan({ [name]: "" }, AMBIENT)).toEqual({ exports: { ...FILES, ...REGION, [name]: "default" }, warnings: [] });
+      expect(plan({ [name]: "" }, AMBIENT)).toEqual({
+        exports: { ...FILES, ...REGION, [name]: "default" },
+        warnings: [],
+      });
     },
   );
 
@@ -216,11 +245,16 @@ describe("AWS_PROFILE and AWS_DEFAULT_PROFILE", () => {
   });
 
   test("are the steps' own choice in a named use", () => {
-    expect(plan({ AWS_PROFILE: "staging", AWS_DEFAULT_PROFILE: "" }, NAMED)).toEqual({ exports: FILES, warnings: [] });
+    expect(plan({ AWS_PROFILE: "staging", AWS_DEFAULT_PROFILE: "" }, NAMED)).toEqual({
+      exports: FILES,
+      warnings: [],
+    });
     const { exports, warnings } = plan({ AWS_DEFAULT_PROFILE: "staging" }, NAMED);
     expect(exports).toEqual(FILES);
     expect(warnings).toEqual([
-      expect.stringMatching(/^AWS_DEFAULT_PROFILE is set, and boto3 and the AWS CLI v1 prefer it to AWS_PROFILE: /),
+      expect.stringMatching(
+        /^AWS_DEFAULT_PROFILE is set, and boto3 and the AWS CLI v1 prefer it to AWS_PROFILE: /,
+      ),
     ]);
   });
 
@@ -246,15 +280,21 @@ describe("mirror-environment", () => {
   });
 
   test("false: nothing is mirrored", () => {
-    expect(plan({}, AMBIENT, { mirror: "never" })).toEqual({ exports: { ...FILES, ...REGION }, warnings: [] });
+    expect(plan({}, AMBIENT, { mirror: "never" })).toEqual({
+      exports: { ...FILES, ...REGION },
+      warnings: [],
+    });
     expect(plan({}, NAMED, { mirror: "never" })).toEqual({ exports: FILES, warnings: [] });
   });
 
-  test.each(["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_SESSION_NAME"])("false while %s is set: refused", (name) => {
-    expect(refusal({ [name]: "x" }, AMBIENT, { mirror: "never" }).message).toBe(
-      `mirror-environment cannot be false while ${name} is set in this job: later steps would run as another role or fail. Leave it at auto.`,
-    );
-  });
+  test.each(["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_SESSION_NAME"])(
+    "false while %s is set: refused",
+    (name) => {
+      expect(refusal({ [name]: "x" }, AMBIENT, { mirror: "never" }).message).toBe(
+        `mirror-environment cannot be false while ${name} is set in this job: later steps would run as another role or fail. Leave it at auto.`,
+      );
+    },
+  );
 
   test("false with a named use: the same refusals as auto", () => {
     expect(refusal({ AWS_ROLE_ARN: "x" }, NAMED, { mirror: "never" }).anchor).toBe("named-profile-loses");
@@ -264,14 +304,17 @@ describe("mirror-environment", () => {
 describe("sts-endpoint", () => {
   const endpoint = { stsEndpoint: "http://127.0.0.1:9000" };
 
-  test.each(["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"])("of a named use would lose to %s: refused", (name) => {
-    const { message, anchor } = refusal({ [name]: "http://127.0.0.1:4566" }, NAMED, endpoint);
-    expect(anchor).toBe("sts-endpoint-loses");
-    expect(message).toBe(
-      `${name} is set in this job and would win over sts-endpoint: later steps would send the ID token to another server. ` +
-        "Remove it from the job, or leave out profile to make this role ambient.",
-    );
-  });
+  test.each(["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"])(
+    "of a named use would lose to %s: refused",
+    (name) => {
+      const { message, anchor } = refusal({ [name]: "http://127.0.0.1:4566" }, NAMED, endpoint);
+      expect(anchor).toBe("sts-endpoint-loses");
+      expect(message).toBe(
+        `${name} is set in this job and would win over sts-endpoint: later steps would send the ID token to another server. ` +
+          "Remove it from the job, or leave out profile to make this role ambient.",
+      );
+    },
+  );
 
   test.each(["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"])(
     "of a named use is the same server as %s, or that is blank: fine",
@@ -297,7 +340,11 @@ describe("sts-endpoint", () => {
   });
 
   test("left out, nothing of the environment's endpoints matters", () => {
-    const ambient = { AWS_ENDPOINT_URL_STS: "http://x", AWS_ENDPOINT_URL: "http://y", AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: "true" };
+    const ambient = {
+      AWS_ENDPOINT_URL_STS: "http://x",
+      AWS_ENDPOINT_URL: "http://y",
+      AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: "true",
+    };
     expect(plan(ambient, NAMED)).toEqual({ exports: FILES, warnings: [] });
     expect(plan(ambient, AMBIENT)).toEqual({ exports: { ...FILES, ...REGION }, warnings: [] });
   });
@@ -325,11 +372,17 @@ test("everything at once has every cure at once", () => {
 
 test("nothing else is ever exported, and '' only where every SDK takes it for nothing", () => {
   const values = [undefined, "", "x"];
-  const names = [...Object.keys({ ...NO_KEYS, ...NO_CONTAINER, ...OURS }), "AWS_PROFILE", "AWS_DEFAULT_PROFILE"];
+  const names = [
+    ...Object.keys({ ...NO_KEYS, ...NO_CONTAINER, ...OURS }),
+    "AWS_PROFILE",
+    "AWS_DEFAULT_PROFILE",
+  ];
   const blankable = new Set(Object.keys({ ...NO_KEYS, ...NO_CONTAINER }));
   const allowed = new Set([...Object.keys({ ...FILES, ...REGION }), ...names]);
   for (let n = 0; n < 3 ** names.length; n += 7) {
-    const ambient = Object.fromEntries(names.map((name, index) => [name, values[Math.floor(n / 3 ** index) % 3]]));
+    const ambient = Object.fromEntries(
+      names.map((name, index) => [name, values[Math.floor(n / 3 ** index) % 3]]),
+    );
     for (const use of [AMBIENT, NAMED]) {
       let exports: Record<string, string>;
       try {
@@ -351,7 +404,10 @@ test("nothing else is ever exported, and '' only where every SDK takes it for no
 });
 
 describe("post gives back", () => {
-  const defaults = { AWS_CONFIG_FILE: "/home/me/.aws/config", AWS_SHARED_CREDENTIALS_FILE: "/home/me/.aws/credentials" };
+  const defaults = {
+    AWS_CONFIG_FILE: "/home/me/.aws/config",
+    AWS_SHARED_CREDENTIALS_FILE: "/home/me/.aws/credentials",
+  };
   const restore = (exported: Environment, previous: Environment, now: Environment = exported) =>
     planRestore(now, exported, previous, defaults);
 
@@ -359,9 +415,19 @@ describe("post gives back", () => {
     expect(
       restore(
         { ...REGION, ...NO_KEYS, AWS_PROFILE: "default" },
-        { AWS_REGION: "us-east-1", AWS_ACCESS_KEY_ID: "x", AWS_SECRET_ACCESS_KEY: "y", AWS_PROFILE: "staging" },
+        {
+          AWS_REGION: "us-east-1",
+          AWS_ACCESS_KEY_ID: "x",
+          AWS_SECRET_ACCESS_KEY: "y",
+          AWS_PROFILE: "staging",
+        },
       ),
-    ).toEqual({ AWS_REGION: "us-east-1", AWS_ACCESS_KEY_ID: "x", AWS_SECRET_ACCESS_KEY: "y", AWS_PROFILE: "staging" });
+    ).toEqual({
+      AWS_REGION: "us-east-1",
+      AWS_ACCESS_KEY_ID: "x",
+      AWS_SECRET_ACCESS_KEY: "y",
+      AWS_PROFILE: "staging",
+    });
   });
 
   test("the two files to their default paths if they had none", () => {
@@ -380,7 +446,12 @@ describe("post gives back", () => {
   });
 
   test("nothing empty: a variable that was '' keeps ours, and the files go to their default paths", () => {
-    expect(restore({ ...FILES, ...REGION }, { AWS_CONFIG_FILE: "", AWS_SHARED_CREDENTIALS_FILE: "", AWS_REGION: "" })).toEqual({
+    expect(
+      restore(
+        { ...FILES, ...REGION },
+        { AWS_CONFIG_FILE: "", AWS_SHARED_CREDENTIALS_FILE: "", AWS_REGION: "" },
+      ),
+    ).toEqual({
       AWS_CONFIG_FILE: "/home/me/.aws/config",
       AWS_SHARED_CREDENTIALS_FILE: "/home/me/.aws/credentials",
     });

@@ -4,7 +4,14 @@ import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { loadSharedConfigFiles } from "@smithy/core/config";
 import fc from "fast-check";
-import { append, type Profile, renderProfile, roleArnsIn, takeFromConfig, takeFromCredentials } from "../../src/aws/profile.ts";
+import {
+  append,
+  type Profile,
+  renderProfile,
+  roleArnsIn,
+  takeFromConfig,
+  takeFromCredentials,
+} from "../../src/aws/profile.ts";
 
 const PROFILE: Profile = {
   name: "prod",
@@ -46,20 +53,34 @@ describe("the section", () => {
   });
 
   const fields = ["name", "roleArn", "tokenFile", "sessionName", "region", "stsEndpoint"] as const;
-  const hostile = ["x\nrole_arn = y", "x\r[default]", "x\n", "x #y", "x;y", "x\ty", "é", "x\0", "x\u2028y", "x\u00a0", "x "];
-  test.each(fields.flatMap((field) => hostile.map((value): [(typeof fields)[number], string] => [field, value])))(
-    "refuses %s %j, which would add a line or be cut short",
-    (field, value) => {
-      // A space at the end is only cut off where it ends the line.
-      if (field === "name" && value === "x ")
-        return expect(renderProfile({ ...PROFILE, [field]: value })).toContain("[profile x ]");
-      expect(() => renderProfile({ ...PROFILE, [field]: value })).toThrow("not fit for a config file");
-    },
-  );
+  const hostile = [
+    "x\nrole_arn = y",
+    "x\r[default]",
+    "x\n",
+    "x #y",
+    "x;y",
+    "x\ty",
+    "é",
+    "x\0",
+    "x\u2028y",
+    "x\u00a0",
+    "x ",
+  ];
+  test.each(
+    fields.flatMap((field) => hostile.map((value): [(typeof fields)[number], string] => [field, value])),
+  )("refuses %s %j, which would add a line or be cut short", (field, value) => {
+    // A space at the end is only cut off where it ends the line.
+    if (field === "name" && value === "x ")
+      return expect(renderProfile({ ...PROFILE, [field]: value })).toContain("[profile x ]");
+    expect(() => renderProfile({ ...PROFILE, [field]: value })).toThrow("not fit for a config file");
+  });
 
   test("is read back by the JavaScript SDK's own reader as exactly what was meant, whatever the values", async () => {
     const word = fc.stringMatching(/^[A-Za-z0-9_.+=,@-]{1,30}$/);
-    const text = fc.oneof({ weight: 3, arbitrary: word }, { weight: 1, arbitrary: fc.string({ unit: "binary", maxLength: 20 }) });
+    const text = fc.oneof(
+      { weight: 3, arbitrary: word },
+      { weight: 1, arbitrary: fc.string({ unit: "binary", maxLength: 20 }) },
+    );
     const value = fc.record({
       name: fc.oneof(
         word.filter((name) => /^[A-Za-z0-9_.-]+$/.test(name) && name !== "__proto__"),
@@ -81,11 +102,17 @@ describe("the section", () => {
           return;
         }
         // The reader trims white space around a value; the action's own values have none there.
-        fc.pre(Object.values(profile).every((part) => part === undefined || (part.trim() === part && part !== "")));
+        fc.pre(
+          Object.values(profile).every((part) => part === undefined || (part.trim() === part && part !== "")),
+        );
         rendered += 1;
         const filepath = path.join(folder, "config");
         writeFileSync(filepath, section);
-        const { configFile } = await loadSharedConfigFiles({ configFilepath: filepath, filepath: "/dev/null", ignoreCache: true });
+        const { configFile } = await loadSharedConfigFiles({
+          configFilepath: filepath,
+          filepath: "/dev/null",
+          ignoreCache: true,
+        });
         expect(configFile).toEqual({
           [profile.name]: {
             role_arn: profile.roleArn,
@@ -181,9 +208,15 @@ describe("a header that some reader takes for the profile is taken", () => {
     });
   });
 
-  test.each(["[default]", "[profile default]", '[profile "default"]', "[ default ]"])("default: %j", (header) => {
-    expect(takeFromConfig(`${header}\n${body}`, "default")).toEqual({ kept: "", taken: `${header}\n${body}` });
-  });
+  test.each(["[default]", "[profile default]", '[profile "default"]', "[ default ]"])(
+    "default: %j",
+    (header) => {
+      expect(takeFromConfig(`${header}\n${body}`, "default")).toEqual({
+        kept: "",
+        taken: `${header}\n${body}`,
+      });
+    },
+  );
 });
 
 describe("a header of another profile stays", () => {
@@ -208,7 +241,10 @@ describe("a header of another profile stays", () => {
 
   test("a regular expression's characters in a name mean themselves", () => {
     const text = "[profile aXb]\nx = 1\n[profile a.b]\ny = 2\n";
-    expect(takeFromConfig(text, "a.b")).toEqual({ kept: "[profile aXb]\nx = 1\n", taken: "[profile a.b]\ny = 2\n" });
+    expect(takeFromConfig(text, "a.b")).toEqual({
+      kept: "[profile aXb]\nx = 1\n",
+      taken: "[profile a.b]\ny = 2\n",
+    });
   });
 });
 
@@ -243,11 +279,17 @@ describe("taking a profile", () => {
   });
 
   test("keeps a comment at the end of the file, without a line end", () => {
-    expect(takeFromConfig("[profile prod]\na = 1\n# last", "prod")).toEqual({ kept: "# last", taken: "[profile prod]\na = 1\n" });
+    expect(takeFromConfig("[profile prod]\na = 1\n# last", "prod")).toEqual({
+      kept: "# last",
+      taken: "[profile prod]\na = 1\n",
+    });
   });
 
   test("takes a section with nothing in it", () => {
-    expect(takeFromConfig("[profile prod]\n[x]\n", "prod")).toEqual({ kept: "[x]\n", taken: "[profile prod]\n" });
+    expect(takeFromConfig("[profile prod]\n[x]\n", "prod")).toEqual({
+      kept: "[x]\n",
+      taken: "[profile prod]\n",
+    });
   });
 
   test("drops a byte order mark, which hides the first header from most readers", () => {
@@ -270,7 +312,9 @@ describe("taking a profile", () => {
 
   test("of static keys out of a credentials file", () => {
     const others = "[default]\naws_access_key_id = a\n\n[x]\naws_access_key_id = c\n";
-    expect(takeFromCredentials(others.replace("[x]", "[prod]\r\naws_access_key_id = b\r\n[x]"), "prod")).toEqual({
+    expect(
+      takeFromCredentials(others.replace("[x]", "[prod]\r\naws_access_key_id = b\r\n[x]"), "prod"),
+    ).toEqual({
       kept: others,
       taken: "[prod]\r\naws_access_key_id = b\r\n",
     });
@@ -345,7 +389,9 @@ test("the roles of a config file are found in any section and spelling", () => {
     "\trole_arn\t=\tarn:aws:iam::111122223333:role/three # c",
     "role_arn =",
   ].join("\n");
-  expect(roleArnsIn(text)).toEqual(["one", "two", "three"].map((name) => `arn:aws:iam::111122223333:role/${name}`));
+  expect(roleArnsIn(text)).toEqual(
+    ["one", "two", "three"].map((name) => `arn:aws:iam::111122223333:role/${name}`),
+  );
 });
 
 test("a profile written as a file is as its text says, byte for byte", () => {

@@ -40,7 +40,8 @@ async function serve(listener: RequestListener): Promise<string> {
 
 const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64url");
 /** A token without a signature worth the name, made on the spot. */
-const tokenWith = (claims: Record<string, unknown>): string => `${encode({ alg: "none" })}.${encode(claims)}.${encode("x")}`;
+const tokenWith = (claims: Record<string, unknown>): string =>
+  `${encode({ alg: "none" })}.${encode(claims)}.${encode("x")}`;
 
 async function failure(asked: Promise<unknown>): Promise<IdTokenError> {
   const error = await asked.then(
@@ -90,26 +91,35 @@ describe("a token", () => {
     clouds.github.fault = () => ({ claims: { aud: ["other", AUDIENCE] } });
     expect((await requestIdToken(endpoint, AUDIENCE, PATIENCE_MS)).claims.aud).toEqual(["other", AUDIENCE]);
     clouds.github.fault = () => ({ claims: { aud: ["other", "another"] } });
-    expect((await failure(requestIdToken(endpoint, AUDIENCE, PATIENCE_MS))).message).toBe("the token is for another audience");
+    expect((await failure(requestIdToken(endpoint, AUDIENCE, PATIENCE_MS))).message).toBe(
+      "the token is for another audience",
+    );
   });
 
-  test.each(["", "?", "?api-version=2.0", "?a=b&c=d"])("is asked for at the server's own URL, query %j and all", async (query) => {
-    let seen: IncomingMessage | undefined;
-    const url = await serve((request, response) => {
-      seen = request;
-      response.end(JSON.stringify({ value: tokenWith({ aud: "a b", exp: Date.now() / 1000 + 300 }) }));
-    });
-    await requestIdToken({ url: `${url}/7//idtoken/x${query}`, requestToken: "request-token" }, "a b", PATIENCE_MS);
-    expect(seen?.url).toBe(`/7//idtoken/x${query}${query === "" ? "?" : "&"}audience=a%20b`);
-    expect(seen?.method).toBe("GET");
-    expect(seen?.headers).toEqual({
-      accept: "application/json; api-version=2.0",
-      authorization: "Bearer request-token",
-      "user-agent": "aws-role-refresh",
-      host: url.slice("http://".length),
-      connection: "close",
-    });
-  });
+  test.each(["", "?", "?api-version=2.0", "?a=b&c=d"])(
+    "is asked for at the server's own URL, query %j and all",
+    async (query) => {
+      let seen: IncomingMessage | undefined;
+      const url = await serve((request, response) => {
+        seen = request;
+        response.end(JSON.stringify({ value: tokenWith({ aud: "a b", exp: Date.now() / 1000 + 300 }) }));
+      });
+      await requestIdToken(
+        { url: `${url}/7//idtoken/x${query}`, requestToken: "request-token" },
+        "a b",
+        PATIENCE_MS,
+      );
+      expect(seen?.url).toBe(`/7//idtoken/x${query}${query === "" ? "?" : "&"}audience=a%20b`);
+      expect(seen?.method).toBe("GET");
+      expect(seen?.headers).toEqual({
+        accept: "application/json; api-version=2.0",
+        authorization: "Bearer request-token",
+        "user-agent": "aws-role-refresh",
+        host: url.slice("http://".length),
+        connection: "close",
+      });
+    },
+  );
 });
 
 describe("the server's clock decides", () => {
@@ -118,7 +128,9 @@ describe("the server's clock decides", () => {
     serve((_, response) => {
       const now = Math.floor((Date.now() + skewMs) / 1000);
       response.setHeader("date", new Date(now * 1000).toUTCString());
-      response.end(JSON.stringify({ value: tokenWith({ aud: AUDIENCE, iat: now, nbf: now - 600, exp: now + life }) }));
+      response.end(
+        JSON.stringify({ value: tokenWith({ aud: AUDIENCE, iat: now, nbf: now - 600, exp: now + life }) }),
+      );
     });
 
   test.each([-3_600_000, 3_600_000, 86_400_000])("where it differs from ours by %d ms", async (skewMs) => {
@@ -140,7 +152,9 @@ describe("the server's clock decides", () => {
   test("and where it is not told, ours", async () => {
     const url = await serve((_, response) => {
       response.sendDate = false;
-      response.end(JSON.stringify({ value: tokenWith({ aud: AUDIENCE, exp: Math.floor(Date.now() / 1000) + 100 }) }));
+      response.end(
+        JSON.stringify({ value: tokenWith({ aud: AUDIENCE, exp: Math.floor(Date.now() / 1000) + 100 }) }),
+      );
     });
     const token = await requestIdToken({ url, requestToken: "x" }, AUDIENCE, PATIENCE_MS);
     expect(token.clockOffsetMs).toBeUndefined();
@@ -198,7 +212,9 @@ describe("an answer without a usable token is refused", () => {
 
   test("a token a few seconds from the future is not: clocks differ", async () => {
     clouds.github.fault = () => ({ claims: { iat: now() + 30, nbf: now() + 30 } });
-    await expect(requestIdToken(endpoint, AUDIENCE, PATIENCE_MS)).resolves.toMatchObject({ claims: { aud: AUDIENCE } });
+    await expect(requestIdToken(endpoint, AUDIENCE, PATIENCE_MS)).resolves.toMatchObject({
+      claims: { aud: AUDIENCE },
+    });
   });
 
   test("64 KiB are not too much", async () => {
@@ -235,16 +251,22 @@ describe("a status other than 200 is told", () => {
     expect(error.message).toBe(`${new URL(endpoint.url).host} answered ${status}`);
   });
 
-  test.each([301, 302, 303, 307, 308] as const)("a redirect (%d) is not followed: the request token stays here", async (status) => {
-    let reached = 0;
-    const elsewhere = await serve((_, response) => {
-      reached += 1;
-      response.end();
-    });
-    clouds.github.fault = () => ({ redirect: `${elsewhere}/take?it=`, status });
-    expect(await failure(requestIdToken(endpoint, AUDIENCE, PATIENCE_MS))).toMatchObject({ kind: "status", status });
-    expect(reached).toBe(0);
-  });
+  test.each([301, 302, 303, 307, 308] as const)(
+    "a redirect (%d) is not followed: the request token stays here",
+    async (status) => {
+      let reached = 0;
+      const elsewhere = await serve((_, response) => {
+        reached += 1;
+        response.end();
+      });
+      clouds.github.fault = () => ({ redirect: `${elsewhere}/take?it=`, status });
+      expect(await failure(requestIdToken(endpoint, AUDIENCE, PATIENCE_MS))).toMatchObject({
+        kind: "status",
+        status,
+      });
+      expect(reached).toBe(0);
+    },
+  );
 
   test.each([
     ["0", 0],
@@ -293,18 +315,23 @@ describe("an endpoint that does not answer is told", () => {
       response.writeHead(200, { "content-length": 100 });
       response.write("{", () => response.destroy());
     });
-    expect(await failure(requestIdToken({ url, requestToken: "x" }, AUDIENCE, PATIENCE_MS))).toMatchObject({ kind: "unreachable" });
+    expect(await failure(requestIdToken({ url, requestToken: "x" }, AUDIENCE, PATIENCE_MS))).toMatchObject({
+      kind: "unreachable",
+    });
   });
 
-  test.each(["hang-before-headers", "hang-in-body", "slow"] as const)("within the time given: %s", async (fault) => {
-    clouds.github.fault = () => fault;
-    const began = performance.now();
-    const error = await failure(requestIdToken(endpoint, AUDIENCE, 400));
-    expect(error).toMatchObject({ kind: "unreachable", code: "TIMEOUT" });
-    expect(error.message).toBe(`${new URL(endpoint.url).host} did not answer within 400 ms`);
-    expect(performance.now() - began).toBeGreaterThanOrEqual(390);
-    expect(performance.now() - began).toBeLessThan(PATIENCE_MS);
-  });
+  test.each(["hang-before-headers", "hang-in-body", "slow"] as const)(
+    "within the time given: %s",
+    async (fault) => {
+      clouds.github.fault = () => fault;
+      const began = performance.now();
+      const error = await failure(requestIdToken(endpoint, AUDIENCE, 400));
+      expect(error).toMatchObject({ kind: "unreachable", code: "TIMEOUT" });
+      expect(error.message).toBe(`${new URL(endpoint.url).host} did not answer within 400 ms`);
+      expect(performance.now() - began).toBeGreaterThanOrEqual(390);
+      expect(performance.now() - began).toBeLessThan(PATIENCE_MS);
+    },
+  );
 
   test("as soon as the caller has no more use for it", async () => {
     clouds.github.fault = () => "hang-before-headers";

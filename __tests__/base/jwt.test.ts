@@ -3,7 +3,8 @@ import { decodeClaims, timeClaim } from "../../src/base/jwt.ts";
 
 const encode = (text: string | Buffer): string => Buffer.from(text).toString("base64url");
 /** A token made on the spot, with this text as its payload. */
-const token = (payload: string | Buffer): string => `${encode('{"alg":"none"}')}.${encode(payload)}.${encode("signature")}`;
+const token = (payload: string | Buffer): string =>
+  `${encode('{"alg":"none"}')}.${encode(payload)}.${encode("signature")}`;
 
 describe("decodeClaims", () => {
   test("reads the payload, also beyond ASCII", () => {

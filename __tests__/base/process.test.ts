@@ -71,7 +71,9 @@ describe("a process", () => {
 
   test("that is a zombie is not running", async () => {
     // The child of a parent that does not wait for it: bash, replaced by a program that knows of no child.
-    const parent = spawn("bash", ["-c", "sleep 0.2 & echo $!; exec sleep 1000"], { stdio: ["ignore", "pipe", "inherit"] });
+    const parent = spawn("bash", ["-c", "sleep 0.2 & echo $!; exec sleep 1000"], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
     children.push(parent);
     const identity = identify(Number(await firstLine(parent)));
     const deadline = performance.now() + 20_000;
@@ -88,7 +90,10 @@ describe("the runner's worker", () => {
     console.log(JSON.stringify(findWorker() ?? null));
     process.stdin.resume();`;
 
-  /** A program called `title` that starts one below it, and so on; the last one looks. Each ends with its stdin, and so do those below. */
+  /**
+   * A program called `title` that starts one below it, and so on; the last one looks. Each ends with its
+   * stdin, and so do those below.
+   */
   const chain = (title: string, levels: number): string[] => {
     const below = levels === 0 ? ["--input-type=module", "-e", LOOK] : chain("step", levels - 1);
     return [

@@ -1,4 +1,5 @@
-// AccessDenied, for each of the reasons that AWS does not tell apart: the log names the reason, and what it says to do works.
+// AccessDenied, for each of the reasons that AWS does not tell apart: the log names the reason, and what it
+// says to do works.
 import { describe, expect, test } from "@jest/globals";
 import type { JobClaims, SubjectFormat } from "../../harness/clouds/claims.ts";
 import { GITHUB_PROVIDER, type TrustPolicy, trustGitHub } from "../../harness/clouds/trust.ts";
@@ -87,7 +88,10 @@ const CASES: Case[] = [
     name: "a wildcard under StringEquals",
     claims: {},
     trust: JSON.parse(
-      JSON.stringify(trustGitHub(ACCOUNT, "repo:octo-org/octo-repo:*")).replace("StringLike", "StringEqualsIgnoreCase"),
+      JSON.stringify(trustGitHub(ACCOUNT, "repo:octo-org/octo-repo:*")).replace(
+        "StringLike",
+        "StringEqualsIgnoreCase",
+      ),
     ) as TrustPolicy,
     suggests: "Either the role's trust policy does not accept this job's ID token, or there is no such role.",
     names: 'the policy has "repo:octo-org/octo-repo:*"; the token has',
@@ -115,14 +119,20 @@ describe("AccessDenied", () => {
     const scene = await startWith(one);
     const { clouds, job, cloudJob } = scene;
     const suggested = await failingUse(scene);
-    expect(suggested).toMatchObject({ title: `AWS does not let this job assume ${ROLE}`, anchor: "access-denied", stsCalls: 1 });
+    expect(suggested).toMatchObject({
+      title: `AWS does not let this job assume ${ROLE}`,
+      anchor: "access-denied",
+      stsCalls: 1,
+    });
     expect(suggested.main.log).toContain(one.suggests);
     expect(suggested.main.log).toContain(`\n  sub                  "${cloudJob.claims.sub}"\n`);
     expect(suggested.main.log).toContain(
       "AccessDenied (HTTP 403, 1 attempt): Not authorized to perform sts:AssumeRoleWithWebIdentity",
     );
 
-    const explained = await failingUse(scene, { with: { "explain-trust-policy": JSON.stringify(one.trust) } });
+    const explained = await failingUse(scene, {
+      with: { "explain-trust-policy": JSON.stringify(one.trust) },
+    });
     expect(explained).toMatchObject({ anchor: "access-denied", stsCalls: 1 });
     expect(explained.main.log).toContain(
       "The trust policy in explain-trust-policy does not accept this job:\n  Statement 1 (Allow) does not apply:\n",
@@ -135,11 +145,21 @@ describe("AccessDenied", () => {
   });
 
   test("the policy to paste lets in no other job", async () => {
-    const scene = await startWith({ name: "", claims: { environment: "production" }, trust, suggests: "", names: "" });
+    const scene = await startWith({
+      name: "",
+      claims: { environment: "production" },
+      trust,
+      suggests: "",
+      names: "",
+    });
     const { main } = await failingUse(scene);
     await finishQuietly(scene);
     scene.clouds.sts.addRole({ arn: ROLE, trust: policyIn(main.log) });
-    for (const claims of [{}, { environment: "production2" }, { repository: "octo-org/other", environment: "production" }]) {
+    for (const claims of [
+      {},
+      { environment: "production2" },
+      { repository: "octo-org/other", environment: "production" },
+    ]) {
       const cloudJob = scene.clouds.github.startJob(claims);
       const other = { ...scene, cloudJob, job: await startJob({ ...scene, cloudJob }) };
       expect(await failingUse(other)).toMatchObject({ anchor: "access-denied" });
@@ -148,7 +168,12 @@ describe("AccessDenied", () => {
   });
 
   test.each([
-    ["another name", `arn:aws:iam::${ACCOUNT}:role/team/deply`, "deply", "one with another path (role/PATH/NAME)"],
+    [
+      "another name",
+      `arn:aws:iam::${ACCOUNT}:role/team/deply`,
+      "deply",
+      "one with another path (role/PATH/NAME)",
+    ],
     [
       "a path that is left out",
       `arn:aws:iam::${ACCOUNT}:role/deploy`,
@@ -178,10 +203,14 @@ describe("AccessDenied", () => {
 
   test("with a masked account the log says what to put in place of ***", async () => {
     const scene = await startAsGitHub();
-    const { main } = await failingUse(scene, { with: { "role-to-assume": `${ROLE}2`, "mask-aws-account-id": "true" } });
+    const { main } = await failingUse(scene, {
+      with: { "role-to-assume": `${ROLE}2`, "mask-aws-account-id": "true" },
+    });
     expect(main.log).not.toContain(ACCOUNT);
     expect(main.log).toContain("put it in where this log shows ***");
-    expect(JSON.stringify(policyIn(main.log.replaceAll("***", ACCOUNT)))).toContain(`arn:aws:iam::${ACCOUNT}:oidc-provider`);
+    expect(JSON.stringify(policyIn(main.log.replaceAll("***", ACCOUNT)))).toContain(
+      `arn:aws:iam::${ACCOUNT}:oidc-provider`,
+    );
     await finishQuietly(scene);
   });
 });

@@ -1,4 +1,5 @@
-// What goes wrong before STS is asked: no permission, an endpoint that gives no token, inputs, what is set in the job.
+// What goes wrong before STS is asked: no permission, an endpoint that gives no token, inputs, what is set in
+// the job.
 import { describe, expect, test } from "@jest/globals";
 import type { GitHubFault } from "../../harness/clouds/faults.ts";
 import type { JobOptions } from "../../harness/runner/runner.ts";
@@ -15,7 +16,12 @@ describe("no id-token permission", () => {
       ["if it comes from a fork", "Skip the step for these jobs (if:)"],
       ["Dependabot"],
     ],
-    ["Dependabot", { GITHUB_ACTOR: "dependabot[bot]" }, ["This job runs for Dependabot"], ["comes from a fork"]],
+    [
+      "Dependabot",
+      { GITHUB_ACTOR: "dependabot[bot]" },
+      ["This job runs for Dependabot"],
+      ["comes from a fork"],
+    ],
   ])("%s", async (_, github, has, hasNot) => {
     const scene = await startAsGitHub({ job: { environment: none, github } });
     const { main, title, anchor, stsCalls } = await failingUse(scene);
@@ -24,7 +30,8 @@ describe("no id-token permission", () => {
       "id-token-permission",
       0,
     ]);
-    for (const text of ["\npermissions:\n  id-token: write\n  contents: read\n", ...has]) expect(main.log).toContain(text);
+    for (const text of ["\npermissions:\n  id-token: write\n  contents: read\n", ...has])
+      expect(main.log).toContain(text);
     for (const text of hasNot) expect(main.log).not.toContain(text);
     await finishQuietly(scene);
   });
@@ -66,7 +73,9 @@ describe("an ID token endpoint that gives no token", () => {
   });
 
   test("variables that hold something else", async () => {
-    const scene = await startAsGitHub({ job: { environment: { ACTIONS_ID_TOKEN_REQUEST_URL: "ftp://example.com" } } });
+    const scene = await startAsGitHub({
+      job: { environment: { ACTIONS_ID_TOKEN_REQUEST_URL: "ftp://example.com" } },
+    });
     expect(await failingUse(scene)).toMatchObject({
       anchor: "id-token-endpoint",
       title: expect.stringContaining("Remove them from the workflow's env."),
@@ -97,7 +106,12 @@ const INPUTS: [input: string, given: string, says: string, corrected: string][] 
   ["profile", "my profile", "Allowed: 1 to 64 of the characters A-Z a-z 0-9 _ . -", "my-profile"],
   ["role-session-name", "my job", "Allowed: 2 to 64 of the characters A-Z a-z 0-9 _ + = , . @ -", "my-job"],
   ["audience", "two words", "Allowed: 1 to 255 ASCII characters without a space", "sts.amazonaws.com"],
-  ["allowed-account-ids", "1111-2222-3333", "Allowed: account ids of 12 digits, separated by commas", ACCOUNT],
+  [
+    "allowed-account-ids",
+    "1111-2222-3333",
+    "Allowed: account ids of 12 digits, separated by commas",
+    ACCOUNT,
+  ],
   [
     "allowed-account-ids",
     "444455556666",
@@ -118,18 +132,24 @@ const INPUTS: [input: string, given: string, says: string, corrected: string][] 
 ];
 
 describe("an input", () => {
-  test.each(INPUTS)("%s: %j is refused; corrected by what is said, it works", async (input, given, says, corrected) => {
-    const scene = await startAsGitHub();
-    const { title, anchor, stsCalls } = await failingUse(scene, { with: { [input]: given } });
-    expect(title).toContain(says);
-    expect(anchor).toMatch(/^(?:input-missing|input-refused|account-not-allowed)$/);
-    expect([stsCalls, scene.clouds.github.requests]).toEqual([0, []]);
-    worked(await scene.job.use(ACTION, { with: { ...WITH, [input]: corrected } }));
-  });
+  test.each(INPUTS)(
+    "%s: %j is refused; corrected by what is said, it works",
+    async (input, given, says, corrected) => {
+      const scene = await startAsGitHub();
+      const { title, anchor, stsCalls } = await failingUse(scene, { with: { [input]: given } });
+      expect(title).toContain(says);
+      expect(anchor).toMatch(/^(?:input-missing|input-refused|account-not-allowed)$/);
+      expect([stsCalls, scene.clouds.github.requests]).toEqual([0, []]);
+      worked(await scene.job.use(ACTION, { with: { ...WITH, [input]: corrected } }));
+    },
+  );
 });
 
 describe("variables that would win over the profile", () => {
-  const webIdentity = { AWS_ROLE_ARN: `arn:aws:iam::${ACCOUNT}:role/pod`, AWS_WEB_IDENTITY_TOKEN_FILE: "/var/run/token" };
+  const webIdentity = {
+    AWS_ROLE_ARN: `arn:aws:iam::${ACCOUNT}:role/pod`,
+    AWS_WEB_IDENTITY_TOKEN_FILE: "/var/run/token",
+  };
   test.each<[string, JobOptions["environment"], Record<string, string>, string, string]>([
     [
       "a named profile beside web identity variables",
@@ -168,15 +188,23 @@ describe("variables that would win over the profile", () => {
   });
 
   test("keys: blanked for later steps, and said once", async () => {
-    const scene = await startAsGitHub({ job: { environment: { AWS_ACCESS_KEY_ID: "x", AWS_SECRET_ACCESS_KEY: "y" } } });
+    const scene = await startAsGitHub({
+      job: { environment: { AWS_ACCESS_KEY_ID: "x", AWS_SECRET_ACCESS_KEY: "y" } },
+    });
     const use = worked(await scene.job.use(ACTION, { with: WITH }));
     expect(use.annotations).toEqual([
       {
         level: "warning",
-        message: expect.stringMatching(/^AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are set and would win over the profile/),
+        message: expect.stringMatching(
+          /^AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are set and would win over the profile/,
+        ),
       },
     ]);
-    const later = await scene.job.run([NODE, "-p", "[process.env.AWS_ACCESS_KEY_ID, process.env.AWS_SECRET_ACCESS_KEY].join()"]);
+    const later = await scene.job.run([
+      NODE,
+      "-p",
+      "[process.env.AWS_ACCESS_KEY_ID, process.env.AWS_SECRET_ACCESS_KEY].join()",
+    ]);
     expect(later.stdout).toBe(",\n");
   });
 });

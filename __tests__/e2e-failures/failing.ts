@@ -6,9 +6,21 @@ import type { TrustPolicy } from "../../harness/clouds/sts.ts";
 import { GITHUB_PROVIDER } from "../../harness/clouds/trust.ts";
 import type { StepResult } from "../../harness/runner/runner.ts";
 import { knowsProxies } from "../../src/base/proxy.ts";
-import { ACCOUNT, ACTION, keepers, NODE, type Scene, type SceneOptions, startScene, until, WITH } from "../e2e/setup.ts";
+import {
+  ACCOUNT,
+  ACTION,
+  keepers,
+  NODE,
+  type Scene,
+  type SceneOptions,
+  startScene,
+  until,
+  WITH,
+} from "../e2e/setup.ts";
 
-/** A refusal takes under a second on an idle machine; retries of what cannot pass would take half a minute. */
+/**
+ * A refusal takes under a second on an idle machine; retries of what cannot pass would take half a minute.
+ */
 const LIMIT_MS = 15_000;
 
 export interface Failure {
@@ -25,7 +37,10 @@ export interface UseOfAction {
   limitMs?: number;
 }
 
-/** Starts a scene whose tokens have GitHub's own issuer, so that everything that is said is what a user would read. */
+/**
+ * Starts a scene whose tokens have GitHub's own issuer, so that everything that is said is what a user would
+ * read.
+ */
 export function startAsGitHub(options: SceneOptions = {}): Promise<Scene> {
   return startScene({
     ...options,
@@ -90,4 +105,6 @@ export function createProvider(clouds: Clouds, account = ACCOUNT, ...clientIds: 
 }
 
 /** Whether the node that runs the action can use proxies. */
-export const NODE_KNOWS_PROXIES = knowsProxies(execFileSync(NODE, ["--version"], { encoding: "utf8" }).slice(1));
+export const NODE_KNOWS_PROXIES = knowsProxies(
+  execFileSync(NODE, ["--version"], { encoding: "utf8" }).slice(1),
+);

@@ -5,13 +5,26 @@ import { describe, expect, test } from "@jest/globals";
 import type { StepResult } from "../../harness/runner/runner.ts";
 import type { KeeperStatus } from "../../src/keeper/status.ts";
 import { duration } from "../../src/report/intervals.ts";
-import { ACTION, addRole, finishClean, keepers, ROLE, type Scene, startScene, until, WITH, worked } from "../e2e/setup.ts";
+import {
+  ACTION,
+  addRole,
+  finishClean,
+  keepers,
+  ROLE,
+  type Scene,
+  startScene,
+  until,
+  WITH,
+  worked,
+} from "../e2e/setup.ts";
 
 const OTHER_ROLE = "arn:aws:iam::111122223333:role/logs";
 const TIMES = String.raw`from \d\d:\d\d:\d\d to \d\d:\d\d:\d\d UTC \(\d+ (?:s|ms)\)`;
 
 /** Ends a job whose posts have something to tell. */
-async function finish({ job }: Scene): Promise<{ warnings: string[]; summaries: string[]; posts: StepResult[] }> {
+async function finish({
+  job,
+}: Scene): Promise<{ warnings: string[]; summaries: string[]; posts: StepResult[] }> {
   const { posts } = await job.finish();
   for (const post of posts) expect([post.outcome, post.stderr]).toEqual(["success", ""]);
   const annotations = posts.flatMap((post) => post.annotations);
@@ -45,8 +58,14 @@ describe("a job in which all went well", () => {
     const always = { ...WITH, summary: "always" };
     const uses = [
       worked(await scene.job.use(ACTION, { with: always })),
-      worked(await scene.job.use(ACTION, { with: { ...always, profile: "logs", "role-to-assume": OTHER_ROLE } })),
-      worked(await scene.job.use(ACTION, { with: { ...always, profile: "named", "role-session-name": "my-session" } })),
+      worked(
+        await scene.job.use(ACTION, { with: { ...always, profile: "logs", "role-to-assume": OTHER_ROLE } }),
+      ),
+      worked(
+        await scene.job.use(ACTION, {
+          with: { ...always, profile: "named", "role-session-name": "my-session" },
+        }),
+      ),
     ];
     const { posts } = await finishClean(scene);
     expect(posts.map(({ summary }) => summary !== "")).toEqual([false, false, true]);
@@ -69,7 +88,9 @@ describe("a job in which all went well", () => {
 
   test("a masked account stays masked in the summary", async () => {
     const scene = await startScene();
-    worked(await scene.job.use(ACTION, { with: { ...WITH, summary: "always", "mask-aws-account-id": "true" } }));
+    worked(
+      await scene.job.use(ACTION, { with: { ...WITH, summary: "always", "mask-aws-account-id": "true" } }),
+    );
     const { posts } = await finishClean(scene);
     expect(posts[0]?.summary).toContain("`arn:aws:iam::***:role/team/deploy`");
   });
@@ -77,10 +98,15 @@ describe("a job in which all went well", () => {
   test("a use that failed beside one that worked is not in the summary", async () => {
     const scene = await startScene();
     worked(await scene.job.use(ACTION, { with: { ...WITH, summary: "always" } }));
-    const failed = await scene.job.use(ACTION, { with: { ...WITH, profile: "no", "role-to-assume": `${ROLE}2` } });
+    const failed = await scene.job.use(ACTION, {
+      with: { ...WITH, profile: "no", "role-to-assume": `${ROLE}2` },
+    });
     expect(failed.outcome).toBe("failure");
     const { posts } = await finishClean(scene);
-    expect(posts.map(({ log }) => log)).toEqual(["Nothing to clean up.\n", `${ROLE}: profile default removed\n`]);
+    expect(posts.map(({ log }) => log)).toEqual([
+      "Nothing to clean up.\n",
+      `${ROLE}: profile default removed\n`,
+    ]);
     expect(posts[1]?.summary).toContain("`default`");
     expect(posts[1]?.summary).not.toContain("`no`");
   });
@@ -104,7 +130,9 @@ describe("a job in which something happened", () => {
       ),
     ]);
     expect(summaries).toHaveLength(1);
-    expect(summaries[0]).toMatch(new RegExp(`^\\*\\*No valid ID token for ${lasted}\\*\\* of the time from `, "m"));
+    expect(summaries[0]).toMatch(
+      new RegExp(`^\\*\\*No valid ID token for ${lasted}\\*\\* of the time from `, "m"),
+    );
     expect(summaries[0]).toMatch(new RegExp(`^- The ID token was stale ${TIMES}: `, "m"));
     expect(summaries[0]).toContain(`\n  No valid token ${lasted} :crit, `);
   });
@@ -123,7 +151,10 @@ describe("a job in which something happened", () => {
     expect(warnings).toEqual([]);
     expect(summaries).toEqual([
       expect.stringMatching(
-        new RegExp(`^- No new ID token ${TIMES}: \\d+ requests? failed, .*The one in the file stayed valid\\.$`, "m"),
+        new RegExp(
+          `^- No new ID token ${TIMES}: \\d+ requests? failed, .*The one in the file stayed valid\\.$`,
+          "m",
+        ),
       ),
     ]);
   });
@@ -141,7 +172,9 @@ describe("a job in which something happened", () => {
         ),
       ),
     ]);
-    expect(summaries).toEqual([expect.stringMatching(/^\*\*No valid ID token for \d+ s\*\* of the time from /m)]);
+    expect(summaries).toEqual([
+      expect.stringMatching(/^\*\*No valid ID token for \d+ s\*\* of the time from /m),
+    ]);
   });
 
   test("the keeper was killed shortly before the end: no call was at risk", async () => {
@@ -149,7 +182,9 @@ describe("a job in which something happened", () => {
     worked(await scene.job.use(ACTION, { with: WITH }));
     for (const { pid } of keepers(scene.runner)) process.kill(pid, "SIGKILL");
     const { warnings, summaries } = await finish(scene);
-    expect(warnings).toEqual([expect.stringContaining("valid until the job's steps were over, so no call was at risk.")]);
+    expect(warnings).toEqual([
+      expect.stringContaining("valid until the job's steps were over, so no call was at risk."),
+    ]);
     expect(summaries).toEqual([expect.stringContaining("**A valid ID token at every moment**")]);
   });
 
@@ -160,7 +195,9 @@ describe("a job in which something happened", () => {
     await until("a stale token", () => Date.now() > statusOf(use).tokenExpiresAt + 1_100);
     const { warnings } = await finish(scene);
     expect(warnings).toEqual([
-      expect.stringMatching(/^The keeper, .* did not answer at the end of the job\. There was no valid ID token from /),
+      expect.stringMatching(
+        /^The keeper, .* did not answer at the end of the job\. There was no valid ID token from /,
+      ),
     ]);
     expect(keepers(scene.runner)).toEqual([]);
   });
@@ -173,7 +210,9 @@ describe("a job in which something happened", () => {
     await sleep(1_100);
     const { warnings } = await finish(scene);
     expect(warnings).toEqual([
-      expect.stringMatching(/ended early: something sent it a signal\. There was no valid ID token from .*#keeper-was-gone$/),
+      expect.stringMatching(
+        /ended early: something sent it a signal\. There was no valid ID token from .*#keeper-was-gone$/,
+      ),
     ]);
   });
 

@@ -23,7 +23,10 @@ describe("InvalidIdentityToken", () => {
     );
 
     worked(await scene.job.use(ACTION, { with: WITH }));
-    scene.clouds.sts.addRole({ arn: elsewhere["role-to-assume"], trust: trustGitHub("444455556666", "repo:*") });
+    scene.clouds.sts.addRole({
+      arn: elsewhere["role-to-assume"],
+      trust: trustGitHub("444455556666", "repo:*"),
+    });
     createProvider(scene.clouds, "444455556666", "sts.amazonaws.com");
     worked(await scene.job.use(ACTION, { with: { ...WITH, ...elsewhere } }));
   });
@@ -55,7 +58,9 @@ describe("InvalidIdentityToken", () => {
     scene.clouds.github.fault = () => "bad-signature";
     const { main, anchor, stsCalls } = await failingUse(scene);
     expect([anchor, stsCalls]).toEqual(["id-token-rejected", 1]);
-    expect(main.log).toContain(`Check: aws iam get-open-id-connect-provider --open-id-connect-provider-arn ${PROVIDER_ARN}\n`);
+    expect(main.log).toContain(
+      `Check: aws iam get-open-id-connect-provider --open-id-connect-provider-arn ${PROVIDER_ARN}\n`,
+    );
     await finishQuietly(scene);
   });
 });
@@ -64,21 +69,37 @@ describe("InvalidIdentityToken", () => {
 const FINAL: [name: string, fault: StsFault, anchor: string, says: string[]][] = [
   [
     "a thumbprint that does not match",
-    { error: "InvalidIdentityToken", message: "OpenIDConnect provider's HTTPS certificate doesn't match configured thumbprint" },
+    {
+      error: "InvalidIdentityToken",
+      message: "OpenIDConnect provider's HTTPS certificate doesn't match configured thumbprint",
+    },
     "provider-thumbprint",
     [
       `aws iam update-open-id-connect-provider-thumbprint --open-id-connect-provider-arn ${PROVIDER_ARN} --thumbprint-list THUMBPRINT`,
     ],
   ],
-  ["ExpiredToken", { error: "ExpiredTokenException" }, "id-token-expired", ["the token lives 300 s", "Fix: run the job again"]],
+  [
+    "ExpiredToken",
+    { error: "ExpiredTokenException" },
+    "id-token-expired",
+    ["the token lives 300 s", "Fix: run the job again"],
+  ],
   ["IDPRejectedClaim", { error: "IDPRejectedClaim" }, "id-token-rejected", ["Fix: run the job again"]],
   [
     "RegionDisabled",
     { error: "RegionDisabledException" },
     "region-disabled",
-    ["aws account enable-region --region-name eu-west-1", "STS is not active in eu-west-1 for account 111122223333"],
+    [
+      "aws account enable-region --region-name eu-west-1",
+      "STS is not active in eu-west-1 for account 111122223333",
+    ],
   ],
-  ["a session policy that nobody sent", { error: "PackedPolicyTooLarge" }, "session-policy", ["Fix: none in the workflow."]],
+  [
+    "a session policy that nobody sent",
+    { error: "PackedPolicyTooLarge" },
+    "session-policy",
+    ["Fix: none in the workflow."],
+  ],
   [
     "a value that STS does not take",
     { error: "ValidationError", message: "1 validation error detected" },
@@ -91,7 +112,12 @@ const FINAL: [name: string, fault: StsFault, anchor: string, says: string[]][] =
     "sts-other",
     ["Fix: what the message says."],
   ],
-  ["a page of HTML, with 200", "html", "sts-malformed", ["Cause: a proxy or a firewall answered in its place"]],
+  [
+    "a page of HTML, with 200",
+    "html",
+    "sts-malformed",
+    ["Cause: a proxy or a firewall answered in its place"],
+  ],
   ["nothing, with 200", "empty-body", "sts-malformed", ["Fix: let requests to "]],
   [
     "a page of HTML, with 403",
@@ -123,15 +149,30 @@ test("names the server that was asked, wherever its address came from", async ()
 
 /** What passes: the first two calls meet it, or all of them. */
 const PASSING: [name: string, fault: StsFault, anchor: string, says: string][] = [
-  ["IDPCommunicationError", { error: "IDPCommunicationError" }, "provider-not-reached", "Fix: run the job again."],
+  [
+    "IDPCommunicationError",
+    { error: "IDPCommunicationError" },
+    "provider-not-reached",
+    "Fix: run the job again.",
+  ],
   [
     "a provider whose keys STS cannot fetch",
     { error: "InvalidIdentityToken" },
     "verification-key",
     `Check: curl --fail https://${GITHUB_PROVIDER}/.well-known/openid-configuration`,
   ],
-  ["throttling", { error: "Throttling" }, "sts-throttled", "start fewer jobs at once (strategy: max-parallel)"],
-  ["an STS that is down", { error: "ServiceUnavailable" }, "sts-unavailable", "Another aws-region uses another STS."],
+  [
+    "throttling",
+    { error: "Throttling" },
+    "sts-throttled",
+    "start fewer jobs at once (strategy: max-parallel)",
+  ],
+  [
+    "an STS that is down",
+    { error: "ServiceUnavailable" },
+    "sts-unavailable",
+    "Another aws-region uses another STS.",
+  ],
 ];
 
 describe("an answer that passes", () => {
@@ -144,7 +185,12 @@ describe("an answer that passes", () => {
   });
 
   // All at once: each of them waits for half a minute.
-  const forGood = (name: string, options: SceneOptions, withInputs: Record<string, string>, fault?: StsFault) => ({
+  const forGood = (
+    name: string,
+    options: SceneOptions,
+    withInputs: Record<string, string>,
+    fault?: StsFault,
+  ) => ({
     name,
     options,
     withInputs,
@@ -152,7 +198,11 @@ describe("an answer that passes", () => {
   });
   const patient = [
     ...PASSING.map(([name, fault]) => forGood(name, {}, {}, fault)),
-    forGood("an STS that refuses connections", { stsInEnvironment: false }, { "sts-endpoint": "http://127.0.0.1:1" }),
+    forGood(
+      "an STS that refuses connections",
+      { stsInEnvironment: false },
+      { "sts-endpoint": "http://127.0.0.1:1" },
+    ),
     forGood("an STS that never answers", {}, {}, "hang-before-headers"),
   ];
   test("for good: given up after half a minute, with the number of attempts and what to do", async () => {
@@ -177,12 +227,16 @@ describe("an answer that passes", () => {
   test("a host that does not exist is not waited for", async () => {
     const scene = await startAsGitHub({ stsInEnvironment: false });
     // A label of 64 characters: no resolver can know it, with or without a network.
-    const { main, title, anchor } = await failingUse(scene, { with: { "sts-endpoint": `https://${"x".repeat(64)}.invalid` } });
+    const { main, title, anchor } = await failingUse(scene, {
+      with: { "sts-endpoint": `https://${"x".repeat(64)}.invalid` },
+    });
     expect([title, anchor]).toEqual([
       expect.stringMatching(/^The name x+\.invalid cannot be resolved: ENOTFOUND$/),
       "sts-host-not-found",
     ]);
-    expect(main.log).toContain("Cause: aws-region or sts-endpoint is misspelt, or this runner's DNS does not know the name.");
+    expect(main.log).toContain(
+      "Cause: aws-region or sts-endpoint is misspelt, or this runner's DNS does not know the name.",
+    );
     await finishQuietly(scene);
   });
 });

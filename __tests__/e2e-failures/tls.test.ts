@@ -36,10 +36,12 @@ async function startBehindProxy(
     const scene = await startBehindProxy(() => ({}));
     const use = worked(await scene.job.use(ACTION, { with: WITH }));
     expect([use.annotations, use.stderr]).toEqual([[], ""]);
-    expect(scene.clouds.tls?.proxyRequests.map(({ method, host, status }) => [method, host, status])).toEqual([
-      ["CONNECT", GITHUB, 200],
-      ["CONNECT", STS, 200],
-    ]);
+    expect(scene.clouds.tls?.proxyRequests.map(({ method, host, status }) => [method, host, status])).toEqual(
+      [
+        ["CONNECT", GITHUB, 200],
+        ["CONNECT", STS, 200],
+      ],
+    );
     await finishClean(scene);
   });
 
@@ -60,7 +62,11 @@ async function startBehindProxy(
     await finishQuietly(scene);
     const { pathname, search } = new URL(scene.cloudJob.environment.ACTIONS_ID_TOKEN_REQUEST_URL);
     const plain = { ACTIONS_ID_TOKEN_REQUEST_URL: `${scene.clouds.github.url}${pathname}${search}` };
-    const job = await startJob(scene, { environment: { HTTPS_PROXY: scene.clouds.tls?.proxyUrl ?? "", ...plain } }, false);
+    const job = await startJob(
+      scene,
+      { environment: { HTTPS_PROXY: scene.clouds.tls?.proxyUrl ?? "", ...plain } },
+      false,
+    );
     const half = { ...scene, job };
     const { main, title, anchor, stsCalls } = await failingUse(half);
     expect(title).toMatch(new RegExp(`^The certificate of ${STS} cannot be verified: [A-Z_]+$`));
@@ -71,8 +77,13 @@ async function startBehindProxy(
 
   test("a host that the proxy does not allow", async () => {
     const scene = await startBehindProxy(() => ({}));
-    const { main, title, anchor } = await failingUse(scene, { with: { "sts-endpoint": "https://sts.example.com" } });
-    expect([title, anchor]).toEqual(["The proxy does not connect this runner with sts.example.com", "proxy-refused"]);
+    const { main, title, anchor } = await failingUse(scene, {
+      with: { "sts-endpoint": "https://sts.example.com" },
+    });
+    expect([title, anchor]).toEqual([
+      "The proxy does not connect this runner with sts.example.com",
+      "proxy-refused",
+    ]);
     expect(main.log).toContain("403 Forbidden");
     expect(main.log).toContain("Fix: allow sts.example.com:443 in the proxy");
     await finishQuietly(scene);
@@ -94,7 +105,9 @@ async function startBehindProxy(
   test.each(["HTTPS_PROXY", "http_proxy"])(
     "a URL in %s that Node cannot read: refused before anything, and not shown",
     async (name) => {
-      const scene = await startBehindProxy(() => ({ [name]: "http://runner:not the password@proxy.example.com:port" }));
+      const scene = await startBehindProxy(() => ({
+        [name]: "http://runner:not the password@proxy.example.com:port",
+      }));
       const { main, title, anchor, stsCalls } = await failingUse(scene);
       expect([title.split(". ")[0], anchor, stsCalls]).toEqual([
         `${name} does not hold a URL that Node.js can read`,

@@ -73,7 +73,11 @@ describe("sessions that the AWS CLI keeps on disk", () => {
 /** Where the AWS CLI is, if it is one that knows AWS_ENDPOINT_URL_STS (1.29 and 2.13, July 2023). */
 function findCli(): string | undefined {
   try {
-    const version = execFileSync("aws", ["--version"], { encoding: "utf8", timeout: 30_000, stdio: ["ignore", "pipe", "ignore"] });
+    const version = execFileSync("aws", ["--version"], {
+      encoding: "utf8",
+      timeout: 30_000,
+      stdio: ["ignore", "pipe", "ignore"],
+    });
     const [, major, minor] = /^aws-cli\/(\d+)\.(\d+)\./.exec(version) ?? [];
     const isNew = (major === "1" && Number(minor) >= 29) || (major === "2" && Number(minor) >= 13);
     return isNew ? process.env.PATH : undefined;
@@ -83,13 +87,16 @@ function findCli(): string | undefined {
 }
 
 const cliPath = findCli();
-(cliPath === undefined ? test.skip : test)("the AWS CLI itself runs as the role, and nothing of it is left on disk", async () => {
-  const scene = await startScene({ runner: { environment: { PATH: cliPath ?? "" } } });
-  const { job } = scene;
-  const use = worked(await job.use(ACTION, { with: WITH }));
-  const step = worked(await job.run("aws sts get-caller-identity --query Arn --output text"));
-  expect(step.stdout.trim()).toBe(sessionArn(use));
-  expect(readdirSync(cacheOf(scene)).filter((name) => name.endsWith(".json"))).toHaveLength(1);
-  await finishClean(scene);
-  expect(readdirSync(cacheOf(scene)).filter((name) => name.endsWith(".json"))).toEqual([]);
-});
+(cliPath === undefined ? test.skip : test)(
+  "the AWS CLI itself runs as the role, and nothing of it is left on disk",
+  async () => {
+    const scene = await startScene({ runner: { environment: { PATH: cliPath ?? "" } } });
+    const { job } = scene;
+    const use = worked(await job.use(ACTION, { with: WITH }));
+    const step = worked(await job.run("aws sts get-caller-identity --query Arn --output text"));
+    expect(step.stdout.trim()).toBe(sessionArn(use));
+    expect(readdirSync(cacheOf(scene)).filter((name) => name.endsWith(".json"))).toHaveLength(1);
+    await finishClean(scene);
+    expect(readdirSync(cacheOf(scene)).filter((name) => name.endsWith(".json"))).toEqual([]);
+  },
+);

@@ -1,7 +1,13 @@
-/** Runs an entry of dist/ as its own process, with nothing around it but the environment that the test gives. */
+/**
+ * Runs an entry of dist/ as its own process, with nothing around it but the environment that the test gives.
+ */
 import { spawn } from "node:child_process";
 import path from "node:path";
-import { collectFileCommands, createFileCommands, type FileCommandResult } from "../../harness/runner/file-commands.ts";
+import {
+  collectFileCommands,
+  createFileCommands,
+  type FileCommandResult,
+} from "../../harness/runner/file-commands.ts";
 import { ACTION, NODE } from "./setup.ts";
 
 export interface Run extends FileCommandResult {

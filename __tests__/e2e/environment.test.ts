@@ -5,12 +5,23 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { Clouds } from "../../harness/clouds/clouds.ts";
 import { readTree } from "../../harness/machine/tree.ts";
 import type { Runner, StepResult } from "../../harness/runner/runner.ts";
-import { ACTION, finishClean, ROLE, sessionAnswer, sessionArn, startScene, WITH, whoAmI, worked } from "./setup.ts";
+import {
+  ACTION,
+  finishClean,
+  ROLE,
+  sessionAnswer,
+  sessionArn,
+  startScene,
+  WITH,
+  whoAmI,
+  worked,
+} from "./setup.ts";
 
 /** Puts files into HOME/.aws. */
 function writeHome(runner: Runner, files: Record<string, string>): void {
   mkdirSync(path.join(runner.home, ".aws"), { recursive: true });
-  for (const [name, content] of Object.entries(files)) writeFileSync(path.join(runner.home, ".aws", name), content, "latin1");
+  for (const [name, content] of Object.entries(files))
+    writeFileSync(path.join(runner.home, ".aws", name), content, "latin1");
 }
 
 /** Static keys of a user, made on the spot, as variables. */
@@ -19,7 +30,10 @@ function staticKeys(clouds: Clouds): { AWS_ACCESS_KEY_ID: string; AWS_SECRET_ACC
   return { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey };
 }
 
-/** An action that does nothing but print its environment, in main and in post: what any action beside ours sees. */
+/**
+ * An action that does nothing but print its environment, in main and in post: what any action beside ours
+ * sees.
+ */
 let witness: string;
 beforeAll(() => {
   witness = mkdtempSync(path.join(os.tmpdir(), "witness "));
@@ -43,7 +57,10 @@ describe("whatever was ambient, later steps run as the role", () => {
     ["a profile without a name", () => ({ AWS_PROFILE: "" }), 0],
     [
       "container credentials",
-      () => ({ AWS_CONTAINER_CREDENTIALS_FULL_URI: "http://127.0.0.1:1/", AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: "/" }),
+      () => ({
+        AWS_CONTAINER_CREDENTIALS_FULL_URI: "http://127.0.0.1:1/",
+        AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: "/",
+      }),
       1,
     ],
     [
@@ -57,7 +74,11 @@ describe("whatever was ambient, later steps run as the role", () => {
     ],
     ["a part of a web identity", () => ({ AWS_WEB_IDENTITY_TOKEN_FILE: "/nowhere" }), 1],
     ["another region", () => ({ AWS_REGION: "us-west-2", AWS_DEFAULT_REGION: "us-west-2" }), 0],
-    ["files that are not there", () => ({ AWS_CONFIG_FILE: "/nowhere", AWS_SHARED_CREDENTIALS_FILE: "/nowhere" }), 0],
+    [
+      "files that are not there",
+      () => ({ AWS_CONFIG_FILE: "/nowhere", AWS_SHARED_CREDENTIALS_FILE: "/nowhere" }),
+      0,
+    ],
     [
       "static keys of the default profile in ~/.aws/credentials",
       (clouds, runner) => {
@@ -76,7 +97,9 @@ describe("whatever was ambient, later steps run as the role", () => {
     });
     const { job } = scene;
     const use = worked(await job.use(ACTION, { with: WITH }));
-    expect(use.annotations.map(({ level }) => level)).toEqual(Array.from({ length: warnings }, () => "warning"));
+    expect(use.annotations.map(({ level }) => level)).toEqual(
+      Array.from({ length: warnings }, () => "warning"),
+    );
     expect(await whoAmI(job)).toBe(sessionArn(use));
     // No key is in the environment, neither ours nor the one that was there.
     for (const name of ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"])
@@ -114,14 +137,20 @@ describe("the environment of the posts", () => {
       AWS_SDK_LOAD_CONFIG: "1",
       AWS_STS_REGIONAL_ENDPOINTS: "regional",
     });
-    expect(Object.entries(after).filter(([name, value]) => name.startsWith("AWS_") && value.includes(root))).toEqual([]);
+    expect(
+      Object.entries(after).filter(([name, value]) => name.startsWith("AWS_") && value.includes(root)),
+    ).toEqual([]);
   });
 
   test("a variable that a later step has set stays as that step wants it", async () => {
     const scene = await startScene({ job: { environment: { AWS_REGION: "us-west-2" } } });
     const { job } = scene;
     worked(await job.use(ACTION, { with: WITH }));
-    worked(await job.run(`echo AWS_REGION=ap-south-1 >> "$GITHUB_ENV"; echo AWS_CONFIG_FILE=/mine >> "$GITHUB_ENV"`));
+    worked(
+      await job.run(
+        `echo AWS_REGION=ap-south-1 >> "$GITHUB_ENV"; echo AWS_CONFIG_FILE=/mine >> "$GITHUB_ENV"`,
+      ),
+    );
     await finishClean(scene);
     expect(job.environment).toMatchObject({ AWS_REGION: "ap-south-1", AWS_CONFIG_FILE: "/mine" });
   });
@@ -133,7 +162,10 @@ describe("the environment of the posts", () => {
     worked(await job.use(witness));
     worked(await job.use(ACTION, { with: { ...WITH, profile: "prod" } }));
     const { posts } = await job.finish();
-    expect(environmentIn(posts[1])).toMatchObject({ AWS_CONFIG_FILE: `${root}/config`, AWS_REGION: "eu-west-1" });
+    expect(environmentIn(posts[1])).toMatchObject({
+      AWS_CONFIG_FILE: `${root}/config`,
+      AWS_REGION: "eu-west-1",
+    });
     expect(job.environment.AWS_CONFIG_FILE).toBe(`${scene.runner.home}/.aws/config`);
   });
 });
@@ -161,7 +193,11 @@ describe("the user's own files", () => {
 
   test("are kept byte for byte in the job's copies, and untouched where they are", async () => {
     const scene = await startScene({
-      before: (runner) => writeHome(runner, { config: CONFIG, credentials: "[default]\r\naws_access_key_id=x\r\n[odd]\nregion=y" }),
+      before: (runner) =>
+        writeHome(runner, {
+          config: CONFIG,
+          credentials: "[default]\r\naws_access_key_id=x\r\n[odd]\nregion=y",
+        }),
     });
     const { job, runner, root, clouds } = scene;
     const look = () => {
@@ -193,7 +229,9 @@ describe("the user's own files", () => {
     expect(readTree(root).config).toBe(`${CONFIG.replace(own, "")}\n${section}`);
     expect(readTree(root).credentials).toBe("[odd]\nregion=y");
     // A profile of the user's that builds on ours works as it does with any other.
-    expect(await whoAmI(job, { AWS_PROFILE: "chained" })).toBe("arn:aws:sts::444455556666:assumed-role/chained/chained");
+    expect(await whoAmI(job, { AWS_PROFILE: "chained" })).toBe(
+      "arn:aws:sts::444455556666:assumed-role/chained/chained",
+    );
     await finishClean(scene);
     expect(look()).toEqual(before);
   });
@@ -203,7 +241,10 @@ describe("the user's own files", () => {
     try {
       writeFileSync(path.join(files, "config"), "[profile mine]\nregion = eu-north-1\n");
       const environment = { AWS_CONFIG_FILE: path.join(files, "config") };
-      const scene = await startScene({ job: { environment }, before: (runner) => writeHome(runner, { config: CONFIG }) });
+      const scene = await startScene({
+        job: { environment },
+        before: (runner) => writeHome(runner, { config: CONFIG }),
+      });
       worked(await scene.job.use(ACTION, { with: WITH }));
       expect(readTree(scene.root).config).toMatch(/^\[profile mine\]\nregion = eu-north-1\n\[default\]\n/);
       await finishClean(scene);
@@ -239,7 +280,9 @@ describe("mirror-environment", () => {
     // A named role beside it could silently lose: that use fails, and says what to do.
     const named = await job.use(ACTION, { with: { ...WITH, profile: "prod" } });
     expect(named.outcome).toBe("failure");
-    expect(named.annotations[0]?.message).toContain("if an earlier use of this action set mirror-environment");
+    expect(named.annotations[0]?.message).toContain(
+      "if an earlier use of this action set mirror-environment",
+    );
     await job.finish();
   });
 
@@ -252,49 +295,70 @@ describe("mirror-environment", () => {
   });
 
   test("false while something of the kind is set: refused before anything is asked", async () => {
-    const scene = await startScene({ job: { environment: { AWS_ROLE_ARN: "arn:aws:iam::111122223333:role/of-the-runner" } } });
+    const scene = await startScene({
+      job: { environment: { AWS_ROLE_ARN: "arn:aws:iam::111122223333:role/of-the-runner" } },
+    });
     const use = await scene.job.use(ACTION, { with: { ...WITH, "mirror-environment": "false" } });
     expect(use.outcome).toBe("failure");
-    expect(use.annotations[0]?.message).toContain("mirror-environment cannot be false while AWS_ROLE_ARN is set in this job");
+    expect(use.annotations[0]?.message).toContain(
+      "mirror-environment cannot be false while AWS_ROLE_ARN is set in this job",
+    );
     expect(scene.clouds.github.requests).toEqual([]);
     await finishClean(scene);
   });
 });
 
 describe("sts-endpoint", () => {
-  test.each(["default", "prod"])("for profile %s: what main asks, and later steps by the profile alone", async (profile) => {
-    const scene = await startScene({ stsInEnvironment: false });
-    const { job, clouds } = scene;
-    const use = worked(await job.use(ACTION, { with: { ...WITH, profile, "sts-endpoint": `${clouds.sts.url}/` } }));
-    expect(clouds.sts.requests).toHaveLength(1);
-    expect(readTree(scene.root).config).toContain(
-      `[services aws-role-refresh-${profile}]\nsts =\n  endpoint_url = ${clouds.sts.url}\n`,
-    );
-    expect(use.exportedEnvironment.AWS_ENDPOINT_URL_STS).toBe(profile === "default" ? clouds.sts.url : undefined);
-    expect(await whoAmI(job, { AWS_PROFILE: profile, AWS_ENDPOINT_URL_STS: "" })).toBe(sessionArn(use));
-    await finishClean(scene);
-  });
+  test.each(["default", "prod"])(
+    "for profile %s: what main asks, and later steps by the profile alone",
+    async (profile) => {
+      const scene = await startScene({ stsInEnvironment: false });
+      const { job, clouds } = scene;
+      const use = worked(
+        await job.use(ACTION, { with: { ...WITH, profile, "sts-endpoint": `${clouds.sts.url}/` } }),
+      );
+      expect(clouds.sts.requests).toHaveLength(1);
+      expect(readTree(scene.root).config).toContain(
+        `[services aws-role-refresh-${profile}]\nsts =\n  endpoint_url = ${clouds.sts.url}\n`,
+      );
+      expect(use.exportedEnvironment.AWS_ENDPOINT_URL_STS).toBe(
+        profile === "default" ? clouds.sts.url : undefined,
+      );
+      expect(await whoAmI(job, { AWS_PROFILE: profile, AWS_ENDPOINT_URL_STS: "" })).toBe(sessionArn(use));
+      await finishClean(scene);
+    },
+  );
 
   test("that would lose to the environment is refused before anything is asked", async () => {
-    const scene = await startScene({ job: { environment: { AWS_ENDPOINT_URL: "http://127.0.0.1:1" } }, stsInEnvironment: false });
-    const use = await scene.job.use(ACTION, { with: { ...WITH, profile: "prod", "sts-endpoint": scene.clouds.sts.url } });
-    expect(use.annotations[0]?.message).toContain("AWS_ENDPOINT_URL is set in this job and would win over sts-endpoint");
+    const scene = await startScene({
+      job: { environment: { AWS_ENDPOINT_URL: "http://127.0.0.1:1" } },
+      stsInEnvironment: false,
+    });
+    const use = await scene.job.use(ACTION, {
+      with: { ...WITH, profile: "prod", "sts-endpoint": scene.clouds.sts.url },
+    });
+    expect(use.annotations[0]?.message).toContain(
+      "AWS_ENDPOINT_URL is set in this job and would win over sts-endpoint",
+    );
     expect(scene.clouds.github.requests).toEqual([]);
     await finishClean(scene);
   });
 
   // The clouds know no such role; what a server of this kind answers is enough. Some give the session no ARN.
-  test.each(["arn:minio:sts:::assumed-role/uploads/x", ""])("of a role that is not AWS's, whose session is %j", async (arn) => {
-    const scene = await startScene({ stsInEnvironment: false });
-    const { job, clouds } = scene;
-    clouds.sts.fault = () => sessionAnswer(arn);
-    const use = worked(
-      await job.use(ACTION, {
-        with: { ...WITH, "role-to-assume": "arn:minio:iam:::role/uploads", "sts-endpoint": clouds.sts.url },
-      }),
-    );
-    expect(use.outputs).toMatchObject({ "assumed-role-arn": arn, "aws-account-id": "" });
-    expect(readTree(scene.root).config).toContain("role_arn = arn:minio:iam:::role/uploads\n");
-    await finishClean(scene);
-  });
+  test.each(["arn:minio:sts:::assumed-role/uploads/x", ""])(
+    "of a role that is not AWS's, whose session is %j",
+    async (arn) => {
+      const scene = await startScene({ stsInEnvironment: false });
+      const { job, clouds } = scene;
+      clouds.sts.fault = () => sessionAnswer(arn);
+      const use = worked(
+        await job.use(ACTION, {
+          with: { ...WITH, "role-to-assume": "arn:minio:iam:::role/uploads", "sts-endpoint": clouds.sts.url },
+        }),
+      );
+      expect(use.outputs).toMatchObject({ "assumed-role-arn": arn, "aws-account-id": "" });
+      expect(readTree(scene.root).config).toContain("role_arn = arn:minio:iam:::role/uploads\n");
+      await finishClean(scene);
+    },
+  );
 });

@@ -66,7 +66,9 @@ describe("a main that is killed", () => {
     const kept = worked(await job.use(ACTION, { with: { ...WITH, profile: "kept" } }));
     // From before the script runs until after main is done, on this machine or a slower one.
     for (let n = 0; n < 8; n++) {
-      const main = job.background.use(ACTION, { with: { ...WITH, audience: "sts.amazonaws.com", profile: `killed${n}` } });
+      const main = job.background.use(ACTION, {
+        with: { ...WITH, audience: "sts.amazonaws.com", profile: `killed${n}` },
+      });
       await main.pid;
       await sleep(40 + n * 45);
       await kill(main).catch(() => main.result);
@@ -123,7 +125,8 @@ describe("post", () => {
     const use = worked(await job.use(ACTION, { with: WITH }));
     const [command, options] = postAgain(use);
     const results = await job.wait(...[1, 2, 3].map(() => job.background.run(command, options)));
-    for (const result of results) expect([result.outcome, result.annotations, result.stderr]).toEqual(["success", [], ""]);
+    for (const result of results)
+      expect([result.outcome, result.annotations, result.stderr]).toEqual(["success", [], ""]);
     expect(results.filter(({ log }) => log.includes("profile default removed"))).toHaveLength(1);
     await finishClean(scene);
   });
@@ -161,7 +164,8 @@ test("a job whose runner is killed: its keeper ends by itself, and the next job 
     expect(readdirSync(path.join(scene.root, "tokens", id))).toEqual(["status.json"]);
   }
 
-  // This runner empties its temp folder when a job starts. Another may not: the directory is there again when the action looks.
+  // This runner empties its temp folder when a job starts. Another may not: the directory is there again when
+  // the action looks.
   const aside = `${runner.temp}, aside`;
   renameSync(scene.root, aside);
   const cloudJob = clouds.github.startJob();

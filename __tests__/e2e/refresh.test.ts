@@ -4,7 +4,19 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "@jest/globals";
 import type { CallLine } from "../../harness/clients/call-loop.ts";
 import type { StepResult } from "../../harness/runner/runner.ts";
-import { ACTION, addRole, finishClean, keepers, NODE, ROLE, sessionArn, startScene, until, WITH, worked } from "./setup.ts";
+import {
+  ACTION,
+  addRole,
+  finishClean,
+  keepers,
+  NODE,
+  ROLE,
+  sessionArn,
+  startScene,
+  until,
+  WITH,
+  worked,
+} from "./setup.ts";
 
 const RELEASE = "arn:aws:iam::444455556666:role/release";
 /** exp - iat of ID tokens, seconds: short, but half of it is still long for a busy machine. */
@@ -19,18 +31,29 @@ const callsOf = (step: StepResult): CallLine[] =>
 
 test("a job outlives its first token three times over: an ambient and a named role side by side, with the SDK's own refresh", async () => {
   // Nothing but what the action exports tells the steps where STS is.
-  const scene = await startScene({ idTokenSeconds: TOKEN_SECONDS, sessionSeconds: SESSION_SECONDS, stsInEnvironment: false });
+  const scene = await startScene({
+    idTokenSeconds: TOKEN_SECONDS,
+    sessionSeconds: SESSION_SECONDS,
+    stsInEnvironment: false,
+  });
   const { job, clouds, runner } = scene;
   addRole(clouds, RELEASE);
   const endpoint = { "sts-endpoint": clouds.sts.url };
   const ambient = worked(await job.use(ACTION, { with: { ...WITH, ...endpoint } }));
-  const named = worked(await job.use(ACTION, { with: { ...WITH, ...endpoint, "role-to-assume": RELEASE, profile: "release" } }));
+  const named = worked(
+    await job.use(ACTION, { with: { ...WITH, ...endpoint, "role-to-assume": RELEASE, profile: "release" } }),
+  );
   expect(keepers(runner)).toHaveLength(1);
   const first = clouds.github.requests.length;
 
   // Two processes, each with one client object for all of its life.
   const seconds = 3 * TOKEN_SECONDS + 2;
-  const client = [NODE, path.join(ACTION, "lib/harness/clients/sdk-js.js"), String(Date.now() + seconds * 1000), "500"];
+  const client = [
+    NODE,
+    path.join(ACTION, "lib/harness/clients/sdk-js.js"),
+    String(Date.now() + seconds * 1000),
+    "500",
+  ];
   const loops = [job.background.run(client), job.background.run(client, { env: { AWS_PROFILE: "release" } })];
   const tokenFile = ambient.outputs["web-identity-token-file"] ?? "";
   const tokens = new Set<string>();
@@ -50,10 +73,14 @@ test("a job outlives its first token three times over: an ambient and a named ro
     expect(calls.filter(({ error }) => error !== undefined)).toEqual([]);
     expect(calls.length).toBeGreaterThan(5);
   }
-  const callers = clouds.sts.requests.filter(({ action }) => action === "GetCallerIdentity").map(({ caller }) => caller);
+  const callers = clouds.sts.requests
+    .filter(({ action }) => action === "GetCallerIdentity")
+    .map(({ caller }) => caller);
   expect(new Set(callers)).toEqual(new Set([sessionArn(ambient), sessionArn(named, RELEASE)]));
   // Sessions were renewed with tokens that the keeper fetched after main was over.
-  const renewals = clouds.sts.requests.filter(({ action, error }) => action === "AssumeRoleWithWebIdentity" && error === undefined);
+  const renewals = clouds.sts.requests.filter(
+    ({ action, error }) => action === "AssumeRoleWithWebIdentity" && error === undefined,
+  );
   expect(renewals.length).toBeGreaterThan(2 * Math.floor(seconds / SESSION_SECONDS));
   expect(clouds.github.requests.length - first).toBeGreaterThanOrEqual(5);
   expect(tokens.size).toBeGreaterThanOrEqual(5);
@@ -61,7 +88,8 @@ test("a job outlives its first token three times over: an ambient and a named ro
 
   await finishClean(scene);
   expect(existsSync(scene.root)).toBe(false);
-  // Nobody asks for anything when the job is over: for longer than half of a token's life, when the keeper would have.
+  // Nobody asks for anything when the job is over: for longer than half of a token's life, when the keeper
+  // would have.
   const after = [clouds.github.requests.length, clouds.sts.requests.length];
   await sleep(TOKEN_SECONDS * 500 + 500);
   expect([clouds.github.requests.length, clouds.sts.requests.length]).toEqual(after);
@@ -86,7 +114,9 @@ test("the token file is fresh again after an outage of the endpoint, without any
 });
 
 test("the keeper runs on the same node as main, with nothing of the job's environment but what it needs", async () => {
-  const scene = await startScene({ job: { environment: { SECRET_OF_THE_JOB: "x", NODE_OPTIONS: "--no-warnings" } } });
+  const scene = await startScene({
+    job: { environment: { SECRET_OF_THE_JOB: "x", NODE_OPTIONS: "--no-warnings" } },
+  });
   const use = worked(await scene.job.use(ACTION, { with: WITH }));
   // The runner waits for whoever still holds a step's pipes, 5 s long.
   expect(use.heldPipesMs).toBeLessThan(4_000);
@@ -119,7 +149,9 @@ test("a use tells what it made in outputs and log, and post that it is gone", as
     "credentials-file": `${scene.root}/credentials`,
     "web-identity-token-file": expect.stringMatching(new RegExp(`^${scene.root}/tokens/[0-9a-f]{16}/token$`)),
     "role-session-name": expect.stringMatching(/^GitHubActions-1234567890-1-[0-9a-f]{8}$/),
-    "refreshable-until": new Date(scene.cloudJob.requestTokenExpires * 1000).toISOString().replace(".000Z", "Z"),
+    "refreshable-until": new Date(scene.cloudJob.requestTokenExpires * 1000)
+      .toISOString()
+      .replace(".000Z", "Z"),
   });
   expect(use.log).toContain(
     `Role ${ROLE} for every later step (profile default), session ${use.outputs["role-session-name"]}; fresh ID tokens until ${use.outputs["refreshable-until"]}\n`,

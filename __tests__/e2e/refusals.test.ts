@@ -18,7 +18,10 @@ import {
   worked,
 } from "./setup.ts";
 
-/** Asserts that a use failed, exported nothing and left nothing, even before its post. Its first annotation, of one line. */
+/**
+ * Asserts that a use failed, exported nothing and left nothing, even before its post. Its first annotation,
+ * of one line.
+ */
 function failed({ runner, root }: Scene, use: StepResult): string {
   expect(use.outcome).toBe("failure");
   expect(use.exportedEnvironment).toEqual({});
@@ -33,7 +36,9 @@ describe("a trial exchange that is refused", () => {
   test("fails the step at its first word, exports nothing and leaves nothing", async () => {
     const scene = await startScene();
     const { job, clouds } = scene;
-    const use = await job.use(ACTION, { with: { ...WITH, "role-to-assume": "arn:aws:iam::111122223333:role/nobody" } });
+    const use = await job.use(ACTION, {
+      with: { ...WITH, "role-to-assume": "arn:aws:iam::111122223333:role/nobody" },
+    });
     expect(failed(scene, use)).toBe("AWS does not let this job assume arn:aws:iam::111122223333:role/nobody");
     expect(use.log).toContain("AccessDenied");
     expect(clouds.sts.requests).toHaveLength(1);
@@ -41,18 +46,24 @@ describe("a trial exchange that is refused", () => {
     await finishClean(scene);
   });
 
-  test.each(["html", "empty-body"] as const)("by a 200 that is no session (%s) is one, too", async (fault) => {
-    const scene = await startScene();
-    scene.clouds.sts.fault = () => fault;
-    const use = await scene.job.use(ACTION, { with: WITH });
-    failed(scene, use);
-    expect(scene.clouds.sts.requests).toHaveLength(1);
-    await finishClean(scene);
-  });
+  test.each(["html", "empty-body"] as const)(
+    "by a 200 that is no session (%s) is one, too",
+    async (fault) => {
+      const scene = await startScene();
+      scene.clouds.sts.fault = () => fault;
+      const use = await scene.job.use(ACTION, { with: WITH });
+      failed(scene, use);
+      expect(scene.clouds.sts.requests).toHaveLength(1);
+      await finishClean(scene);
+    },
+  );
 
   test.each([
     { error: "ExpiredTokenException" },
-    { error: "InvalidIdentityToken", message: "No OpenIDConnect provider found in your account for https://issuer.example" },
+    {
+      error: "InvalidIdentityToken",
+      message: "No OpenIDConnect provider found in your account for https://issuer.example",
+    },
     { error: "MalformedPolicyDocument" },
     { error: "RegionDisabledException" },
   ])("$error is final", async (fault) => {
@@ -70,7 +81,10 @@ describe("a trial exchange that is refused", () => {
     ["a provider that STS cannot reach", { error: "IDPCommunicationError" }],
     [
       "a provider whose keys STS cannot fetch",
-      { error: "InvalidIdentityToken", message: "Couldn't retrieve verification key from your identity provider" },
+      {
+        error: "InvalidIdentityToken",
+        message: "Couldn't retrieve verification key from your identity provider",
+      },
     ],
     ["a server's own error", { status: 503 }],
     ["a reset", "reset"],
@@ -100,13 +114,19 @@ describe("allowed-account-ids", () => {
     const { clouds, job } = scene;
     clouds.sts.fault = () => sessionAnswer("arn:aws:sts::444455556666:assumed-role/deploy/x");
     const use = await job.use(ACTION, { with: { ...WITH, "allowed-account-ids": "111122223333" } });
-    expect(failed(scene, use)).toContain("is in account 444455556666, which allowed-account-ids (111122223333) does not list.");
+    expect(failed(scene, use)).toContain(
+      "is in account 444455556666, which allowed-account-ids (111122223333) does not list.",
+    );
     await finishClean(scene);
   });
 
   test("with it: fine", async () => {
     const scene = await startScene();
-    worked(await scene.job.use(ACTION, { with: { ...WITH, "allowed-account-ids": "444455556666,\n111122223333" } }));
+    worked(
+      await scene.job.use(ACTION, {
+        with: { ...WITH, "allowed-account-ids": "444455556666,\n111122223333" },
+      }),
+    );
     await finishClean(scene);
   });
 });
@@ -116,7 +136,9 @@ test("mask-aws-account-id hides the account in every line, also of a refusal", a
   const { job } = scene;
   const masked = { ...WITH, "mask-aws-account-id": "true" };
   const refused = await job.use(ACTION, { with: { ...masked, "allowed-account-ids": "444455556666" } });
-  const denied = await job.use(ACTION, { with: { ...masked, "role-to-assume": "arn:aws:iam::111122223333:role/nobody" } });
+  const denied = await job.use(ACTION, {
+    with: { ...masked, "role-to-assume": "arn:aws:iam::111122223333:role/nobody" },
+  });
   const good = worked(await job.use(ACTION, { with: masked }));
   const { posts } = await job.finish();
   for (const { log, annotations } of [refused, denied, good, ...posts]) {
@@ -131,7 +153,10 @@ test("trial: false asks STS nothing and says what the session will be", async ()
   const { job, clouds } = scene;
   const use = worked(await job.use(ACTION, { with: { ...WITH, trial: "false" } }));
   expect(clouds.sts.requests).toEqual([]);
-  expect(use.outputs).toMatchObject({ "aws-account-id": "111122223333", "assumed-role-arn": sessionArn(use) });
+  expect(use.outputs).toMatchObject({
+    "aws-account-id": "111122223333",
+    "assumed-role-arn": sessionArn(use),
+  });
   expect(await whoAmI(job)).toBe(sessionArn(use));
   await finishClean(scene);
 });
@@ -148,7 +173,8 @@ describe("the ID token endpoint", () => {
   test("is asked again after an error of its own, as late as it asks for", async () => {
     const scene = await startScene();
     const { clouds, job } = scene;
-    clouds.github.fault = ({ count }) => (count === 1 ? { status: 503, headers: { "retry-after": "2" } } : undefined);
+    clouds.github.fault = ({ count }) =>
+      count === 1 ? { status: 503, headers: { "retry-after": "2" } } : undefined;
     worked(await job.use(ACTION, { with: WITH }));
     const [first, second] = clouds.github.requests;
     expect((second?.at ?? 0) - (first?.at ?? 0)).toBeGreaterThanOrEqual(1_900);
@@ -195,13 +221,15 @@ describe("RUNNER_TEMP", () => {
     }
   }
 
-  test.each(["#", ";", "$", "'", "ü"])("with %s in it is refused, since SDKs read such a path in different ways", (odd) =>
-    inFolder(odd, async (scene) => {
-      const use = await scene.job.use(ACTION, { with: WITH });
-      expect(failed(scene, use)).toContain("It must be an absolute path in ASCII without any of");
-      expect(scene.clouds.github.requests).toEqual([]);
-      await finishClean(scene);
-    }),
+  test.each(["#", ";", "$", "'", "ü"])(
+    "with %s in it is refused, since SDKs read such a path in different ways",
+    (odd) =>
+      inFolder(odd, async (scene) => {
+        const use = await scene.job.use(ACTION, { with: WITH });
+        expect(failed(scene, use)).toContain("It must be an absolute path in ASCII without any of");
+        expect(scene.clouds.github.requests).toEqual([]);
+        await finishClean(scene);
+      }),
   );
 
   test.each(["a  b", "+=,@", "[x]~%20(1)&!"])("with %s in it works", (odd) =>

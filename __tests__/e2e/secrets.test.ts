@@ -17,7 +17,13 @@ function producedBy(step: StepResult): string {
     .split("\n")
     .filter((line) => !line.startsWith("::add-mask::"))
     .join("\n");
-  return [spoken, stderr, log, JSON.stringify([annotations, outputs, exportedEnvironment, state]), summary].join("\n");
+  return [
+    spoken,
+    stderr,
+    log,
+    JSON.stringify([annotations, outputs, exportedEnvironment, state]),
+    summary,
+  ].join("\n");
 }
 
 function expectNoSecret(what: string, text: string, { clouds }: Scene): void {
@@ -27,7 +33,10 @@ function expectNoSecret(what: string, text: string, { clouds }: Scene): void {
 }
 
 test("no token and no key is in anything that a job with debug logging produces, but ::add-mask::", async () => {
-  const scene = await startScene({ idTokenSeconds: 4, job: { environment: { RUNNER_DEBUG: "1", ACTIONS_STEP_DEBUG: "true" } } });
+  const scene = await startScene({
+    idTokenSeconds: 4,
+    job: { environment: { RUNNER_DEBUG: "1", ACTIONS_STEP_DEBUG: "true" } },
+  });
   const { job, clouds, runner, root } = scene;
   const steps: StepResult[] = [];
   const seen: Record<string, string> = {};
@@ -39,7 +48,9 @@ test("no token and no key is in anything that a job with debug logging produces,
   keep(worked(await job.use(ACTION, { with: { ...WITH, summary: "always" } })));
   keep(worked(await job.use(ACTION, { with: { ...WITH, profile: "prod", audience: "sts.amazonaws.com" } })));
   // What may go wrong, each with its own words.
-  keep(await job.use(ACTION, { with: { ...WITH, "role-to-assume": "arn:aws:iam::111122223333:role/nobody" } }));
+  keep(
+    await job.use(ACTION, { with: { ...WITH, "role-to-assume": "arn:aws:iam::111122223333:role/nobody" } }),
+  );
   const faults = ["html", "expired-token", { status: 200, body: "eyJ0aGlz.aXMtbm90LWEtdG9rZW4.x" }] as const;
   clouds.github.fault = ({ count }) => faults[count % faults.length];
   keep(await job.use(ACTION, { with: WITH }));
@@ -66,11 +77,14 @@ test("no token and no key is in anything that a job with debug logging produces,
   expect(Object.keys(seen)).not.toEqual([]);
   for (const [name, content] of Object.entries(readTree(root))) {
     // Here it belongs, and here alone.
-    if (isTokenFile(name)) expect(content).toMatch(name.endsWith("token") ? /^[\w-]+\.[\w-]+\.[\w-]+$/ : /^[\w.-]*$/);
+    if (isTokenFile(name))
+      expect(content).toMatch(name.endsWith("token") ? /^[\w-]+\.[\w-]+\.[\w-]+$/ : /^[\w.-]*$/);
     else seen[`file ${name}`] = content;
   }
   expect(Object.keys(seen)).toContain("file config");
-  const variables = Object.entries(job.environment).filter(([name]) => !name.startsWith("ACTIONS_ID_TOKEN_REQUEST_"));
+  const variables = Object.entries(job.environment).filter(
+    ([name]) => !name.startsWith("ACTIONS_ID_TOKEN_REQUEST_"),
+  );
   seen["environment of later steps"] = JSON.stringify(variables);
 
   const result = await job.finish();
@@ -82,7 +96,9 @@ test("no token and no key is in anything that a job with debug logging produces,
   for (const [what, text] of Object.entries(seen)) expectNoSecret(what, text, scene);
 
   // And the masks are there: the first token of each use, so that a step which prints it shows stars.
-  const masked = steps.flatMap(({ stdout }) => stdout.split("\n").filter((line) => line.startsWith("::add-mask::eyJ")));
+  const masked = steps.flatMap(({ stdout }) =>
+    stdout.split("\n").filter((line) => line.startsWith("::add-mask::eyJ")),
+  );
   expect(masked.length).toBeGreaterThanOrEqual(3);
   expect(job.masks.filter((mask) => mask.startsWith("eyJ")).length).toBeGreaterThanOrEqual(3);
 

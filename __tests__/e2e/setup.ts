@@ -1,4 +1,7 @@
-/** What every end-to-end test begins with: both clouds, a role, a machine with its runner, and a job of it. All of it ends with the test. */
+/**
+ * What every end-to-end test begins with: both clouds, a role, a machine with its runner, and a job of it.
+ * All of it ends with the test.
+ */
 import { randomBytes } from "node:crypto";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -55,9 +58,18 @@ afterEach(async () => {
 
 /** Makes ROLE, which trusts every job, and starts a job on a machine of its own. */
 export async function startScene(options: SceneOptions = {}): Promise<Scene> {
-  const { runner: runnerOptions = {}, job: jobOptions = {}, stsInEnvironment = true, before, ...cloudsOptions } = options;
+  const {
+    runner: runnerOptions = {},
+    job: jobOptions = {},
+    stsInEnvironment = true,
+    before,
+    ...cloudsOptions
+  } = options;
   const clouds = await startClouds(cloudsOptions);
-  const runner = await createRunner({ cancelGraceMs: { interrupt: 5_000, terminate: 2_000 }, ...runnerOptions });
+  const runner = await createRunner({
+    cancelGraceMs: { interrupt: 5_000, terminate: 2_000 },
+    ...runnerOptions,
+  });
   scenes.push({ clouds, runner });
   addRole(clouds, ROLE);
   if (before) before(runner, clouds);
@@ -98,7 +110,10 @@ export function sessionAnswer(arn: string): { status: number; body: string } {
     `<AssumedRoleUser><Arn>${arn}</Arn><AssumedRoleId></AssumedRoleId></AssumedRoleUser>` +
     `<Credentials>${keys}<Expiration>${expiration}</Expiration></Credentials>`;
   const wrap = (name: string, text: string) => `<${name}>${text}</${name}>`;
-  return { status: 200, body: wrap("AssumeRoleWithWebIdentityResponse", wrap("AssumeRoleWithWebIdentityResult", result)) };
+  return {
+    status: 200,
+    body: wrap("AssumeRoleWithWebIdentityResponse", wrap("AssumeRoleWithWebIdentityResult", result)),
+  };
 }
 
 /** The ARN of a session that a use made. */
@@ -111,25 +126,38 @@ const WHO_AM_I = `
   try { console.log((await new STSClient({}).send(new GetCallerIdentityCommand({}))).Arn); }
   catch (error) { console.log(error.name + ": " + error.message); }`;
 
-/** Who a step is to AWS: the ARN that the SDK's default credentials run as, or the error's name and message. */
+/**
+ * Who a step is to AWS: the ARN that the SDK's default credentials run as, or the error's name and message.
+ */
 export async function whoAmI(job: Job, env: Record<string, string> = {}): Promise<string> {
   const step = await job.run([NODE, "--input-type=module", "-e", WHO_AM_I], { cwd: ACTION, env });
   return step.stdout.trim();
 }
 
-/** A step that runs an action's post once more, as if the runner had done so: with the state that its main left. */
-export function postAgain(use: StepResult, entry = "post"): [command: string[], options: { env: Record<string, string> }] {
+/**
+ * A step that runs an action's post once more, as if the runner had done so: with the state that its main
+ * left.
+ */
+export function postAgain(
+  use: StepResult,
+  entry = "post",
+): [command: string[], options: { env: Record<string, string> }] {
   return [[NODE, path.join(ACTION, "dist", entry, "index.js")], { env: { STATE_use: use.state.use ?? "" } }];
 }
 
 /** Asserts that a use worked and returns it. */
 export function worked(use: StepResult): StepResult {
-  if (use.outcome !== "success") throw new Error(`${use.name} ended in ${use.outcome}:\n${use.log}\n${use.stderr}`);
+  if (use.outcome !== "success")
+    throw new Error(`${use.name} ended in ${use.outcome}:\n${use.log}\n${use.stderr}`);
   return use;
 }
 
 /** Waits until `condition` gives something other than undefined or false. */
-export async function until<T>(what: string, condition: () => T | undefined | false, limitMs = 30_000): Promise<T> {
+export async function until<T>(
+  what: string,
+  condition: () => T | undefined | false,
+  limitMs = 30_000,
+): Promise<T> {
   const deadline = performance.now() + limitMs;
   for (;;) {
     const value = condition();
@@ -163,7 +191,10 @@ export async function finishClean({ job, runner }: Scene): Promise<JobResult> {
   return result;
 }
 
-/** Asserts that no file and no process of the action is left. What the runner had to end itself counts as left. */
+/**
+ * Asserts that no file and no process of the action is left. What the runner had to end itself counts as
+ * left.
+ */
 export function expectNothingLeft({ job, runner }: Pick<Scene, "job" | "runner">, result: JobResult): void {
   expect(result.orphans).toEqual([]);
   expect(result.tempLeft.before).toEqual([]);

@@ -24,7 +24,9 @@ async function useEach(scene: Scene, profiles: Record<string, string>): Promise<
   const uses: StepResult[] = [];
   for (const [name, profile] of Object.entries(profiles)) {
     addRole(scene.clouds, role(name));
-    uses.push(worked(await scene.job.use(ACTION, { with: { ...WITH, "role-to-assume": role(name), profile } })));
+    uses.push(
+      worked(await scene.job.use(ACTION, { with: { ...WITH, "role-to-assume": role(name), profile } })),
+    );
   }
   return uses;
 }
@@ -35,11 +37,11 @@ const sections = (scene: Scene): string[] => config(scene).match(/^\[.*$/gm) ?? 
 test("an ambient and two named roles: each step gets the one it asks for", async () => {
   const scene = await startScene();
   const { job, runner, clouds } = scene;
-  const [build, release, audit] = (await useEach(scene, { build: "default", release: "release", audit: "audit" })) as [
-    StepResult,
-    StepResult,
-    StepResult,
-  ];
+  const [build, release, audit] = (await useEach(scene, {
+    build: "default",
+    release: "release",
+    audit: "audit",
+  })) as [StepResult, StepResult, StepResult];
   expect(await whoAmI(job)).toBe(sessionArn(build, role("build")));
   expect(await whoAmI(job, { AWS_PROFILE: "release" })).toBe(sessionArn(release, role("release")));
   expect(await whoAmI(job, { AWS_PROFILE: "audit" })).toBe(sessionArn(audit, role("audit")));
@@ -69,7 +71,10 @@ test("a named role alone leaves a step that does not choose it without a role", 
 test("a later use of the same profile shadows the earlier one until its post", async () => {
   const scene = await startScene();
   const { job } = scene;
-  const [first, second] = (await useEach(scene, { first: "default", second: "default" })) as [StepResult, StepResult];
+  const [first, second] = (await useEach(scene, { first: "default", second: "default" })) as [
+    StepResult,
+    StepResult,
+  ];
   expect(await whoAmI(job)).toBe(sessionArn(second, role("second")));
   worked(await job.run(...postAgain(second)));
   expect(await whoAmI(job)).toBe(sessionArn(first, role("first")));
@@ -112,7 +117,11 @@ test("one keeper for each audience, which ends with the last use of it", async (
   const { job, runner, clouds } = scene;
   addRole(clouds, "arn:aws:iam::444455556666:role/mine", "https://mine.example");
   const a = worked(await job.use(ACTION, { with: { ...WITH, profile: "a" } }));
-  const other = { ...WITH, "role-to-assume": "arn:aws:iam::444455556666:role/mine", audience: "https://mine.example" };
+  const other = {
+    ...WITH,
+    "role-to-assume": "arn:aws:iam::444455556666:role/mine",
+    audience: "https://mine.example",
+  };
   const b = worked(await job.use(ACTION, { with: { ...other, profile: "b" } }));
   const c = worked(await job.use(ACTION, { with: { ...other, profile: "c" } }));
   expect(keepers(runner)).toHaveLength(2);
@@ -137,7 +146,9 @@ test("two uses at once, in background steps, export nothing before they are wait
     job.background.use(ACTION, { with: { ...WITH, "role-to-assume": role("release"), profile: "release" } }),
   ];
   await Promise.all(steps.map(({ result }) => result));
-  expect(Object.keys(job.environment).filter((name) => name.startsWith("AWS_"))).toEqual(["AWS_ENDPOINT_URL_STS"]);
+  expect(Object.keys(job.environment).filter((name) => name.startsWith("AWS_"))).toEqual([
+    "AWS_ENDPOINT_URL_STS",
+  ]);
   const [ambient, release] = (await job.wait(...steps)).map(worked) as [StepResult, StepResult];
   expect(await whoAmI(job)).toBe(sessionArn(ambient));
   expect(await whoAmI(job, { AWS_PROFILE: "release" })).toBe(sessionArn(release, role("release")));
@@ -150,7 +161,9 @@ test("ten uses at once: every profile is there, one keeper for all, and all is g
   const { job, runner, clouds } = scene;
   const names = Array.from({ length: 10 }, (_, index) => `p${index}`);
   for (const name of names) addRole(clouds, role(name));
-  const steps = names.map((profile) => job.background.use(ACTION, { with: { ...WITH, "role-to-assume": role(profile), profile } }));
+  const steps = names.map((profile) =>
+    job.background.use(ACTION, { with: { ...WITH, "role-to-assume": role(profile), profile } }),
+  );
   for (const use of await job.wait(...steps)) worked(use);
   expect(sections(scene).sort()).toEqual(names.map((name) => `[profile ${name}]`));
   for (const name of names) expect(config(scene)).toContain(`role_arn = ${role(name)}\n`);

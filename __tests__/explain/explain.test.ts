@@ -71,7 +71,9 @@ describe("AccessDenied", () => {
       "repository_id",
       "repository_owner_id",
     ]) {
-      expect(text).toMatch(new RegExp(`^ {2}${name} +${JSON.stringify(claims[name]).replaceAll(/[.]/g, "\\.")}$`, "m"));
+      expect(text).toMatch(
+        new RegExp(`^ {2}${name} +${JSON.stringify(claims[name]).replaceAll(/[.]/g, "\\.")}$`, "m"),
+      );
     }
     expect(text).not.toMatch(/^ {2}environment /m);
     expect(jsonIn(text)).toEqual({
@@ -82,12 +84,18 @@ describe("AccessDenied", () => {
           Principal: { Federated: ARN },
           Action: "sts:AssumeRoleWithWebIdentity",
           Condition: {
-            StringEquals: { [`${HOST}:aud`]: "sts.amazonaws.com", [`${HOST}:sub`]: claims.sub, [`${HOST}:repository_id`]: "456" },
+            StringEquals: {
+              [`${HOST}:aud`]: "sts.amazonaws.com",
+              [`${HOST}:sub`]: claims.sub,
+              [`${HOST}:repository_id`]: "456",
+            },
           },
         },
       ],
     });
-    expect(text).toContain("aws iam update-assume-role-policy --role-name deploy --policy-document file://trust.json");
+    expect(text).toContain(
+      "aws iam update-assume-role-policy --role-name deploy --policy-document file://trust.json",
+    );
   });
 
   test.each([
@@ -115,13 +123,28 @@ describe("AccessDenied", () => {
     ["an environment", { sub: "repo:octo/app:environment:prod", environment: "prod" }, {}, ["environment"]],
     ["a pull request", { sub: "repo:octo/app:pull_request" }, {}, ["pullRequest"]],
     ["a tag", { sub: "repo:octo/app:ref:refs/tags/v1" }, {}, ["tag"]],
-    ["another repository's workflow", { job_workflow_ref: "octo/shared/.github/workflows/x.yml@v1" }, {}, ["branch", "reusable"]],
-    ["the immutable format", { sub: "repo:octo@123/app@456:ref:refs/heads/main" }, {}, ["branch", "immutable"]],
+    [
+      "another repository's workflow",
+      { job_workflow_ref: "octo/shared/.github/workflows/x.yml@v1" },
+      {},
+      ["branch", "reusable"],
+    ],
+    [
+      "the immutable format",
+      { sub: "repo:octo@123/app@456:ref:refs/heads/main" },
+      {},
+      ["branch", "immutable"],
+    ],
     ["a template", { sub: "repo:octo/app:ref:refs/heads/main:workflow:deploy" }, {}, ["branch", "template"]],
     ["a template without the repository", { sub: "repository_owner:octo" }, {}, ["template"]],
     ["capitals", { sub: "repo:Octo/app:environment:Prod" }, {}, ["environment", "capitals"]],
     ["China", { aud: "sts.amazonaws.com.cn" }, { audience: "sts.amazonaws.com.cn" }, ["branch"]],
-    ["an audience", { aud: "https://github.com/octo" }, { audience: "https://github.com/octo" }, ["branch", "audience"]],
+    [
+      "an audience",
+      { aud: "https://github.com/octo" },
+      { audience: "https://github.com/octo" },
+      ["branch", "audience"],
+    ],
     ["many", { sub: "repo:Octo@123/app@456:environment:prod" }, {}, ["environment", "immutable", "capitals"]],
   ])("suggests only the causes of %s", (_, changes, more, expected) => {
     const text = refusal(changes, more);
@@ -198,14 +221,24 @@ describe("AccessDenied", () => {
     test("is bounded", () => {
       const text = explained(...Array.from({ length: 50 }, () => statement));
       expect(text).toContain("  and 30 more statements");
-      const keys = Object.fromEntries(Array.from({ length: 50 }, (_, position) => [`k${position}.example.com:sub`, "x"]));
-      expect(explained({ ...statement, Condition: { StringEquals: keys } }).match(/^ {4}StringEquals /gm)).toHaveLength(10);
+      const keys = Object.fromEntries(
+        Array.from({ length: 50 }, (_, position) => [`k${position}.example.com:sub`, "x"]),
+      );
+      expect(
+        explained({ ...statement, Condition: { StringEquals: keys } }).match(/^ {4}StringEquals /gm),
+      ).toHaveLength(10);
     });
   });
 });
 
 /** Every refusal of STS and every failure to ask it, with what the text must have. */
-const STS_CASES: [code: string, message: string, httpStatus: number | undefined, anchor: string, has: string][] = [
+const STS_CASES: [
+  code: string,
+  message: string,
+  httpStatus: number | undefined,
+  anchor: string,
+  has: string,
+][] = [
   ["AccessDenied", "Not authorized", 403, "access-denied", "aws iam get-role --role-name deploy"],
   [
     "InvalidIdentityToken",
@@ -251,7 +284,13 @@ const STS_CASES: [code: string, message: string, httpStatus: number | undefined,
     "the token lives 300 s",
   ],
   ["IDPCommunicationError", "x", 400, "provider-not-reached", "https://www.githubstatus.com"],
-  ["RegionDisabledException", "x", 403, "region-disabled", "aws account get-region-opt-status --region-name eu-west-1"],
+  [
+    "RegionDisabledException",
+    "x",
+    403,
+    "region-disabled",
+    "aws account get-region-opt-status --region-name eu-west-1",
+  ],
   ["MalformedPolicyDocument", "x", 400, "session-policy", "sts-endpoint"],
   ["PackedPolicyTooLargeException", "x", 400, "session-policy", "sts-endpoint"],
   ["ValidationError", "1 validation error detected", 400, "sts-validation", "1 validation error detected"],
@@ -282,7 +321,13 @@ const STS_CASES: [code: string, message: string, httpStatus: number | undefined,
   ],
   ["EAI_AGAIN", "x", undefined, "sts-host-not-found", "nslookup sts.eu-west-1.amazonaws.com"],
   ["ECONNREFUSED", "connect ECONNREFUSED 127.0.0.1:9", undefined, "sts-unreachable", "(no proxy was used)"],
-  ["ECONNRESET", "socket hang up", undefined, "sts-unreachable", "curl -v https://sts.eu-west-1.amazonaws.com/"],
+  [
+    "ECONNRESET",
+    "socket hang up",
+    undefined,
+    "sts-unreachable",
+    "curl -v https://sts.eu-west-1.amazonaws.com/",
+  ],
   ["ETIMEDOUT", "x", undefined, "sts-unreachable", "HTTPS_PROXY"],
   ["TimeoutError", "x", undefined, "sts-unreachable", "HTTPS_PROXY"],
   ...[
@@ -300,7 +345,9 @@ describe("explainStsError", () => {
   test.each(STS_CASES)("%s (%s)", (code, message, httpStatus, anchor, has) => {
     const explanation = explainStsError({ code, message, httpStatus, attempts: 3 }, situation);
     expect(explanation.anchor).toBe(anchor);
-    expect(explanation.text.split("\n")[0]).toContain(`sts.eu-west-1.amazonaws.com: ${code.replace(/Exception$/, "")} (`);
+    expect(explanation.text.split("\n")[0]).toContain(
+      `sts.eu-west-1.amazonaws.com: ${code.replace(/Exception$/, "")} (`,
+    );
     expect(explanation.text).toContain("3 attempts");
     expect(explanation.text).toContain(has);
     expect(explanation.title.length).toBeLessThan(150);
@@ -323,9 +370,14 @@ describe("explainStsError", () => {
   test("says that a proxy cannot be used", () => {
     const { text } = explainStsError(
       { code: "ENOTFOUND", message: "x", attempts: 1 },
-      { ...situation, proxy: findProxy({ HTTPS_PROXY: "proxy.example.com:3128" }, "https://sts.eu-west-1.amazonaws.com") },
+      {
+        ...situation,
+        proxy: findProxy({ HTTPS_PROXY: "proxy.example.com:3128" }, "https://sts.eu-west-1.amazonaws.com"),
+      },
     );
-    expect(text).toContain("was asked for (past the proxy of the environment, which is one that Node cannot use");
+    expect(text).toContain(
+      "was asked for (past the proxy of the environment, which is one that Node cannot use",
+    );
   });
 
   test.each([
@@ -346,7 +398,12 @@ describe("explainStsError", () => {
     const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
     const token = `${part({ alg: "none" })}.${part({ sub: "x" })}.${Buffer.from("signature").toString("base64url")}`;
     const { text } = explainStsError(
-      { code: "ValidationError", message: `Value '${token}' at 'webIdentityToken'`, httpStatus: 400, attempts: 1 },
+      {
+        code: "ValidationError",
+        message: `Value '${token}' at 'webIdentityToken'`,
+        httpStatus: 400,
+        attempts: 1,
+      },
       situation,
     );
     expect(text).toContain("Value '(token)' at 'webIdentityToken'");
@@ -391,8 +448,20 @@ const ID_TOKEN_CASES: [
   ["status", { httpStatus: 429 }, "id-token-refused", ["githubstatus"], []],
   ["status", { httpStatus: 401 }, "id-token-refused", ["request token"], ["githubstatus"]],
   ["status", { httpStatus: 404 }, "id-token-refused", ["ACTIONS_ID_TOKEN_REQUEST_URL"], ["githubstatus"]],
-  ["answer", { message: "the answer is not JSON" }, "id-token-malformed", ["the answer is not JSON", '"sts.amazonaws.com"'], []],
-  ["unreachable", { code: "ECONNREFUSED" }, "id-token-unreachable", ["let the runner reach actions.example.com"], ["misspelt"]],
+  [
+    "answer",
+    { message: "the answer is not JSON" },
+    "id-token-malformed",
+    ["the answer is not JSON", '"sts.amazonaws.com"'],
+    [],
+  ],
+  [
+    "unreachable",
+    { code: "ECONNREFUSED" },
+    "id-token-unreachable",
+    ["let the runner reach actions.example.com"],
+    ["misspelt"],
+  ],
   ["unreachable", {}, "id-token-unreachable", ["nothing answered"], []],
   [
     "unreachable",
@@ -419,7 +488,11 @@ const ID_TOKEN_CASES: [
 
 describe("explainIdTokenError", () => {
   test.each(ID_TOKEN_CASES)("%s %j", (kind, more, anchor, has, hasNot) => {
-    const explanation = explainIdTokenError(kind, { audience: "sts.amazonaws.com", endpointHost: "actions.example.com", ...more });
+    const explanation = explainIdTokenError(kind, {
+      audience: "sts.amazonaws.com",
+      endpointHost: "actions.example.com",
+      ...more,
+    });
     expect(explanation.anchor).toBe(anchor);
     for (const part of has) expect(explanation.text).toContain(part);
     for (const part of hasNot) expect(explanation.text).not.toContain(part);
@@ -462,7 +535,9 @@ describe("text from outside", () => {
     const lines = [title, ...text.split("\n")];
     // What the runner takes for a command: ActionCommand.cs of actions/runner, TryParseV2 and TryParse.
     expect(lines.filter((line) => line.trimStart().startsWith("::") || line.includes("##["))).toEqual([]);
-    expect(lines.filter((line) => /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u.test(line) || line.length > 4_010)).toEqual([]);
+    expect(
+      lines.filter((line) => /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u.test(line) || line.length > 4_010),
+    ).toEqual([]);
   }
 
   test("adds no line and no workflow command to an explanation", () => {
@@ -472,10 +547,22 @@ describe("text from outside", () => {
       httpStatus: fc.constantFrom(undefined, 400, 403, 500),
       attempts: fc.nat(),
     });
-    const names = ["sub", "aud", "iss", "repository", "ref", "environment", "job_workflow_ref", "repository_id"];
-    const anyClaims = fc.record(Object.fromEntries(names.map((name) => [name, fc.oneof(hostile, fc.jsonValue())])), {
-      requiredKeys: [],
-    });
+    const names = [
+      "sub",
+      "aud",
+      "iss",
+      "repository",
+      "ref",
+      "environment",
+      "job_workflow_ref",
+      "repository_id",
+    ];
+    const anyClaims = fc.record(
+      Object.fromEntries(names.map((name) => [name, fc.oneof(hostile, fc.jsonValue())])),
+      {
+        requiredKeys: [],
+      },
+    );
     const where = fc.record({
       roleArn: hostile,
       region: hostile,
@@ -491,9 +578,9 @@ describe("text from outside", () => {
         const explanation = explainStsError(error, { ...there, claims: some });
         checkLines(explanation);
         expect(lines(explanation)).toBeLessThan(80);
-        expect(lines(explainStsError({ ...error, message: `${error.message}\nmore` }, { ...there, claims: some }))).toBe(
-          lines(explanation),
-        );
+        expect(
+          lines(explainStsError({ ...error, message: `${error.message}\nmore` }, { ...there, claims: some })),
+        ).toBe(lines(explanation));
       }),
       { numRuns: 300 },
     );
@@ -509,7 +596,9 @@ describe("text from outside", () => {
           Action: value,
           Condition: { [operator]: { [key]: [value] }, StringEquals: { [`${HOST}:sub`]: value } },
         };
-        checkLines(explainStsError(denied, { ...situation, trustPolicy: JSON.stringify({ Statement: one }) }));
+        checkLines(
+          explainStsError(denied, { ...situation, trustPolicy: JSON.stringify({ Statement: one }) }),
+        );
         checkLines(
           explainStsError(denied, {
             ...situation,
@@ -566,7 +655,9 @@ describe("text from outside", () => {
   });
 
   test("is one word to a shell", () => {
-    const words = fc.sample(hostile, 200).map((word) => Buffer.from(word).toString("utf8").replaceAll("\0", ""));
+    const words = fc
+      .sample(hostile, 200)
+      .map((word) => Buffer.from(word).toString("utf8").replaceAll("\0", ""));
     words.push("", "$(id)", "a'b", "'", "\\", "-n", "*", "~", "a b", "!x");
     const printed = execFileSync("sh", ["-c", `printf '%s\\0' ${words.map(shellWord).join(" ")}`], {
       encoding: "utf8",

@@ -42,7 +42,12 @@ function statement(condition: object, changes: object = {}): object {
   };
 }
 
-function verdictOf(one: object, asked: Record<string, unknown> = claims, version?: string, where = context): StatementVerdict {
+function verdictOf(
+  one: object,
+  asked: Record<string, unknown> = claims,
+  version?: string,
+  where = context,
+): StatementVerdict {
   const [verdict] = evaluateTrustPolicy(parseTrustPolicy(policy(one, version)), asked, where).statements;
   if (!verdict) throw new Error("no statement");
   return verdict;
@@ -60,7 +65,10 @@ describe("parseTrustPolicy", () => {
     ["{}", "not an object with a Statement"],
     ['{"Statement": []}', "Statement is empty"],
     ['{"Statement": ["x"]}', "statement 1 is not an object"],
-    [policy([good, { ...good, Effect: "allow" }]), 'the Effect of statement 2 is "allow", not "Allow" or "Deny"'],
+    [
+      policy([good, { ...good, Effect: "allow" }]),
+      'the Effect of statement 2 is "allow", not "Allow" or "Deny"',
+    ],
     [policy({ ...good, Effect: undefined }), "the Effect of statement 1 is missing"],
     [policy({ ...good, Principal: undefined }), "statement 1 has no Principal"],
     [policy({ ...good, Principal: { Federated: [{}] } }), "Principal.Federated of statement 1 is "],
@@ -72,12 +80,15 @@ describe("parseTrustPolicy", () => {
     [policy(statement({ StringEquals: { k: "x".repeat(40_000) } })), "characters, more than 32768"],
   ])("refuses %j", (text, reason) => {
     expect(() => parseTrustPolicy(text)).toThrow(reason);
-    expect(() => parseTrustPolicy(text)).toThrow(/^Not a trust policy: [^\n]*Allowed: the JSON that "aws iam get-role [^\n]*$/);
+    expect(() => parseTrustPolicy(text)).toThrow(
+      /^Not a trust policy: [^\n]*Allowed: the JSON that "aws iam get-role [^\n]*$/,
+    );
   });
 
   test("takes one statement or a list, numbers and booleans", () => {
     expect(
-      parseTrustPolicy(policy(statement({ Bool: { "aws:x": true }, NumericEquals: { "aws:y": [1, 2] } }))).statements,
+      parseTrustPolicy(policy(statement({ Bool: { "aws:x": true }, NumericEquals: { "aws:y": [1, 2] } })))
+        .statements,
     ).toMatchObject([{ conditions: [{ values: ["true"] }, { values: ["1", "2"] }] }]);
     expect(parseTrustPolicy(policy([good, good])).statements).toHaveLength(2);
   });
@@ -158,10 +169,18 @@ describe("a condition", () => {
     const AUD = `${HOST}:aud`;
     expect(verdictOf(statement({ StringEquals: { [AUD]: "b" } }), two).outcome).toBe("allows");
     expect(verdictOf(statement({ StringNotEquals: { [AUD]: "b" } }), two).outcome).toBe("does not apply");
-    expect(verdictOf(statement({ "ForAllValues:StringEquals": { [AUD]: "b" } }), two).outcome).toBe("does not apply");
-    expect(verdictOf(statement({ "ForAllValues:StringEquals": { [AUD]: ["a", "b"] } }), two).outcome).toBe("allows");
-    expect(verdictOf(statement({ "ForAnyValue:StringNotEquals": { [AUD]: "b" } }), two).outcome).toBe("allows");
-    expect(verdictOf(statement({ StringEquals: { [AUD]: "b" } }), { ...claims, aud: [] }).reasons[0]).toContain("no such claim");
+    expect(verdictOf(statement({ "ForAllValues:StringEquals": { [AUD]: "b" } }), two).outcome).toBe(
+      "does not apply",
+    );
+    expect(verdictOf(statement({ "ForAllValues:StringEquals": { [AUD]: ["a", "b"] } }), two).outcome).toBe(
+      "allows",
+    );
+    expect(verdictOf(statement({ "ForAnyValue:StringNotEquals": { [AUD]: "b" } }), two).outcome).toBe(
+      "allows",
+    );
+    expect(
+      verdictOf(statement({ StringEquals: { [AUD]: "b" } }), { ...claims, aud: [] }).reasons[0],
+    ).toContain("no such claim");
   });
 
   test("has policy variables since Version 2012-10-17, not before", () => {
@@ -173,7 +192,9 @@ describe("a condition", () => {
     expect(verdictOf(variable, { sub: `\${aws:x}` }).outcome).toBe("cannot be evaluated here");
     expect(verdictOf(variable, { sub: `\${aws:x}` }, "2008-10-17").outcome).toBe("allows");
     expect(verdictOf(statement({ StringLike: { [SUB]: `a\${*}b*` } }), odd).outcome).toBe("allows");
-    expect(verdictOf(statement({ StringLike: { [SUB]: `a\${*}b*` } }), { sub: "axb" }).outcome).toBe("does not apply");
+    expect(verdictOf(statement({ StringLike: { [SUB]: `a\${*}b*` } }), { sub: "axb" }).outcome).toBe(
+      "does not apply",
+    );
   });
 
   test("on GitHub's own claims is for GitHub's providers in the commercial Regions", () => {
@@ -197,8 +218,16 @@ describe("a condition", () => {
     [{ StringEquals: { [SUB]: "repo:octo/*" } }, claims.sub, "StringEquals takes * and ? literally"],
     [{ StringEquals: { [SUB]: "repo:Octo/app:ref:refs/heads/main" } }, claims.sub, "letter case differs"],
     [{ StringLike: { [SUB]: "repo:Octo/*" } }, claims.sub, "letter case differs"],
-    [{ StringLike: { [SUB]: "repo:octo/app:*" } }, "repo:octo@1/app@2:ref:refs/heads/main", "the token's sub carries the IDs"],
-    [{ StringEquals: { [SUB]: "repo:octo@1/app@2:ref:refs/heads/main" } }, claims.sub, "the token's sub carries no IDs"],
+    [
+      { StringLike: { [SUB]: "repo:octo/app:*" } },
+      "repo:octo@1/app@2:ref:refs/heads/main",
+      "the token's sub carries the IDs",
+    ],
+    [
+      { StringEquals: { [SUB]: "repo:octo@1/app@2:ref:refs/heads/main" } },
+      claims.sub,
+      "the token's sub carries no IDs",
+    ],
     [{ StringEquals: { [`${HOST}/octo:sub`]: claims.sub } }, claims.sub, `its keys begin with "${HOST}:"`],
     [
       { StringEquals: { [`${HOST}:event_name`]: "push" } },
@@ -213,7 +242,9 @@ describe("a condition", () => {
     expect(verdictOf(statement({ StringLike: { [SUB]: ["a", "b"] } })).reasons).toEqual([
       `StringLike "${SUB}": the policy has "a" or "b"; the token has "repo:octo/app:ref:refs/heads/main"`,
     ]);
-    expect(verdictOf(statement({ StringLike: { [ENVIRONMENT]: ["1", "2", "3", "4", "5", "6", "7"] } })).reasons).toEqual([
+    expect(
+      verdictOf(statement({ StringLike: { [ENVIRONMENT]: ["1", "2", "3", "4", "5", "6", "7"] } })).reasons,
+    ).toEqual([
       `StringLike "${ENVIRONMENT}": the policy has "1" or "2" or "3" or "4" or "5" or 2 more; the token has no such claim`,
     ]);
     expect(verdictOf(statement({ StringNotLike: { [SUB]: "*" } })).reasons).toEqual([
@@ -223,7 +254,9 @@ describe("a condition", () => {
 
   test("takes time in proportion, whatever the pattern", () => {
     const long = { ...claims, sub: "a".repeat(2_000) };
-    expect(verdictOf(statement({ StringLike: { [SUB]: `${"*a".repeat(1_000)}b` } }), long).outcome).toBe("does not apply");
+    expect(verdictOf(statement({ StringLike: { [SUB]: `${"*a".repeat(1_000)}b` } }), long).outcome).toBe(
+      "does not apply",
+    );
   });
 
   test("StringLike agrees with the pattern as a regular expression", () => {
@@ -251,7 +284,11 @@ describe("a statement", () => {
       `Principal.Federated: the policy has "arn:aws:iam::999922223333:`,
     ],
     [{ Principal: { Federated: HOST } }, "does not apply", `the token's provider is "${arn}"`],
-    [{ Principal: { AWS: "arn:aws:iam::111122223333:root" } }, "does not apply", "Principal.Federated: the policy has none"],
+    [
+      { Principal: { AWS: "arn:aws:iam::111122223333:root" } },
+      "does not apply",
+      "Principal.Federated: the policy has none",
+    ],
     [{ Principal: "*" }, "cannot be evaluated here", "Principal"],
     [{ Principal: { AWS: "*" } }, "cannot be evaluated here", "Principal"],
     [{ Principal: { Federated: "*" } }, "cannot be evaluated here", "Principal"],
@@ -295,7 +332,9 @@ describe("a statement", () => {
     });
     const verdict = evaluateTrustPolicy(parseTrustPolicy(policy(list)), claims, context);
     expect(verdict.allowed).toBe(allowed);
-    expect(verdict.statements.map(({ index, sid }) => [index, sid])).toEqual(list.map(({ Sid }, position) => [position + 1, Sid]));
+    expect(verdict.statements.map(({ index, sid }) => [index, sid])).toEqual(
+      list.map(({ Sid }, position) => [position + 1, Sid]),
+    );
   });
 
   test("that denies names the lines that do so", () => {
@@ -313,7 +352,11 @@ describe("suggestStatement", () => {
       Principal: { Federated: "arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com" },
       Action: "sts:AssumeRoleWithWebIdentity",
       Condition: {
-        StringEquals: { [`${HOST}:aud`]: "sts.amazonaws.com", [`${HOST}:sub`]: claims.sub, [`${HOST}:repository_id`]: "456" },
+        StringEquals: {
+          [`${HOST}:aud`]: "sts.amazonaws.com",
+          [`${HOST}:sub`]: claims.sub,
+          [`${HOST}:repository_id`]: "456",
+        },
       },
     });
   });
@@ -321,14 +364,21 @@ describe("suggestStatement", () => {
   test.each<[string, Record<string, unknown>, Partial<TrustPolicyContext>, string[]]>([
     ["the immutable format", { sub: "repo:octo@123/app@456:environment:prod" }, {}, ["aud", "sub"]],
     ["a template without the repository", { sub: "workflow:deploy" }, {}, ["aud", "sub", "repository_id"]],
-    ["another ID that ends alike", { sub: "repo:octo@123/app@9456:environment:prod" }, {}, ["aud", "sub", "repository_id"]],
+    [
+      "another ID that ends alike",
+      { sub: "repo:octo@123/app@9456:environment:prod" },
+      {},
+      ["aud", "sub", "repository_id"],
+    ],
     ["no ID", { repository_id: undefined }, {}, ["aud", "sub"]],
     ["an ID that is none", { repository_id: "*" }, {}, ["aud", "sub"]],
     ["a partition without the key", {}, { partition: "aws-us-gov" }, ["aud", "sub"]],
     ["a provider without the key", {}, { providerHost: "ghes.example.com/_services/token" }, ["aud", "sub"]],
   ])("%s", (_, changes, where, keys) => {
     const there = { ...context, ...where };
-    const { Condition } = suggestStatement({ ...claims, ...changes }, there) as { Condition: { StringEquals: object } };
+    const { Condition } = suggestStatement({ ...claims, ...changes }, there) as {
+      Condition: { StringEquals: object };
+    };
     expect(Object.keys(Condition)).toEqual(["StringEquals"]);
     expect(Object.keys(Condition.StringEquals)).toEqual(keys.map((key) => `${there.providerHost}:${key}`));
   });
@@ -351,7 +401,12 @@ describe("suggestStatement", () => {
       fc.constantFrom(claims.sub, "repo:o@1/r@2:environment:prod", "repo:o/r:pull_request"),
     );
     const where = fc.record({
-      providerHost: fc.constantFrom(HOST, `${HOST}/octo`, "token.actions.octo.ghe.com", "ghes.example.com/_services/token"),
+      providerHost: fc.constantFrom(
+        HOST,
+        `${HOST}/octo`,
+        "token.actions.octo.ghe.com",
+        "ghes.example.com/_services/token",
+      ),
       accountId: fc.string({ unit: fc.constantFrom("0", "1"), minLength: 12, maxLength: 12 }),
       partition: fc.constantFrom("aws", "aws-cn", "aws-us-gov"),
       action: fc.constant(context.action),

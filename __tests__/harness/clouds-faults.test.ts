@@ -37,19 +37,23 @@ function askIdToken(during: (response: IncomingMessage) => void = () => undefine
       reply.ending = error.code ?? error.message;
     };
     const { ACTIONS_ID_TOKEN_REQUEST_URL: url, ACTIONS_ID_TOKEN_REQUEST_TOKEN: token } = job.environment;
-    const request = get(`${url}&audience=a`, { headers: { authorization: `Bearer ${token}` }, agent: false }, (response) => {
-      reply.status = response.statusCode;
-      reply.headers = response.headers;
-      response.on("data", (chunk: Buffer) => {
-        reply.body = Buffer.concat([reply.body, chunk]);
-        during(response);
-      });
-      response.on("end", () => {
-        reply.ending = "end";
-      });
-      response.on("error", failed);
-      response.on("close", () => resolve(reply));
-    });
+    const request = get(
+      `${url}&audience=a`,
+      { headers: { authorization: `Bearer ${token}` }, agent: false },
+      (response) => {
+        reply.status = response.statusCode;
+        reply.headers = response.headers;
+        response.on("data", (chunk: Buffer) => {
+          reply.body = Buffer.concat([reply.body, chunk]);
+          during(response);
+        });
+        response.on("end", () => {
+          reply.ending = "end";
+        });
+        response.on("error", failed);
+        response.on("close", () => resolve(reply));
+      },
+    );
     request.on("error", failed);
     request.on("close", () => {
       if (reply.status === undefined) resolve(reply);
@@ -121,17 +125,20 @@ test("silence before the headers, which closing ends", async () => {
   expect(await reply).toMatchObject({ status: undefined, ending: "ECONNRESET" });
 });
 
-test.each(["hang-in-body", "slow"] as const)("%s: the body begins and does not end, until closing ends it", async (fault) => {
-  clouds.github.fault = () => fault;
-  let closed: Promise<void> | undefined;
-  const reply = await askIdToken(() => {
-    closed ??= clouds.close();
-  });
-  await closed;
-  expect(reply).toMatchObject({ status: 200, ending: "ECONNRESET" });
-  expect(reply.body.length).toBeGreaterThan(0);
-  expect(reply.body.length).toBeLessThan(Number(reply.headers["content-length"]));
-});
+test.each(["hang-in-body", "slow"] as const)(
+  "%s: the body begins and does not end, until closing ends it",
+  async (fault) => {
+    clouds.github.fault = () => fault;
+    let closed: Promise<void> | undefined;
+    const reply = await askIdToken(() => {
+      closed ??= clouds.close();
+    });
+    await closed;
+    expect(reply).toMatchObject({ status: 200, ending: "ECONNRESET" });
+    expect(reply.body.length).toBeGreaterThan(0);
+    expect(reply.body.length).toBeLessThan(Number(reply.headers["content-length"]));
+  },
+);
 
 test("a slow body is the right one, byte by byte", async () => {
   clouds.github.fault = () => "slow";
@@ -189,7 +196,10 @@ test("tokens with something wrong in them", async () => {
   expect((await claims("future-token")).nbf).toBeGreaterThan(now + 3500);
   expect((await claims("other-audience")).aud).toBe("https://somebody.example");
   expect("exp" in (await claims("no-exp"))).toBe(false);
-  expect(await claims({ claims: { sub: "x", aud: undefined } })).toMatchObject({ sub: "x", iss: clouds.github.issuer });
+  expect(await claims({ claims: { sub: "x", aud: undefined } })).toMatchObject({
+    sub: "x",
+    iss: clouds.github.issuer,
+  });
   expect("aud" in (await claims({ claims: { aud: undefined } }))).toBe(false);
   expect(tokenIn(await askWith("empty-value"))).toBe("");
   expect(tokenIn(await askWith("not-a-jwt")).split(".")).toHaveLength(1);
@@ -258,7 +268,10 @@ test("the errors of STS as the SDK sees them, and its transport faults", async (
   clouds.sts.fault = () => "reset";
   await expect(call()).rejects.toThrow("ECONNRESET");
   clouds.sts.fault = () => "html";
-  await expect(sts.send(new GetCallerIdentityCommand({}))).resolves.not.toHaveProperty("Arn", expect.any(String));
+  await expect(sts.send(new GetCallerIdentityCommand({}))).resolves.not.toHaveProperty(
+    "Arn",
+    expect.any(String),
+  );
   clouds.sts.fault = () => "huge";
   expect((await sts.send(new GetCallerIdentityCommand({}))).Account).toBe("111122223333");
   await clouds.sts.refuseConnections(true);

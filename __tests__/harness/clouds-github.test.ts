@@ -72,7 +72,11 @@ const SUBJECTS: [string, Partial<JobClaims>, "classic" | "immutable"][] = [
   ["repo:octo-org/octo-repo:ref:refs/tags/v1", { ref: "refs/tags/v1" }, "classic"],
   ["repo:octo-org/octo-repo:pull_request", { event_name: "pull_request" }, "classic"],
   ["repo:octo-org/octo-repo:ref:refs/heads/main", { event_name: "pull_request_target" }, "classic"],
-  ["repo:octo-org/octo-repo:environment:a%3Ab", { event_name: "pull_request", environment: "a:b" }, "classic"],
+  [
+    "repo:octo-org/octo-repo:environment:a%3Ab",
+    { event_name: "pull_request", environment: "a:b" },
+    "classic",
+  ],
   [
     "repo:a@1/b@2:environment:prod",
     { repository: "a/b", repository_owner_id: "1", repository_id: "2", environment: "prod" },
@@ -96,14 +100,29 @@ test("a request token is a JWT that lives from ten minutes before the job to 6 h
 test("only the job's own, unexpired request token gets an ID token", async () => {
   const job = clouds.github.startJob();
   const other = clouds.github.startJob();
-  const refused = async (response: Promise<Response>) => [(await response).status, await (await response).json()];
-  expect(await refused(ask(job, { token: other.environment.ACTIONS_ID_TOKEN_REQUEST_TOKEN }))).toMatchObject([401, {}]);
-  expect(await refused(ask(job, { token: "nonsense" }))).toMatchObject([401, { errorMessage: "token is invalid" }]);
+  const refused = async (response: Promise<Response>) => [
+    (await response).status,
+    await (await response).json(),
+  ];
+  expect(await refused(ask(job, { token: other.environment.ACTIONS_ID_TOKEN_REQUEST_TOKEN }))).toMatchObject([
+    401,
+    {},
+  ]);
+  expect(await refused(ask(job, { token: "nonsense" }))).toMatchObject([
+    401,
+    { errorMessage: "token is invalid" },
+  ]);
   // An ID token is signed by GitHub too, but it is no request token.
-  expect(await refused(ask(job, { token: await idToken(job) }))).toMatchObject([401, { errorMessage: "token is invalid" }]);
+  expect(await refused(ask(job, { token: await idToken(job) }))).toMatchObject([
+    401,
+    { errorMessage: "token is invalid" },
+  ]);
 
   clouds.github.requestTokenSeconds = 0;
-  expect(await refused(ask(clouds.github.startJob()))).toMatchObject([401, { errorMessage: "token is expired" }]);
+  expect(await refused(ask(clouds.github.startJob()))).toMatchObject([
+    401,
+    { errorMessage: "token is expired" },
+  ]);
   expect((await ask(job)).status).toBe(200);
 });
 

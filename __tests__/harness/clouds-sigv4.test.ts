@@ -15,7 +15,10 @@ interface Signing {
   body?: string;
 }
 
-/** A request signed by the SDK's own signer; every signature here is right, so that only the check in question can refuse it. */
+/**
+ * A request signed by the SDK's own signer; every signature here is right, so that only the check in question
+ * can refuse it.
+ */
 async function signed({
   service = "sts",
   region = "eu-west-1",
@@ -25,8 +28,16 @@ async function signed({
   body = "",
   ...rest
 }: Signing) {
-  const sts = new STSClient({ region, credentials: { accessKeyId: "key-of-this-test", secretAccessKey: SECRET } });
-  const signer = await sts.config.signer({ name: "sigv4", signingName: service, signingRegion: region, properties: {} });
+  const sts = new STSClient({
+    region,
+    credentials: { accessKeyId: "key-of-this-test", secretAccessKey: SECRET },
+  });
+  const signer = await sts.config.signer({
+    name: "sigv4",
+    signingName: service,
+    signingRegion: region,
+    properties: {},
+  });
   const request = {
     method: "POST",
     protocol: "http:",
@@ -38,7 +49,12 @@ async function signed({
   };
   const { headers: result } = await signer.sign(request, rest);
   sts.destroy();
-  return { method: "POST", url: rawQuery === "" ? "/" : `/?${rawQuery}`, headers: result, body: Buffer.from(body) };
+  return {
+    method: "POST",
+    url: rawQuery === "" ? "/" : `/?${rawQuery}`,
+    headers: result,
+    body: Buffer.from(body),
+  };
 }
 
 async function verify(signing: Signing, change: (text: string) => string = (text) => text): Promise<void> {
@@ -61,7 +77,9 @@ test("query parameters are taken as the signer means them, in whatever form they
 
 test("a signature for another service, day or protocol is refused, right though it is", async () => {
   await verify({});
-  await expect(verify({ service: "iam" })).rejects.toThrow("Credential should be scoped to correct service: 'sts'.");
+  await expect(verify({ service: "iam" })).rejects.toThrow(
+    "Credential should be scoped to correct service: 'sts'.",
+  );
   const swap = (from: RegExp, to: string) => (text: string) => text.replace(from, to);
   await expect(verify({}, swap(/aws4_request/, "aws5_request"))).rejects.toThrow(
     "Credential should be scoped with a valid terminator: 'aws4_request', not 'aws5_request'.",
@@ -69,7 +87,9 @@ test("a signature for another service, day or protocol is refused, right though 
   await expect(verify({}, swap(/\/\d{8}\//, "/20200101/"))).rejects.toThrow(
     /^Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '20200101' != '(\d{8})', from '\1T\d{6}Z'\.$/,
   );
-  await expect(verify({ signingDate: new Date(Date.now() - 1_000_000) })).rejects.toThrow("Signature expired");
+  await expect(verify({ signingDate: new Date(Date.now() - 1_000_000) })).rejects.toThrow(
+    "Signature expired",
+  );
 });
 
 test("the Date header serves where X-Amz-Date is missing", async () => {
@@ -78,7 +98,12 @@ test("the Date header serves where X-Amz-Date is missing", async () => {
   const iso = stamp.replace(/^(....)(..)(..)T(..)(..)(..)Z$/, "$1-$2-$3T$4:$5:$6Z");
   const authorization = parseAuthorization(request.headers.authorization);
   const verifyDate = () =>
-    verifySignature({ ...request, headers: { ...headers, date: new Date(iso).toUTCString() } }, authorization, SECRET, 900);
+    verifySignature(
+      { ...request, headers: { ...headers, date: new Date(iso).toUTCString() } },
+      authorization,
+      SECRET,
+      900,
+    );
   // The date is understood; the signature covers a header that is gone.
   expect(verifyDate).toThrow("does not match the signature you provided");
   expect(() => verifySignature({ ...request, headers }, authorization, SECRET, 900)).toThrow(

@@ -41,14 +41,21 @@ function client(config: STSClientConfig = {}): STSClient {
 
 async function idToken(audience = "sts.amazonaws.com"): Promise<string> {
   const { ACTIONS_ID_TOKEN_REQUEST_URL: url, ACTIONS_ID_TOKEN_REQUEST_TOKEN: token } = job.environment;
-  const response = await fetch(`${url}&audience=${audience}`, { headers: { authorization: `Bearer ${token}` } });
+  const response = await fetch(`${url}&audience=${audience}`, {
+    headers: { authorization: `Bearer ${token}` },
+  });
   return ((await response.json()) as { value: string }).value;
 }
 
 async function assume(input: Partial<AssumeRoleWithWebIdentityCommandInput> = {}) {
   const WebIdentityToken = input.WebIdentityToken ?? (await idToken());
   return client().send(
-    new AssumeRoleWithWebIdentityCommand({ RoleArn: ROLE, RoleSessionName: "run-1", ...input, WebIdentityToken }),
+    new AssumeRoleWithWebIdentityCommand({
+      RoleArn: ROLE,
+      RoleSessionName: "run-1",
+      ...input,
+      WebIdentityToken,
+    }),
   );
 }
 
@@ -65,7 +72,11 @@ function whoAmI(config: STSClientConfig) {
 /** What an SDK makes of a refusal. */
 function refusal(name: string, status: number, message: string | RegExp) {
   const text = typeof message === "string" ? message : expect.stringMatching(message);
-  return { name, message: text, $metadata: { httpStatusCode: status, requestId: expect.stringMatching(/^[0-9a-f-]{36}$/) } };
+  return {
+    name,
+    message: text,
+    $metadata: { httpStatusCode: status, requestId: expect.stringMatching(/^[0-9a-f-]{36}$/) },
+  };
 }
 
 test("a web identity gets a session of the role, and the session says who it is", async () => {
@@ -99,7 +110,12 @@ test("a web identity gets a session of the role, and the session says who it is"
       status: 200,
       error: undefined,
     },
-    { action: "GetCallerIdentity", caller: answer.AssumedRoleUser?.Arn, status: 200, host: clouds.sts.url.slice("http://".length) },
+    {
+      action: "GetCallerIdentity",
+      caller: answer.AssumedRoleUser?.Arn,
+      status: 200,
+      host: clouds.sts.url.slice("http://".length),
+    },
   ]);
   expect(clouds.sts.requests[0]?.sessionExpires).toBe(Credentials?.Expiration?.getTime());
   expect(JSON.stringify(clouds.sts.requests)).not.toContain(keys(Credentials).sessionToken.slice(0, 20));
@@ -120,7 +136,9 @@ test("the query protocol by GET, and the answer's exact form", async () => {
     '<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">\n  <AssumeRoleWithWebIdentityResult>\n',
   );
   expect(body).toMatch(/<Expiration>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ<\/Expiration>/);
-  expect(body).toContain(`<ResponseMetadata>\n    <RequestId>${response.headers.get("x-amzn-requestid")}</RequestId>`);
+  expect(body).toContain(
+    `<ResponseMetadata>\n    <RequestId>${response.headers.get("x-amzn-requestid")}</RequestId>`,
+  );
 });
 
 test("an error's exact form", async () => {
@@ -148,7 +166,11 @@ test("an ID token is refused for what is wrong with it, in the service's words",
     refusal("InvalidIdentityTokenException", 400, "Incorrect token audience"),
   );
   await expect(assumeWith("expired-token")).rejects.toMatchObject(
-    refusal("ExpiredTokenException", 400, /^Token expired: current date\/time \d+ must be before the expiration date\/time\d+$/),
+    refusal(
+      "ExpiredTokenException",
+      400,
+      /^Token expired: current date\/time \d+ must be before the expiration date\/time\d+$/,
+    ),
   );
   await expect(assumeWith("future-token")).rejects.toMatchObject(
     refusal("InvalidIdentityTokenException", 400, /^Token not yet valid/),
@@ -165,7 +187,11 @@ test("an ID token is refused for what is wrong with it, in the service's words",
     );
   }
   await expect(assumeWith({ claims: { iss: "https://other.example" } })).rejects.toMatchObject(
-    refusal("InvalidIdentityTokenException", 400, "No OpenIDConnect provider found in your account for https://other.example"),
+    refusal(
+      "InvalidIdentityTokenException",
+      400,
+      "No OpenIDConnect provider found in your account for https://other.example",
+    ),
   );
   expect(clouds.sts.requests.every(({ sessionExpires }) => sessionExpires === undefined)).toBe(true);
 });
@@ -187,11 +213,19 @@ test("the account must know the provider, and the provider the audience", async 
 
   clouds.sts.providers.delete(ACCOUNT);
   await expect(assume()).rejects.toMatchObject(
-    refusal("InvalidIdentityTokenException", 400, `No OpenIDConnect provider found in your account for ${clouds.github.issuer}`),
+    refusal(
+      "InvalidIdentityTokenException",
+      400,
+      `No OpenIDConnect provider found in your account for ${clouds.github.issuer}`,
+    ),
   );
   clouds.sts.providers.set(ACCOUNT, { issuer: "https://gone.example", name: "gone.example", clientIds: [] });
   await expect(assumeWith({ claims: { iss: "https://gone.example" } })).rejects.toMatchObject(
-    refusal("InvalidIdentityTokenException", 400, /^Couldn't retrieve verification key from your identity provider/),
+    refusal(
+      "InvalidIdentityTokenException",
+      400,
+      /^Couldn't retrieve verification key from your identity provider/,
+    ),
   );
 });
 
@@ -203,12 +237,16 @@ test("the trust policy decides on the claims; a role that does not exist is refu
 
   const [statement] = [trustGitHub(ACCOUNT, "repo:*").Statement].flat();
   if (statement === undefined) throw new Error("no statement");
-  const condition = { StringEquals: { "token.actions.githubusercontent.com:job_workflow_ref": job.claims.job_workflow_ref } };
+  const condition = {
+    StringEquals: { "token.actions.githubusercontent.com:job_workflow_ref": job.claims.job_workflow_ref },
+  };
   clouds.sts.addRole({ arn: ROLE, trust: { Statement: { ...statement, Condition: condition } } });
   await assume();
   clouds.sts.addRole({
     arn: ROLE,
-    trust: { Statement: { ...statement, Principal: { Federated: "arn:aws:iam::000000000000:oidc-provider/x" } } },
+    trust: {
+      Statement: { ...statement, Principal: { Federated: "arn:aws:iam::000000000000:oidc-provider/x" } },
+    },
   });
   await expect(assume()).rejects.toMatchObject(denied);
 });
@@ -232,7 +270,11 @@ test("parameters are checked against their grammar, all violations in one answer
     refusal("ValidationError", 400, /less than or equal to 43200$/),
   );
   await expect(assume({ DurationSeconds: 3601 })).rejects.toMatchObject(
-    refusal("ValidationError", 400, "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."),
+    refusal(
+      "ValidationError",
+      400,
+      "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
+    ),
   );
   await expect(assume({ RoleArn: `arn:aws:iam::${ACCOUNT}:user/x` })).rejects.toMatchObject(
     refusal("ValidationError", 400, "Request ARN is invalid"),
@@ -277,17 +319,31 @@ test("a signature must be right in every part", async () => {
     403,
     /^The request signature we calculated does not match the signature you provided/,
   );
-  const invalid = refusal("InvalidClientTokenId", 403, "The security token included in the request is invalid.");
+  const invalid = refusal(
+    "InvalidClientTokenId",
+    403,
+    "The security token included in the request is invalid.",
+  );
 
   expect((await whoAmI({ credentials })).Arn).toBe("arn:aws:iam::111122223333:user/somebody");
-  await expect(whoAmI({ credentials: { ...credentials, secretAccessKey: other.secretAccessKey } })).rejects.toMatchObject(mismatch);
-  await expect(whoAmI({ credentials: { ...credentials, accessKeyId: `${accessKeyId}X` } })).rejects.toMatchObject(invalid);
-  await expect(whoAmI({ credentials: { ...credentials, sessionToken: "none" } })).rejects.toMatchObject(invalid);
+  await expect(
+    whoAmI({ credentials: { ...credentials, secretAccessKey: other.secretAccessKey } }),
+  ).rejects.toMatchObject(mismatch);
+  await expect(
+    whoAmI({ credentials: { ...credentials, accessKeyId: `${accessKeyId}X` } }),
+  ).rejects.toMatchObject(invalid);
+  await expect(whoAmI({ credentials: { ...credentials, sessionToken: "none" } })).rejects.toMatchObject(
+    invalid,
+  );
 
   const session = keys((await assume()).Credentials);
   const another = keys((await assume()).Credentials);
-  await expect(whoAmI({ credentials: { ...session, sessionToken: another.sessionToken } })).rejects.toMatchObject(invalid);
-  await expect(whoAmI({ credentials: { ...session, sessionToken: `${session.sessionToken}x` } })).rejects.toMatchObject(invalid);
+  await expect(
+    whoAmI({ credentials: { ...session, sessionToken: another.sessionToken } }),
+  ).rejects.toMatchObject(invalid);
+  await expect(
+    whoAmI({ credentials: { ...session, sessionToken: `${session.sessionToken}x` } }),
+  ).rejects.toMatchObject(invalid);
   await expect(
     whoAmI({ credentials: { accessKeyId: session.accessKeyId, secretAccessKey: session.secretAccessKey } }),
   ).rejects.toMatchObject(invalid);
@@ -296,7 +352,11 @@ test("a signature must be right in every part", async () => {
 test("what was signed must be what arrives", async () => {
   const credentials = clouds.sts.addUser();
   const tampered = (
-    change: (request: { body: string; headers: Record<string, string>; query: Record<string, string> }) => void,
+    change: (request: {
+      body: string;
+      headers: Record<string, string>;
+      query: Record<string, string>;
+    }) => void,
   ) => {
     const sts = client({ credentials });
     const middleware = (next: (args: never) => Promise<never>) => (args: { request: never }) => {
@@ -331,7 +391,10 @@ test("what was signed must be what arrives", async () => {
     tampered((request) => {
       request.headers.authorization = request.headers.authorization?.replace("host;", "") ?? "";
     }),
-  ).rejects.toMatchObject({ name: "SignatureDoesNotMatch", message: expect.stringContaining("must be a 'SignedHeader'") });
+  ).rejects.toMatchObject({
+    name: "SignatureDoesNotMatch",
+    message: expect.stringContaining("must be a 'SignedHeader'"),
+  });
 });
 
 test("the record tells connections apart", async () => {
@@ -345,15 +408,19 @@ test("the record tells connections apart", async () => {
 
 test("an unsigned or half-signed request is told what it lacks", async () => {
   const ask = async (headers: Record<string, string>) => {
-    const response = await fetch(`${clouds.sts.url}/?Action=GetCallerIdentity&Version=2011-06-15`, { headers });
+    const response = await fetch(`${clouds.sts.url}/?Action=GetCallerIdentity&Version=2011-06-15`, {
+      headers,
+    });
     return `${response.status} ${/<Code>(.*)<\/Code>/.exec(await response.text())?.[1]}`;
   };
   expect(await ask({})).toBe("403 MissingAuthenticationToken");
   expect(await ask({ authorization: "Bearer x" })).toBe("400 IncompleteSignature");
-  expect(await ask({ authorization: "AWS4-HMAC-SHA256 Credential=a/b/c/d/e, SignedHeaders=host" })).toBe("400 IncompleteSignature");
-  expect(await ask({ authorization: "AWS4-HMAC-SHA256 Credential=a/b/c, SignedHeaders=host, Signature=00" })).toBe(
+  expect(await ask({ authorization: "AWS4-HMAC-SHA256 Credential=a/b/c/d/e, SignedHeaders=host" })).toBe(
     "400 IncompleteSignature",
   );
+  expect(
+    await ask({ authorization: "AWS4-HMAC-SHA256 Credential=a/b/c, SignedHeaders=host, Signature=00" }),
+  ).toBe("400 IncompleteSignature");
   const known = `AWS4-HMAC-SHA256 Credential=${clouds.sts.addUser().accessKeyId}/20260101/eu-west-1/sts/aws4_request, SignedHeaders=host, Signature=00`;
   // fetch sends no Date.
   expect(await ask({ authorization: known })).toBe("400 IncompleteSignature");
@@ -417,7 +484,12 @@ test("a chain: the session of one role assumes another, as that role's trust pol
   await expect(assumeAuditor(credentials, { DurationSeconds: 3601 })).rejects.toMatchObject(
     refusal("ValidationError", 400, /role chaining$/),
   );
-  for (const principal of [`arn:aws:iam::${ACCOUNT}:root`, ACCOUNT, session.AssumedRoleUser?.Arn ?? "", "*"]) {
+  for (const principal of [
+    `arn:aws:iam::${ACCOUNT}:root`,
+    ACCOUNT,
+    session.AssumedRoleUser?.Arn ?? "",
+    "*",
+  ]) {
     clouds.sts.addRole({ arn: AUDITOR, trust: trust(principal) });
     await assumeAuditor(credentials);
   }
@@ -430,7 +502,11 @@ test("a chain: the session of one role assumes another, as that role's trust pol
 });
 
 test("a role is refused that could not exist", () => {
-  expect(() => clouds.sts.addRole({ arn: "arn:aws:iam::1:role/x", trust: trustGitHub("1", "*") })).toThrow("not a role ARN");
-  const trust = { Statement: { Effect: "Allow", Principal: "*", Action: "*", Condition: { Odd: {} } } } as const;
+  expect(() => clouds.sts.addRole({ arn: "arn:aws:iam::1:role/x", trust: trustGitHub("1", "*") })).toThrow(
+    "not a role ARN",
+  );
+  const trust = {
+    Statement: { Effect: "Allow", Principal: "*", Action: "*", Condition: { Odd: {} } },
+  } as const;
   expect(() => clouds.sts.addRole({ arn: ROLE, trust })).toThrow("unknown condition operator");
 });

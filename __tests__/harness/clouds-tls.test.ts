@@ -38,10 +38,22 @@ function tunnel(authority: string, authorization?: string): Promise<Socket> {
   const { hostname, port } = new URL(tls.proxyUrl);
   const headers = authorization === undefined ? {} : { "proxy-authorization": authorization };
   return new Promise((resolve, reject) => {
-    const request = httpRequest({ hostname, port, method: "CONNECT", path: authority, headers, agent: false });
+    const request = httpRequest({
+      hostname,
+      port,
+      method: "CONNECT",
+      path: authority,
+      headers,
+      agent: false,
+    });
     request.on("connect", (response, socket) => {
       if (response.statusCode === 200) resolve(socket as Socket);
-      else reject(new Error(`proxy answered ${response.statusCode} ${response.headers["proxy-authenticate"] ?? ""}`.trim()));
+      else
+        reject(
+          new Error(
+            `proxy answered ${response.statusCode} ${response.headers["proxy-authenticate"] ?? ""}`.trim(),
+          ),
+        );
     });
     request.on("error", reject);
     request.end();
@@ -51,14 +63,19 @@ function tunnel(authority: string, authorization?: string): Promise<Socket> {
 async function secure(host: string): Promise<TLSSocket> {
   const socket = await tunnel(`${host}:443`);
   return new Promise((resolve, reject) => {
-    const secured = tlsConnect({ socket, servername: host, ca: readFileSync(tls.caFile) }, () => resolve(secured));
+    const secured = tlsConnect({ socket, servername: host, ca: readFileSync(tls.caFile) }, () =>
+      resolve(secured),
+    );
     secured.on("error", reject);
   });
 }
 
 /** Reaches real host names through the proxy, with the run's authority alone trusted. */
 class ProxyAgent extends Agent {
-  override createConnection(options: ClientRequestArgs, done: (error: Error | null, socket: Duplex) => void): undefined {
+  override createConnection(
+    options: ClientRequestArgs,
+    done: (error: Error | null, socket: Duplex) => void,
+  ): undefined {
     secure(String(options.host)).then(
       (socket) => done(null, socket),
       (error: Error) => done(error, undefined as never),
@@ -80,7 +97,8 @@ function getTls(url: string, headers: Record<string, string> = {}): Promise<Repl
 }
 
 async function idToken(): Promise<string> {
-  const { ACTIONS_ID_TOKEN_REQUEST_URL: url, ACTIONS_ID_TOKEN_REQUEST_TOKEN: token } = clouds.github.startJob().environment;
+  const { ACTIONS_ID_TOKEN_REQUEST_URL: url, ACTIONS_ID_TOKEN_REQUEST_TOKEN: token } =
+    clouds.github.startJob().environment;
   const { body } = await getTls(`${url}&audience=sts.amazonaws.com`, { authorization: `Bearer ${token}` });
   return (JSON.parse(body) as { value: string }).value;
 }
@@ -92,13 +110,21 @@ test("a job through the real host names: ID token, exchange and identity over TL
 
   const requestHandler = { httpsAgent: new ProxyAgent({ keepAlive: true }) };
   const sts = new STSClient({ region: "eu-west-1", requestHandler, maxAttempts: 1 });
-  const exchange = new AssumeRoleWithWebIdentityCommand({ RoleArn: ROLE, RoleSessionName: "run-1", WebIdentityToken: token });
+  const exchange = new AssumeRoleWithWebIdentityCommand({
+    RoleArn: ROLE,
+    RoleSessionName: "run-1",
+    WebIdentityToken: token,
+  });
   const { Credentials: keys, AssumedRoleUser } = await sts.send(exchange);
   sts.destroy();
 
   // The session's key in a client of the global endpoint.
   const { AccessKeyId = "", SecretAccessKey = "", SessionToken = "" } = keys ?? {};
-  const credentials = { accessKeyId: AccessKeyId, secretAccessKey: SecretAccessKey, sessionToken: SessionToken };
+  const credentials = {
+    accessKeyId: AccessKeyId,
+    secretAccessKey: SecretAccessKey,
+    sessionToken: SessionToken,
+  };
   const config = {
     credentials,
     requestHandler: { httpsAgent: new ProxyAgent() },
@@ -118,9 +144,16 @@ test("a job through the real host names: ID token, exchange and identity over TL
     ["sts.amazonaws.com", 200],
     ["sts.amazonaws.com", 403],
   ]);
-  expect(clouds.github.requests.map(({ host }) => host)).toEqual(["run-actions-1-azure-eastus.actions.githubusercontent.com"]);
+  expect(clouds.github.requests.map(({ host }) => host)).toEqual([
+    "run-actions-1-azure-eastus.actions.githubusercontent.com",
+  ]);
   expect(tls.proxyRequests).toMatchObject([
-    { method: "CONNECT", host: "run-actions-1-azure-eastus.actions.githubusercontent.com", port: 443, status: 200 },
+    {
+      method: "CONNECT",
+      host: "run-actions-1-azure-eastus.actions.githubusercontent.com",
+      port: 443,
+      status: 200,
+    },
     { method: "CONNECT", host: "sts.eu-west-1.amazonaws.com", port: 443, status: 200 },
     { method: "CONNECT", host: "sts.amazonaws.com", port: 443, status: 200 },
     { method: "CONNECT", host: "sts.amazonaws.com", port: 443, status: 200 },
@@ -128,14 +161,20 @@ test("a job through the real host names: ID token, exchange and identity over TL
 });
 
 test("the issuer's documents are where the tokens say", async () => {
-  const discovery = JSON.parse((await getTls(`${clouds.github.issuer}/.well-known/openid-configuration`)).body) as {
+  const discovery = JSON.parse(
+    (await getTls(`${clouds.github.issuer}/.well-known/openid-configuration`)).body,
+  ) as {
     jwks_uri: string;
   };
   expect(JSON.parse((await getTls(discovery.jwks_uri)).body)).toEqual(clouds.github.jwks);
 });
 
 test("every region has its name, and only names of the clouds lead anywhere", async () => {
-  for (const host of ["sts.ap-southeast-7.amazonaws.com", "sts.us-gov-west-1.amazonaws.com", "sts.cn-north-1.amazonaws.com.cn"]) {
+  for (const host of [
+    "sts.ap-southeast-7.amazonaws.com",
+    "sts.us-gov-west-1.amazonaws.com",
+    "sts.cn-north-1.amazonaws.com.cn",
+  ]) {
     const { status, body } = await getTls(`https://${host}/?Action=GetCallerIdentity&Version=2011-06-15`);
     expect([status, body]).toEqual([403, expect.stringContaining("MissingAuthenticationToken")]);
   }
@@ -154,7 +193,10 @@ test("every region has its name, and only names of the clouds lead anywhere", as
 test("nobody else's authority vouches for the names", async () => {
   const socket = await tunnel("sts.amazonaws.com:443");
   const error = await new Promise<Error>((resolve) => {
-    tlsConnect({ socket, servername: "sts.amazonaws.com", ca: makeAuthority().certificate }).on("error", resolve);
+    tlsConnect({ socket, servername: "sts.amazonaws.com", ca: makeAuthority().certificate }).on(
+      "error",
+      resolve,
+    );
   });
   expect(error).toMatchObject({ code: "UNABLE_TO_VERIFY_LEAF_SIGNATURE" });
 });
@@ -177,7 +219,9 @@ function plain(target: string): Promise<Reply> {
 }
 
 test("the proxy forwards plain HTTP to the clouds and to nothing else", async () => {
-  expect((await plain("http://sts.amazonaws.com/?Action=X&Version=2011-06-15")).body).toContain("Could not find operation X");
+  expect((await plain("http://sts.amazonaws.com/?Action=X&Version=2011-06-15")).body).toContain(
+    "Could not find operation X",
+  );
   expect((await plain(`${clouds.github.url}/.well-known/jwks`)).status).toBe(200);
   expect((await plain("http://example.com/")).status).toBe(403);
   expect((await plain("http://127.0.0.1:1/")).status).toBe(403);
@@ -199,7 +243,9 @@ test("a proxy with a password lets nobody through without it", async () => {
   const { username, password } = new URL(tls.proxyUrl);
   const basic = (text: string) => `Basic ${Buffer.from(text).toString("base64")}`;
   await expect(tunnel("sts.amazonaws.com:443")).rejects.toThrow('proxy answered 407 Basic realm="clouds"');
-  await expect(tunnel("sts.amazonaws.com:443", basic(`${username}:wrong`))).rejects.toThrow("proxy answered 407");
+  await expect(tunnel("sts.amazonaws.com:443", basic(`${username}:wrong`))).rejects.toThrow(
+    "proxy answered 407",
+  );
   const socket = await tunnel("sts.amazonaws.com:443", basic(`${username}:${password}`));
   socket.destroy();
   expect(await plain("http://sts.amazonaws.com/")).toEqual({ status: 407, body: 'Basic realm="clouds"' });
@@ -251,5 +297,7 @@ test("the certificates are what strict clients ask for", () => {
   expect(createPrivateKey(key).asymmetricKeyType).toBe("ec");
   const hours = (a: string, b: string) => Math.round((Date.parse(b) - Date.parse(a)) / 3_600_000);
   expect(hours(leaf.validFrom, leaf.validTo)).toBe(72);
-  expect(leaf.serialNumber).not.toBe(new X509Certificate(authority.issue("sts.amazonaws.com").cert).serialNumber);
+  expect(leaf.serialNumber).not.toBe(
+    new X509Certificate(authority.issue("sts.amazonaws.com").cert).serialNumber,
+  );
 });

@@ -18,7 +18,12 @@ const REQUEST: TrustRequest = {
 };
 
 function statement(changes: Partial<TrustStatement>): TrustStatement {
-  return { Effect: "Allow", Principal: { Federated: PROVIDER }, Action: "sts:AssumeRoleWithWebIdentity", ...changes };
+  return {
+    Effect: "Allow",
+    Principal: { Federated: PROVIDER },
+    Action: "sts:AssumeRoleWithWebIdentity",
+    ...changes,
+  };
 }
 
 function policy(...changes: Partial<TrustStatement>[]): TrustPolicy {
@@ -72,8 +77,12 @@ test("a statement applies to its principals and actions alone", () => {
 });
 
 test("one Deny outweighs every Allow, and nothing is allowed by silence", () => {
-  expect(isTrusted(policy({}, { Effect: "Deny", Condition: { StringLike: { [SUB]: "*" } } }), REQUEST)).toBe(false);
-  expect(isTrusted(policy({}, { Effect: "Deny", Condition: { StringLike: { [SUB]: "other" } } }), REQUEST)).toBe(true);
+  expect(isTrusted(policy({}, { Effect: "Deny", Condition: { StringLike: { [SUB]: "*" } } }), REQUEST)).toBe(
+    false,
+  );
+  expect(
+    isTrusted(policy({}, { Effect: "Deny", Condition: { StringLike: { [SUB]: "other" } } }), REQUEST),
+  ).toBe(true);
   expect(isTrusted(policy(), REQUEST)).toBe(false);
 });
 
@@ -81,9 +90,11 @@ test("a policy that cannot be evaluated faithfully is refused", () => {
   expect(() => checkTrustPolicy(policy({ Condition: { StringEqual: { [SUB]: "a" } } }))).toThrow(
     "unknown condition operator StringEqual",
   );
-  expect(() => checkTrustPolicy({ Statement: { ...statement({}), NotAction: "x" } as TrustStatement })).toThrow(
-    "unknown element NotAction",
-  );
+  expect(() =>
+    checkTrustPolicy({ Statement: { ...statement({}), NotAction: "x" } as TrustStatement }),
+  ).toThrow("unknown element NotAction");
   expect(() => checkTrustPolicy(policy({ Effect: "allow" as "Allow" }))).toThrow("Effect must be");
-  expect(() => checkTrustPolicy(policy({ Condition: { "ForAnyValue:StringNotLikeIfExists": { [SUB]: "a" } } }))).not.toThrow();
+  expect(() =>
+    checkTrustPolicy(policy({ Condition: { "ForAnyValue:StringNotLikeIfExists": { [SUB]: "a" } } })),
+  ).not.toThrow();
 });

@@ -1,4 +1,12 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -73,7 +81,8 @@ function action({
 }
 
 /** The environment that a step printed as JSON. */
-const environmentIn = ({ stdout }: StepResult): Record<string, string> => JSON.parse(stdout) as Record<string, string>;
+const environmentIn = ({ stdout }: StepResult): Record<string, string> =>
+  JSON.parse(stdout) as Record<string, string>;
 const PRINT_ENVIRONMENT = [process.execPath, "-e", "console.log(JSON.stringify(process.env))"];
 const GRACE = { interrupt: 1_000, terminate: 1_000 };
 
@@ -104,14 +113,22 @@ test("inputs arrive upper-cased with underscores for spaces, defaults filled in,
   });
   const running = await job();
   const environment = environmentIn(await running.use(directory, { with: { "Role-To-Assume": "r" } }));
-  expect(environment).toMatchObject({ "INPUT_ROLE-TO-ASSUME": "r", INPUT_TWO_WORDS: "d1", INPUT_PLAIN: "false", INPUT_SILENT: "" });
+  expect(environment).toMatchObject({
+    "INPUT_ROLE-TO-ASSUME": "r",
+    INPUT_TWO_WORDS: "d1",
+    INPUT_PLAIN: "false",
+    INPUT_SILENT: "",
+  });
   await expect(running.use(directory, { with: { typo: "x" } })).rejects.toThrow("typo is not an input");
 });
 
 test("runs what action.yml names from a folder of its own, in which the checkout's node_modules are out of reach", async () => {
   const directory = action({ main: `await import("helper");` });
   mkdirSync(path.join(directory, "node_modules", "helper"), { recursive: true });
-  writeFileSync(path.join(directory, "node_modules", "helper", "package.json"), JSON.stringify({ main: "index.js" }));
+  writeFileSync(
+    path.join(directory, "node_modules", "helper", "package.json"),
+    JSON.stringify({ main: "index.js" }),
+  );
   writeFileSync(path.join(directory, "node_modules", "helper", "index.js"), "");
   const result = await (await job()).use(directory);
   expect(result.outcome).toBe("failure");
@@ -121,7 +138,8 @@ test("runs what action.yml names from a folder of its own, in which the checkout
 test("every path of the runner has a space in it", async () => {
   const running = await job();
   const environment = environmentIn(await running.run(PRINT_ENVIRONMENT));
-  for (const name of ["HOME", "RUNNER_TEMP", "GITHUB_WORKSPACE", "GITHUB_ENV"]) expect(environment[name]).toContain(" ");
+  for (const name of ["HOME", "RUNNER_TEMP", "GITHUB_WORKSPACE", "GITHUB_ENV"])
+    expect(environment[name]).toContain(" ");
 });
 
 test("steps get the GITHUB_* and RUNNER_* variables and a minimal environment of the runner", async () => {
@@ -144,7 +162,10 @@ test("steps get the GITHUB_* and RUNNER_* variables and a minimal environment of
 });
 
 test("environment layers: runner < job < GITHUB_ENV < step", async () => {
-  const running = await job({ environment: { B: "job", C: "job", D: "job" } }, { environment: { A: "runner", B: "runner" } });
+  const running = await job(
+    { environment: { B: "job", C: "job", D: "job" } },
+    { environment: { A: "runner", B: "runner" } },
+  );
   await running.run(`printf 'C=file\\nD=file\\n' >> "$GITHUB_ENV"`);
   const environment = environmentIn(await running.run(PRINT_ENVIRONMENT, { env: { D: "step" } }));
   expect(environment).toMatchObject({ A: "runner", B: "job", C: "file", D: "step" });
@@ -153,14 +174,20 @@ test("environment layers: runner < job < GITHUB_ENV < step", async () => {
 
 test("GITHUB_* and RUNNER_* win over every env", async () => {
   const running = await job({ environment: { GITHUB_REPOSITORY: "other/one" } });
-  const environment = environmentIn(await running.run(PRINT_ENVIRONMENT, { env: { RUNNER_TEMP: "/nowhere" } }));
+  const environment = environmentIn(
+    await running.run(PRINT_ENVIRONMENT, { env: { RUNNER_TEMP: "/nowhere" } }),
+  );
   expect(environment.GITHUB_REPOSITORY).toBe("org/repository");
   expect(environment.RUNNER_TEMP).toContain("_temp");
 });
 
 test("the server's ID token variables win over every env, and the request token is masked", async () => {
-  const running = await job({ environment: { ACTIONS_ID_TOKEN_REQUEST_URL: "u", ACTIONS_ID_TOKEN_REQUEST_TOKEN: "server-sent" } });
-  const result = await running.run("echo $ACTIONS_ID_TOKEN_REQUEST_TOKEN", { env: { ACTIONS_ID_TOKEN_REQUEST_TOKEN: "mine" } });
+  const running = await job({
+    environment: { ACTIONS_ID_TOKEN_REQUEST_URL: "u", ACTIONS_ID_TOKEN_REQUEST_TOKEN: "server-sent" },
+  });
+  const result = await running.run("echo $ACTIONS_ID_TOKEN_REQUEST_TOKEN", {
+    env: { ACTIONS_ID_TOKEN_REQUEST_TOKEN: "mine" },
+  });
   expect(result.stdout).toBe("server-sent\n");
   expect(result.log).toBe("***\n");
 });
@@ -184,7 +211,9 @@ test.each([
   ["no end of the heredoc", "A<<END\nvalue", "Matching delimiter not found 'END'"],
 ])("a malformed env file fails the step: %s", async (_, text, message) => {
   const running = await job();
-  const result = await running.use(action({ main: `write("GITHUB_ENV", ${JSON.stringify(text)}); write("GITHUB_STATE", "a=1");` }));
+  const result = await running.use(
+    action({ main: `write("GITHUB_ENV", ${JSON.stringify(text)}); write("GITHUB_STATE", "a=1");` }),
+  );
   expect(result).toMatchObject({ outcome: "failure", exitCode: 0, state: { a: "1" } });
   expect(result.annotations.map((annotation) => annotation.message).join("\n")).toContain(message);
   expect((await running.finish()).conclusion).toBe("failure");
@@ -243,9 +272,15 @@ test("a post is registered before main runs, has its state and inputs, and may f
     post: `console.log(process.env["STATE_Mixed-Case"], process.env.INPUT_A); process.exit(4);`,
     inputs: "  a:\n    default: given",
   });
-  expect(await running.use(directory)).toMatchObject({ outcome: "failure", exitCode: null, signal: "SIGKILL" });
+  expect(await running.use(directory)).toMatchObject({
+    outcome: "failure",
+    exitCode: null,
+    signal: "SIGKILL",
+  });
   const { posts, conclusion } = await running.finish();
-  expect(posts).toEqual([expect.objectContaining({ stdout: "kept given\n", outcome: "failure", exitCode: 4 })]);
+  expect(posts).toEqual([
+    expect.objectContaining({ stdout: "kept given\n", outcome: "failure", exitCode: 4 }),
+  ]);
   expect(conclusion).toBe("failure");
 });
 
@@ -310,7 +345,11 @@ test("workflow commands become masks, annotations, groups and debug lines", asyn
 test("masks cover each line of a value and its encodings", async () => {
   const secret = 'line "one"?\nline "two"!';
   const running = await job();
-  await running.run([process.execPath, "-e", `console.log("::add-mask::" + ${JSON.stringify(secret.replace("\n", "%0A"))})`]);
+  await running.run([
+    process.execPath,
+    "-e",
+    `console.log("::add-mask::" + ${JSON.stringify(secret.replace("\n", "%0A"))})`,
+  ]);
   const shown = [
     'line "two"!',
     encodeURIComponent('line "one"?'),
@@ -318,7 +357,10 @@ test("masks cover each line of a value and its encodings", async () => {
     Buffer.from(`x${secret}`).toString("base64"),
   ];
   for (const text of shown) {
-    const { log, stdout } = await running.run([process.execPath, "-e", "process.stdin.pipe(process.stdout)"], { input: text });
+    const { log, stdout } = await running.run(
+      [process.execPath, "-e", "process.stdin.pipe(process.stdout)"],
+      { input: text },
+    );
     expect(stdout).toBe(text);
     expect(log).toContain("***");
   }
@@ -331,7 +373,9 @@ test("RUNNER_DEBUG shows debug lines and is set for steps", async () => {
 
 test("stop-commands holds commands back until its token", async () => {
   const running = await job();
-  const result = await running.run("echo ::stop-commands::t0ken; echo ::error::text; echo ::t0ken::; echo ::error::real");
+  const result = await running.run(
+    "echo ::stop-commands::t0ken; echo ::error::text; echo ::t0ken::; echo ::error::real",
+  );
   expect(result.annotations).toEqual([{ level: "error", message: "real" }]);
   expect(result.log).toBe("::error::text\n::t0ken::\n##[error]real\n");
 });
@@ -399,7 +443,8 @@ test("cancel sends SIGINT, then SIGTERM, then SIGKILL, to the step alone, and sk
 
 test("a step that ends on SIGINT is not signalled again", async () => {
   const running = await job();
-  const script = "process.on('SIGINT', () => process.exit(3)); setInterval(() => {}, 1000); console.log('ready')";
+  const script =
+    "process.on('SIGINT', () => process.exit(3)); setInterval(() => {}, 1000); console.log('ready')";
   let ready = false;
   const step = running.run([process.execPath, "-e", script], {
     onLine: () => {
@@ -423,7 +468,9 @@ test("the orphan hunt ends this job's processes and no others", async () => {
   const running = await job();
   const own = Number((await running.run(detached)).stdout);
   const untracked = Number((await running.run(detached, { env: { RUNNER_TRACKING_ID: "" } })).stdout);
-  const foreign = Number((await running.run(detached, { env: { RUNNER_TRACKING_ID: "github_other" } })).stdout);
+  const foreign = Number(
+    (await running.run(detached, { env: { RUNNER_TRACKING_ID: "github_other" } })).stdout,
+  );
   const { orphans } = await running.finish();
   expect(orphans).toEqual([{ pid: own, command: "sleep 1000" }]);
   expect([own, untracked, foreign].map(isAlive)).toEqual([false, true, true]);
@@ -431,7 +478,9 @@ test("the orphan hunt ends this job's processes and no others", async () => {
 
 test("without a tracking id there is no orphan hunt", async () => {
   const running = await job({ trackingId: false });
-  const { stdout } = await running.run('sleep 1000 < /dev/null > /dev/null 2>&1 & echo $! "[$RUNNER_TRACKING_ID]"');
+  const { stdout } = await running.run(
+    'sleep 1000 < /dev/null > /dev/null 2>&1 & echo $! "[$RUNNER_TRACKING_ID]"',
+  );
   expect(stdout).toMatch(/ \[\]$/m);
   expect((await running.finish()).orphans).toEqual([]);
   expect(isAlive(Number.parseInt(stdout, 10))).toBe(true);
@@ -452,7 +501,9 @@ test("RUNNER_TEMP is empty at the start of a job and emptied at its end", async 
 
 test("steps are children of a process named Runner.Worker", async () => {
   const running = await job();
-  const { stdout } = await running.run('echo "$PPID"; cat "/proc/$PPID/comm"; tr "\\0" "\\n" < "/proc/$PPID/cmdline" | head -1');
+  const { stdout } = await running.run(
+    'echo "$PPID"; cat "/proc/$PPID/comm"; tr "\\0" "\\n" < "/proc/$PPID/cmdline" | head -1',
+  );
   expect(stdout).toBe(`${running.workerPid}\nRunner.Worker\nRunner.Worker\n`);
 });
 
@@ -487,12 +538,19 @@ test("a worker that dies by itself ends the job's steps, also those to come", as
 test("shutdown: the running step is cancelled, posts are skipped, orphans hunted, RUNNER_TEMP emptied", async () => {
   const running = await job({}, { cancelGraceMs: GRACE });
   await running.use(action({ post: `console.log("never")` }));
-  const pid = Number((await running.run('touch "$RUNNER_TEMP/left"; sleep 1000 < /dev/null > /dev/null 2>&1 & echo $!')).stdout);
+  const pid = Number(
+    (await running.run('touch "$RUNNER_TEMP/left"; sleep 1000 < /dev/null > /dev/null 2>&1 & echo $!'))
+      .stdout,
+  );
   const step = running.run(["sleep", "1000"]);
   await until(() => running.runningPids.length === 1);
   const result = await running.shutdown();
   expect(await step).toMatchObject({ outcome: "cancelled" });
-  expect(result).toMatchObject({ conclusion: "cancelled", posts: [], tempLeft: { before: ["left"], after: [] } });
+  expect(result).toMatchObject({
+    conclusion: "cancelled",
+    posts: [],
+    tempLeft: { before: ["left"], after: [] },
+  });
   expect(result.orphans.map((orphan) => orphan.pid)).toEqual([pid]);
 });
 
@@ -507,7 +565,11 @@ test("background steps run at once, keep state at once, and export only from wai
   const directory = action({ main, post: "console.log(process.env.STATE_me)", inputs: "  me:\n  other:" });
   const a = running.background.use(directory, { with: { me: "A", other: "B" } });
   const b = running.background.use(directory, { with: { me: "B", other: "A" } });
-  expect(await a.result).toMatchObject({ outcome: "success", state: { me: "A" }, exportedEnvironment: { FROM_A: "1" } });
+  expect(await a.result).toMatchObject({
+    outcome: "success",
+    state: { me: "A" },
+    exportedEnvironment: { FROM_A: "1" },
+  });
   await b.result;
   expect(running.environment.FROM_A).toBeUndefined();
   expect((await running.wait(a)).map(({ state }) => state)).toEqual([{ me: "A" }]);
@@ -540,7 +602,8 @@ test("close leaves no process and no folder", async () => {
   const runner = await machine();
   const running = await runner.startJob();
   const left = Number(
-    (await running.run("env -u RUNNER_TRACKING_ID setsid sleep 1000 < /dev/null > /dev/null 2>&1 & echo $!")).stdout,
+    (await running.run("env -u RUNNER_TRACKING_ID setsid sleep 1000 < /dev/null > /dev/null 2>&1 & echo $!"))
+      .stdout,
   );
   const step = running.background.run(["sleep", "1000"]);
   const pids = [left, await step.pid, running.workerPid];

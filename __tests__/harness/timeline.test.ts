@@ -1,12 +1,32 @@
 import { expect, test } from "@jest/globals";
-import { brokenPromises, type Call, type JobTimeline, renderTable, summarise, type Timeline } from "../../harness/timeline.ts";
+import {
+  brokenPromises,
+  type Call,
+  type JobTimeline,
+  renderTable,
+  summarise,
+  type Timeline,
+} from "../../harness/timeline.ts";
 import { renderSvg } from "../../harness/timeline-svg.ts";
 
 const good = (...at: number[]): Call[] => at.map((moment) => ({ at: moment }));
 const bad = (...at: number[]): Call[] => at.map((moment) => ({ at: moment, error: "ExpiredToken" }));
 
-function jobWith(name: string, mustHold: boolean, clients: JobTimeline["clients"], rest: Partial<JobTimeline> = {}): JobTimeline {
-  return { name, note: "", mustHold, tokens: [{ from: 0, to: 6 }], sessions: [{ from: 0, to: 15 }], clients, ...rest };
+function jobWith(
+  name: string,
+  mustHold: boolean,
+  clients: JobTimeline["clients"],
+  rest: Partial<JobTimeline> = {},
+): JobTimeline {
+  return {
+    name,
+    note: "",
+    mustHold,
+    tokens: [{ from: 0, to: 6 }],
+    sessions: [{ from: 0, to: 15 }],
+    clients,
+    ...rest,
+  };
 }
 
 function timelineWith(...jobs: JobTimeline[]): Timeline {
@@ -14,7 +34,9 @@ function timelineWith(...jobs: JobTimeline[]): Timeline {
 }
 
 test("a summary counts calls and failures and keeps the first failure", () => {
-  const timeline = timelineWith(jobWith("a", false, [{ name: "js", calls: [...good(1, 2), ...bad(16, 17)] }]));
+  const timeline = timelineWith(
+    jobWith("a", false, [{ name: "js", calls: [...good(1, 2), ...bad(16, 17)] }]),
+  );
   expect(summarise(timeline)).toEqual([
     { job: "a", client: "js", calls: 4, failures: 2, firstFailure: { at: 16, error: "ExpiredToken" } },
   ]);
@@ -22,7 +44,9 @@ test("a summary counts calls and failures and keeps the first failure", () => {
 
 test("the promise holds if one job never fails and the others do", () => {
   const lost = jobWith("lost", false, [{ name: "js", calls: [...good(1), ...bad(16)] }]);
-  expect(brokenPromises(timelineWith(lost, jobWith("held", true, [{ name: "js", calls: good(1) }])))).toEqual([]);
+  expect(brokenPromises(timelineWith(lost, jobWith("held", true, [{ name: "js", calls: good(1) }])))).toEqual(
+    [],
+  );
 });
 
 test.each([
@@ -71,7 +95,9 @@ test("the picture shows every span and call within the time, and no span beyond 
     { from: 3, to: 9 },
     { from: 61, to: 67 },
   ];
-  const svg = renderSvg(timelineWith(jobWith("a", false, [{ name: "js", calls: [...good(1, 2), ...bad(16)] }], { tokens })));
+  const svg = renderSvg(
+    timelineWith(jobWith("a", false, [{ name: "js", calls: [...good(1, 2), ...bad(16)] }], { tokens })),
+  );
   const legend = 1;
   expect(svg.match(/fill="#2f74c0"/g)).toHaveLength(2 + legend);
   expect(svg.match(/fill="#8a63b8"/g)).toHaveLength(1 + legend);

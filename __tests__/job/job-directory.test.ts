@@ -20,7 +20,13 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { UserError } from "../../src/base/errors.ts";
-import { jobDirectory, jobDirectoryPath, openJobDirectory, untrusted, withLock } from "../../src/job/job-directory.ts";
+import {
+  jobDirectory,
+  jobDirectoryPath,
+  openJobDirectory,
+  untrusted,
+  withLock,
+} from "../../src/job/job-directory.ts";
 
 let temp: string;
 let root: string;
@@ -94,7 +100,9 @@ describe("the path", () => {
     ["a path without a drive or root on Windows", "a\\_temp", "win32"],
   ])("refuses %s", (_, given, platform) => {
     const message = refusal(() => jobDirectoryPath(given, platform));
-    expect(message).toContain(`RUNNER_TEMP is ${JSON.stringify(given)}. It must be an absolute path in ASCII without any of`);
+    expect(message).toContain(
+      `RUNNER_TEMP is ${JSON.stringify(given)}. It must be an absolute path in ASCII without any of`,
+    );
     expect(message).toContain("Change the runner's work folder.");
     expect(message).not.toContain("\n");
   });
@@ -109,7 +117,12 @@ describe("opening", () => {
       process.umask(before);
     }
     expect(readdirSync(root).sort()).toEqual(["finished", "tokens", "uses"]);
-    expect(["", "/tokens", "/uses", "/finished"].map((name) => modeOf(root + name))).toEqual(["700", "700", "700", "700"]);
+    expect(["", "/tokens", "/uses", "/finished"].map((name) => modeOf(root + name))).toEqual([
+      "700",
+      "700",
+      "700",
+      "700",
+    ]);
   });
 
   test("takes the one that is there", () => {
@@ -146,19 +159,24 @@ describe("opening", () => {
     expect(refusal(() => openJobDirectory(root))).toBe(`${root} ${there} is not a directory. ${remedy}`);
   });
 
-  test.each([0o750, 0o705, 0o710, 0o701, 0o720, 0o702, 0o777])("refuses one that others may enter: mode %o", (mode) => {
-    mkdirSync(root);
-    chmodSync(root, mode);
-    expect(refusal(() => openJobDirectory(root))).toBe(
-      `${root} ${there} is open to other users (mode ${mode.toString(8)}). ${remedy}`,
-    );
-    expect(readdirSync(root)).toEqual([]);
-  });
+  test.each([0o750, 0o705, 0o710, 0o701, 0o720, 0o702, 0o777])(
+    "refuses one that others may enter: mode %o",
+    (mode) => {
+      mkdirSync(root);
+      chmodSync(root, mode);
+      expect(refusal(() => openJobDirectory(root))).toBe(
+        `${root} ${there} is open to other users (mode ${mode.toString(8)}). ${remedy}`,
+      );
+      expect(readdirSync(root)).toEqual([]);
+    },
+  );
 
   asRoot("refuses another user's", () => {
     mkdirSync(root, 0o700);
     chownSync(root, 12_345, 12_345);
-    expect(refusal(() => openJobDirectory(root))).toBe(`${root} ${there} belongs to another user (uid 12345). ${remedy}`);
+    expect(refusal(() => openJobDirectory(root))).toBe(
+      `${root} ${there} belongs to another user (uid 12345). ${remedy}`,
+    );
   });
 
   asRoot("as root in a container gives it to the owner of RUNNER_TEMP, who has to delete it later", () => {
@@ -179,7 +197,9 @@ describe("opening", () => {
 
   test("says so where RUNNER_TEMP is a file", () => {
     writeFileSync(`${temp}/file`, "");
-    expect(refusal(() => openJobDirectory(`${temp}/file/aws-role-refresh`))).toContain("cannot be made: ENOTDIR.");
+    expect(refusal(() => openJobDirectory(`${temp}/file/aws-role-refresh`))).toContain(
+      "cannot be made: ENOTDIR.",
+    );
   });
 
   test("trusts nothing that is not there", () => {
@@ -194,7 +214,9 @@ describe("the lock", () => {
   function other(script: string): ChildProcess {
     const source = `import * as fs from "node:fs"; import { setTimeout as sleep } from "node:timers/promises";
       import { withLock } from ${MODULE}; ${script}`;
-    const child = spawn(process.execPath, ["--input-type=module", "-e", source, root], { stdio: ["ignore", "pipe", "inherit"] });
+    const child = spawn(process.execPath, ["--input-type=module", "-e", source, root], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
     children.push(child);
     return child;
   }
@@ -261,10 +283,14 @@ describe("the lock", () => {
   });
 
   test("of a process that lives is waited for, and then given up", async () => {
-    const holder = other(`await withLock(process.argv[1], 1000, async () => { console.log("in"); await sleep(50_000); });`);
+    const holder = other(
+      `await withLock(process.argv[1], 1000, async () => { console.log("in"); await sleep(50_000); });`,
+    );
     await said(holder, "in");
     const began = performance.now();
-    await expect(withLock(root, 300, () => "in")).rejects.toThrow(`Another use of this action has held ${root} for `);
+    await expect(withLock(root, 300, () => "in")).rejects.toThrow(
+      `Another use of this action has held ${root} for `,
+    );
     expect(performance.now() - began).toBeGreaterThanOrEqual(300);
     // What it made for itself is gone, the other's is still there.
     expect(locks()).toHaveLength(1);
@@ -272,7 +298,9 @@ describe("the lock", () => {
   });
 
   test("of a process that was killed is taken at once", async () => {
-    const holder = other(`await withLock(process.argv[1], 1000, async () => { console.log("in"); await sleep(50_000); });`);
+    const holder = other(
+      `await withLock(process.argv[1], 1000, async () => { console.log("in"); await sleep(50_000); });`,
+    );
     await said(holder, "in");
     holder.kill("SIGKILL");
     await once(holder, "exit");

@@ -42,7 +42,8 @@ afterEach(() => {
   rmSync(temp, { recursive: true, force: true });
 });
 
-const CONFIG = "# mine\r\n[default]\r\nregion = us-east-1\r\n\r\n[profile other] ; odd\noutput=json # \u00e9\n";
+const CONFIG =
+  "# mine\r\n[default]\r\nregion = us-east-1\r\n\r\n[profile other] ; odd\noutput=json # \u00e9\n";
 const CREDENTIALS = "[default]\naws_access_key_id = not-a-key\n[other]\naws_access_key_id = nor-this\n";
 
 function seedHome(): void {
@@ -51,7 +52,8 @@ function seedHome(): void {
 }
 
 const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64url");
-const tokenUntil = (exp: number, jti = ""): string => `${encode({ alg: "none" })}.${encode({ exp, jti })}.${encode("x")}`;
+const tokenUntil = (exp: number, jti = ""): string =>
+  `${encode({ alg: "none" })}.${encode({ exp, jti })}.${encode("x")}`;
 const TOKEN = tokenUntil(2_000_000_000);
 
 function newUse(id: string, profile = "default", audience = "sts.amazonaws.com"): NewUse {
@@ -77,11 +79,16 @@ function newUse(id: string, profile = "default", audience = "sts.amazonaws.com")
   };
 }
 
-const begin = (use: NewUse, ambient: NodeJS.ProcessEnv = {}, token = TOKEN, requestToken = "this job's"): Promise<void> =>
-  beginUse(job.path, use, { requestToken, token }, ambient, home);
+const begin = (
+  use: NewUse,
+  ambient: NodeJS.ProcessEnv = {},
+  token = TOKEN,
+  requestToken = "this job's",
+): Promise<void> => beginUse(job.path, use, { requestToken, token }, ambient, home);
 const end = (id: string): ReturnType<typeof endUse> => endUse(job.path, id);
 const text = (file: string): string => readFileSync(file, "latin1");
-const record = (id: string): Record<string, unknown> => JSON.parse(text(`${job.uses}/${id}.json`)) as Record<string, unknown>;
+const record = (id: string): Record<string, unknown> =>
+  JSON.parse(text(`${job.uses}/${id}.json`)) as Record<string, unknown>;
 
 describe("the first use", () => {
   test("makes every file private, and none beside them", async () => {
@@ -89,7 +96,17 @@ describe("the first use", () => {
     const files = readdirSync(job.path, { recursive: true, encoding: "utf8" }).sort();
     const token = `tokens/${tokenId("sts.amazonaws.com")}`;
     expect(files).toEqual(
-      ["config", "credentials", "finished", "job.json", token, `${token}/token`, "tokens", "uses", "uses/a.json"].sort(),
+      [
+        "config",
+        "credentials",
+        "finished",
+        "job.json",
+        token,
+        `${token}/token`,
+        "tokens",
+        "uses",
+        "uses/a.json",
+      ].sort(),
     );
     for (const name of files) {
       const stat = statSync(`${job.path}/${name}`);
@@ -101,7 +118,9 @@ describe("the first use", () => {
   test("copies the user's files byte for byte, less the profile of its name, and adds its own", async () => {
     seedHome();
     await begin(newUse("a"));
-    expect(text(job.config)).toBe(`# mine\r\n\r\n[profile other] ; odd\noutput=json # \u00e9\n${newUse("a").section}`);
+    expect(text(job.config)).toBe(
+      `# mine\r\n\r\n[profile other] ; odd\noutput=json # \u00e9\n${newUse("a").section}`,
+    );
     expect(text(job.credentials)).toBe("[other]\naws_access_key_id = nor-this\n");
     // And does not touch the originals.
     expect(text(`${home}/.aws/config`)).toBe(CONFIG);
@@ -118,7 +137,10 @@ describe("the first use", () => {
     seedHome();
     writeFileSync(`${temp}/config`, "[profile from-env]\nregion = x");
     writeFileSync(`${home}/credentials`, "[from-env]\n");
-    await begin(newUse("a"), { AWS_CONFIG_FILE: `${temp}/config`, AWS_SHARED_CREDENTIALS_FILE: "~/credentials" });
+    await begin(newUse("a"), {
+      AWS_CONFIG_FILE: `${temp}/config`,
+      AWS_SHARED_CREDENTIALS_FILE: "~/credentials",
+    });
     expect(text(job.config)).toBe(`[profile from-env]\nregion = x\n${newUse("a").section}`);
     expect(text(job.credentials)).toBe("[from-env]\n");
     expect(record("a").previous).toEqual({
@@ -159,7 +181,10 @@ describe("the first use", () => {
   test("does not copy files of a job that crashed, which the environment of a long-lived runner still names", async () => {
     seedHome();
     await begin(newUse("old"), {}, TOKEN, "another job's");
-    await begin(newUse("a", "prod"), { AWS_CONFIG_FILE: job.config, AWS_SHARED_CREDENTIALS_FILE: job.credentials });
+    await begin(newUse("a", "prod"), {
+      AWS_CONFIG_FILE: job.config,
+      AWS_SHARED_CREDENTIALS_FILE: job.credentials,
+    });
     expect(text(job.config)).toBe(CONFIG + newUse("a", "prod").section);
     expect(text(job.credentials)).toBe(CREDENTIALS);
     expect(record("a").previous).toMatchObject({ AWS_CONFIG_FILE: null, AWS_SHARED_CREDENTIALS_FILE: null });
@@ -211,44 +236,56 @@ describe("the end of a use", () => {
     expect(ended).toMatchObject({
       others: [],
       use: { id: "a", roleArn: "arn:aws:iam::111122223333:role/a" },
-      finished: [{ id: "a", startedAt: 1_000, profile: "default", sessionName: "session-a", audience: "sts.amazonaws.com" }],
+      finished: [
+        {
+          id: "a",
+          startedAt: 1_000,
+          profile: "default",
+          sessionName: "session-a",
+          audience: "sts.amazonaws.com",
+        },
+      ],
       roleArns: ["arn:aws:iam::111122223333:role/a"],
     });
     expect(readdirSync(temp).sort()).toEqual(["home"]);
   });
 
-  // Whatever the order in which posts run: a profile is the latest use's that is not over, or what the user had.
+  // Whatever the order in which posts run: a profile is the latest use's that is not over, or what the user
+  // had.
   const orders = permutations(["a", "b", "c", "d"]);
-  test.each(orders.map((order) => [order.join(", ")]))("puts back what it shadowed, in the order %s", async (joined) => {
-    seedHome();
-    const uses = [newUse("a"), newUse("b", "other"), newUse("c"), newUse("d")];
-    for (const use of uses) await begin(use);
-    const left = [...uses];
-    const order = joined.split(", ");
-    for (const [index, id] of order.entries()) {
-      const ended = await end(id);
-      left.splice(
-        left.findIndex((use) => use.id === id),
-        1,
-      );
-      expect(ended?.others.length).toBe(3 - index);
-      if (index === 3) break;
-      const effective = (profile: string, users: string): string =>
-        left.findLast((use) => use.profile === profile)?.section ?? users;
-      const config = text(job.config);
-      const usersDefault = "[default]\r\nregion = us-east-1\r\n";
-      const usersOther = "[profile other] ; odd\noutput=json # \u00e9\n";
-      const sections = [effective("default", usersDefault), effective("other", usersOther)];
-      for (const section of sections) expect(config).toContain(section);
-      // And nothing else: comments and blank lines of the user's, and these two.
-      expect(config.length).toBe("# mine\r\n\r\n".length + sections.join("").length);
-      const hasDefault = left.some((use) => use.profile === "default");
-      const hasOther = left.some((use) => use.profile === "other");
-      expect(text(job.credentials).includes("[default]")).toBe(!hasDefault);
-      expect(text(job.credentials).includes("[other]")).toBe(!hasOther);
-    }
-    expect(existsSync(job.path)).toBe(false);
-  });
+  test.each(orders.map((order) => [order.join(", ")]))(
+    "puts back what it shadowed, in the order %s",
+    async (joined) => {
+      seedHome();
+      const uses = [newUse("a"), newUse("b", "other"), newUse("c"), newUse("d")];
+      for (const use of uses) await begin(use);
+      const left = [...uses];
+      const order = joined.split(", ");
+      for (const [index, id] of order.entries()) {
+        const ended = await end(id);
+        left.splice(
+          left.findIndex((use) => use.id === id),
+          1,
+        );
+        expect(ended?.others.length).toBe(3 - index);
+        if (index === 3) break;
+        const effective = (profile: string, users: string): string =>
+          left.findLast((use) => use.profile === profile)?.section ?? users;
+        const config = text(job.config);
+        const usersDefault = "[default]\r\nregion = us-east-1\r\n";
+        const usersOther = "[profile other] ; odd\noutput=json # \u00e9\n";
+        const sections = [effective("default", usersDefault), effective("other", usersOther)];
+        for (const section of sections) expect(config).toContain(section);
+        // And nothing else: comments and blank lines of the user's, and these two.
+        expect(config.length).toBe("# mine\r\n\r\n".length + sections.join("").length);
+        const hasDefault = left.some((use) => use.profile === "default");
+        const hasOther = left.some((use) => use.profile === "other");
+        expect(text(job.credentials).includes("[default]")).toBe(!hasDefault);
+        expect(text(job.credentials).includes("[other]")).toBe(!hasOther);
+      }
+      expect(existsSync(job.path)).toBe(false);
+    },
+  );
 
   test("keeps a token that another use needs, and removes one that none does", async () => {
     await begin(newUse("a", "one"));
@@ -310,11 +347,14 @@ describe("the end of a use", () => {
     expect(readdirSync(temp).sort()).toEqual(["aws-role-refresh-of-mine", "home"]);
   });
 
-  test.each(["", "null", "17", '{"id":', "[]"])("goes on beside a record that is broken: %j", async (content) => {
-    await begin(newUse("a"));
-    writeFileSync(`${job.uses}/broken.json`, content);
-    expect((await end("a"))?.use.id).toBe("a");
-  });
+  test.each(["", "null", "17", '{"id":', "[]"])(
+    "goes on beside a record that is broken: %j",
+    async (content) => {
+      await begin(newUse("a"));
+      writeFileSync(`${job.uses}/broken.json`, content);
+      expect((await end("a"))?.use.id).toBe("a");
+    },
+  );
 
   test("refuses a directory that this action cannot have made, and leaves it alone", async () => {
     mkdirSync(`${temp}/target/uses`, { recursive: true });
@@ -340,10 +380,13 @@ describe("many at once", () => {
   test("none is lost, and each has a place of its own in the order", async () => {
     seedHome();
     const ids = Array.from({ length: 12 }, (_, index) => `use${index}`);
-    await Promise.all(ids.map((id, index) => begin(newUse(id, index % 2 === 0 ? "default" : `profile${index}`))));
+    await Promise.all(
+      ids.map((id, index) => begin(newUse(id, index % 2 === 0 ? "default" : `profile${index}`))),
+    );
     const orders = ids.map((id) => record(id).order as number);
     expect(orders.toSorted((a, b) => a - b)).toEqual(ids.map((_, index) => index + 1));
-    for (let index = 1; index < ids.length; index += 2) expect(text(job.config)).toContain(`[profile profile${index}]\n`);
+    for (let index = 1; index < ids.length; index += 2)
+      expect(text(job.config)).toContain(`[profile profile${index}]\n`);
     expect(text(job.config).match(/^\[default\]/gm)).toHaveLength(1);
     const ended = await Promise.all(ids.map(end));
     expect(ended.filter((each) => each?.others.length === 0)).toHaveLength(1);
@@ -370,7 +413,9 @@ describe("many at once", () => {
 });
 
 /** A process that stands in for a keeper of a token directory; `script` is what it does once it runs. */
-async function fakeKeeper(script: string): Promise<{ directory: TokenDirectory; status: KeeperStatus; child: ChildProcess }> {
+async function fakeKeeper(
+  script: string,
+): Promise<{ directory: TokenDirectory; status: KeeperStatus; child: ChildProcess }> {
   const directory = tokenDirectory(`${job.tokens}/${tokenId("sts.amazonaws.com")}`);
   mkdirSync(directory.path, { recursive: true, mode: 0o700 });
   const source = `const fs = require("node:fs"); const directory = ${JSON.stringify(directory)};
@@ -451,16 +496,20 @@ describe("the keeper", () => {
     expect(isRunning(status)).toBe(true);
   });
 
-  test.each(["", "{}", '{"pid":-1,"started":"1"}', '{"pid":0,"started":"1"}', '{"pid":"1","started":"1"}', "null"])(
-    "of a status file that says %j is none, and no process is hurt",
-    async (content) => {
-      const { directory, status } = await fakeKeeper("");
-      writeFileSync(directory.status, content);
-      await stopKeeper(directory);
-      expect(existsSync(`${directory.path}/got-SIGTERM`)).toBe(false);
-      expect(isRunning(status)).toBe(true);
-    },
-  );
+  test.each([
+    "",
+    "{}",
+    '{"pid":-1,"started":"1"}',
+    '{"pid":0,"started":"1"}',
+    '{"pid":"1","started":"1"}',
+    "null",
+  ])("of a status file that says %j is none, and no process is hurt", async (content) => {
+    const { directory, status } = await fakeKeeper("");
+    writeFileSync(directory.status, content);
+    await stopKeeper(directory);
+    expect(existsSync(`${directory.path}/got-SIGTERM`)).toBe(false);
+    expect(isRunning(status)).toBe(true);
+  });
 });
 
 describe("a directory that a crashed job left", () => {
@@ -475,7 +524,14 @@ describe("a directory that a crashed job left", () => {
     expect(readdirSync(job.uses)).toEqual(["a.json"]);
     expect(readdirSync(job.tokens)).toEqual([tokenId("sts.amazonaws.com")]);
     expect(readdirSync(`${job.tokens}/${tokenId("sts.amazonaws.com")}`)).toEqual(["token"]);
-    expect(readdirSync(job.path).sort()).toEqual(["config", "credentials", "finished", "job.json", "tokens", "uses"]);
+    expect(readdirSync(job.path).sort()).toEqual([
+      "config",
+      "credentials",
+      "finished",
+      "job.json",
+      "tokens",
+      "uses",
+    ]);
     expect(text(job.config)).toBe(CONFIG + newUse("a", "prod").section);
     expect((await end("a"))?.others).toEqual([]);
     expect(readdirSync(temp)).toEqual(["home"]);
@@ -514,5 +570,7 @@ describe("a directory that a crashed job left", () => {
 
 function permutations(items: string[]): string[][] {
   if (items.length < 2) return [items];
-  return items.flatMap((item, index) => permutations(items.toSpliced(index, 1)).map((rest) => [item, ...rest]));
+  return items.flatMap((item, index) =>
+    permutations(items.toSpliced(index, 1)).map((rest) => [item, ...rest]),
+  );
 }

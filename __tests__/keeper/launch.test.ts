@@ -3,9 +3,13 @@ import { expect, test } from "@jest/globals";
 import type { KeeperConfig } from "../../src/keeper/keep.ts";
 import { launchKeeper } from "../../src/keeper/launch.ts";
 
-// From source there is no bundle of the keeper beside this one: what is started here is a node that finds no script.
+// From source there is no bundle of the keeper beside this one: what is started here is a node that finds no
+// script.
 
-/** Processes that this one has started and not yet seen the end of: a killed one counts until then (proc(5), /proc/PID/task/TID/children). */
+/**
+ * Processes that this one has started and not yet seen the end of: a killed one counts until then (proc(5),
+ * /proc/PID/task/TID/children).
+ */
 function children(): string[] {
   return readdirSync("/proc/self/task").flatMap(
     (thread) => readFileSync(`/proc/self/task/${thread}/children`, "utf8").match(/\d+/g) ?? [],
@@ -26,7 +30,9 @@ test("a keeper that does not start is said so, and is gone", async () => {
   const keeper = launchKeeper();
   await expect(keeper.watch({} as KeeperConfig)).rejects.toMatchObject({
     anchor: "keeper-did-not-start",
-    message: expect.stringMatching(/^The process that keeps the token fresh did not start: .*\. Run the job again\.$/),
+    message: expect.stringMatching(
+      /^The process that keeps the token fresh did not start: .*\. Run the job again\.$/,
+    ),
   });
   await keeper.abandon();
   expect(children()).toEqual(before);

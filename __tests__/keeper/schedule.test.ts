@@ -1,5 +1,12 @@
 import { describe, expect, test } from "@jest/globals";
-import { CLOCK_JUMP_MS, clockJumped, refreshDelay, requestTimeout, retryDelay, TICK_MS } from "../../src/keeper/schedule.ts";
+import {
+  CLOCK_JUMP_MS,
+  clockJumped,
+  refreshDelay,
+  requestTimeout,
+  retryDelay,
+  TICK_MS,
+} from "../../src/keeper/schedule.ts";
 
 const GITHUB = 300_000;
 const LIVES = [2_000, 6_000, 60_000, GITHUB, 3_600_000];

@@ -1,5 +1,11 @@
 import { expect, test } from "@jest/globals";
-import { type KeeperStatus, type Past, recordFailure, recordPast, recordRefresh } from "../../src/keeper/status.ts";
+import {
+  type KeeperStatus,
+  type Past,
+  recordFailure,
+  recordPast,
+  recordRefresh,
+} from "../../src/keeper/status.ts";
 
 /** A keeper that has just begun, at 1,000, with a token of 300. */
 function begun(): KeeperStatus {

@@ -59,7 +59,10 @@ function set(file: string, seconds: number): void {
   writeFileSync(file, `${seconds < 0 ? "" : "+"}${seconds}\n`);
 }
 
-/** The environment of a process whose wall clock is set so; its monotonic clock goes on, as when a real clock is set. */
+/**
+ * The environment of a process whose wall clock is set so; its monotonic clock goes on, as when a real clock
+ * is set.
+ */
 function wallClock(file: string): Record<string, string> {
   return {
     LD_PRELOAD: faketime ?? "",
@@ -79,13 +82,22 @@ async function jump({ name, seconds }: Case) {
   const forth = kept.requests().length;
   set(file, 0);
   await sleep(TICK_MS + SLACK_MS);
-  return { forth, back: kept.requests().length - forth, seen: kept.reader.stop(), end: await kept.keeper.stop() };
+  return {
+    forth,
+    back: kept.requests().length - forth,
+    seen: kept.reader.stop(),
+    end: await kept.keeper.stop(),
+  };
 }
 
 async function beWrong({ name, seconds }: Case) {
   const file = path.join(folder, name);
   set(file, seconds);
-  const kept = await scene.keep({ lifeMs: SHORT_LIFE_MS, env: wallClock(file), clockOffsetMs: -1000 * seconds });
+  const kept = await scene.keep({
+    lifeMs: SHORT_LIFE_MS,
+    env: wallClock(file),
+    clockOffsetMs: -1000 * seconds,
+  });
   const status = await kept.keeper.until("three tokens", ({ refreshes }) => refreshes === 3);
   return { status, requests: kept.requests(), seen: kept.reader.stop() };
 }

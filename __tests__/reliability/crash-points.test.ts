@@ -1,4 +1,5 @@
-// Main and post killed right before each effect they have, one after the other: whatever was done by then, post puts it right.
+// Main and post killed right before each effect they have, one after the other: whatever was done by then,
+// post puts it right.
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
@@ -12,7 +13,10 @@ const MACHINES = 3;
 const folder = mkdtempSync(path.join(os.tmpdir(), "crash "));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Calls `crash` for 1, 2, 3 … on machines of their own until it says that there was nothing left to crash. Returns how many times. */
+/**
+ * Calls `crash` for 1, 2, 3 … on machines of their own until it says that there was nothing left to crash.
+ * Returns how many times.
+ */
 async function everywhere(crash: (stage: Stage, n: number) => Promise<boolean>): Promise<number> {
   let next = 1;
   let last = Number.POSITIVE_INFINITY;
@@ -33,7 +37,9 @@ async function everywhere(crash: (stage: Stage, n: number) => Promise<boolean>):
 async function expectGone(stage: Stage, left: string[], where: string): Promise<void> {
   expect({ where, left }).toEqual({ where, left: [] });
   expect({ where, home: readdirSync(stage.runner.home) }).toEqual({ where, home: [] });
-  await waitFor(`the end of all keepers (${where})`, 15_000, () => (stage.keepers().length === 0 ? true : undefined));
+  await waitFor(`the end of all keepers (${where})`, 15_000, () =>
+    stage.keepers().length === 0 ? true : undefined,
+  );
 }
 
 test("main is killed at every point: its post leaves nothing", async () => {
@@ -43,10 +49,17 @@ test("main is killed at every point: its post leaves nothing", async () => {
     const main = await stage.use(job, {}, env);
     const { posts, tempLeft } = await job.finish();
     const where = `main killed at effect ${n}`;
-    expect({ where, post: posts[0]?.outcome, said: posts[0]?.annotations }).toEqual({ where, post: "success", said: [] });
+    expect({ where, post: posts[0]?.outcome, said: posts[0]?.annotations }).toEqual({
+      where,
+      post: "success",
+      said: [],
+    });
     await expectGone(stage, tempLeft.before, where);
     const ended = existsSync(count);
-    expect({ log: main.log, signal: main.signal }).toEqual({ log: main.log, signal: ended ? null : "SIGKILL" });
+    expect({ log: main.log, signal: main.signal }).toEqual({
+      log: main.log,
+      signal: ended ? null : "SIGKILL",
+    });
     if (ended) expect(main).toMatchObject({ outcome: "success" });
     return !ended;
   });
@@ -64,7 +77,11 @@ test("post is killed at every point, then run again", async () => {
     });
     const { posts, tempLeft } = await job.finish();
     const where = `post killed at effect ${n}`;
-    expect({ where, post: posts[0]?.outcome, said: posts[0]?.annotations }).toEqual({ where, post: "success", said: [] });
+    expect({ where, post: posts[0]?.outcome, said: posts[0]?.annotations }).toEqual({
+      where,
+      post: "success",
+      said: [],
+    });
     await expectGone(stage, tempLeft.before, where);
     const ended = existsSync(count);
     expect(post).toMatchObject(ended ? { outcome: "success" } : { outcome: "failure", signal: "SIGKILL" });

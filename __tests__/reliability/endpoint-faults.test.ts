@@ -1,5 +1,6 @@
-// Every way in which the ID token endpoint can fail, against the built keeper: while it lasts the old token stays, nothing but a whole
-// token of this job ever stands in the file, no reader notices, and when it is over the token is fresh again.
+// Every way in which the ID token endpoint can fail, against the built keeper: while it lasts the old token
+// stays, nothing but a whole token of this job ever stands in the file, no reader notices, and when it is
+// over the token is fresh again.
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import type { GitHubFault } from "../../harness/clouds/faults.ts";
@@ -25,8 +26,16 @@ interface Case {
 
 const CASES: Case[] = [
   { name: "500", fault: { status: 500, body: "oops" }, said: /answered 500$/ },
-  { name: "502 from a proxy", fault: { status: 502, body: "<html>Bad Gateway</html>" }, said: /answered 502$/ },
-  { name: "429 with Retry-After in seconds", fault: { status: 429, headers: { "retry-after": "3600" } }, said: /answered 429$/ },
+  {
+    name: "502 from a proxy",
+    fault: { status: 502, body: "<html>Bad Gateway</html>" },
+    said: /answered 502$/,
+  },
+  {
+    name: "429 with Retry-After in seconds",
+    fault: { status: 429, headers: { "retry-after": "3600" } },
+    said: /answered 429$/,
+  },
   {
     name: "503 with Retry-After as a date",
     fault: { status: 503, headers: { "retry-after": new Date(Date.now() + 86_400_000).toUTCString() } },
@@ -40,8 +49,18 @@ const CASES: Case[] = [
   { name: "401 for a while", fault: { status: 401, body: "{}" }, said: /answered 401$/ },
   { name: "204", fault: { status: 204 }, said: /answered 204$/ },
   { name: "reset", fault: "reset", said: /cannot be reached/ },
-  { name: "hang before headers", fault: "hang-before-headers", said: /did not answer within 1333\.?\d* ms/, hangs: true },
-  { name: "hang in the body", fault: "hang-in-body", said: /did not answer within 1333\.?\d* ms/, hangs: true },
+  {
+    name: "hang before headers",
+    fault: "hang-before-headers",
+    said: /did not answer within 1333\.?\d* ms/,
+    hangs: true,
+  },
+  {
+    name: "hang in the body",
+    fault: "hang-in-body",
+    said: /did not answer within 1333\.?\d* ms/,
+    hangs: true,
+  },
   { name: "one byte a second", fault: "slow", said: /did not answer within 1333\.?\d* ms/, hangs: true },
   { name: "redirect", fault: { redirect: "http://127.0.0.1:9/" }, said: /answered 302$/ },
   { name: "gzip that nobody asked for", fault: "gzip", said: /the answer is not JSON/ },
@@ -62,11 +81,17 @@ const CASES: Case[] = [
   { name: "token for another audience", fault: "other-audience", said: /for another audience/ },
   { name: "token for no audience", fault: { claims: { aud: undefined } }, said: /for another audience/ },
   { name: "token without exp", fault: "no-exp", said: /does not say when it expires/ },
-  { name: "exp that is text", fault: { claims: { exp: "4000000000" } }, said: /does not say when it expires/ },
+  {
+    name: "exp that is text",
+    fault: { claims: { exp: "4000000000" } },
+    said: /does not say when it expires/,
+  },
 ];
 
 function fakeToken(claims: object): string {
-  return ["{}", JSON.stringify(claims), "signature"].map((part) => Buffer.from(part).toString("base64url")).join(".");
+  return ["{}", JSON.stringify(claims), "signature"]
+    .map((part) => Buffer.from(part).toString("base64url"))
+    .join(".");
 }
 
 let scene: Scene;
@@ -82,7 +107,15 @@ async function live({ fault, hangs }: Case) {
   const requests = kept.requests();
   // Two lives more: what came of it must not linger.
   await sleep(LIFE_MS);
-  return { kept, requests, after, first, outageEnded: outage.endsAt ?? 0, seen: kept.reader.stop(), end: await kept.keeper.stop() };
+  return {
+    kept,
+    requests,
+    after,
+    first,
+    outageEnded: outage.endsAt ?? 0,
+    seen: kept.reader.stop(),
+    end: await kept.keeper.stop(),
+  };
 }
 
 beforeAll(async () => {

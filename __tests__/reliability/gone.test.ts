@@ -1,4 +1,5 @@
-// However a job ends, and whatever dies first: no keeper, no token, nothing left behind, and post says what was at risk.
+// However a job ends, and whatever dies first: no keeper, no token, nothing left behind, and post says what
+// was at risk.
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -31,7 +32,9 @@ function onlyKeeper(stage: Stage): number {
 /** Resolves when no keeper of the machine lives; returns how long that took. */
 async function noKeeper(stage: Stage): Promise<number> {
   const began = performance.now();
-  await waitFor("the end of all keepers", 2 * GONE_WITHIN_MS, () => (stage.keepers().length === 0 ? true : undefined));
+  await waitFor("the end of all keepers", 2 * GONE_WITHIN_MS, () =>
+    stage.keepers().length === 0 ? true : undefined,
+  );
   return performance.now() - began;
 }
 
@@ -64,8 +67,12 @@ describe("the keeper is killed", () => {
     await sleep(tokenExpiresAt + 1_500 - Date.now());
     await stage.use(job, { profile: "second" });
     const { posts } = await job.finish();
-    const warnings = posts.flatMap(({ annotations }) => annotations.filter(({ level }) => level === "warning"));
-    expect(warnings.map(({ message }) => message).join("\n")).toContain(new Date(tokenExpiresAt).toISOString().slice(11, 19));
+    const warnings = posts.flatMap(({ annotations }) =>
+      annotations.filter(({ level }) => level === "warning"),
+    );
+    expect(warnings.map(({ message }) => message).join("\n")).toContain(
+      new Date(tokenExpiresAt).toISOString().slice(11, 19),
+    );
   });
 
   test("a later use of the same audience starts another", async () => {
@@ -117,7 +124,9 @@ describe("the worker is killed: no post, no orphan hunt", () => {
     const now = readFileSync(token?.token ?? "", "utf8");
     process.kill(keeper, "SIGCONT");
     const began = performance.now();
-    await waitFor("the end of the old keeper", 2 * GONE_WITHIN_MS, () => (isAlive(keeper) ? undefined : true));
+    await waitFor("the end of the old keeper", 2 * GONE_WITHIN_MS, () =>
+      isAlive(keeper) ? undefined : true,
+    );
     expect(performance.now() - began).toBeLessThan(GONE_WITHIN_MS);
     // The new job's token and keeper are none of its business.
     expect(readFileSync(token?.token ?? "", "utf8") === now).toBe(true);
@@ -152,7 +161,11 @@ test("the keeper sleeps through the end of the job: post ends it all the same", 
   const { posts, tempLeft, orphans } = await job.finish();
   expect(posts[0]).toMatchObject({ outcome: "success" });
   expect(posts[0]?.durationMs).toBeLessThan(10_000);
-  expect({ left: tempLeft.before, orphans, keepers: stage.keepers() }).toEqual({ left: [], orphans: [], keepers: [] });
+  expect({ left: tempLeft.before, orphans, keepers: stage.keepers() }).toEqual({
+    left: [],
+    orphans: [],
+    keepers: [],
+  });
 });
 
 test("RUNNER_TRACKING_ID blanked for the whole job: post needs no orphan hunt", async () => {
@@ -161,7 +174,11 @@ test("RUNNER_TRACKING_ID blanked for the whole job: post needs no orphan hunt", 
   await stage.use(job);
   expect(stage.keepers()).toHaveLength(1);
   const { tempLeft, orphans } = await job.finish();
-  expect({ left: tempLeft.before, orphans, keepers: stage.keepers() }).toEqual({ left: [], orphans: [], keepers: [] });
+  expect({ left: tempLeft.before, orphans, keepers: stage.keepers() }).toEqual({
+    left: [],
+    orphans: [],
+    keepers: [],
+  });
 });
 
 test("the runner is stopped, with no post: the orphan hunt takes the keeper, the emptying its files", async () => {

@@ -1,4 +1,5 @@
-// The guarantee of docs/reliability.md, for every life, phase and draw of the random numbers: the keeper's own schedule, played through.
+// The guarantee of docs/reliability.md, for every life, phase and draw of the random numbers: the keeper's
+// own schedule, played through.
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { refreshDelay, requestTimeout, retryDelay } from "../../src/keeper/schedule.ts";
@@ -11,7 +12,11 @@ interface Outage {
 }
 
 /** Plays one token of life L through an outage. Times from its receipt. */
-function play(life: number, { lasts, costs }: Outage, random: () => number): { staleFor: number; freshAfter: number } {
+function play(
+  life: number,
+  { lasts, costs }: Outage,
+  random: () => number,
+): { staleFor: number; freshAfter: number } {
   let now = refreshDelay(life, life, random());
   const over = now + lasts;
   for (let failures = 1; now < over; failures++) {
@@ -48,11 +53,17 @@ describe("the model", () => {
 
   test("after any outage the token is fresh within one retry", () => {
     fc.assert(
-      fc.property(life, fc.double({ min: 0, max: 5, noNaN: true }), share, random, (lifetime, lives, costs, stream) => {
-        const cost = Math.max(1, costs * requestTimeout(lifetime));
-        const { freshAfter } = play(lifetime, { lasts: lives * lifetime, costs: cost }, draw(stream));
-        expect(freshAfter).toBeLessThanOrEqual(cost + cap(lifetime));
-      }),
+      fc.property(
+        life,
+        fc.double({ min: 0, max: 5, noNaN: true }),
+        share,
+        random,
+        (lifetime, lives, costs, stream) => {
+          const cost = Math.max(1, costs * requestTimeout(lifetime));
+          const { freshAfter } = play(lifetime, { lasts: lives * lifetime, costs: cost }, draw(stream));
+          expect(freshAfter).toBeLessThanOrEqual(cost + cap(lifetime));
+        },
+      ),
       { numRuns: 50 },
     );
   });

@@ -1,5 +1,6 @@
-// The guarantee as a model (docs/reliability.md): a token of life L is replaced at about L/2, so an outage is noticed by a reader only if
-// it lasts longer than L/2 less one retry; and whatever it lasted, the token is fresh again within one retry of its end.
+// The guarantee as a model (docs/reliability.md): a token of life L is replaced at about L/2, so an outage is
+// noticed by a reader only if it lasts longer than L/2 less one retry; and whatever it lasted, the token is
+// fresh again within one retry of its end.
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { Outage, Scene, type Weather } from "../../harness/machine/scene.ts";
@@ -31,7 +32,11 @@ afterAll(() => scene.close());
 async function liveThroughOutage({ lives }: (typeof OUTAGES)[number]) {
   const outage = new Outage(lives * LIFE_MS, "reset");
   const kept = await scene.keep({ lifeMs: LIFE_MS, weather: outage.weather });
-  const status = await kept.keeper.until("a token after the outage", ({ refreshes }) => refreshes >= 2, 60_000);
+  const status = await kept.keeper.until(
+    "a token after the outage",
+    ({ refreshes }) => refreshes >= 2,
+    60_000,
+  );
   const freshAfter = Date.now() - (outage.endsAt ?? 0);
   const requests = kept.requests();
   await sleep(LIFE_MS);
@@ -106,7 +111,12 @@ describe("an endpoint that fails at random", () => {
 
 /** The same failures in each run, of four kinds in turn. */
 function atRandom(rate: number, seed: number): Weather {
-  const faults = [{ status: 503 }, "reset", "empty-body", { status: 429, headers: { "retry-after": "1" } }] as const;
+  const faults = [
+    { status: 503 },
+    "reset",
+    "empty-body",
+    { status: 429, headers: { "retry-after": "1" } },
+  ] as const;
   let state = seed;
   return ({ count }) => {
     // A linear congruential generator (Numerical Recipes' constants) is plenty here.

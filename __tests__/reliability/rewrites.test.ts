@@ -1,4 +1,5 @@
-// Readers in a tight loop while the file is rewritten as the keeper rewrites it, 10,000 times: never empty, short or mixed.
+// Readers in a tight loop while the file is rewritten as the keeper rewrites it, 10,000 times: never empty,
+// short or mixed.
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import os from "node:os";
@@ -15,7 +16,10 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 test(`${REWRITES} rewrites`, async () => {
   const file = path.join(folder, "token");
   writeFileAtomic(file, sealed(0));
-  const reader = spawn(process.execPath, [path.join(repository(), "lib/harness/machine/tight-reader.js"), file]);
+  const reader = spawn(process.execPath, [
+    path.join(repository(), "lib/harness/machine/tight-reader.js"),
+    file,
+  ]);
   let output = "";
   await new Promise<void>((resolve, reject) => {
     reader.stdout.on("data", (chunk) => {

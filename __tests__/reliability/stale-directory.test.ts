@@ -1,4 +1,5 @@
-// What a crashed job left in the place of the job directory: taken over with nothing of it trusted, or refused with a reason.
+// What a crashed job left in the place of the job directory: taken over with nothing of it trusted, or
+// refused with a reason.
 import {
   chmodSync,
   chownSync,
@@ -52,7 +53,8 @@ test("of this user, its keeper still alive: the keeper is ended and nothing in t
   await crashed.job.killWorker();
 
   const { job } = await stage.startJob();
-  // A runner whose emptying failed: https://github.com/actions/runner, TempDirectoryManager.cs goes on after errors.
+  // A runner whose emptying failed: https://github.com/actions/runner, TempDirectoryManager.cs goes on after
+  // errors.
   cpSync(kept, stage.root, { recursive: true });
   chmodSync(stage.root, 0o700);
   process.kill(old, "SIGCONT");
@@ -70,7 +72,11 @@ test("of this user, its keeper still alive: the keeper is ended and nothing in t
 
 describe("refused before GitHub or AWS is asked for anything, and left as it is", () => {
   const CASES: { name: string; make: (root: string) => void; reason: RegExp; root?: true }[] = [
-    { name: "open to others", make: (root) => mkdirSync(root, { mode: 0o755 }), reason: /is open to other users \(mode 755\)/ },
+    {
+      name: "open to others",
+      make: (root) => mkdirSync(root, { mode: 0o755 }),
+      reason: /is open to other users \(mode 755\)/,
+    },
     {
       name: "a symlink to a directory of this user",
       make: (root) => {
@@ -79,14 +85,23 @@ describe("refused before GitHub or AWS is asked for anything, and left as it is"
       },
       reason: /is a symlink/,
     },
-    { name: "a symlink to nowhere", make: (root) => symlinkSync(`${root}-nowhere`, root), reason: /is a symlink/ },
-    { name: "a file", make: (root) => writeFileSync(root, "x", { mode: 0o600 }), reason: /is not a directory/ },
+    {
+      name: "a symlink to nowhere",
+      make: (root) => symlinkSync(`${root}-nowhere`, root),
+      reason: /is a symlink/,
+    },
+    {
+      name: "a file",
+      make: (root) => writeFileSync(root, "x", { mode: 0o600 }),
+      reason: /is not a directory/,
+    },
     {
       name: "of another user",
       make: (root) => {
         mkdirSync(path.join(root, "tokens"), { recursive: true, mode: 0o700 });
         writeFileSync(path.join(root, "config"), "[default]\n");
-        for (const entry of [root, path.join(root, "tokens"), path.join(root, "config")]) chownSync(entry, NOBODY, NOBODY);
+        for (const entry of [root, path.join(root, "tokens"), path.join(root, "config")])
+          chownSync(entry, NOBODY, NOBODY);
       },
       reason: /belongs to another user \(uid 65534\)/,
       root: true,
@@ -104,30 +119,35 @@ describe("refused before GitHub or AWS is asked for anything, and left as it is"
     expect(annotations[0]?.message).toMatch(reason);
     expect(annotations[0]?.message).toContain(stage.root);
     expect(stage.clouds.github.requests.length).toBe(requests);
-    expect(snapshot(stage.runner.temp).filter((line) => !/_runner_file_commands|^\. /.test(line))).toEqual(before);
+    expect(snapshot(stage.runner.temp).filter((line) => !/_runner_file_commands|^\. /.test(line))).toEqual(
+      before,
+    );
     const { posts } = await job.finish();
     expect(posts[0]?.outcome).toBe("success");
     expect(stage.keepers()).toEqual([]);
   });
 
-  (canBeAnother ? test : test.skip)(`root's, in a job of another user${unless(canBeAnother, NOT_ROOT)}`, async () => {
-    const other = new OtherUser(NOBODY);
-    try {
-      const { root } = await other.start();
-      mkdirSync(path.join(root, "tokens"), { recursive: true, mode: 0o700 });
-      const before = snapshot(root);
-      const { result, keepers, requests } = await other.use();
-      expect(result.outcome).toBe("failure");
-      expect(result.annotations[0]?.message).toMatch(/belongs to another user \(uid 0\)/);
-      expect({ keepers, requests }).toEqual({ keepers: [], requests: 0 });
-      expect(snapshot(root)).toEqual(before);
-      chmodSync(root, 0o755); // for the runner, which lists what is left
-      chmodSync(path.join(root, "tokens"), 0o755);
-      expect((await other.finish()).outcome).toBe("success");
-      expect(readdirSync(root)).toEqual(["tokens"]);
-      rmSync(root, { recursive: true });
-    } finally {
-      await other.close();
-    }
-  });
+  (canBeAnother ? test : test.skip)(
+    `root's, in a job of another user${unless(canBeAnother, NOT_ROOT)}`,
+    async () => {
+      const other = new OtherUser(NOBODY);
+      try {
+        const { root } = await other.start();
+        mkdirSync(path.join(root, "tokens"), { recursive: true, mode: 0o700 });
+        const before = snapshot(root);
+        const { result, keepers, requests } = await other.use();
+        expect(result.outcome).toBe("failure");
+        expect(result.annotations[0]?.message).toMatch(/belongs to another user \(uid 0\)/);
+        expect({ keepers, requests }).toEqual({ keepers: [], requests: 0 });
+        expect(snapshot(root)).toEqual(before);
+        chmodSync(root, 0o755); // for the runner, which lists what is left
+        chmodSync(path.join(root, "tokens"), 0o755);
+        expect((await other.finish()).outcome).toBe("success");
+        expect(readdirSync(root)).toEqual(["tokens"]);
+        rmSync(root, { recursive: true });
+      } finally {
+        await other.close();
+      }
+    },
+  );
 });

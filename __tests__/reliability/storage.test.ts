@@ -1,4 +1,5 @@
-// The keeper cannot write: the old token stays as it is, the keeper goes on, and once it can write again the token is fresh.
+// The keeper cannot write: the old token stays as it is, the keeper goes on, and once it can write again the
+// token is fresh.
 import { execFileSync } from "node:child_process";
 import { chmodSync, readdirSync, readFileSync, renameSync, statSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -45,7 +46,11 @@ const onDisk = canMount ? test : test.skip;
 
 onDisk.each([
   { name: "disk full", options: "size=128k", fill: (storage: Storage) => storage.fill() },
-  { name: "no inodes left", options: "size=1m,nr_inodes=64", fill: (storage: Storage) => storage.fillInodes() },
+  {
+    name: "no inodes left",
+    options: "size=1m,nr_inodes=64",
+    fill: (storage: Storage) => storage.fillInodes(),
+  },
 ])(`$name${unless(canMount, NO_MOUNT)}`, async ({ options, fill }) => {
   const kept = await scene.keep({ lifeMs: LIFE_MS, wrap: onTmpfs(options) });
   const storage = new Storage(kept.keeper);
@@ -63,7 +68,15 @@ onDisk(`remounted read-only${unless(canMount, NO_MOUNT)}`, async () => {
   const kept = await scene.keep({ lifeMs: LIFE_MS, wrap: onTmpfs("size=1m") });
   const storage = new Storage(kept.keeper);
   const remount = (mode: string) =>
-    execFileSync("nsenter", ["-t", String(kept.keeper.pid), "-m", "mount", "-o", `remount,${mode}`, `${kept.keeper.root}/..`]);
+    execFileSync("nsenter", [
+      "-t",
+      String(kept.keeper.pid),
+      "-m",
+      "mount",
+      "-o",
+      `remount,${mode}`,
+      `${kept.keeper.root}/..`,
+    ]);
   await through(kept, () => storage.token, { begin: () => remount("ro"), end: () => remount("rw") });
 });
 
@@ -98,31 +111,37 @@ test("job directory moved away and back: kept fresh wherever it is", async () =>
   await waitFor("a new token", 15_000, () => (moved() === first ? undefined : true));
   renameSync(away, root);
   const second = readFileSync(directory.token, "utf8");
-  await waitFor("one more", 15_000, () => (readFileSync(directory.token, "utf8") === second ? undefined : true));
+  await waitFor("one more", 15_000, () =>
+    readFileSync(directory.token, "utf8") === second ? undefined : true,
+  );
   expect((await kept.keeper.stop()).failures).toBe(0);
 });
 
-(hasPrlimit ? test : test.skip)(`no file descriptors left${unless(hasPrlimit, "needs prlimit")}`, async () => {
-  const kept = await scene.keep({ lifeMs: LIFE_MS });
-  const { pid, directory } = kept.keeper;
-  const limit = (soft: number | string) => execFileSync("prlimit", ["--pid", String(pid), `--nofile=${soft}:`]);
-  const before = softLimit(pid);
-  const { token } = directory;
-  // The channel to main, descriptor 3, is closed a moment after the hand-over, and would leave one free.
-  await waitFor("the end of the channel", 5_000, () => (lowestFree(pid) === 3 ? true : undefined));
-  limit(3);
-  const first = readFileSync(token, "utf8");
-  const asked = kept.requests().length;
-  // Not even a connection can be opened.
-  await sleep(LIFE_MS / 2 + 3 * RETRY_CAP_MS);
-  expect(kept.requests().length).toBe(asked);
-  expect(readFileSync(token, "utf8") === first).toBe(true);
-  expect(kept.keeper.isAlive).toBe(true);
-  limit(before);
-  await waitFor("a new token", 15_000, () => (readFileSync(token, "utf8") === first ? undefined : true));
-  const { outages } = await kept.keeper.until("its status", ({ refreshes }) => refreshes > 0);
-  expect(outages[0]?.lastError).toMatch(/EMFILE/);
-});
+(hasPrlimit ? test : test.skip)(
+  `no file descriptors left${unless(hasPrlimit, "needs prlimit")}`,
+  async () => {
+    const kept = await scene.keep({ lifeMs: LIFE_MS });
+    const { pid, directory } = kept.keeper;
+    const limit = (soft: number | string) =>
+      execFileSync("prlimit", ["--pid", String(pid), `--nofile=${soft}:`]);
+    const before = softLimit(pid);
+    const { token } = directory;
+    // The channel to main, descriptor 3, is closed a moment after the hand-over, and would leave one free.
+    await waitFor("the end of the channel", 5_000, () => (lowestFree(pid) === 3 ? true : undefined));
+    limit(3);
+    const first = readFileSync(token, "utf8");
+    const asked = kept.requests().length;
+    // Not even a connection can be opened.
+    await sleep(LIFE_MS / 2 + 3 * RETRY_CAP_MS);
+    expect(kept.requests().length).toBe(asked);
+    expect(readFileSync(token, "utf8") === first).toBe(true);
+    expect(kept.keeper.isAlive).toBe(true);
+    limit(before);
+    await waitFor("a new token", 15_000, () => (readFileSync(token, "utf8") === first ? undefined : true));
+    const { outages } = await kept.keeper.until("its status", ({ refreshes }) => refreshes > 0);
+    expect(outages[0]?.lastError).toMatch(/EMFILE/);
+  },
+);
 
 function softLimit(pid: number): string {
   return /^Max open files\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/limits`, "utf8"))?.[1] ?? "";

@@ -23,8 +23,14 @@ function use(minutes: number, more: Partial<FinishedUse> = {}): FinishedUse {
   };
 }
 
-/** What a keeper tells that gets a token every two minutes, except in outages (from, to; minutes of the job). */
-function keeper(minutes: number, outages: [from: number, to: number][] = [], more: Partial<KeeperStatus> = {}): KeeperStatus {
+/**
+ * What a keeper tells that gets a token every two minutes, except in outages (from, to; minutes of the job).
+ */
+function keeper(
+  minutes: number,
+  outages: [from: number, to: number][] = [],
+  more: Partial<KeeperStatus> = {},
+): KeeperStatus {
   const status: KeeperStatus = {
     pid: 1,
     started: "1",
@@ -95,8 +101,9 @@ function chart(markdown: string): Bar[] {
     .filter((line) => !line.startsWith("  section "))
     .map((line) => {
       const [, name = "", tags = "", from = "", to = ""] =
-        /^ {2}([\w ()]+) :((?:crit, (?:done, )?)?)(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d), (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)$/.exec(line) ??
-        [];
+        /^ {2}([\w ()]+) :((?:crit, (?:done, )?)?)(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d), (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)$/.exec(
+          line,
+        ) ?? [];
       return { name, tags: tags.replaceAll(", ", " ").trim(), from: minutes(from), to: minutes(to) };
     });
 }
@@ -115,7 +122,10 @@ describe("when all went well", () => {
     ["six hours", [use(360, { keeper: keeper(360) })]],
     ["five days", [use(7200, { keeper: keeper(7200) })]],
     ["three uses", three],
-    ["two audiences", [use(13, { keeper: keeper(13) }), use(13, { audience: "minio", keeper: keeper(13), profile: "minio" })]],
+    [
+      "two audiences",
+      [use(13, { keeper: keeper(13) }), use(13, { audience: "minio", keeper: keeper(13), profile: "minio" })],
+    ],
   ])("%s: nothing to say, in under 30 lines", (_, uses) => {
     const { warnings, markdown, eventful } = makeReport(uses);
     expect({ warnings, eventful }).toEqual({ warnings: [], eventful: false });
@@ -157,7 +167,9 @@ describe("when all went well", () => {
     [86_400_000 + 60_000, "1 d"],
     [25 * 3_600_000, "1 d 1 h"],
   ])("%s ms is %s", (longestAgeMs, said) => {
-    expect(makeReport([use(60, { keeper: keeper(60, [], { longestAgeMs }) })]).markdown).toContain(`was ${said} old;`);
+    expect(makeReport([use(60, { keeper: keeper(60, [], { longestAgeMs }) })]).markdown).toContain(
+      `was ${said} old;`,
+    );
   });
 
   test("a job over midnight shows the dates", () => {
@@ -169,7 +181,9 @@ describe("when all went well", () => {
   test("a use whose main never came to start a keeper", () => {
     const { warnings, markdown, eventful } = makeReport([use(1)]);
     expect({ warnings, eventful }).toEqual({ warnings: [], eventful: false });
-    expect(markdown).toContain("**The ID token had no keeper yet** from 12:00:00 to 12:01:00 UTC. 1 was issued");
+    expect(markdown).toContain(
+      "**The ID token had no keeper yet** from 12:00:00 to 12:01:00 UTC. 1 was issued",
+    );
     expect(markdown).not.toContain("mermaid");
   });
 });
@@ -224,7 +238,12 @@ describe("the chart", () => {
       { name: "No valid token 16 min", tags: "crit", from: 4, to: 20 },
     ]);
     const short = { ...status, tokenExpiresAt: NOON + 3.5 * MINUTE };
-    expect(chart(makeReport([use(20, { keeper: short })]).markdown)[1]).toEqual({ name: "Token 2", tags: "", from: 2, to: 3.5 });
+    expect(chart(makeReport([use(20, { keeper: short })]).markdown)[1]).toEqual({
+      name: "Token 2",
+      tags: "",
+      from: 2,
+      to: 3.5,
+    });
   });
 
   test.each([
@@ -233,7 +252,9 @@ describe("the chart", () => {
     [11 * 60, "%H:%M"],
     [13 * 60, "%m-%d %H:%M"],
   ])("after %s minutes the axis shows %s", (minutes, format) => {
-    expect(makeReport([use(minutes, { keeper: keeper(minutes) })]).markdown).toContain(`\n  axisFormat ${format}\n`);
+    expect(makeReport([use(minutes, { keeper: keeper(minutes) })]).markdown).toContain(
+      `\n  axisFormat ${format}\n`,
+    );
   });
 
   test("counts tokens from the first, though the keeper remembers the last ones only", () => {
@@ -249,7 +270,10 @@ describe("the chart", () => {
   });
 
   test("is bounded: the longest breaks are drawn, and a bar says what it hides", () => {
-    const outages = Array.from({ length: 30 }, (_, n): [number, number] => [n * 20 + 2, n * 20 + 12 + (n % 10 === 5 ? 2 : 0)]);
+    const outages = Array.from({ length: 30 }, (_, n): [number, number] => [
+      n * 20 + 2,
+      n * 20 + 12 + (n % 10 === 5 ? 2 : 0),
+    ]);
     const { warnings, markdown } = makeReport([use(620, { keeper: keeper(620, outages) })]);
     const bars = chart(markdown);
     expect(bars.length).toBeLessThan(40);
@@ -277,11 +301,17 @@ describe("the chart", () => {
   test("has a section for each audience", () => {
     const uses = [
       use(60, { keeper: keeper(60) }),
-      use(60, { startedAt: NOON + 1, audience: "minio", keeper: { ...keeper(60, [[20, 30]]), startedAt: NOON + 1 } }),
+      use(60, {
+        startedAt: NOON + 1,
+        audience: "minio",
+        keeper: { ...keeper(60, [[20, 30]]), startedAt: NOON + 1 },
+      }),
       use(50, { startedAt: NOON + 2, audience: "minio", profile: "other" }),
     ];
     const { warnings, markdown } = makeReport(uses);
-    expect(warnings).toEqual([expect.stringMatching(/^Audience 2: The ID token was stale from 12:23:00 to 12:30:00 UTC/)]);
+    expect(warnings).toEqual([
+      expect.stringMatching(/^Audience 2: The ID token was stale from 12:23:00 to 12:30:00 UTC/),
+    ]);
     expect(markdown.split("\n")).toEqual(
       expect.arrayContaining([
         "  section Audience 1",
@@ -504,28 +534,33 @@ describe("text from outside", () => {
 
   test("stays within its code span", () => {
     fc.assert(
-      fc.property(fc.tuple(hostile, hostile, hostile, hostile, hostile), ([profile, roleArn, sessionName, audience, lastError]) => {
-        const report = (name: (text: string) => string) => {
-          const status = keeper(60, [[20, 30]]);
-          for (const outage of status.outages) outage.lastError = name(lastError);
-          const one = {
-            profile: name(profile),
-            roleArn: name(roleArn),
-            sessionName: name(sessionName),
-            audience: name(audience),
+      fc.property(
+        fc.tuple(hostile, hostile, hostile, hostile, hostile),
+        ([profile, roleArn, sessionName, audience, lastError]) => {
+          const report = (name: (text: string) => string) => {
+            const status = keeper(60, [[20, 30]]);
+            for (const outage of status.outages) outage.lastError = name(lastError);
+            const one = {
+              profile: name(profile),
+              roleArn: name(roleArn),
+              sessionName: name(sessionName),
+              audience: name(audience),
+            };
+            return makeReport([
+              use(60, { ...one, keeper: status }),
+              use(60, { ...one, audience: `${one.audience} 2`, keeper: status }),
+            ]);
           };
-          return makeReport([
-            use(60, { ...one, keeper: status }),
-            use(60, { ...one, audience: `${one.audience} 2`, keeper: status }),
-          ]);
-        };
-        const { markdown, warnings } = report((text) => text);
-        expect(skeleton(markdown)).toBe(skeleton(report(() => "benign").markdown));
-        expect(markdown.replaceAll(SPAN, "").match(/`+/g)).toEqual(["```", "```"]);
-        expect(markdown).toMatch(/^[\x20-\x7e\n]+$/);
-        for (const warning of warnings)
-          expect(warning).toMatch(/^Audience [12]: The ID token was stale [^\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]+$/u);
-      }),
+          const { markdown, warnings } = report((text) => text);
+          expect(skeleton(markdown)).toBe(skeleton(report(() => "benign").markdown));
+          expect(markdown.replaceAll(SPAN, "").match(/`+/g)).toEqual(["```", "```"]);
+          expect(markdown).toMatch(/^[\x20-\x7e\n]+$/);
+          for (const warning of warnings)
+            expect(warning).toMatch(
+              /^Audience [12]: The ID token was stale [^\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]+$/u,
+            );
+        },
+      ),
       { numRuns: 300 },
     );
   });
@@ -538,7 +573,14 @@ describe("text from outside", () => {
     for (const outage of status.outages) outage.lastError = "|".repeat(9_999);
     const text = "x".repeat(9_999);
     const uses = Array.from({ length: 100 }, (_, n) =>
-      use(7200, { startedAt: NOON + n, profile: text, roleArn: text, sessionName: text, audience: `${n}${text}`, keeper: status }),
+      use(7200, {
+        startedAt: NOON + n,
+        profile: text,
+        roleArn: text,
+        sessionName: text,
+        audience: `${n}${text}`,
+        keeper: status,
+      }),
     );
     const { markdown, warnings } = makeReport(uses);
     expect(Buffer.byteLength(markdown)).toBeLessThan(64 * 1024);

@@ -1,6 +1,14 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterAll, expect, test } from "@jest/globals";
@@ -12,7 +20,8 @@ const LIMIT_MS = 150_000;
 const folder = realpathSync(mkdtempSync(path.join(os.tmpdir(), "rehearse test ")));
 const children: ChildProcess[] = [];
 afterAll(() => {
-  for (const child of children) if (child.exitCode === null && child.signalCode === null) child.kill("SIGKILL");
+  for (const child of children)
+    if (child.exitCode === null && child.signalCode === null) child.kill("SIGKILL");
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -52,12 +61,15 @@ test(
     const brokenNode = path.join(folder, "broken-node");
     writeFileSync(brokenNode, "#!/bin/sh\nexit 1\n", { mode: 0o755 });
     const held = start("rehearse.js", ["--seconds", "30", "--json", json, "--svg", svg]);
-    const broken = start("rehearse.js", ["--seconds", "30", "--svg", path.join(folder, "broken.svg")], { ACTION_NODE: brokenNode });
+    const broken = start("rehearse.js", ["--seconds", "30", "--svg", path.join(folder, "broken.svg")], {
+      ACTION_NODE: brokenNode,
+    });
 
     expect([await held.code, held.output.stderr]).toEqual([0, ""]);
     const report = JSON.parse(readFileSync(json, "utf8"));
-    const [keys, token, action] = report.jobs.map(({ clients: [client] }: { clients: [{ calls: { error?: string }[] }] }) =>
-      client.calls.map(({ error }) => error ?? "ok"),
+    const [keys, token, action] = report.jobs.map(
+      ({ clients: [client] }: { clients: [{ calls: { error?: string }[] }] }) =>
+        client.calls.map(({ error }) => error ?? "ok"),
     );
     expect([keys[0], keys.at(-1)]).toEqual(["ok", "ExpiredToken"]);
     // Its first call may come too late on a slow machine: the token lives 6 s.
@@ -80,7 +92,10 @@ test.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)(
   async (signal) => {
     const rehearsal = start("rehearse.js", ["--svg", path.join(folder, `${signal}.svg`)]);
     const deadline = Date.now() + LIMIT_MS / 3;
-    while (!processesOf(rehearsal.temp).some(({ command }) => command.includes("keeper")) && Date.now() < deadline) {
+    while (
+      !processesOf(rehearsal.temp).some(({ command }) => command.includes("keeper")) &&
+      Date.now() < deadline
+    ) {
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
     expect(processesOf(rehearsal.temp).length).toBeGreaterThan(1);

@@ -1,5 +1,6 @@
-// The ID token endpoint is told by the environment, so it may be anybody. It can refuse tokens; it cannot make the keeper hang, spin, grow,
-// storm it, leave the job without its old token, or carry the request token to another host.
+// The ID token endpoint is told by the environment, so it may be anybody. It can refuse tokens; it cannot
+// make the keeper hang, spin, grow, storm it, leave the job without its old token, or carry the request token
+// to another host.
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import type { Socket } from "node:net";
 import os from "node:os";
@@ -41,13 +42,18 @@ interface Case {
 const ANSWERS: Case[] = [
   {
     name: "101 Switching Protocols",
-    answer: (socket) => socket.end("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"),
+    answer: (socket) =>
+      socket.end("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"),
   },
   {
     name: "101 and the connection stays",
-    answer: (socket) => socket.write("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"),
+    answer: (socket) =>
+      socket.write("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"),
   },
-  { name: "100 Continue without end", answer: (socket) => flood(socket, "", "HTTP/1.1 100 Continue\r\n\r\n".repeat(50)) },
+  {
+    name: "100 Continue without end",
+    answer: (socket) => flood(socket, "", "HTTP/1.1 100 Continue\r\n\r\n".repeat(50)),
+  },
   { name: "headers without end", answer: (socket) => flood(socket, HEAD, `X-${"a".repeat(500)}: b\r\n`) },
   { name: "a header of 1 MB", answer: (socket) => socket.write(`${HEAD}X: ${"a".repeat(1 << 20)}\r\n\r\n`) },
   {
@@ -60,39 +66,67 @@ const ANSWERS: Case[] = [
     answer: (socket) => flood(socket, `${HEAD}Transfer-Encoding: chunked\r\n\r\n`, "1\r\n \r\n".repeat(500)),
     said: /more than 1024 pieces|did not answer within/,
   },
-  { name: "chunks that are none", answer: (socket) => socket.end(`${HEAD}Transfer-Encoding: chunked\r\n\r\nzzz\r\n`) },
-  { name: "a Content-Length that is too long", answer: (socket) => socket.write(`${HEAD}Content-Length: 999\r\n\r\n{}`) },
-  { name: "two Content-Lengths", answer: (socket) => socket.end(`${HEAD}Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}`) },
+  {
+    name: "chunks that are none",
+    answer: (socket) => socket.end(`${HEAD}Transfer-Encoding: chunked\r\n\r\nzzz\r\n`),
+  },
+  {
+    name: "a Content-Length that is too long",
+    answer: (socket) => socket.write(`${HEAD}Content-Length: 999\r\n\r\n{}`),
+  },
+  {
+    name: "two Content-Lengths",
+    answer: (socket) => socket.end(`${HEAD}Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}`),
+  },
   { name: "the end of the connection instead of an answer", answer: (socket) => socket.end() },
-  { name: "the end of the connection after the headers", answer: (socket) => socket.end(`${HEAD}Content-Length: 99\r\n\r\n`) },
+  {
+    name: "the end of the connection after the headers",
+    answer: (socket) => socket.end(`${HEAD}Content-Length: 99\r\n\r\n`),
+  },
   { name: "no HTTP", answer: (socket) => socket.end("SSH-2.0-OpenSSH_9.2\r\n") },
   { name: "TLS", answer: (socket) => socket.end(Buffer.from("16030100020a0a", "hex")) },
-  { name: "deeply nested JSON", answer: (socket) => socket.end(`${HEAD}Connection: close\r\n\r\n${"[".repeat(60_000)}`) },
+  {
+    name: "deeply nested JSON",
+    answer: (socket) => socket.end(`${HEAD}Connection: close\r\n\r\n${"[".repeat(60_000)}`),
+  },
   {
     name: "JSON for a prototype",
-    answer: (socket) => socket.end(`${HEAD}Connection: close\r\n\r\n{"__proto__":{"value":"${unsignedToken(claims())}"}}`),
+    answer: (socket) =>
+      socket.end(`${HEAD}Connection: close\r\n\r\n{"__proto__":{"value":"${unsignedToken(claims())}"}}`),
   },
   {
     name: "a Date in 1970",
-    answer: (socket) => socket.end(answerWith(unsignedToken(claims()), "Date: Thu, 01 Jan 1970 00:00:01 GMT\r\n")),
+    answer: (socket) =>
+      socket.end(answerWith(unsignedToken(claims()), "Date: Thu, 01 Jan 1970 00:00:01 GMT\r\n")),
     said: /from the future/,
   },
   {
     name: "a Date in 2100",
-    answer: (socket) => socket.end(answerWith(unsignedToken(claims()), "Date: Fri, 01 Jan 2100 00:00:01 GMT\r\n")),
+    answer: (socket) =>
+      socket.end(answerWith(unsignedToken(claims()), "Date: Fri, 01 Jan 2100 00:00:01 GMT\r\n")),
     said: /expired already/,
   },
-  { name: "exp beyond all dates", answer: (socket) => socket.end(answerWith(unsignedToken(claims({ exp: 1e306 })))) },
+  {
+    name: "exp beyond all dates",
+    answer: (socket) => socket.end(answerWith(unsignedToken(claims({ exp: 1e306 })))),
+  },
   {
     name: "exp before iat",
-    answer: (socket) => socket.end(answerWith(unsignedToken(claims({ iat: Date.now() / 1000 + 50, exp: Date.now() / 1000 + 10 })))),
+    answer: (socket) =>
+      socket.end(
+        answerWith(unsignedToken(claims({ iat: Date.now() / 1000 + 50, exp: Date.now() / 1000 + 10 }))),
+      ),
   },
-  { name: "a token with a line break in it", answer: (socket) => socket.end(answerWith(`${unsignedToken(claims())}\n[default]`)) },
+  {
+    name: "a token with a line break in it",
+    answer: (socket) => socket.end(answerWith(`${unsignedToken(claims())}\n[default]`)),
+  },
 ];
 
 /** What Linux says of a process: seconds of CPU, and the most memory it ever had. */
 function consumption(pid: number): { cpuSeconds: number; peakMb: number } {
-  const [user, system] = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ").slice(11, 13) ?? [];
+  const [user, system] =
+    readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ").slice(11, 13) ?? [];
   const peak = /^VmHWM:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
   return { cpuSeconds: (Number(user) + Number(system)) / 100, peakMb: Number(peak) / 1024 };
 }
@@ -150,7 +184,8 @@ describe("hostile answers for a while, then a good one", () => {
       expect(status.failures).toBeGreaterThan(0);
       if (one.said) expect(status.outages[0]?.lastError).toMatch(one.said);
       expect(status.outages).toHaveLength(1);
-      // Fresh again within a retry, which is a tenth of a life, and the time that one request may take, a sixth.
+      // Fresh again within a retry, which is a tenth of a life, and the time that one request may take, a
+      // sixth.
       expect(late).toBeLessThan(LIFE_MS / 10 + LIFE_MS / 6 + 2_000);
       expect(changed).toBe(true);
       expect(requests).toBeLessThan(60);
@@ -250,7 +285,12 @@ describe("an address or a request token that the runner would not give", () => {
         entry: "main",
         env: {
           ...Object.fromEntries(inputs),
-          ...{ HOME: folder, RUNNER_TEMP: folder, ACTIONS_ID_TOKEN_REQUEST_URL: url, ACTIONS_ID_TOKEN_REQUEST_TOKEN: token },
+          ...{
+            HOME: folder,
+            RUNNER_TEMP: folder,
+            ACTIONS_ID_TOKEN_REQUEST_URL: url,
+            ACTIONS_ID_TOKEN_REQUEST_TOKEN: token,
+          },
         },
         folder,
       });

@@ -1,5 +1,6 @@
-// Inputs as an attacker's: a pull request's title in role-session-name, say. Whatever they hold, either main refuses them or the files say
-// exactly what was meant, to the parsers that SDKs really have: no line, key or section more, and no path outside the job directory.
+// Inputs as an attacker's: a pull request's title in role-session-name, say. Whatever they hold, either main
+// refuses them or the files say exactly what was meant, to the parsers that SDKs really have: no line, key or
+// section more, and no path outside the job directory.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
@@ -40,7 +41,9 @@ const GOOD: Record<string, string> = {
 
 /** What means something to a config file, a shell, the runner's log, a path or a URL. */
 const FRAGMENTS = [
-  ..."\n \r \t \0 \v \f \x1b \x7f \x85 \u00a0 \u2028 \u2029 \ufeff \u202e [ ] = : # ; % $ { } \" ' ` \\ / | & ?".split(" "),
+  ..."\n \r \t \0 \v \f \x1b \x7f \x85 \u00a0 \u2028 \u2029 \ufeff \u202e [ ] = : # ; % $ { } \" ' ` \\ / | & ?".split(
+    " ",
+  ),
   ..." ,.. ,../..,//,é,[default],\n[default]\n,\r\nrole_arn = x,\ncredential_process = touch x\n, #x, ;x,{HOME},$(id),%0A".split(
     ",",
   ),
@@ -50,7 +53,10 @@ const FRAGMENTS = [
 const hostile = fc.oneof(
   fc.string({ unit: "binary", maxLength: 80 }),
   fc
-    .array(fc.oneof(fc.constantFrom(...FRAGMENTS), fc.string({ maxLength: 6 })), { minLength: 1, maxLength: 6 })
+    .array(fc.oneof(fc.constantFrom(...FRAGMENTS), fc.string({ maxLength: 6 })), {
+      minLength: 1,
+      maxLength: 6,
+    })
     .map((parts) => parts.join("")),
 );
 
@@ -63,7 +69,9 @@ const inputs: fc.Arbitrary<Record<string, string>> = fc.record(
         { weight: 6, arbitrary: fc.constant(good) },
         {
           weight: 1,
-          arbitrary: fc.tuple(fc.nat(good.length), hostile).map(([at, put]) => good.slice(0, at) + put + good.slice(at)),
+          arbitrary: fc
+            .tuple(fc.nat(good.length), hostile)
+            .map(([at, put]) => good.slice(0, at) + put + good.slice(at)),
         },
         { weight: 1, arbitrary: hostile },
         { weight: 1, arbitrary: fc.stringMatching(/^[\w+=,.@:/-]{1,70}$/) },
@@ -72,7 +80,10 @@ const inputs: fc.Arbitrary<Record<string, string>> = fc.record(
   ),
 );
 
-/** As core.getInput gives them; undefined where they are refused, which a UserError must say on the first line of a log. */
+/**
+ * As core.getInput gives them; undefined where they are refused, which a UserError must say on the first line
+ * of a log.
+ */
 function load(given: Record<string, string>): Inputs | undefined {
   try {
     return loadInputs((name) => (given[name] ?? "").trim(), { id: "1", attempt: "1" });
@@ -143,21 +154,24 @@ describe("what is accepted is read back as exactly what was meant", () => {
     expect(accepted).toBeGreaterThan(RUNS / 20);
   });
 
-  (hasBotocore ? test : test.skip)(`by botocore${unless(hasBotocore, "no python3 with botocore")}`, async () => {
-    await fc.assert(
-      fc.asyncProperty(inputs, async (given) => {
-        const loaded = load(given);
-        if (!loaded) return;
-        const { section, profile, meant, endpoint } = write(loaded);
-        const services = `aws-role-refresh-${profile}`;
-        expect(await parseBotocore(section)).toEqual({
-          profiles: { [profile]: { ...meant, ...(endpoint && { services }) } },
-          services: endpoint ? { [services]: { sts: { endpoint_url: endpoint } } } : {},
-        });
-      }),
-      { numRuns: RUNS },
-    );
-  });
+  (hasBotocore ? test : test.skip)(
+    `by botocore${unless(hasBotocore, "no python3 with botocore")}`,
+    async () => {
+      await fc.assert(
+        fc.asyncProperty(inputs, async (given) => {
+          const loaded = load(given);
+          if (!loaded) return;
+          const { section, profile, meant, endpoint } = write(loaded);
+          const services = `aws-role-refresh-${profile}`;
+          expect(await parseBotocore(section)).toEqual({
+            profiles: { [profile]: { ...meant, ...(endpoint && { services }) } },
+            services: endpoint ? { [services]: { sts: { endpoint_url: endpoint } } } : {},
+          });
+        }),
+        { numRuns: RUNS },
+      );
+    },
+  );
 
   test("in the environment: one line each, and only of the known names", () => {
     fc.assert(
@@ -167,7 +181,13 @@ describe("what is accepted is read back as exactly what was meant", () => {
         const { profile, region, role, sessionName, stsEndpoint, mirror, audience } = loaded;
         const job = jobDirectory(jobDirectoryPath(TEMP));
         const tokenFile = tokenDirectory(`${job.tokens}/${tokenId(audience)}`).token;
-        const use = { profile, configFile: job.config, credentialsFile: job.credentials, region, roleArn: role.arn };
+        const use = {
+          profile,
+          configFile: job.config,
+          credentialsFile: job.credentials,
+          region,
+          roleArn: role.arn,
+        };
         const { exports } = planEnvironment({}, { ...use, tokenFile, sessionName, stsEndpoint, mirror });
         for (const [name, value] of Object.entries(exports)) {
           expect(name).toMatch(/^AWS_[A-Z_]+$/);
@@ -216,22 +236,25 @@ describe("in a config file of the user's", () => {
     );
   });
 
-  (hasBotocore ? test : test.skip)(`to botocore${unless(hasBotocore, "no python3 with botocore")}`, async () => {
-    let readable = 0;
-    await fc.assert(
-      fc.asyncProperty(config, async (text) => {
-        const before = await parseBotocore(text);
-        if (before.error !== undefined) return;
-        readable += 1;
-        const { text: changed, ours } = withOurs(text);
-        const after = await parseBotocore(changed);
-        expect(after.profiles?.[ours.profile]).toEqual(ours.meant);
-        delete before.profiles?.[ours.profile];
-        delete after.profiles?.[ours.profile];
-        expect(after).toEqual(before);
-      }),
-      { numRuns: 2 * RUNS },
-    );
-    expect(readable).toBeGreaterThan(RUNS / 20);
-  });
+  (hasBotocore ? test : test.skip)(
+    `to botocore${unless(hasBotocore, "no python3 with botocore")}`,
+    async () => {
+      let readable = 0;
+      await fc.assert(
+        fc.asyncProperty(config, async (text) => {
+          const before = await parseBotocore(text);
+          if (before.error !== undefined) return;
+          readable += 1;
+          const { text: changed, ours } = withOurs(text);
+          const after = await parseBotocore(changed);
+          expect(after.profiles?.[ours.profile]).toEqual(ours.meant);
+          delete before.profiles?.[ours.profile];
+          delete after.profiles?.[ours.profile];
+          expect(after).toEqual(before);
+        }),
+        { numRuns: 2 * RUNS },
+      );
+      expect(readable).toBeGreaterThan(RUNS / 20);
+    },
+  );
 });

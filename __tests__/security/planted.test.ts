@@ -1,8 +1,18 @@
-// Something else stands wherever the action opens or makes a path: links, pipes, sockets, folders, files. It never hangs, never follows a
-// link out of its directory, and either works or says what is in its way.
+// Something else stands wherever the action opens or makes a path: links, pipes, sockets, folders, files. It
+// never hangs, never follows a link out of its directory, and either works or says what is in its way.
 
 import { spawnSync } from "node:child_process";
-import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:net";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
@@ -48,7 +58,16 @@ const KINDS: Record<string, Plant> = {
 const ID = tokenId(AUDIENCES[0] ?? "");
 /** In the job directory, as main makes them. */
 const INSIDE = [
-  ...["config", "credentials", "job.json", "tokens", "uses", "finished", "lock.99999999.abcdef012345", `tokens/${ID}`],
+  ...[
+    "config",
+    "credentials",
+    "job.json",
+    "tokens",
+    "uses",
+    "finished",
+    "lock.99999999.abcdef012345",
+    `tokens/${ID}`,
+  ],
   ...[
     `tokens/${ID}/token`,
     `tokens/${ID}/status.json`,
@@ -90,7 +109,10 @@ function makeVictims(stage: Stage): Victims & { look: () => string } {
 }
 
 /** Runs `check` on every case, as many at once as there are machines, and tells which went wrong. */
-async function each(all: Case[], check: (stage: Stage, one: Case) => Promise<string | undefined>): Promise<string[]> {
+async function each(
+  all: Case[],
+  check: (stage: Stage, one: Case) => Promise<string | undefined>,
+): Promise<string[]> {
   const left = [...all];
   const wrong: string[] = [];
   await Promise.all(
@@ -110,15 +132,26 @@ function clear(at: string): void {
   rmSync(at, { recursive: true, force: true });
 }
 
-/** What is wrong with a step's end, if anything: it must end by itself, and a failure must name a path or an error of the system. */
-function judge(step: { outcome: string; durationMs: number; log: string } | undefined, what: string): string | undefined {
+/**
+ * What is wrong with a step's end, if anything: it must end by itself, and a failure must name a path or an
+ * error of the system.
+ */
+function judge(
+  step: { outcome: string; durationMs: number; log: string } | undefined,
+  what: string,
+): string | undefined {
   if (step === undefined || step.durationMs > HANG_MS) return `${what} hung`;
-  if (step.outcome !== "success" && !/\/|E[A-Z]{4,}/.test(step.log)) return `${what} failed without a reason: ${step.log}`;
+  if (step.outcome !== "success" && !/\/|E[A-Z]{4,}/.test(step.log))
+    return `${what} failed without a reason: ${step.log}`;
   return undefined;
 }
 
 describe("before main", () => {
-  async function check(stage: Stage, { kind, where }: Case, at: (stage: Stage) => string): Promise<string | undefined> {
+  async function check(
+    stage: Stage,
+    { kind, where }: Case,
+    at: (stage: Stage) => string,
+  ): Promise<string | undefined> {
     const { job } = await stage.startJob();
     const victims = makeVictims(stage);
     const before = victims.look();
@@ -142,7 +175,9 @@ describe("before main", () => {
 
   test("in the job directory", async () => {
     const all = cases(INSIDE, FOUR_KINDS);
-    expect(await each(all, (stage, one) => check(stage, one, () => path.join(stage.root, one.where)))).toEqual([]);
+    expect(
+      await each(all, (stage, one) => check(stage, one, () => path.join(stage.root, one.where))),
+    ).toEqual([]);
   }, 240_000);
 
   test("at the job directory's own place", async () => {
@@ -152,7 +187,9 @@ describe("before main", () => {
 
   test("at home", async () => {
     const all = [...cases(AT_HOME.slice(0, 2)), ...cases(AT_HOME.slice(2), FOUR_KINDS)];
-    expect(await each(all, (stage, one) => check(stage, one, () => path.join(stage.runner.home, one.where)))).toEqual([]);
+    expect(
+      await each(all, (stage, one) => check(stage, one, () => path.join(stage.runner.home, one.where))),
+    ).toEqual([]);
   }, 120_000);
 });
 
@@ -164,7 +201,10 @@ test("between main and post: whatever took the place of the action's own, post e
     const before = victims.look();
     const main = await stage.use(job);
     if (main.outcome !== "success") return `main failed: ${main.log}`;
-    const place = path.join(stage.root, where.replace("0123456789abcdef", JSON.parse(main.state.use ?? "{}").id));
+    const place = path.join(
+      stage.root,
+      where.replace("0123456789abcdef", JSON.parse(main.state.use ?? "{}").id),
+    );
     clear(place);
     KINDS[kind]?.(place, victims);
     const { posts, tempLeft } = await job.finish();

@@ -1,5 +1,6 @@
-// No token and no key anywhere but in the token file, and the request token where the runner put it: logs with debug on, arguments and
-// environments of processes, files of every kind, errors. (Every other test of whole jobs searches what its steps said, too: stage.ts.)
+// No token and no key anywhere but in the token file, and the request token where the runner put it: logs
+// with debug on, arguments and environments of processes, files of every kind, errors. (Every other test of
+// whole jobs searches what its steps said, too: stage.ts.)
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -21,7 +22,10 @@ function read(file: string): string {
 /** Everything that any process of the machine can see of any other, again and again. */
 class ProcessWatch {
   readonly argv = new Set<string>();
-  /** Environments of the job's processes: those that may hold the request token, which the runner gives to each step, and the others. */
+  /**
+   * Environments of the job's processes: those that may hold the request token, which the runner gives to
+   * each step, and the others.
+   */
   readonly environments = { steps: new Set<string>(), keepers: new Set<string>() };
   readonly #timer: NodeJS.Timeout;
 
@@ -84,7 +88,9 @@ describe("a job with refreshes, a failing endpoint and two audiences", () => {
 
   test("this test can find a token where there is one", () => {
     expect(stage.findSecrets([...tokens].join("\n")).length).toBeGreaterThan(5);
-    expect(stage.findSecrets([...watch.environments.steps].join("\n"))).toEqual([expect.stringMatching(/^request token/)]);
+    expect(stage.findSecrets([...watch.environments.steps].join("\n"))).toEqual([
+      expect.stringMatching(/^request token/),
+    ]);
   });
 
   test("none in the arguments of any process", () => {
@@ -135,8 +141,16 @@ describe("what goes wrong says nothing secret either", () => {
       sts: { error: "AccessDenied" },
       says: /repo:octo-org\/octo-repo:ref:refs\/heads\/main/,
     },
-    { name: "a token in JSON cut short", github: { status: 200, body: `{"value":"${token}"` }, says: /not JSON/ },
-    { name: "a token in a refusal", github: { status: 400, body: token, headers: { "x-token": token } }, says: /400/ },
+    {
+      name: "a token in JSON cut short",
+      github: { status: 200, body: `{"value":"${token}"` },
+      says: /not JSON/,
+    },
+    {
+      name: "a token in a refusal",
+      github: { status: 400, body: token, headers: { "x-token": token } },
+      says: /400/,
+    },
     { name: "a token in a redirect", github: { redirect: `http://127.0.0.1:1/${token}` }, says: /302/ },
   ];
 

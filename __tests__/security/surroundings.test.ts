@@ -1,6 +1,16 @@
-// Surroundings that no good runner makes: a hostile umask, HOME and RUNNER_TEMP of every wrong kind, a folder that others may write to.
+// Surroundings that no good runner makes: a hostile umask, HOME and RUNNER_TEMP of every wrong kind, a folder
+// that others may write to.
 import { type ChildProcess, spawn } from "node:child_process";
-import { chmodSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -94,14 +104,23 @@ describe("RUNNER_TEMP", () => {
     expect(readdirSync(cwd)).toEqual([]);
     expect(result.exported).toEqual({});
     // Post has nothing to do, and says so.
-    const post = await runAlone({ entry: "post", env: { ...env, ...stateOf(result.state) }, folder: path.join(folder, "files") });
+    const post = await runAlone({
+      entry: "post",
+      env: { ...env, ...stateOf(result.state) },
+      folder: path.join(folder, "files"),
+    });
     expect(post).toMatchObject({ code: 0, stderr: "" });
   });
 
   (canBeAnother ? test : test.skip)(`not writable${unless(canBeAnother, NOT_ROOT)}`, async () => {
     const temp = path.join(folder, "closed");
     mkdirSync(temp, { mode: 0o755 });
-    const result = await runAlone({ entry: "main", env: runnerEnvironment(temp), folder: path.join(folder, "files"), uid: NOBODY });
+    const result = await runAlone({
+      entry: "main",
+      env: runnerEnvironment(temp),
+      folder: path.join(folder, "files"),
+      uid: NOBODY,
+    });
     expect(result.code).toBe(1);
     expect(result.stdout).toMatch(/::error::.*cannot be made: EACCES.*RUNNER_TEMP/);
   });
@@ -116,7 +135,12 @@ async function mainAndPost(env: Record<string, string>, uid?: number) {
   const files = path.join(folder, "files");
   const as = uid === undefined ? {} : { uid };
   const main = await runAlone({ entry: "main", env, folder: files, ...as });
-  const post = await runAlone({ entry: "post", env: { ...env, ...stateOf(main.state) }, folder: files, ...as });
+  const post = await runAlone({
+    entry: "post",
+    env: { ...env, ...stateOf(main.state) },
+    folder: files,
+    ...as,
+  });
   return { main, post };
 }
 
@@ -215,7 +239,13 @@ loop();
         // From here on it is ours, and stays so.
         outcomes.ours += 1;
         writeFileSync(path.join(root, "config"), "secret", { mode: 0o600 });
-        expect(modes(root)).toEqual({ ".": "d700", config: "-600", tokens: "d700", uses: "d700", finished: "d700" });
+        expect(modes(root)).toEqual({
+          ".": "d700",
+          config: "-600",
+          tokens: "d700",
+          uses: "d700",
+          finished: "d700",
+        });
         expect(lstatSync(root).uid).toBe(process.getuid?.());
         rmSync(root, { recursive: true });
       }
@@ -226,7 +256,8 @@ loop();
       for (let round = 0; round < 2; round++) {
         const { main, post } = await mainAndPost(runnerEnvironment(temp));
         expect(post.code).toBe(0);
-        if (main.code !== 0) expect(main.stdout).toMatch(/is there already and (is a symlink|belongs to another user)/);
+        if (main.code !== 0)
+          expect(main.stdout).toMatch(/is there already and (is a symlink|belongs to another user)/);
       }
       expect(stolen).toBe("");
     }, 60_000);

@@ -1,6 +1,6 @@
-// Whatever stands in an input, in the environment or in a claim (a branch's name, say): the log of main and post holds no workflow
-// command but their own. The runner takes "::name::" at the start of a line and "##[name]" anywhere in it for one (actions/runner,
-// ActionCommand.cs, TryParseV2 and TryParse).
+// Whatever stands in an input, in the environment or in a claim (a branch's name, say): the log of main and
+// post holds no workflow command but their own. The runner takes "::name::" at the start of a line and
+// "##[name]" anywhere in it for one (actions/runner, ActionCommand.cs, TryParseV2 and TryParse).
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { repository } from "../../harness/machine/keeper.ts";
@@ -36,12 +36,34 @@ const COMMAND = fc.constantFrom(
   "::stop-commands::x",
   "%0A::add-path::/evil",
 );
-const BREAK = fc.constantFrom("\n", "\r", "\r\n", "\u2028", "\u0085", "\v", "\f", "%0A", "%0D", "\\n", " ", "");
+const BREAK = fc.constantFrom(
+  "\n",
+  "\r",
+  "\r\n",
+  "\u2028",
+  "\u0085",
+  "\v",
+  "\f",
+  "%0A",
+  "%0D",
+  "\\n",
+  " ",
+  "",
+);
 const evil = fc
-  .tuple(fc.constantFrom("x", "", "arn:aws:iam::111122223333:role/x", "eu-west-1"), BREAK, COMMAND, BREAK, fc.constantFrom("", "y"))
+  .tuple(
+    fc.constantFrom("x", "", "arn:aws:iam::111122223333:role/x", "eu-west-1"),
+    BREAK,
+    COMMAND,
+    BREAK,
+    fc.constantFrom("", "y"),
+  )
   .map((parts) => parts.join(""));
 
-/** Runs `use` for each of the samples, as many at once as there are machines. All end before one fails: their stages are closed next. */
+/**
+ * Runs `use` for each of the samples, as many at once as there are machines. All end before one fails: their
+ * stages are closed next.
+ */
 async function each<T>(samples: T[], use: (stage: Stage, sample: T) => Promise<void>): Promise<void> {
   const left = [...samples];
   const ends = await Promise.allSettled(
@@ -53,11 +75,15 @@ async function each<T>(samples: T[], use: (stage: Stage, sample: T) => Promise<v
 }
 
 function expectOwn(printed: string, where: unknown): void {
-  expect({ where, foreign: commands(printed).filter((name) => !OWN.includes(name)) }).toEqual({ where, foreign: [] });
+  expect({ where, foreign: commands(printed).filter((name) => !OWN.includes(name)) }).toEqual({
+    where,
+    foreign: [],
+  });
 }
 
 test("this test knows a command when it sees one", () => {
-  const printed = "x\n  ::Add-Path ::y\n::error::a%0A::add-path::y\nabc ##[set-env name=x;]y\r##[add-path]z\n";
+  const printed =
+    "x\n  ::Add-Path ::y\n::error::a%0A::add-path::y\nabc ##[set-env name=x;]y\r##[add-path]z\n";
   expect(commands(printed)).toEqual(["Add-Path", "error", "set-env", "add-path"]);
 });
 
@@ -92,10 +118,13 @@ describe("in the log of main", () => {
   }, 120_000);
 
   test("none from a claim of the ID token, when STS refuses and the refusal is explained", async () => {
-    const samples = fc.sample(fc.tuple(fc.constantFrom("ref", "head_ref", "actor", "environment", "workflow", "sub"), evil), {
-      numRuns: 30,
-      seed: 6,
-    });
+    const samples = fc.sample(
+      fc.tuple(fc.constantFrom("ref", "head_ref", "actor", "environment", "workflow", "sub"), evil),
+      {
+        numRuns: 30,
+        seed: 6,
+      },
+    );
     await each(samples, async (stage, [claim, value]) => {
       stage.clouds.sts.fault = () => ({ error: "AccessDenied", message: `Not authorized ${value}` });
       const { job, cloudJob } = await stage.startJob({ environment: { RUNNER_DEBUG: "1" } });

@@ -50,12 +50,16 @@ function errorCode(error) {
 /* harmony export */ });
 /* unused harmony export codeSpan */
 /**
- * Text from outside (claims, inputs, answers of servers) made safe for the log of a job. The runner takes a line that begins with `::`,
- * after white space, and `##[` anywhere in a line, for commands; control and format characters can hide or forge lines.
+ * Text from outside (claims, inputs, answers of servers) made safe for the log of a job. The runner takes a
+ * line that begins with `::`, after white space, and `##[` anywhere in a line, for commands; control and
+ * format characters can hide or forge lines.
  */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 const TOKEN = /eyJ[\w-]+\.eyJ[\w-]+(?:\.[\w-]*)?/g;
-/** One line of a log: no control character, no workflow command, nothing like a JWT, at most `limit` characters. */
+/**
+ * One line of a log: no control character, no workflow command, nothing like a JWT, at most `limit`
+ * characters.
+ */
 function printable(text, limit = 4000) {
     return text
         .slice(0, limit)
@@ -64,7 +68,10 @@ function printable(text, limit = 4000) {
         .replaceAll("##[", "## [")
         .replace(/^(\s*)::/, "$1: :");
 }
-/** A value in double quotes, as JSON writes it: what is invisible shows as an escape. At most `limit` characters of it. */
+/**
+ * A value in double quotes, as JSON writes it: what is invisible shows as an escape. At most `limit`
+ * characters of it.
+ */
 function quoted(value, limit = 300) {
     return escaped(JSON.stringify(value.length > limit ? `${value.slice(0, limit)}…` : value));
 }
@@ -73,8 +80,9 @@ function jsonLines(value) {
     return JSON.stringify(value, null, 2).split("\n").map(escaped);
 }
 /**
- * A code span of Markdown, in a table, too, on one line. It shows the text as it is but for what is not ASCII or could end the span
- * or the cell (https://github.github.com/gfm/#code-spans, #tables-extension-), which become question marks.
+ * A code span of Markdown, in a table, too, on one line. It shows the text as it is but for what is not ASCII
+ * or could end the span or the cell (https://github.github.com/gfm/#code-spans, #tables-extension-), which
+ * become question marks.
  */
 function codeSpan(text) {
     const shown = printable(text, 300).replace(/[^\x20-\x7e]|[`|\\]/g, "?");
@@ -167,8 +175,9 @@ var errors = __nccwpck_require__(929);
 
 
 /**
- * Replaces a file as a whole: a reader sees the old content or the new, never an empty or half file. Whatever is at `path`, a
- * symlink or a FIFO, is replaced and not followed. Mode 0600 under any umask. On failure the old file stays and no other is left.
+ * Replaces a file as a whole: a reader sees the old content or the new, never an empty or half file. Whatever
+ * is at `path`, a symlink or a FIFO, is replaced and not followed. Mode 0600 under any umask. On failure the
+ * old file stays and no other is left.
  */
 function writeFileAtomic(path, content) {
     const temporary = `${path}.${(0,external_node_crypto_namespaceObject.randomBytes)(6).toString("hex")}.tmp`;
@@ -190,7 +199,10 @@ function writeFileAtomic(path, content) {
         throw error;
     }
 }
-/** The bytes of a regular file, or undefined where there is none. Throws on any other error, and on anything but a file. */
+/**
+ * The bytes of a regular file, or undefined where there is none. Throws on any other error, and on anything
+ * but a file.
+ */
 function readFileIfExists(path) {
     let file;
     try {
@@ -229,10 +241,12 @@ function writeJson(path, value) {
 
 
 /**
- * Deletes sessions that the AWS CLI keeps on disk (~/.aws/cli/cache/*.json, by role and session name, not by token): for up to an
- * hour they would work after the job, and the next job on the machine would be handed them. Found by what they hold, since their
- * names are hashes whose recipe changes (aws/aws-cli#10670). Returns how many; a cache that cannot be read has none.
- * @param isOurs decides by the ARN of the session, arn:aws:sts::ACCOUNT:assumed-role/NAME/SESSION, and when the file was written
+ * Deletes sessions that the AWS CLI keeps on disk (~/.aws/cli/cache/*.json, by role and session name, not by
+ * token): for up to an hour they would work after the job, and the next job on the machine would be handed
+ * them. Found by what they hold, since their names are hashes whose recipe changes (aws/aws-cli#10670).
+ * Returns how many; a cache that cannot be read has none.
+ * @param isOurs decides by the ARN of the session, arn:aws:sts::ACCOUNT:assumed-role/NAME/SESSION, and when
+ * the file was written
  */
 function deleteCachedSessions(directory, isOurs) {
     let names;
@@ -263,7 +277,10 @@ function isSessionOf(assumedRoleArn, roleArn, sessionName) {
     const cached = parseRole(assumedRoleArn);
     return cached !== undefined && cached.role === parseRole(roleArn)?.role && cached.session === sessionName;
 }
-/** Account, name and session of an assumed role, or of a role (without a session), for comparison; undefined for anything else. */
+/**
+ * Account, name and session of an assumed role, or of a role (without a session), for comparison; undefined
+ * for anything else.
+ */
 function parseRole(arn) {
     const assumed = /^arn:([\w-]+):sts::(\d*):assumed-role\/([^/]+)\/(.+)$/.exec(arn);
     if (assumed)
@@ -278,9 +295,10 @@ const KEYS = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"]
 const CONTAINER = ["AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"];
 const WEB_IDENTITY = ["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"];
 /**
- * Plans the environment of later steps, so that the profile is what every SDK uses whatever was ambient. GitHub cannot unset a
- * variable, and an empty one breaks some SDK for nearly each of them: only the static keys (those that are set) and the container
- * URIs are ever set to "". Throws a UserError where a named profile could silently lose to what is ambient.
+ * Plans the environment of later steps, so that the profile is what every SDK uses whatever was ambient.
+ * GitHub cannot unset a variable, and an empty one breaks some SDK for nearly each of them: only the static
+ * keys (those that are set) and the container URIs are ever set to "". Throws a UserError where a named
+ * profile could silently lose to what is ambient.
  */
 function planEnvironment(ambient, use) {
     const isAmbient = use.profile === "default";
@@ -290,7 +308,8 @@ function planEnvironment(ambient, use) {
     const warnings = [];
     exports.AWS_CONFIG_FILE = use.configFile;
     exports.AWS_SHARED_CREDENTIALS_FILE = use.credentialsFile;
-    // Go v1 and JavaScript v2 read the config file, and STS of the region instead of the global one, only when told so.
+    // Go v1 and JavaScript v2 read the config file, and STS of the region instead of the global one, only when
+    // told so.
     exports.AWS_SDK_LOAD_CONFIG = "1";
     exports.AWS_STS_REGIONAL_ENDPOINTS = "regional";
     if (isAmbient) {
@@ -298,7 +317,8 @@ function planEnvironment(ambient, use) {
         exports.AWS_DEFAULT_REGION = use.region;
         if (use.stsEndpoint !== undefined)
             exports.AWS_ENDPOINT_URL_STS = use.stsEndpoint;
-        // Both, where set: some tools prefer one and some the other. Even "" counts as the name of a profile for several.
+        // Both, where set: some tools prefer one and some the other. Even "" counts as the name of a profile for
+        // several.
         for (const name of ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"]) {
             if (!exists(name) || ambient[name] === "default")
                 continue;
@@ -327,7 +347,8 @@ function planEnvironment(ambient, use) {
     checkEndpoint();
     planWebIdentity();
     return { exports, warnings };
-    // The environment's endpoints beat those in a config file: https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
+    // The environment's endpoints beat those in a config file:
+    // https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
     function checkEndpoint() {
         if (use.stsEndpoint === undefined)
             return;
@@ -341,8 +362,8 @@ function planEnvironment(ambient, use) {
         throw new errors/* UserError */.yo("sts-endpoint-loses", `${list(rivals)} ${verb(rivals)} set in this job and would win over sts-endpoint: later steps would send the ID token to another server. ` +
             `Remove ${rivals.length > 1 ? "them" : "it"} from the job${isAmbient ? "" : ", or leave out profile to make this role ambient"}.`);
     }
-    // AWS_ROLE_ARN and its companions beat the profile in most tools, or are mixed with it one by one, and blank ones break botocore:
-    // where some are set, only our own values of all three can win.
+    // AWS_ROLE_ARN and its companions beat the profile in most tools, or are mixed with it one by one, and
+    // blank ones break botocore: where some are set, only our own values of all three can win.
     function planWebIdentity() {
         const found = [...WEB_IDENTITY, "AWS_ROLE_SESSION_NAME"].filter(exists);
         if (!isAmbient) {
@@ -354,7 +375,8 @@ function planEnvironment(ambient, use) {
                     `profile ${quote(use.profile)} would silently run as another role. Remove ${role.length > 1 ? "them" : "it"} from the job or the runner, make all uses named ` +
                     "if an earlier use of this action set mirror-environment, or leave out profile to make this role ambient.");
             }
-            // Alone it only changes the session's name; an empty one would let the AWS CLI's disk cache mix up jobs.
+            // Alone it only changes the session's name; an empty one would let the AWS CLI's disk cache mix up
+            // jobs.
             if (found.length > 0)
                 exports.AWS_ROLE_SESSION_NAME = use.sessionName;
             return;
@@ -380,8 +402,9 @@ function mirrorRefused(why) {
     return new errors/* UserError */.yo("mirror-refused", `mirror-environment cannot be ${why}. Leave it at auto.`);
 }
 /**
- * What post exports so that later post steps find the environment as it was. Only what is still as main left it. A variable that
- * had no value keeps ours, since it cannot be unset and "" would break SDKs; the two files go back to their default paths.
+ * What post exports so that later post steps find the environment as it was. Only what is still as main left
+ * it. A variable that had no value keeps ours, since it cannot be unset and "" would break SDKs; the two
+ * files go back to their default paths.
  * @param defaults what SDKs do without a variable, for those where that can be said
  */
 function planRestore(now, exported, previous, defaults) {
@@ -407,12 +430,13 @@ function verb(names) {
 }
 
 ;// CONCATENATED MODULE: ../lib/src/aws/profile.js
-// The text of AWS config and credentials files. They are edited as text, by whole sections, and never parsed and printed again: the
-// user's comments, nested keys, line ends and odd headers stay as they are, byte for byte. Callers decode files as latin1, which
-// maps every byte to one character and back.
+// The text of AWS config and credentials files. They are edited as text, by whole sections, and never parsed
+// and printed again: the user's comments, nested keys, line ends and odd headers stay as they are, byte for
+// byte. Callers decode files as latin1, which maps every byte to one character and back.
 /**
- * The section of a profile for a config file. Keys in lower case at column 0, no quotes, no inline comments: what every SDK's own
- * reader takes (docs/compatibility.md). Throws on a value that could add a line or be cut short, however it got here.
+ * The section of a profile for a config file. Keys in lower case at column 0, no quotes, no inline comments:
+ * what every SDK's own reader takes (docs/compatibility.md). Throws on a value that could add a line or be
+ * cut short, however it got here.
  */
 function renderProfile(profile) {
     const section = [
@@ -435,7 +459,10 @@ function renderProfile(profile) {
 function servicesName(profileName) {
     return `aws-role-refresh-${profileName}`;
 }
-/** Takes every section of a profile out of a config file, with the services section that renderProfile may have added. */
+/**
+ * Takes every section of a profile out of a config file, with the services section that renderProfile may
+ * have added.
+ */
 function takeFromConfig(text, profileName) {
     return takeSections(text, (header) => isProfile(header, profileName) || header === `services ${servicesName(profileName)}`);
 }
@@ -449,8 +476,9 @@ function append(text, sections) {
         return text;
     return text === "" || text.endsWith("\n") ? text + sections : `${text}\n${sections}`;
 }
-// Readers differ in which headers they take for a profile's: with or without "profile", quoted, with a comment behind. Whatever
-// one of them might read as this profile has to go, or that reader's user would get another role than the others.
+// Readers differ in which headers they take for a profile's: with or without "profile", quoted, with a
+// comment behind. Whatever one of them might read as this profile has to go, or that reader's user would get
+// another role than the others.
 function isProfile(header, profileName) {
     const name = header
         .replace(/^profile\s+/, "")
@@ -465,7 +493,8 @@ function takeSections(text, matches) {
     const lines = text.replace(/^\u00ef\u00bb\u00bf/, "").split(/(?<=\n)/);
     const split = { kept: "", taken: "" };
     let taking = false;
-    // Comments in front of a header belong to it; those inside a section are only known for such once another key follows.
+    // Comments in front of a header belong to it; those inside a section are only known for such once another
+    // key follows.
     let pending = "";
     for (const line of lines) {
         const header = HEADER.exec(line)?.[1];
@@ -497,8 +526,8 @@ const external_node_path_namespaceObject = __WEBPACK_EXTERNAL_createRequire(impo
 
 
 /**
- * The path of another bundle of dist/: dist/NAME/index.js, from dist/main/index.js or dist/post/index.js. Not `new URL(…,
- * import.meta.url)`, which the bundler would take for a file to copy.
+ * The path of another bundle of dist/: dist/NAME/index.js, from dist/main/index.js or dist/post/index.js. Not
+ * `new URL(…, import.meta.url)`, which the bundler would take for a file to copy.
  */
 function bundlePath(name) {
     return external_node_path_namespaceObject.join(external_node_path_namespaceObject.dirname((0,external_node_url_namespaceObject.fileURLToPath)(import.meta.url)), "..", name, "index.js");
@@ -512,7 +541,10 @@ const external_node_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import
 function cliCache() {
     return `${home()}/.aws/cli/cache`;
 }
-/** The folder that holds .aws. A user without HOME and without an entry in passwd, as containers have it, has none: no file is found there. */
+/**
+ * The folder that holds .aws. A user without HOME and without an entry in passwd, as containers have it, has
+ * none: no file is found there.
+ */
 function home() {
     try {
         return (0,external_node_os_namespaceObject.homedir)();
@@ -538,7 +570,9 @@ function decodeClaims(token) {
         return undefined;
     try {
         const claims = JSON.parse(Buffer.from(payload, "base64url").toString("utf8"));
-        return typeof claims === "object" && claims !== null && !Array.isArray(claims) ? claims : undefined;
+        return typeof claims === "object" && claims !== null && !Array.isArray(claims)
+            ? claims
+            : undefined;
     }
     catch {
         return undefined;
@@ -561,7 +595,9 @@ class IdTokenError extends Error {
     name = "IdTokenError";
     kind;
     status;
-    /** The system's code for an endpoint that cannot be reached: ECONNREFUSED, ENOTFOUND, a TLS code, TIMEOUT. */
+    /**
+     * The system's code for an endpoint that cannot be reached: ECONNREFUSED, ENOTFOUND, a TLS code, TIMEOUT.
+     */
     code;
     /** What the server asked for in Retry-After. */
     retryAfterMs;
@@ -580,8 +616,8 @@ const MAX_ANSWER_PIECES = 1024;
 /** A token "from the future" by more than this would be refused by STS. */
 const FUTURE_TOLERANCE_MS = 60_000;
 /**
- * Asks the job's endpoint for one ID token. One request, no retry, no redirect: the request token goes to the host that the
- * runner named and to no other. Throws an IdTokenError whose message never holds a token.
+ * Asks the job's endpoint for one ID token. One request, no retry, no redirect: the request token goes to the
+ * host that the runner named and to no other. Throws an IdTokenError whose message never holds a token.
  * @param timeoutMs bounds the whole exchange, from the connection to the last byte
  */
 async function requestIdToken(endpoint, audience, timeoutMs, signal) {
@@ -594,10 +630,13 @@ function get(endpoint, audience, timeoutMs, signal) {
         const url = new URL(`${endpoint.url}${endpoint.url.includes("?") ? "&" : "?"}audience=${encodeURIComponent(audience)}`);
         const client = url.protocol === "http:" ? external_node_http_namespaceObject_0 : external_node_https_namespaceObject_0;
         const timer = setTimeout(() => {
-            request.destroy(new IdTokenError("unreachable", `${url.host} did not answer within ${timeoutMs} ms`, { code: "TIMEOUT" }));
+            request.destroy(new IdTokenError("unreachable", `${url.host} did not answer within ${timeoutMs} ms`, {
+                code: "TIMEOUT",
+            }));
         }, timeoutMs);
         const request = client.get(url, {
-            // Of its own, so that the connection is not kept; proxyEnv (HTTPS_PROXY, NO_PROXY): Node 24.5 and later.
+            // Of its own, so that the connection is not kept; proxyEnv (HTTPS_PROXY, NO_PROXY): Node 24.5 and
+            // later.
             agent: new client.Agent({ keepAlive: false, proxyEnv: process.env }),
             headers: {
                 accept: "application/json; api-version=2.0",
@@ -632,7 +671,10 @@ function get(endpoint, audience, timeoutMs, signal) {
                     }));
                     return;
                 }
-                resolve({ body: Buffer.concat(chunks).toString("utf8"), date: Number.isNaN(date) ? undefined : date });
+                resolve({
+                    body: Buffer.concat(chunks).toString("utf8"),
+                    date: Number.isNaN(date) ? undefined : date,
+                });
             });
         });
         function fail(error) {
@@ -644,7 +686,8 @@ function get(endpoint, audience, timeoutMs, signal) {
             }
         }
         request.on("error", fail);
-        // An answer of 101 closes the request with neither response nor error. Where all is settled, this changes nothing.
+        // An answer of 101 closes the request with neither response nor error. Where all is settled, this changes
+        // nothing.
         request.on("close", () => {
             clearTimeout(timer);
             reject(new IdTokenError("unreachable", `${url.host} closed the connection without an answer`));
@@ -674,7 +717,8 @@ function readAnswer(body, audience, date) {
     const audiences = Array.isArray(claims.aud) ? claims.aud : [claims.aud];
     if (!audiences.includes(audience))
         throw new IdTokenError("answer", "the token is for another audience");
-    // The server's own clock decides what has expired, where it tells it: the runner's may be wrong by any amount.
+    // The server's own clock decides what has expired, where it tells it: the runner's may be wrong by any
+    // amount.
     const clockOffsetMs = date === undefined ? undefined : date - Date.now();
     const now = date ?? Date.now();
     const expires = timeClaim(claims, "exp");
@@ -701,7 +745,10 @@ function readAnswer(body, audience, date) {
 ;// CONCATENATED MODULE: ../lib/src/base/process.js
 
 
-/** proc(5), /proc/PID/stat. The name stands in parentheses and may hold any character. Undefined if there is no such process. */
+/**
+ * proc(5), /proc/PID/stat. The name stands in parentheses and may hold any character. Undefined if there is
+ * no such process.
+ */
 function readStat(pid) {
     try {
         const text = external_node_fs_namespaceObject.readFileSync(`/proc/${pid}/stat`, "utf8");
@@ -725,7 +772,7 @@ function identify(pid) {
 function isRunning(process_) {
     if (process_.started !== "") {
         const stat = readStat(process_.pid);
-        return stat !== undefined && stat.started === process_.started && stat.state !== "Z" && stat.state !== "X";
+        return (stat !== undefined && stat.started === process_.started && stat.state !== "Z" && stat.state !== "X");
     }
     try {
         return process.kill(process_.pid, 0);
@@ -737,9 +784,10 @@ function isRunning(process_) {
 /** More than enough for a runner, a composite action and wrapper scripts. */
 const MAX_ANCESTORS = 32;
 /**
- * The runner's worker among this process's ancestors: the process that runs one job and then ends. Undefined inside a container,
- * whose processes have no ancestor outside, without /proc, and under other runners.
- * https://github.com/actions/runner: src/Runner.Worker; the kernel keeps 15 characters of a name, of which it needs 13.
+ * The runner's worker among this process's ancestors: the process that runs one job and then ends. Undefined
+ * inside a container, whose processes have no ancestor outside, without /proc, and under other runners.
+ * https://github.com/actions/runner: src/Runner.Worker; the kernel keeps 15 characters of a name, of which it
+ * needs 13.
  */
 function findWorker() {
     let pid = process.ppid;
@@ -755,8 +803,8 @@ function findWorker() {
 }
 
 ;// CONCATENATED MODULE: ../lib/src/base/proxy.js
-// Proxies are Node's own affair (https://nodejs.org/api/http.html#built-in-proxy-support): agents with `proxyEnv`, from Node 24.5
-// on. What stands here only tells the user about them.
+// Proxies are Node's own affair (https://nodejs.org/api/http.html#built-in-proxy-support): agents with
+// `proxyEnv`, from Node 24.5 on. What stands here only tells the user about them.
 
 
 
@@ -779,11 +827,15 @@ function isUsable(proxy) {
 }
 function isExempt(env, url) {
     const entries = (env.no_proxy || env.NO_PROXY || "").split(/[\s,]+/).filter((entry) => entry !== "");
-    return entries.some((entry) => entry === "*" || url.host === entry || url.hostname === entry || url.hostname.endsWith(`.${entry.replace(/^\*?\./, "")}`));
+    return entries.some((entry) => entry === "*" ||
+        url.host === entry ||
+        url.hostname === entry ||
+        url.hostname.endsWith(`.${entry.replace(/^\*?\./, "")}`));
 }
 /**
- * Throws a UserError where Node cannot read a proxy of the environment: from 24.5 on each agent would throw for it (parseProxyUrl,
- * lib/internal/http.js in nodejs/node), the SDK's where nothing catches it. The value may hold a password and is not shown.
+ * Throws a UserError where Node cannot read a proxy of the environment: from 24.5 on each agent would throw
+ * for it (parseProxyUrl, lib/internal/http.js in nodejs/node), the SDK's where nothing catches it. The value
+ * may hold a password and is not shown.
  */
 function checkProxies(env) {
     for (const [{ Agent }, name] of [
@@ -836,8 +888,8 @@ const OPERATORS = new Map([
 ]);
 /**
  * Whether a condition holds for a token. The rules:
- * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html and, beside it,
- * reference_policies_condition-single-vs-multi-valued-context-keys.html.
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html and,
+ * beside it, reference_policies_condition-single-vs-multi-valued-context-keys.html.
  * @param variables whether `${…}` in values is a policy variable
  */
 function checkCondition({ operator, key, values }, claims, context, variables) {
@@ -852,7 +904,9 @@ function checkCondition({ operator, key, values }, claims, context, variables) {
     const request = requestValues(key, claims, context);
     if (typeof request === "string")
         return undecided(`cannot be evaluated here, ${request}`);
-    const has = request ? `the token has ${listed(request)}` : `the token has no such claim${foreign(key, context)}`;
+    const has = request
+        ? `the token has ${listed(request)}`
+        : `the token has no such claim${foreign(key, context)}`;
     if (!known) {
         const holds = values.some((value) => (value.toLowerCase() === "true") === (request === undefined));
         return { holds, reason: `${line}: the policy has ${listed(values)} ("true" means absent); ${has}` };
@@ -860,7 +914,8 @@ function checkCondition({ operator, key, values }, claims, context, variables) {
     const { compare, negated } = known;
     const accepts = (actual) => values.some((value) => compare(value, actual, variables)) !== negated;
     let holds;
-    // What is absent: IfExists accepts it, a set of all values is empty and so accepted, and nothing is unequal to everything.
+    // What is absent: IfExists accepts it, a set of all values is empty and so accepted, and nothing is unequal
+    // to everything.
     if (!request)
         holds = ifExists !== undefined || set === "ForAllValues" || (negated && set === undefined);
     else if (set === "ForAllValues" || (negated && set === undefined))
@@ -868,7 +923,10 @@ function checkCondition({ operator, key, values }, claims, context, variables) {
     else
         holds = request.some(accepts);
     const hint = holds || negated ? "" : nearMiss(base, values, request ?? [], variables);
-    return { holds, reason: `${line}: the policy ${negated ? "excludes" : "has"} ${listed(values)}; ${has}${hint}` };
+    return {
+        holds,
+        reason: `${line}: the policy ${negated ? "excludes" : "has"} ${listed(values)}; ${has}${hint}`,
+    };
 }
 function nearMiss(base, values, request, variables) {
     const some = (test) => request.some((actual) => values.some((value) => test(value, actual)));
@@ -883,13 +941,17 @@ function nearMiss(base, values, request, variables) {
         return " (the token's sub carries no IDs of owner and repository)";
     return "";
 }
-/** A sub of the immutable format, `repo:owner@id/name@id:…`, as the format without IDs has it; any other text as it is. */
+/**
+ * A sub of the immutable format, `repo:owner@id/name@id:…`, as the format without IDs has it; any other text
+ * as it is.
+ */
 function withoutIds(sub) {
     return sub.replace(/^repo:([^/:@]+)@\d+\/([^/:@]+)@\d+(?=:|$)/, "repo:$1/$2");
 }
-// The claims of GitHub's tokens that AWS has condition keys for, besides sub and aud, and GitHub's providers that it has them for:
-// https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecuritytokenservice.html (AssumeRoleWithWebIdentity).
-// Announced for the commercial Regions only:
+// The claims of GitHub's tokens that AWS has condition keys for, besides sub and aud, and GitHub's providers
+// that it has them for:
+// https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecuritytokenservice.html
+// (AssumeRoleWithWebIdentity). Announced for the commercial Regions only:
 // https://aws.amazon.com/about-aws/whats-new/2026/01/aws-sts-supports-validation-identity-provider-claims/
 const GITHUB_CLAIMS = "actor actor_id enterprise_id environment job_workflow_ref ref repository repository_id repository_owner_id workflow";
 const GITHUB_PROVIDER = /^token\.actions\.(?:githubusercontent\.com|[\w-]+\.ghe\.com)(?:\/|$)/;
@@ -898,11 +960,14 @@ function claimsWithKeys({ providerHost, partition }) {
     const github = partition === "aws" && GITHUB_PROVIDER.test(providerHost);
     return ["aud", "sub", ...(github ? GITHUB_CLAIMS.split(" ") : [])];
 }
-/** The values that the request has for a condition key, undefined for none, or why nobody but AWS can know. */
+/**
+ * The values that the request has for a condition key, undefined for none, or why nobody but AWS can know.
+ */
 function requestValues(key, claims, context) {
     const { prefix, name } = splitKey(key);
     if (prefix !== context.providerHost.toLowerCase()) {
-        // Keys of other identity providers, which this token never has, begin with a host; all others with the name of a service.
+        // Keys of other identity providers, which this token never has, begin with a host; all others with the
+        // name of a service.
         return prefix.includes(".") ? undefined : "the key is none of the token's provider";
     }
     const keys = claimsWithKeys(context);
@@ -912,7 +977,9 @@ function requestValues(key, claims, context) {
     const present = (Array.isArray(claim) ? claim : [claim]).filter((value) => value !== undefined && value !== null);
     return present.length > 0 ? present.map(claimText) : undefined;
 }
-/** A claim as the text that conditions compare: nothing for one that is absent, JSON for lists and objects. */
+/**
+ * A claim as the text that conditions compare: nothing for one that is absent, JSON for lists and objects.
+ */
 function claimText(claim) {
     if (claim === undefined || claim === null)
         return "";
@@ -924,7 +991,9 @@ function splitKey(key) {
     return { prefix: key.slice(0, Math.max(colon, 0)).toLowerCase(), name: key.slice(colon + 1).toLowerCase() };
 }
 function foreign(key, { providerHost }) {
-    return splitKey(key).prefix === providerHost.toLowerCase() ? "" : ` (its keys begin with ${(0,base_text/* quoted */.TL)(`${providerHost}:`)})`;
+    return splitKey(key).prefix === providerHost.toLowerCase()
+        ? ""
+        : ` (its keys begin with ${(0,base_text/* quoted */.TL)(`${providerHost}:`)})`;
 }
 // Policy variables: ${*}, ${?} and ${$} stand for the characters themselves
 // (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html#policy-vars-specialchars).
@@ -939,7 +1008,10 @@ function hasVariable(value) {
 function literal(value, variables) {
     return variables ? value.replace(CHARACTER, "$1") : value;
 }
-/** Whether the pattern, with * for any text and ? for any character, matches the whole text. Time at most the product of the lengths. */
+/**
+ * Whether the pattern, with * for any text and ? for any character, matches the whole text. Time at most the
+ * product of the lengths.
+ */
 function like(pattern, text, variables) {
     const parts = pattern.match(variables ? /\$\{[*?$]\}|[\s\S]/g : /[\s\S]/g) ?? [];
     let part = 0;
@@ -977,7 +1049,8 @@ function listed(values) {
 ;// CONCATENATED MODULE: ../lib/src/explain/trust-policy.js
 
 
-// IAM's limit is 8,192 characters without white space (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html).
+// IAM's limit is 8,192 characters without white space
+// (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html).
 const MAX_POLICY_LENGTH = 32_768;
 /** Reads the JSON of a role's trust policy. Throws an Error that says what is wrong and what is allowed. */
 function parseTrustPolicy(text) {
@@ -1040,8 +1113,9 @@ function parseConditions(block, at) {
     });
 }
 /**
- * Whether the policy lets the bearer of these claims assume its role, and for each statement why or why not. What only AWS can know
- * (keys of the request, other operators, policy variables) is reported as such, never guessed.
+ * Whether the policy lets the bearer of these claims assume its role, and for each statement why or why not.
+ * What only AWS can know (keys of the request, other operators, policy variables) is reported as such, never
+ * guessed.
  */
 function evaluateTrustPolicy(policy, claims, context) {
     const statements = policy.statements.map((statement, position) => {
@@ -1051,7 +1125,11 @@ function evaluateTrustPolicy(policy, claims, context) {
             ...statement.conditions.map((condition) => checkCondition(condition, claims, context, policy.variables)),
         ];
         const reasons = (holds) => findings.filter((finding) => finding.holds === holds).map(({ reason }) => reason);
-        const subject = { index: position + 1, ...(statement.sid && { sid: statement.sid }), effect: statement.effect };
+        const subject = {
+            index: position + 1,
+            ...(statement.sid && { sid: statement.sid }),
+            effect: statement.effect,
+        };
         if (reasons(false).length > 0)
             return { ...subject, outcome: "does not apply", reasons: reasons(false) };
         if (reasons(undefined).length > 0)
@@ -1080,11 +1158,15 @@ function checkPrincipal({ federated }, context) {
 function checkAction({ actions, otherActions }, { action }) {
     const named = actions.some((pattern) => like(pattern.toLowerCase(), action.toLowerCase(), false));
     const element = otherActions ? "NotAction" : "Action";
-    return { holds: named !== otherActions, reason: `${element}: the policy has ${listed(actions)}; the call is ${action}` };
+    return {
+        holds: named !== otherActions,
+        reason: `${element}: the policy has ${listed(actions)}; the call is ${action}`,
+    };
 }
 /**
- * The narrow statement that accepts this job: its aud and its sub, letter for letter. A name can be given up and taken by others, so a sub
- * without the repository's ID is joined by the condition key for it, where AWS has one.
+ * The narrow statement that accepts this job: its aud and its sub, letter for letter. A name can be given up
+ * and taken by others, so a sub without the repository's ID is joined by the condition key for it, where AWS
+ * has one.
  */
 function suggestStatement(claims, context) {
     const sub = claimText(claims.sub);
@@ -1110,13 +1192,17 @@ function suggestStatement(claims, context) {
 // IAM takes numbers and booleans for the strings they print as.
 function strings(value) {
     const list = Array.isArray(value) ? value : [value];
-    return list.every((one) => ["string", "number", "boolean"].includes(typeof one)) ? list.map(String) : undefined;
+    return list.every((one) => ["string", "number", "boolean"].includes(typeof one))
+        ? list.map(String)
+        : undefined;
 }
 function isObject(value) {
     return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 function shown(value) {
-    return value === undefined ? "missing" : (0,base_text/* quoted */.TL)(typeof value === "string" ? value : JSON.stringify(value), 100);
+    return value === undefined
+        ? "missing"
+        : (0,base_text/* quoted */.TL)(typeof value === "string" ? value : JSON.stringify(value), 100);
 }
 function notAPolicy(what) {
     return new Error(`Not a trust policy: ${what}. Allowed: the JSON that "aws iam get-role --role-name NAME --query Role.AssumeRolePolicyDocument" prints, with Effect, Principal and Action in each statement.`);
@@ -1167,13 +1253,18 @@ function explainRefusal(situation, context) {
         "",
         "This trust policy accepts exactly this job. Saved as trust.json, it takes the place of the role's own with the command below it;",
         "to keep what the role has, add only the statement to it.",
-        ...(situation.accountIsMasked ? ["mask-aws-account-id hides the account id: put it in where this log shows ***."] : []),
+        ...(situation.accountIsMasked
+            ? ["mask-aws-account-id hides the account id: put it in where this log shows ***."]
+            : []),
         "",
         ...(0,base_text/* jsonLines */.i7)({ Version: "2012-10-17", Statement: [suggestStatement(claims, context)] }),
         "",
         `  aws iam update-assume-role-policy --role-name ${(0,base_text/* shellWord */.r7)(name)} --policy-document file://trust.json`,
         ...(trustPolicy === undefined
-            ? ["", "To see which line of the role's trust policy refuses, give its JSON as the input explain-trust-policy."]
+            ? [
+                "",
+                "To see which line of the role's trust policy refuses, give its JSON as the input explain-trust-policy.",
+            ]
             : []),
     ];
 }
@@ -1183,7 +1274,10 @@ function verdict(trustPolicy, claims, context) {
         result = evaluateTrustPolicy(parseTrustPolicy(trustPolicy), claims, context);
     }
     catch (error) {
-        return [`explain-trust-policy: ${error instanceof Error ? error.message : String(error)}`, "Other causes:"];
+        return [
+            `explain-trust-policy: ${error instanceof Error ? error.message : String(error)}`,
+            "Other causes:",
+        ];
     }
     if (result.allowed) {
         return [
@@ -1205,9 +1299,15 @@ function statementLines({ index, sid, effect, outcome, reasons }) {
     const name = sid === undefined ? `Statement ${index}` : `Statement ${index}, ${(0,base_text/* quoted */.TL)(sid, 60)}`;
     // Why a Deny leaves the job alone is nothing to put right.
     const shown = effect === "Deny" && outcome === "does not apply" ? [] : reasons.slice(0, 10);
-    return [`  ${name} (${effect}) ${outcome}${shown.length > 0 ? ":" : ""}`, ...shown.map((reason) => `    ${reason}`)];
+    return [
+        `  ${name} (${effect}) ${outcome}${shown.length > 0 ? ":" : ""}`,
+        ...shown.map((reason) => `    ${reason}`),
+    ];
 }
-/** What these claims, and no others, make likely. The forms of sub: https://docs.github.com/en/actions/reference/security/oidc */
+/**
+ * What these claims, and no others, make likely. The forms of sub:
+ * https://docs.github.com/en/actions/reference/security/oidc
+ */
 function causes({ claims, audience }, context) {
     const sub = claimText(claims.sub);
     const lines = [];
@@ -1318,10 +1418,7 @@ function explainIdTokenError(kind, situation) {
         case "unreachable":
             return unreachable("id-token", situation.code ?? "", host, situation, said);
         case "status":
-            return explanation("id-token-refused", `GitHub gave no ID token: HTTP ${situation.httpStatus ?? "error"}`, [
-                said,
-                ...refusal(situation),
-            ]);
+            return explanation("id-token-refused", `GitHub gave no ID token: HTTP ${situation.httpStatus ?? "error"}`, [said, ...refusal(situation)]);
         case "answer":
             return explanation("id-token-malformed", "The ID token endpoint answered with something else than a valid ID token", [
                 said,
@@ -1333,7 +1430,8 @@ function explainIdTokenError(kind, situation) {
 function explanation(anchor, title, lines) {
     return { anchor, title: (0,base_text/* printable */.g$)(title, 300), text: lines.map((line) => (0,base_text/* printable */.g$)(line)).join("\n") };
 }
-// https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html, and the other services' names for the same.
+// https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html, and the other services' names for
+// the same.
 const THROTTLED = new Set(["Throttling", "Throttled", "RequestLimitExceeded", "TooManyRequests", "SlowDown"]);
 // What the SDK and trial.ts call an answer that has no error code of STS in it, or no session.
 const NO_CODE = new Set(["Unknown", "UnknownError", "Error", "UnexpectedAnswer"]);
@@ -1401,7 +1499,9 @@ function expired({ claims, clockSkewSeconds: skew }) {
 }
 function permission({ eventName, actor }) {
     const fork = /^pull_request(?!_target)/.test(eventName ?? "")
-        ? ["This job runs for a pull request: if it comes from a fork, GitHub grants id-token to none of its jobs."]
+        ? [
+            "This job runs for a pull request: if it comes from a fork, GitHub grants id-token to none of its jobs.",
+        ]
         : [];
     const bot = actor === "dependabot[bot]"
         ? ["This job runs for Dependabot, whose jobs GitHub treats as those of a fork: they get no id-token."]
@@ -1478,7 +1578,8 @@ function via(proxy) {
 
 
 /**
- * Reads and checks every input of the action. Throws a UserError that names the input, what was given and what is allowed.
+ * Reads and checks every input of the action. Throws a UserError that names the input, what was given and
+ * what is allowed.
  * @param read gives an input's text, trimmed, or "" where it was not given (getInput of @actions/core)
  */
 function loadInputs(read, run) {
@@ -1545,7 +1646,8 @@ function readProfile(read) {
 function readSessionName(read, run) {
     const given = read("role-session-name");
     if (given === "") {
-        // Unique: the AWS CLI keeps sessions on disk by role and session name, and would hand this job's to the next one.
+        // Unique: the AWS CLI keeps sessions on disk by role and session name, and would hand this job's to the
+        // next one.
         return `GitHubActions-${digits(run.id)}-${digits(run.attempt)}-${(0,external_node_crypto_namespaceObject.randomBytes)(4).toString("hex")}`;
     }
     if (/^[\w+=,.@-]{2,64}$/.test(given))
@@ -1586,7 +1688,7 @@ function readStsEndpoint(read) {
 }
 /** Whether a URL's host is this machine itself. */
 function isLoopback(hostname) {
-    return hostname === "localhost" || hostname === "[::1]" || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(hostname);
+    return (hostname === "localhost" || hostname === "[::1]" || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(hostname));
 }
 function readMirror(read) {
     const given = read("mirror-environment") || "auto";
@@ -1664,7 +1766,10 @@ function digits(text) {
 //   finished/<id>.json  one per use that is over, for the summary
 //   lock.*            see withLock
 const NAME = "aws-role-refresh";
-/** The job directory's paths; nothing is read or made. With forward slashes, which every SDK takes on every system. */
+/**
+ * The job directory's paths; nothing is read or made. With forward slashes, which every SDK takes on every
+ * system.
+ */
 function jobDirectory(root) {
     const at = (name) => `${root}/${name}`;
     return {
@@ -1678,9 +1783,9 @@ function jobDirectory(root) {
     };
 }
 /**
- * Where this job's directory belongs, from RUNNER_TEMP. Throws a UserError where the path could not stand in a config file that
- * every SDK reads the same way: `#` and `;` begin a comment for some, `$` and `%` a variable, and non-ASCII breaks others
- * (docs/compatibility.md).
+ * Where this job's directory belongs, from RUNNER_TEMP. Throws a UserError where the path could not stand in
+ * a config file that every SDK reads the same way: `#` and `;` begin a comment for some, `$` and `%` a
+ * variable, and non-ASCII breaks others (docs/compatibility.md).
  */
 function jobDirectoryPath(runnerTemp, platform = process.platform) {
     if (!runnerTemp) {
@@ -1689,15 +1794,18 @@ function jobDirectoryPath(runnerTemp, platform = process.platform) {
     const absolute = platform === "win32" ? external_node_path_namespaceObject.win32.isAbsolute(runnerTemp) : external_node_path_namespaceObject.posix.isAbsolute(runnerTemp);
     const root = platform === "win32" ? runnerTemp.replaceAll("\\", "/") : runnerTemp;
     const readDifferently = platform === "win32" ? "#;$%\"'`" : "#;$\"'`\\";
-    if (!absolute || !/^[\x20-\x7e]+$/.test(root) || [...readDifferently].some((character) => root.includes(character))) {
+    if (!absolute ||
+        !/^[\x20-\x7e]+$/.test(root) ||
+        [...readDifferently].some((character) => root.includes(character))) {
         throw new errors/* UserError */.yo("runner-temp", `RUNNER_TEMP is ${JSON.stringify(runnerTemp.slice(0, 200))}. It must be an absolute path in ASCII without any of ${[...readDifferently].join(" ")} ` +
             "which AWS SDKs read differently in a config file. Change the runner's work folder.");
     }
     return `${root.replace(/\/+$/, "")}/${NAME}`;
 }
 /**
- * Makes the job directory, or takes the one that is there if it can only be ours: a real directory of this user, closed to
- * others. Throws a UserError for any other, since whoever made it could read the token or choose what SDKs run as.
+ * Makes the job directory, or takes the one that is there if it can only be ours: a real directory of this
+ * user, closed to others. Throws a UserError for any other, since whoever made it could read the token or
+ * choose what SDKs run as.
  */
 function openJobDirectory(root) {
     try {
@@ -1735,15 +1843,18 @@ function makePrivateDirectory(directory) {
     if (process.platform === "win32")
         return;
     external_node_fs_namespaceObject.chmodSync(directory, 0o700); // the umask may have taken our own bits away
-    // In a job container as root: the runner outside must be able to delete it, or it can never empty its temp folder again
-    // (actions/runner, src/Runner.Sdk/Util/IOUtil.cs, DeleteDirectory).
+    // In a job container as root: the runner outside must be able to delete it, or it can never empty its temp
+    // folder again (actions/runner, src/Runner.Sdk/Util/IOUtil.cs, DeleteDirectory).
     if (process.getuid?.() === 0) {
         const parent = external_node_fs_namespaceObject.statSync(external_node_path_namespaceObject.dirname(directory));
         if (parent.uid !== 0)
             external_node_fs_namespaceObject.chownSync(directory, parent.uid, parent.gid);
     }
 }
-/** Why a directory that exists cannot be trusted, or undefined. Windows has no modes to look at; the profile folder is private. */
+/**
+ * Why a directory that exists cannot be trusted, or undefined. Windows has no modes to look at; the profile
+ * folder is private.
+ */
 function untrusted(directory) {
     const stat = external_node_fs_namespaceObject.lstatSync(directory);
     if (stat.isSymbolicLink())
@@ -1760,13 +1871,16 @@ function untrusted(directory) {
         return `is open to other users (mode ${(stat.mode & 0o777).toString(8)})`;
     return undefined;
 }
-/** Far longer than any section that holds the lock; a process that died is noticed at once where its pid tells. */
+/**
+ * Far longer than any section that holds the lock; a process that died is noticed at once where its pid
+ * tells.
+ */
 const LOCK_STALE_MS = 60_000;
 /**
- * Runs `action` while no other process does, among those that lock the same directory. Every contender makes a file of its own
- * and then looks for others: whoever comes second sees the first one, withdraws, and tries again. No name is used twice, so that
- * clearing away what a dead process left cannot take away a lock that lives. Throws when `waitMs` have passed, and ENOENT when
- * there is no such directory (any more).
+ * Runs `action` while no other process does, among those that lock the same directory. Every contender makes
+ * a file of its own and then looks for others: whoever comes second sees the first one, withdraws, and tries
+ * again. No name is used twice, so that clearing away what a dead process left cannot take away a lock that
+ * lives. Throws when `waitMs` have passed, and ENOENT when there is no such directory (any more).
  */
 async function withLock(directory, waitMs, action) {
     const own = `lock.${process.pid}.${(0,external_node_crypto_namespaceObject.randomBytes)(6).toString("hex")}`;
@@ -1791,7 +1905,8 @@ async function withLock(directory, waitMs, action) {
 function clearIfStale(directory, name) {
     try {
         const pid = Number(name.split(".")[1]);
-        const stale = !isRunning({ pid, started: "" }) || Date.now() - external_node_fs_namespaceObject.statSync(`${directory}/${name}`).mtimeMs > LOCK_STALE_MS;
+        const stale = !isRunning({ pid, started: "" }) ||
+            Date.now() - external_node_fs_namespaceObject.statSync(`${directory}/${name}`).mtimeMs > LOCK_STALE_MS;
         if (stale)
             external_node_fs_namespaceObject.rmSync(`${directory}/${name}`, { recursive: true, force: true });
         return stale;
@@ -1815,8 +1930,9 @@ function hasKeeper(directory) {
 }
 const STOP_TIMEOUT_MS = 2_000;
 /**
- * Ends the keeper of a token directory, if there is one: by message, and if it does not listen by a signal. Only ever signals the
- * very process that wrote the status file. Returns its last status, where it ever wrote one.
+ * Ends the keeper of a token directory, if there is one: by message, and if it does not listen by a signal.
+ * Only ever signals the very process that wrote the status file. Returns its last status, where it ever wrote
+ * one.
  */
 async function stopKeeper(directory) {
     const status = readJson(directory.status);
@@ -1833,8 +1949,9 @@ async function stopKeeper(directory) {
     }
     const hasEnded = () => readJson(directory.status)?.ended !== undefined;
     await within(STOP_TIMEOUT_MS, () => isGone() || hasEnded());
-    // Without /proc a pid proves nothing once the process may have ended: then the message has to do, and the tick that follows it.
-    // A keeper that says it has ended has nothing left to do but to leave, for which V8 takes several times as long as for all the rest.
+    // Without /proc a pid proves nothing once the process may have ended: then the message has to do, and the
+    // tick that follows it. A keeper that says it has ended has nothing left to do but to leave, for which V8
+    // takes several times as long as for all the rest.
     const signals = status.started === "" ? [] : hasEnded() ? ["SIGKILL"] : ["SIGTERM", "SIGKILL"];
     for (const signal of signals) {
         if (isGone())
@@ -1843,7 +1960,8 @@ async function stopKeeper(directory) {
             process.kill(status.pid, signal);
         }
         catch {
-            // Gone meanwhile, or another user's. It also ends without its directory, which goes next and matters more.
+            // Gone meanwhile, or another user's. It also ends without its directory, which goes next and matters
+            // more.
         }
         await within(STOP_TIMEOUT_MS, isGone);
     }
@@ -1874,8 +1992,8 @@ const LOCK_WAIT_MS = 30_000;
 const POST_LOCK_WAIT_MS = 12_000;
 const FILE_VARIABLES = ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"];
 /**
- * Enters a use into the job directory: token file, record, profile, in this order, so that whatever main does not reach any more
- * post can undo.
+ * Enters a use into the job directory: token file, record, profile, in this order, so that whatever main does
+ * not reach any more post can undo.
  */
 async function beginUse(root, use, first, ambient, home) {
     await locked(root, async (job) => {
@@ -1906,7 +2024,8 @@ async function beginUse(root, use, first, ambient, home) {
     });
 }
 /**
- * Runs `action` with the job directory locked, and made if need be. Another use's post may remove it at any moment before that.
+ * Runs `action` with the job directory locked, and made if need be. Another use's post may remove it at any
+ * moment before that.
  */
 async function locked(root, action) {
     for (let tries = 1;; tries++) {
@@ -1961,8 +2080,9 @@ function seed(target, variable, previous, home) {
     writeFileAtomic(target, content ?? "");
 }
 /**
- * Takes a use out of the job directory again, and removes the directory with the last one: in steps that can be cut short anywhere
- * and done again. One that failed in main is not reported. Returns undefined where there is nothing of that use (any more).
+ * Takes a use out of the job directory again, and removes the directory with the last one: in steps that can
+ * be cut short anywhere and done again. One that failed in main is not reported. Returns undefined where
+ * there is nothing of that use (any more).
  */
 async function endUse(root, id, outcome = "over") {
     clearRemains(root);
@@ -2030,7 +2150,10 @@ function takeProfile(job, config, use, others) {
         return;
     write(job.credentials, append(takeFromCredentials(read(job.credentials), use.profile).kept, use.original.credentials));
 }
-/** Ends what still runs in there and removes it at once for all who look for it: the name is gone before the content is. */
+/**
+ * Ends what still runs in there and removes it at once for all who look for it: the name is gone before the
+ * content is.
+ */
 async function removeJobDirectory(job) {
     await stopKeepers(job);
     const gone = `${job.path}.${process.pid}.gone`;
@@ -2094,16 +2217,35 @@ const external_node_events_namespaceObject = __WEBPACK_EXTERNAL_createRequire(im
 
 const READY_TIMEOUT_MS = 10_000;
 const END_TIMEOUT_MS = 2_000;
-/** What the keeper may see of the environment, and nothing else: no AWS_*, no INPUT_*, no NODE_OPTIONS, no secret of the job. */
+/**
+ * What the keeper may see of the environment, and nothing else: no AWS_*, no INPUT_*, no NODE_OPTIONS, no
+ * secret of the job.
+ */
 const ENVIRONMENT = [
-    // The runner ends whatever carries it at the end of the job (actions/runner, src/Runner.Worker/JobExtension.cs).
+    // The runner ends whatever carries it at the end of the job (actions/runner,
+    // src/Runner.Worker/JobExtension.cs).
     "RUNNER_TRACKING_ID",
     "RUNNER_TEMP",
-    ...["HOME", "PATH", "TMPDIR", "TEMP", "TMP", "USERPROFILE", "HOMEDRIVE", "HOMEPATH", "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR"],
+    ...[
+        "HOME",
+        "PATH",
+        "TMPDIR",
+        "TEMP",
+        "TMP",
+        "USERPROFILE",
+        "HOMEDRIVE",
+        "HOMEPATH",
+        "SYSTEMROOT",
+        "SYSTEMDRIVE",
+        "WINDIR",
+    ],
     ...["http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"],
     ...["NODE_EXTRA_CA_CERTS", "NODE_USE_SYSTEM_CA", "SSL_CERT_FILE", "SSL_CERT_DIR"],
 ];
-/** Starts a keeper process. Its start takes longer than anything else it does here, so main begins with it early. */
+/**
+ * Starts a keeper process. Its start takes longer than anything else it does here, so main begins with it
+ * early.
+ */
 function launchKeeper() {
     const env = {};
     for (const name of ENVIRONMENT) {
@@ -2111,7 +2253,8 @@ function launchKeeper() {
         if (value !== undefined)
             env[name] = value;
     }
-    // Of NODE_OPTIONS only what decides which certificates are trusted: without it, the keeper would fail where main did not.
+    // Of NODE_OPTIONS only what decides which certificates are trusted: without it, the keeper would fail where
+    // main did not.
     const trust = (process.env.NODE_OPTIONS ?? "")
         .split(/\s+/)
         .filter((option) => /^--use-(?:bundled|openssl|system)-ca$/.test(option));
@@ -2119,7 +2262,8 @@ function launchKeeper() {
     const keeper = (0,external_node_child_process_namespaceObject.spawn)(process.execPath, ["--lite-mode", ...trust, bundlePath("keeper")], {
         // Not the workspace: Windows could not delete it while the keeper lives.
         cwd: external_node_path_namespaceObject.dirname(process.execPath),
-        // Of its own session and without our pipes, which the runner would wait for (actions/runner, src/Runner.Sdk/ProcessInvoker.cs).
+        // Of its own session and without our pipes, which the runner would wait for (actions/runner,
+        // src/Runner.Sdk/ProcessInvoker.cs).
         detached: true,
         stdio: ["ignore", "ignore", "ignore", "ipc"],
         windowsHide: true,
@@ -2216,9 +2360,9 @@ var __rewriteRelativeImportExtension = (undefined && undefined.__rewriteRelative
 
 
 /**
- * The main step: from inputs to a profile whose token file stays fresh. Whatever can be refused is refused before anything is
- * touched, and nothing is exported before everything works; what fails is undone at once. Throws a UserError for all that a user
- * can do something about.
+ * The main step: from inputs to a profile whose token file stays fresh. Whatever can be refused is refused
+ * before anything is touched, and nothing is exported before everything works; what fails is undone at once.
+ * Throws a UserError for all that a user can do something about.
  */
 async function start(env) {
     const plan = makePlan(env);
@@ -2283,16 +2427,30 @@ function makePlan(env) {
         endsAt: timeClaim(decodeClaims(endpoint.requestToken), "exp"),
         root,
         directory,
-        section: renderProfile({ name: profile, roleArn: role.arn, tokenFile: directory.token, sessionName, region, stsEndpoint }),
+        section: renderProfile({
+            name: profile,
+            roleArn: role.arn,
+            tokenFile: directory.token,
+            sessionName,
+            region,
+            stsEndpoint,
+        }),
         environment,
     };
 }
-/** Set for a job that may have ID tokens (actions/runner, src/Runner.Worker/Handlers/NodeScriptActionHandler.cs). */
+/**
+ * Set for a job that may have ID tokens (actions/runner,
+ * src/Runner.Worker/Handlers/NodeScriptActionHandler.cs).
+ */
 function readEndpoint(env) {
     const url = env.ACTIONS_ID_TOKEN_REQUEST_URL ?? "";
     const requestToken = env.ACTIONS_ID_TOKEN_REQUEST_TOKEN ?? "";
     if (url === "" || requestToken === "") {
-        throw explained(explainIdTokenError("permission", { audience: "", eventName: env.GITHUB_EVENT_NAME, actor: env.GITHUB_ACTOR }));
+        throw explained(explainIdTokenError("permission", {
+            audience: "",
+            eventName: env.GITHUB_EVENT_NAME,
+            actor: env.GITHUB_ACTOR,
+        }));
     }
     if (!/^https?:\/\/[\x21-\x7e]+$/.test(url) || !URL.canParse(url) || !/^[\x21-\x7e]+$/.test(requestToken)) {
         throw new errors/* UserError */.yo("id-token-endpoint", "ACTIONS_ID_TOKEN_REQUEST_URL or ACTIONS_ID_TOKEN_REQUEST_TOKEN does not hold what the runner puts there: a URL and a token. " +
@@ -2307,13 +2465,14 @@ function loadTrial() {
 const REQUEST_TIMEOUT_MS = 10_000;
 /** For how long a failure of the first request may pass of itself, in milliseconds. */
 function patienceFor({ kind, status, code }) {
-    // A certificate does not become right by waiting, and a name that DNS does not know or a refusal by the proxy hardly ever.
+    // A certificate does not become right by waiting, and a name that DNS does not know or a refusal by the
+    // proxy hardly ever.
     if (/CERT|SELF_SIGNED|UNABLE_TO_|^ERR_(?:TLS|SSL)/.test(code ?? ""))
         return 0;
     if (kind === "answer" || code === "ENOTFOUND" || code === "ERR_PROXY_TUNNEL")
         return 3_000;
-    // The server refuses a job that does not count as "in progress" yet, which takes about a second from its start
-    // (actions/runner, src/Runner.Worker/JobRunner.cs).
+    // The server refuses a job that does not count as "in progress" yet, which takes about a second from its
+    // start (actions/runner, src/Runner.Worker/JobRunner.cs).
     if (status !== undefined && status < 500 && status !== 429)
         return 10_000;
     return 30_000;
@@ -2334,7 +2493,14 @@ async function firstToken(endpoint, audience, env) {
                 const { kind, message, code, status } = error;
                 const host = new URL(endpoint.url).host;
                 const proxy = findProxy(env, endpoint.url);
-                throw explained(explainIdTokenError(kind, { audience, message, code, httpStatus: status, endpointHost: host, proxy }), error);
+                throw explained(explainIdTokenError(kind, {
+                    audience,
+                    message,
+                    code,
+                    httpStatus: status,
+                    endpointHost: host,
+                    proxy,
+                }), error);
             }
             lib_core/* debug */.Yz(`ID token, try ${tries}: ${error.message}`);
             await (0,promises_namespaceObject.setTimeout)(wait);

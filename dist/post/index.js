@@ -990,8 +990,9 @@ function errors_errorCode(error) {
 
 
 /**
- * Replaces a file as a whole: a reader sees the old content or the new, never an empty or half file. Whatever is at `path`, a
- * symlink or a FIFO, is replaced and not followed. Mode 0600 under any umask. On failure the old file stays and no other is left.
+ * Replaces a file as a whole: a reader sees the old content or the new, never an empty or half file. Whatever
+ * is at `path`, a symlink or a FIFO, is replaced and not followed. Mode 0600 under any umask. On failure the
+ * old file stays and no other is left.
  */
 function files_writeFileAtomic(path, content) {
     const temporary = `${path}.${(0,external_node_crypto_namespaceObject.randomBytes)(6).toString("hex")}.tmp`;
@@ -1013,7 +1014,10 @@ function files_writeFileAtomic(path, content) {
         throw error;
     }
 }
-/** The bytes of a regular file, or undefined where there is none. Throws on any other error, and on anything but a file. */
+/**
+ * The bytes of a regular file, or undefined where there is none. Throws on any other error, and on anything
+ * but a file.
+ */
 function files_readFileIfExists(path) {
     let file;
     try {
@@ -1052,10 +1056,12 @@ function files_writeJson(path, value) {
 
 
 /**
- * Deletes sessions that the AWS CLI keeps on disk (~/.aws/cli/cache/*.json, by role and session name, not by token): for up to an
- * hour they would work after the job, and the next job on the machine would be handed them. Found by what they hold, since their
- * names are hashes whose recipe changes (aws/aws-cli#10670). Returns how many; a cache that cannot be read has none.
- * @param isOurs decides by the ARN of the session, arn:aws:sts::ACCOUNT:assumed-role/NAME/SESSION, and when the file was written
+ * Deletes sessions that the AWS CLI keeps on disk (~/.aws/cli/cache/*.json, by role and session name, not by
+ * token): for up to an hour they would work after the job, and the next job on the machine would be handed
+ * them. Found by what they hold, since their names are hashes whose recipe changes (aws/aws-cli#10670).
+ * Returns how many; a cache that cannot be read has none.
+ * @param isOurs decides by the ARN of the session, arn:aws:sts::ACCOUNT:assumed-role/NAME/SESSION, and when
+ * the file was written
  */
 function deleteCachedSessions(directory, isOurs) {
     let names;
@@ -1086,7 +1092,10 @@ function isSessionOf(assumedRoleArn, roleArn, sessionName) {
     const cached = parseRole(assumedRoleArn);
     return cached !== undefined && cached.role === parseRole(roleArn)?.role && cached.session === sessionName;
 }
-/** Account, name and session of an assumed role, or of a role (without a session), for comparison; undefined for anything else. */
+/**
+ * Account, name and session of an assumed role, or of a role (without a session), for comparison; undefined
+ * for anything else.
+ */
 function parseRole(arn) {
     const assumed = /^arn:([\w-]+):sts::(\d*):assumed-role\/([^/]+)\/(.+)$/.exec(arn);
     if (assumed)
@@ -1101,9 +1110,10 @@ const KEYS = (/* unused pure expression or super */ null && (["AWS_ACCESS_KEY_ID
 const CONTAINER = (/* unused pure expression or super */ null && (["AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"]));
 const WEB_IDENTITY = (/* unused pure expression or super */ null && (["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"]));
 /**
- * Plans the environment of later steps, so that the profile is what every SDK uses whatever was ambient. GitHub cannot unset a
- * variable, and an empty one breaks some SDK for nearly each of them: only the static keys (those that are set) and the container
- * URIs are ever set to "". Throws a UserError where a named profile could silently lose to what is ambient.
+ * Plans the environment of later steps, so that the profile is what every SDK uses whatever was ambient.
+ * GitHub cannot unset a variable, and an empty one breaks some SDK for nearly each of them: only the static
+ * keys (those that are set) and the container URIs are ever set to "". Throws a UserError where a named
+ * profile could silently lose to what is ambient.
  */
 function planEnvironment(ambient, use) {
     const isAmbient = use.profile === "default";
@@ -1113,7 +1123,8 @@ function planEnvironment(ambient, use) {
     const warnings = [];
     exports.AWS_CONFIG_FILE = use.configFile;
     exports.AWS_SHARED_CREDENTIALS_FILE = use.credentialsFile;
-    // Go v1 and JavaScript v2 read the config file, and STS of the region instead of the global one, only when told so.
+    // Go v1 and JavaScript v2 read the config file, and STS of the region instead of the global one, only when
+    // told so.
     exports.AWS_SDK_LOAD_CONFIG = "1";
     exports.AWS_STS_REGIONAL_ENDPOINTS = "regional";
     if (isAmbient) {
@@ -1121,7 +1132,8 @@ function planEnvironment(ambient, use) {
         exports.AWS_DEFAULT_REGION = use.region;
         if (use.stsEndpoint !== undefined)
             exports.AWS_ENDPOINT_URL_STS = use.stsEndpoint;
-        // Both, where set: some tools prefer one and some the other. Even "" counts as the name of a profile for several.
+        // Both, where set: some tools prefer one and some the other. Even "" counts as the name of a profile for
+        // several.
         for (const name of ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"]) {
             if (!exists(name) || ambient[name] === "default")
                 continue;
@@ -1150,7 +1162,8 @@ function planEnvironment(ambient, use) {
     checkEndpoint();
     planWebIdentity();
     return { exports, warnings };
-    // The environment's endpoints beat those in a config file: https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
+    // The environment's endpoints beat those in a config file:
+    // https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
     function checkEndpoint() {
         if (use.stsEndpoint === undefined)
             return;
@@ -1164,8 +1177,8 @@ function planEnvironment(ambient, use) {
         throw new UserError("sts-endpoint-loses", `${list(rivals)} ${verb(rivals)} set in this job and would win over sts-endpoint: later steps would send the ID token to another server. ` +
             `Remove ${rivals.length > 1 ? "them" : "it"} from the job${isAmbient ? "" : ", or leave out profile to make this role ambient"}.`);
     }
-    // AWS_ROLE_ARN and its companions beat the profile in most tools, or are mixed with it one by one, and blank ones break botocore:
-    // where some are set, only our own values of all three can win.
+    // AWS_ROLE_ARN and its companions beat the profile in most tools, or are mixed with it one by one, and
+    // blank ones break botocore: where some are set, only our own values of all three can win.
     function planWebIdentity() {
         const found = [...WEB_IDENTITY, "AWS_ROLE_SESSION_NAME"].filter(exists);
         if (!isAmbient) {
@@ -1177,7 +1190,8 @@ function planEnvironment(ambient, use) {
                     `profile ${quote(use.profile)} would silently run as another role. Remove ${role.length > 1 ? "them" : "it"} from the job or the runner, make all uses named ` +
                     "if an earlier use of this action set mirror-environment, or leave out profile to make this role ambient.");
             }
-            // Alone it only changes the session's name; an empty one would let the AWS CLI's disk cache mix up jobs.
+            // Alone it only changes the session's name; an empty one would let the AWS CLI's disk cache mix up
+            // jobs.
             if (found.length > 0)
                 exports.AWS_ROLE_SESSION_NAME = use.sessionName;
             return;
@@ -1203,8 +1217,9 @@ function mirrorRefused(why) {
     return new UserError("mirror-refused", `mirror-environment cannot be ${why}. Leave it at auto.`);
 }
 /**
- * What post exports so that later post steps find the environment as it was. Only what is still as main left it. A variable that
- * had no value keeps ours, since it cannot be unset and "" would break SDKs; the two files go back to their default paths.
+ * What post exports so that later post steps find the environment as it was. Only what is still as main left
+ * it. A variable that had no value keeps ours, since it cannot be unset and "" would break SDKs; the two
+ * files go back to their default paths.
  * @param defaults what SDKs do without a variable, for those where that can be said
  */
 function planRestore(now, exported, previous, defaults) {
@@ -1237,7 +1252,10 @@ const external_node_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import
 function cliCache() {
     return `${home()}/.aws/cli/cache`;
 }
-/** The folder that holds .aws. A user without HOME and without an entry in passwd, as containers have it, has none: no file is found there. */
+/**
+ * The folder that holds .aws. A user without HOME and without an entry in passwd, as containers have it, has
+ * none: no file is found there.
+ */
 function home() {
     try {
         return (0,external_node_os_namespaceObject.homedir)();
@@ -1250,12 +1268,13 @@ function home() {
 ;// CONCATENATED MODULE: external "node:path"
 const external_node_path_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
 ;// CONCATENATED MODULE: ../lib/src/aws/profile.js
-// The text of AWS config and credentials files. They are edited as text, by whole sections, and never parsed and printed again: the
-// user's comments, nested keys, line ends and odd headers stay as they are, byte for byte. Callers decode files as latin1, which
-// maps every byte to one character and back.
+// The text of AWS config and credentials files. They are edited as text, by whole sections, and never parsed
+// and printed again: the user's comments, nested keys, line ends and odd headers stay as they are, byte for
+// byte. Callers decode files as latin1, which maps every byte to one character and back.
 /**
- * The section of a profile for a config file. Keys in lower case at column 0, no quotes, no inline comments: what every SDK's own
- * reader takes (docs/compatibility.md). Throws on a value that could add a line or be cut short, however it got here.
+ * The section of a profile for a config file. Keys in lower case at column 0, no quotes, no inline comments:
+ * what every SDK's own reader takes (docs/compatibility.md). Throws on a value that could add a line or be
+ * cut short, however it got here.
  */
 function renderProfile(profile) {
     const section = [
@@ -1278,7 +1297,10 @@ function renderProfile(profile) {
 function servicesName(profileName) {
     return `aws-role-refresh-${profileName}`;
 }
-/** Takes every section of a profile out of a config file, with the services section that renderProfile may have added. */
+/**
+ * Takes every section of a profile out of a config file, with the services section that renderProfile may
+ * have added.
+ */
 function profile_takeFromConfig(text, profileName) {
     return takeSections(text, (header) => isProfile(header, profileName) || header === `services ${servicesName(profileName)}`);
 }
@@ -1292,8 +1314,9 @@ function profile_append(text, sections) {
         return text;
     return text === "" || text.endsWith("\n") ? text + sections : `${text}\n${sections}`;
 }
-// Readers differ in which headers they take for a profile's: with or without "profile", quoted, with a comment behind. Whatever
-// one of them might read as this profile has to go, or that reader's user would get another role than the others.
+// Readers differ in which headers they take for a profile's: with or without "profile", quoted, with a
+// comment behind. Whatever one of them might read as this profile has to go, or that reader's user would get
+// another role than the others.
 function isProfile(header, profileName) {
     const name = header
         .replace(/^profile\s+/, "")
@@ -1308,7 +1331,8 @@ function takeSections(text, matches) {
     const lines = text.replace(/^\u00ef\u00bb\u00bf/, "").split(/(?<=\n)/);
     const split = { kept: "", taken: "" };
     let taking = false;
-    // Comments in front of a header belong to it; those inside a section are only known for such once another key follows.
+    // Comments in front of a header belong to it; those inside a section are only known for such once another
+    // key follows.
     let pending = "";
     for (const line of lines) {
         const header = HEADER.exec(line)?.[1];
@@ -1349,7 +1373,10 @@ const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.ur
 ;// CONCATENATED MODULE: ../lib/src/base/process.js
 
 
-/** proc(5), /proc/PID/stat. The name stands in parentheses and may hold any character. Undefined if there is no such process. */
+/**
+ * proc(5), /proc/PID/stat. The name stands in parentheses and may hold any character. Undefined if there is
+ * no such process.
+ */
 function readStat(pid) {
     try {
         const text = external_node_fs_namespaceObject.readFileSync(`/proc/${pid}/stat`, "utf8");
@@ -1373,7 +1400,7 @@ function identify(pid) {
 function process_isRunning(process_) {
     if (process_.started !== "") {
         const stat = readStat(process_.pid);
-        return stat !== undefined && stat.started === process_.started && stat.state !== "Z" && stat.state !== "X";
+        return (stat !== undefined && stat.started === process_.started && stat.state !== "Z" && stat.state !== "X");
     }
     try {
         return process.kill(process_.pid, 0);
@@ -1385,9 +1412,10 @@ function process_isRunning(process_) {
 /** More than enough for a runner, a composite action and wrapper scripts. */
 const MAX_ANCESTORS = 32;
 /**
- * The runner's worker among this process's ancestors: the process that runs one job and then ends. Undefined inside a container,
- * whose processes have no ancestor outside, without /proc, and under other runners.
- * https://github.com/actions/runner: src/Runner.Worker; the kernel keeps 15 characters of a name, of which it needs 13.
+ * The runner's worker among this process's ancestors: the process that runs one job and then ends. Undefined
+ * inside a container, whose processes have no ancestor outside, without /proc, and under other runners.
+ * https://github.com/actions/runner: src/Runner.Worker; the kernel keeps 15 characters of a name, of which it
+ * needs 13.
  */
 function findWorker() {
     let pid = process.ppid;
@@ -1414,8 +1442,9 @@ function hasKeeper(directory) {
 }
 const STOP_TIMEOUT_MS = 2_000;
 /**
- * Ends the keeper of a token directory, if there is one: by message, and if it does not listen by a signal. Only ever signals the
- * very process that wrote the status file. Returns its last status, where it ever wrote one.
+ * Ends the keeper of a token directory, if there is one: by message, and if it does not listen by a signal.
+ * Only ever signals the very process that wrote the status file. Returns its last status, where it ever wrote
+ * one.
  */
 async function stopKeeper(directory) {
     const status = files_readJson(directory.status);
@@ -1432,8 +1461,9 @@ async function stopKeeper(directory) {
     }
     const hasEnded = () => files_readJson(directory.status)?.ended !== undefined;
     await within(STOP_TIMEOUT_MS, () => isGone() || hasEnded());
-    // Without /proc a pid proves nothing once the process may have ended: then the message has to do, and the tick that follows it.
-    // A keeper that says it has ended has nothing left to do but to leave, for which V8 takes several times as long as for all the rest.
+    // Without /proc a pid proves nothing once the process may have ended: then the message has to do, and the
+    // tick that follows it. A keeper that says it has ended has nothing left to do but to leave, for which V8
+    // takes several times as long as for all the rest.
     const signals = status.started === "" ? [] : hasEnded() ? ["SIGKILL"] : ["SIGTERM", "SIGKILL"];
     for (const signal of signals) {
         if (isGone())
@@ -1442,7 +1472,8 @@ async function stopKeeper(directory) {
             process.kill(status.pid, signal);
         }
         catch {
-            // Gone meanwhile, or another user's. It also ends without its directory, which goes next and matters more.
+            // Gone meanwhile, or another user's. It also ends without its directory, which goes next and matters
+            // more.
         }
         await within(STOP_TIMEOUT_MS, isGone);
     }
@@ -1473,7 +1504,10 @@ async function within(ms, isTrue) {
 //   finished/<id>.json  one per use that is over, for the summary
 //   lock.*            see withLock
 const NAME = "aws-role-refresh";
-/** The job directory's paths; nothing is read or made. With forward slashes, which every SDK takes on every system. */
+/**
+ * The job directory's paths; nothing is read or made. With forward slashes, which every SDK takes on every
+ * system.
+ */
 function jobDirectory(root) {
     const at = (name) => `${root}/${name}`;
     return {
@@ -1487,9 +1521,9 @@ function jobDirectory(root) {
     };
 }
 /**
- * Where this job's directory belongs, from RUNNER_TEMP. Throws a UserError where the path could not stand in a config file that
- * every SDK reads the same way: `#` and `;` begin a comment for some, `$` and `%` a variable, and non-ASCII breaks others
- * (docs/compatibility.md).
+ * Where this job's directory belongs, from RUNNER_TEMP. Throws a UserError where the path could not stand in
+ * a config file that every SDK reads the same way: `#` and `;` begin a comment for some, `$` and `%` a
+ * variable, and non-ASCII breaks others (docs/compatibility.md).
  */
 function jobDirectoryPath(runnerTemp, platform = process.platform) {
     if (!runnerTemp) {
@@ -1498,15 +1532,18 @@ function jobDirectoryPath(runnerTemp, platform = process.platform) {
     const absolute = platform === "win32" ? path.win32.isAbsolute(runnerTemp) : path.posix.isAbsolute(runnerTemp);
     const root = platform === "win32" ? runnerTemp.replaceAll("\\", "/") : runnerTemp;
     const readDifferently = platform === "win32" ? "#;$%\"'`" : "#;$\"'`\\";
-    if (!absolute || !/^[\x20-\x7e]+$/.test(root) || [...readDifferently].some((character) => root.includes(character))) {
+    if (!absolute ||
+        !/^[\x20-\x7e]+$/.test(root) ||
+        [...readDifferently].some((character) => root.includes(character))) {
         throw new UserError("runner-temp", `RUNNER_TEMP is ${JSON.stringify(runnerTemp.slice(0, 200))}. It must be an absolute path in ASCII without any of ${[...readDifferently].join(" ")} ` +
             "which AWS SDKs read differently in a config file. Change the runner's work folder.");
     }
     return `${root.replace(/\/+$/, "")}/${NAME}`;
 }
 /**
- * Makes the job directory, or takes the one that is there if it can only be ours: a real directory of this user, closed to
- * others. Throws a UserError for any other, since whoever made it could read the token or choose what SDKs run as.
+ * Makes the job directory, or takes the one that is there if it can only be ours: a real directory of this
+ * user, closed to others. Throws a UserError for any other, since whoever made it could read the token or
+ * choose what SDKs run as.
  */
 function job_directory_openJobDirectory(root) {
     try {
@@ -1544,15 +1581,18 @@ function makePrivateDirectory(directory) {
     if (process.platform === "win32")
         return;
     external_node_fs_namespaceObject.chmodSync(directory, 0o700); // the umask may have taken our own bits away
-    // In a job container as root: the runner outside must be able to delete it, or it can never empty its temp folder again
-    // (actions/runner, src/Runner.Sdk/Util/IOUtil.cs, DeleteDirectory).
+    // In a job container as root: the runner outside must be able to delete it, or it can never empty its temp
+    // folder again (actions/runner, src/Runner.Sdk/Util/IOUtil.cs, DeleteDirectory).
     if (process.getuid?.() === 0) {
         const parent = external_node_fs_namespaceObject.statSync(external_node_path_namespaceObject.dirname(directory));
         if (parent.uid !== 0)
             external_node_fs_namespaceObject.chownSync(directory, parent.uid, parent.gid);
     }
 }
-/** Why a directory that exists cannot be trusted, or undefined. Windows has no modes to look at; the profile folder is private. */
+/**
+ * Why a directory that exists cannot be trusted, or undefined. Windows has no modes to look at; the profile
+ * folder is private.
+ */
 function untrusted(directory) {
     const stat = external_node_fs_namespaceObject.lstatSync(directory);
     if (stat.isSymbolicLink())
@@ -1569,13 +1609,16 @@ function untrusted(directory) {
         return `is open to other users (mode ${(stat.mode & 0o777).toString(8)})`;
     return undefined;
 }
-/** Far longer than any section that holds the lock; a process that died is noticed at once where its pid tells. */
+/**
+ * Far longer than any section that holds the lock; a process that died is noticed at once where its pid
+ * tells.
+ */
 const LOCK_STALE_MS = 60_000;
 /**
- * Runs `action` while no other process does, among those that lock the same directory. Every contender makes a file of its own
- * and then looks for others: whoever comes second sees the first one, withdraws, and tries again. No name is used twice, so that
- * clearing away what a dead process left cannot take away a lock that lives. Throws when `waitMs` have passed, and ENOENT when
- * there is no such directory (any more).
+ * Runs `action` while no other process does, among those that lock the same directory. Every contender makes
+ * a file of its own and then looks for others: whoever comes second sees the first one, withdraws, and tries
+ * again. No name is used twice, so that clearing away what a dead process left cannot take away a lock that
+ * lives. Throws when `waitMs` have passed, and ENOENT when there is no such directory (any more).
  */
 async function job_directory_withLock(directory, waitMs, action) {
     const own = `lock.${process.pid}.${(0,external_node_crypto_namespaceObject.randomBytes)(6).toString("hex")}`;
@@ -1600,7 +1643,8 @@ async function job_directory_withLock(directory, waitMs, action) {
 function clearIfStale(directory, name) {
     try {
         const pid = Number(name.split(".")[1]);
-        const stale = !process_isRunning({ pid, started: "" }) || Date.now() - external_node_fs_namespaceObject.statSync(`${directory}/${name}`).mtimeMs > LOCK_STALE_MS;
+        const stale = !process_isRunning({ pid, started: "" }) ||
+            Date.now() - external_node_fs_namespaceObject.statSync(`${directory}/${name}`).mtimeMs > LOCK_STALE_MS;
         if (stale)
             external_node_fs_namespaceObject.rmSync(`${directory}/${name}`, { recursive: true, force: true });
         return stale;
@@ -1628,8 +1672,8 @@ const LOCK_WAIT_MS = 30_000;
 const POST_LOCK_WAIT_MS = 12_000;
 const FILE_VARIABLES = (/* unused pure expression or super */ null && (["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"]));
 /**
- * Enters a use into the job directory: token file, record, profile, in this order, so that whatever main does not reach any more
- * post can undo.
+ * Enters a use into the job directory: token file, record, profile, in this order, so that whatever main does
+ * not reach any more post can undo.
  */
 async function beginUse(root, use, first, ambient, home) {
     await locked(root, async (job) => {
@@ -1660,7 +1704,8 @@ async function beginUse(root, use, first, ambient, home) {
     });
 }
 /**
- * Runs `action` with the job directory locked, and made if need be. Another use's post may remove it at any moment before that.
+ * Runs `action` with the job directory locked, and made if need be. Another use's post may remove it at any
+ * moment before that.
  */
 async function locked(root, action) {
     for (let tries = 1;; tries++) {
@@ -1715,8 +1760,9 @@ function seed(target, variable, previous, home) {
     writeFileAtomic(target, content ?? "");
 }
 /**
- * Takes a use out of the job directory again, and removes the directory with the last one: in steps that can be cut short anywhere
- * and done again. One that failed in main is not reported. Returns undefined where there is nothing of that use (any more).
+ * Takes a use out of the job directory again, and removes the directory with the last one: in steps that can
+ * be cut short anywhere and done again. One that failed in main is not reported. Returns undefined where
+ * there is nothing of that use (any more).
  */
 async function endUse(root, id, outcome = "over") {
     clearRemains(root);
@@ -1784,7 +1830,10 @@ function takeProfile(job, config, use, others) {
         return;
     write(job.credentials, profile_append(profile_takeFromCredentials(read(job.credentials), use.profile).kept, use.original.credentials));
 }
-/** Ends what still runs in there and removes it at once for all who look for it: the name is gone before the content is. */
+/**
+ * Ends what still runs in there and removes it at once for all who look for it: the name is gone before the
+ * content is.
+ */
 async function removeJobDirectory(job) {
     await stopKeepers(job);
     const gone = `${job.path}.${process.pid}.gone`;
@@ -1838,12 +1887,16 @@ function write(file, text) {
 
 ;// CONCATENATED MODULE: ../lib/src/base/text.js
 /**
- * Text from outside (claims, inputs, answers of servers) made safe for the log of a job. The runner takes a line that begins with `::`,
- * after white space, and `##[` anywhere in a line, for commands; control and format characters can hide or forge lines.
+ * Text from outside (claims, inputs, answers of servers) made safe for the log of a job. The runner takes a
+ * line that begins with `::`, after white space, and `##[` anywhere in a line, for commands; control and
+ * format characters can hide or forge lines.
  */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 const TOKEN = /eyJ[\w-]+\.eyJ[\w-]+(?:\.[\w-]*)?/g;
-/** One line of a log: no control character, no workflow command, nothing like a JWT, at most `limit` characters. */
+/**
+ * One line of a log: no control character, no workflow command, nothing like a JWT, at most `limit`
+ * characters.
+ */
 function printable(text, limit = 4000) {
     return text
         .slice(0, limit)
@@ -1852,7 +1905,10 @@ function printable(text, limit = 4000) {
         .replaceAll("##[", "## [")
         .replace(/^(\s*)::/, "$1: :");
 }
-/** A value in double quotes, as JSON writes it: what is invisible shows as an escape. At most `limit` characters of it. */
+/**
+ * A value in double quotes, as JSON writes it: what is invisible shows as an escape. At most `limit`
+ * characters of it.
+ */
 function quoted(value, limit = 300) {
     return escaped(JSON.stringify(value.length > limit ? `${value.slice(0, limit)}…` : value));
 }
@@ -1861,8 +1917,9 @@ function jsonLines(value) {
     return JSON.stringify(value, null, 2).split("\n").map(escaped);
 }
 /**
- * A code span of Markdown, in a table, too, on one line. It shows the text as it is but for what is not ASCII or could end the span
- * or the cell (https://github.github.com/gfm/#code-spans, #tables-extension-), which become question marks.
+ * A code span of Markdown, in a table, too, on one line. It shows the text as it is but for what is not ASCII
+ * or could end the span or the cell (https://github.github.com/gfm/#code-spans, #tables-extension-), which
+ * become question marks.
  */
 function codeSpan(text) {
     const shown = printable(text, 300).replace(/[^\x20-\x7e]|[`|\\]/g, "?");
@@ -1940,8 +1997,8 @@ function plural(count, word) {
 /** The longest outages and gaps are drawn, so many of each. */
 const MAX_DRAWN = 4;
 /**
- * A Mermaid chart of token lives, as lines of Markdown: https://mermaid.js.org/syntax/gantt.html. Times are UTC. It holds numbers
- * and words of its own, and no text from outside.
+ * A Mermaid chart of token lives, as lines of Markdown: https://mermaid.js.org/syntax/gantt.html. Times are
+ * UTC. It holds numbers and words of its own, and no text from outside.
  */
 function ganttChart(keepers) {
     const from = Math.min(...keepers.map((lives) => lives.from));
@@ -1968,7 +2025,11 @@ function bars(lives, alone) {
     const breaks = [...outages, ...gaps];
     return [
         ...tokenBars(lives, breaks, alone && breaks.length === 0 ? 6 : 2),
-        ...outages.map((outage) => ({ ...outage, name: `Outage ${duration(intervals_length(outage))}`, tags: "crit, done, " })),
+        ...outages.map((outage) => ({
+            ...outage,
+            name: `Outage ${duration(intervals_length(outage))}`,
+            tags: "crit, done, ",
+        })),
         ...gaps.map((gap) => ({ ...gap, name: `No valid token ${duration(intervals_length(gap))}`, tags: "crit, " })),
     ].sort((a, b) => a.from - b.from || b.to - a.to);
 }
@@ -2011,13 +2072,19 @@ function tokenBars(lives, breaks, shortRun) {
 
 
 
-const PLAIN = { quote: (text) => quoted(text, 200), more: (anchor) => `More: ${troubleshootingLink(anchor)}` };
+const PLAIN = {
+    quote: (text) => quoted(text, 200),
+    more: (anchor) => `More: ${troubleshootingLink(anchor)}`,
+};
 const MARKDOWN = { quote: codeSpan, more: (anchor) => `[More](${troubleshootingLink(anchor)})` };
 /** Lists have so many entries at most; what is left out is counted. */
 const MAX_USES = 10;
 const MAX_WATCHES = 4;
 const MAX_EVENTS = 4;
-/** Reports on all uses of a job, one or more. Times are UTC, with the date where the job lasted beyond midnight. */
+/**
+ * Reports on all uses of a job, one or more. Times are UTC, with the date where the job lasted beyond
+ * midnight.
+ */
 function makeReport(finished) {
     const uses = finished.toSorted((a, b) => a.startedAt - b.startedAt);
     const watches = uses.flatMap((use) => (use.keeper ? [watchOf(use.keeper, use)] : []));
@@ -2057,7 +2124,7 @@ function watchOf(keeper, { audience, endedAt: until, keeperDied = false }) {
         fault = "gone";
     else if (gone < until)
         fault = ended && ended.why !== "stopped" ? ended.why : "silent";
-    const outages = keeper.outages.map((outage) => (outage.to === 0 ? { ...outage, to: ended?.at ?? until } : outage));
+    const outages = keeper.outages.map((outage) => outage.to === 0 ? { ...outage, to: ended?.at ?? until } : outage);
     return { keeper, audience, until, fault, outages, gaps };
 }
 const CONSEQUENCE = "Calls to AWS that needed a new session then failed.";
@@ -2106,7 +2173,10 @@ function outagesOf(watch, time) {
         sentences.push(() => `${rest} more such ${plural(rest, "outage")}, none of them longer.`);
     return sentences;
 }
-/** Whether it used up more than a third of a token's life. Shorter ones are what the second half of that is there for. */
+/**
+ * Whether it used up more than a third of a token's life. Shorter ones are what the second half of that is
+ * there for.
+ */
 function isLong(outage, { keeper }) {
     return intervals_length(outage) > keeper.lifetimeMs / 3;
 }
@@ -2117,7 +2187,9 @@ function verdict(watches) {
     if (watches.length === 0)
         return "**The ID token had no keeper yet**";
     const gap = total(watches.flatMap(({ gaps }) => gaps));
-    return gap === 0 ? "**A valid ID token at every moment**" : `**No valid ID token for ${duration(gap)}** of the time`;
+    return gap === 0
+        ? "**A valid ID token at every moment**"
+        : `**No valid ID token for ${duration(gap)}** of the time`;
 }
 function numbers(uses, watches) {
     const sum = (count) => watches.reduce((all, { keeper }) => all + count(keeper), 0);
@@ -2131,7 +2203,9 @@ function numbers(uses, watches) {
     return [
         `${issued} ${issued === 1 ? "was" : "were"} issued, ${failures === 0 ? "no request" : `${failures} ${plural(failures, "request")}`} failed.`,
         ...(oldest
-            ? [`The oldest that a step could have read was ${duration(oldest.age)} old; one lives for ${duration(oldest.life)}.`]
+            ? [
+                `The oldest that a step could have read was ${duration(oldest.age)} old; one lives for ${duration(oldest.life)}.`,
+            ]
             : []),
     ].join(" ");
 }
@@ -2140,7 +2214,12 @@ function table(uses, watches) {
     const rows = uses.slice(0, MAX_USES).map((use) => {
         const number = watches.findIndex(({ audience, until }) => audience === use.audience && use.endedAt <= until) + 1;
         const audience = `${number > 0 ? `${number}: ` : ""}${codeSpan(use.audience)}`;
-        return [codeSpan(use.profile), codeSpan(use.roleArn), codeSpan(use.sessionName), ...(several ? [audience] : [])];
+        return [
+            codeSpan(use.profile),
+            codeSpan(use.roleArn),
+            codeSpan(use.sessionName),
+            ...(several ? [audience] : []),
+        ];
     });
     const names = ["Profile", "Role", "Session name", ...(several ? ["Audience"] : [])];
     const rest = uses.length - rows.length;
@@ -2189,7 +2268,10 @@ function loadUse() {
 
 
 
-/** The post step: everything that main wrote goes, and the environment back to what it was. Warns, never fails the job. */
+/**
+ * The post step: everything that main wrote goes, and the environment back to what it was. Warns, never fails
+ * the job.
+ */
 async function finish(env) {
     const saved = await attempt("read the state", loadUse);
     if (!saved) {
@@ -2220,7 +2302,8 @@ async function attempt(what, action) {
     }
 }
 function forgetSessions({ use, roleArns }) {
-    // Roles that a profile of the user's reaches through ours: their sessions have names that only the CLI knows.
+    // Roles that a profile of the user's reaches through ours: their sessions have names that only the CLI
+    // knows.
     const chained = new Set(roleArns.flatMap((arn) => parseRole(arn)?.role ?? []));
     const isChained = (arn) => chained.has(parseRole(arn)?.role ?? "");
     const deleted = deleteCachedSessions(cliCache(), (arn, writtenAt) => isSessionOf(arn, use.roleArn, use.sessionName) || (isChained(arn) && writtenAt >= use.startedAt));
@@ -2239,7 +2322,9 @@ function restoreEnvironment({ use, others }, env) {
         exportVariable(name, value);
     info(`${use.roleArn}: profile ${use.profile} removed`);
 }
-/** Nothing is known of what was there before: later post steps must at least not look for files that are gone. */
+/**
+ * Nothing is known of what was there before: later post steps must at least not look for files that are gone.
+ */
 function leaveFiles(root, env) {
     for (const [name, path] of Object.entries(defaultFiles())) {
         const now = env[name];
@@ -2249,7 +2334,10 @@ function leaveFiles(root, env) {
 }
 /** Where SDKs look without these variables. */
 function defaultFiles() {
-    return { AWS_CONFIG_FILE: `${home()}/.aws/config`, AWS_SHARED_CREDENTIALS_FILE: `${home()}/.aws/credentials` };
+    return {
+        AWS_CONFIG_FILE: `${home()}/.aws/config`,
+        AWS_SHARED_CREDENTIALS_FILE: `${home()}/.aws/credentials`,
+    };
 }
 async function report({ finished }, summary) {
     const { warnings, markdown, eventful } = makeReport(finished);

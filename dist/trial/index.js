@@ -6446,7 +6446,9 @@ class AwsSdkSigV4ASigner extends AwsSdkSigV4Signer {
 // works with credentials has no code in it that looks for any. Whoever meets this error has begun to sign requests.
 function defaultProvider() {
   return async () => {
-    throw new Error("@aws-sdk/credential-provider-node is left out of this action: see stubs/credential-provider-node.js");
+    throw new Error(
+      "@aws-sdk/credential-provider-node is left out of this action: see stubs/credential-provider-node.js",
+    );
   };
 }
 
@@ -11177,8 +11179,9 @@ class StsError extends Error {
 }
 const RETRY_WITHIN_MS = 30_000;
 /**
- * The one AssumeRoleWithWebIdentity of main. What may pass (throttling, 5xx, a provider that STS could not reach, no connection) is
- * tried again within 30 s; a refusal is final at once. The session's keys are dropped here. Throws an StsError.
+ * The one AssumeRoleWithWebIdentity of main. What may pass (throttling, 5xx, a provider that STS could not
+ * reach, no connection) is tried again within 30 s; a refusal is final at once. The session's keys are
+ * dropped here. Throws an StsError.
  */
 async function exchange(request) {
     const client = new STSClient({
@@ -11200,8 +11203,10 @@ async function exchange(request) {
         RoleSessionName: request.sessionName,
         WebIdentityToken: request.token,
     });
-    // The environment or a config file may name another endpoint: an error has to name the server that was really asked.
-    let asked = request.endpoint ?? `https://sts.${request.region}.amazonaws.com${request.region.startsWith("cn-") ? ".cn" : ""}`;
+    // The environment or a config file may name another endpoint: an error has to name the server that was
+    // really asked.
+    let asked = request.endpoint ??
+        `https://sts.${request.region}.amazonaws.com${request.region.startsWith("cn-") ? ".cn" : ""}`;
     client.middlewareStack.add((next) => (args) => {
         const { protocol, hostname, port } = args.request;
         asked = `${protocol}//${hostname}${port === undefined ? "" : `:${port}`}`;
@@ -11212,7 +11217,8 @@ async function exchange(request) {
         try {
             const answer = await client.send(command);
             const assumedRoleArn = answer.AssumedRoleUser?.Arn ?? "";
-            // A page of a proxy's, say, which the SDK takes for an empty answer. (Other servers than AWS may leave out the ARN.)
+            // A page of a proxy's, say, which the SDK takes for an empty answer. (Other servers than AWS may leave
+            // out the ARN.)
             if (!answer.Credentials?.AccessKeyId) {
                 throw new StsError("UnexpectedAnswer", "HTTP 200 without a session", 200, attempts, asked, {});
             }
@@ -11223,13 +11229,16 @@ async function exchange(request) {
                 throw error;
             const wait = Math.min(5_000, 500 * 2 ** (attempts - 1)) * (0.5 + Math.random() / 2);
             if (!mayPass(error) || performance.now() + wait > deadline) {
-                throw new StsError(codeOf(error), errorText(error), statusOf(error), attempts, asked, { cause: error });
+                throw new StsError(codeOf(error), errorText(error), statusOf(error), attempts, asked, {
+                    cause: error,
+                });
             }
             await (0,promises_namespaceObject.setTimeout)(wait);
         }
     }
 }
-// https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html and API_AssumeRoleWithWebIdentity.html
+// https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html and
+// API_AssumeRoleWithWebIdentity.html
 const PASSING_CODES = /^(?:Throttling|ThrottlingException|ThrottledException|RequestLimitExceeded|TooManyRequestsException|SlowDown|IDPCommunicationError|IDPCommunicationErrorException|ServiceUnavailable|InternalFailure|TimeoutError|ECONNRESET|ECONNREFUSED|EPIPE|ETIMEDOUT|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH)$/;
 function mayPass(error) {
     if (PASSING_CODES.test(codeOf(error)) || (statusOf(error) ?? 0) >= 500)
@@ -11242,8 +11251,7 @@ function codeOf(error) {
     return code.replace(/Exception$/, "");
 }
 function statusOf(error) {
-    const status = error?.$metadata
-        ?.httpStatusCode;
+    const status = error?.$metadata?.httpStatusCode;
     return typeof status === "number" ? status : undefined;
 }
 

@@ -11,7 +11,10 @@ await callUntil(
     new Promise((resolve) => {
       execFile("aws", ["sts", "get-caller-identity"], { timeout: CALL_LIMIT_MS }, (error, _, stderr) => {
         if (error === null) resolve(undefined);
-        else resolve(/An error occurred \((\w+)\)/.exec(stderr)?.[1] ?? stderr.trim().split("\n").at(-1) ?? "failed");
+        else
+          resolve(
+            /An error occurred \((\w+)\)/.exec(stderr)?.[1] ?? stderr.trim().split("\n").at(-1) ?? "failed",
+          );
       });
     }),
 );

@@ -1,4 +1,7 @@
-/** What configure-aws-credentials does by default: one session, its keys exported as environment variables. Takes the role's ARN. */
+/**
+ * What configure-aws-credentials does by default: one session, its keys exported as environment variables.
+ * Takes the role's ARN.
+ */
 import { appendFile } from "node:fs/promises";
 import { AssumeRoleWithWebIdentityCommand, STSClient } from "@aws-sdk/client-sts";
 import { requestIdToken } from "./id-token.ts";

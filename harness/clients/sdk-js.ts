@@ -1,4 +1,7 @@
-/** A long-lived client: the AWS SDK for JavaScript v3 with its default credential chain, one client object for the life of the process. */
+/**
+ * A long-lived client: the AWS SDK for JavaScript v3 with its default credential chain, one client object for
+ * the life of the process.
+ */
 import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
 import { callUntil, loopArguments } from "./call-loop.ts";
 

@@ -1,7 +1,7 @@
 /**
- * A certificate authority for one run, written with node:crypto and a few lines of DER: the tests need no openssl on the machine and no
- * package more. The certificates follow RFC 5280 as far as the strictest clients check (Python 3.13, Go, Java: key identifiers, key usage,
- * names in subjectAltName).
+ * A certificate authority for one run, written with node:crypto and a few lines of DER: the tests need no
+ * openssl on the machine and no package more. The certificates follow RFC 5280 as far as the strictest
+ * clients check (Python 3.13, Go, Java: key identifiers, key usage, names in subjectAltName).
  */
 import { createHash, generateKeyPairSync, type KeyObject, randomBytes, sign } from "node:crypto";
 
@@ -13,7 +13,10 @@ export interface Authority {
 }
 
 const HOUR_MS = 3_600_000;
-/** Wide enough for a client whose clock is off by hours, too short for the certificate to be of use to anybody afterwards. */
+/**
+ * Wide enough for a client whose clock is off by hours, too short for the certificate to be of use to anybody
+ * afterwards.
+ */
 const VALID_BEFORE_MS = 24 * HOUR_MS;
 const VALID_AFTER_MS = 48 * HOUR_MS;
 
@@ -35,7 +38,11 @@ export function makeAuthority(): Authority {
         extension("2.5.29.15", CRITICAL, bitString(Buffer.of(DIGITAL_SIGNATURE), 7)),
         extension("2.5.29.37", NOT_CRITICAL, sequence(objectId("1.3.6.1.5.5.7.3.1"))),
         extension("2.5.29.17", NOT_CRITICAL, sequence(element(DNS_NAME, Buffer.from(host, "ascii")))),
-        extension("2.5.29.35", NOT_CRITICAL, sequence(element(KEY_IDENTIFIER, keyIdentifier(authority.publicKey)))),
+        extension(
+          "2.5.29.35",
+          NOT_CRITICAL,
+          sequence(element(KEY_IDENTIFIER, keyIdentifier(authority.publicKey))),
+        ),
       ]);
       return { key: subject.privateKey.export({ type: "pkcs8", format: "pem" }).toString(), cert: pem(cert) };
     },
@@ -53,7 +60,9 @@ const DIGITAL_SIGNATURE = 0x80;
 const KEY_CERT_SIGN = 0x04;
 const CRL_SIGN = 0x02;
 
-/** Context-specific tags: of a GeneralName that is a dNSName, and of AuthorityKeyIdentifier's keyIdentifier. */
+/**
+ * Context-specific tags: of a GeneralName that is a dNSName, and of AuthorityKeyIdentifier's keyIdentifier.
+ */
 const DNS_NAME = 0x82;
 const KEY_IDENTIFIER = 0x80;
 
@@ -131,7 +140,10 @@ function time(milliseconds: number): Buffer {
   return element(0x17, Buffer.from(new Date(milliseconds).toISOString().replace(/^..|\.\d+|[-:T]/g, "")));
 }
 
-/** The first two numbers share a byte; each number is in base 128, with the high bit set on every byte but its last. */
+/**
+ * The first two numbers share a byte; each number is in base 128, with the high bit set on every byte but its
+ * last.
+ */
 function objectId(dotted: string): Buffer {
   const [first = 0, second = 0, ...rest] = dotted.split(".").map(Number);
   const bytes = [first * 40 + second, ...rest].flatMap((number) => {

@@ -1,6 +1,9 @@
 import { randomBytes, randomInt } from "node:crypto";
 
-/** The claims of a job that GitHub puts into its ID tokens, besides iss, aud, jti, iat, nbf and exp. All are strings, as in reality. */
+/**
+ * The claims of a job that GitHub puts into its ID tokens, besides iss, aud, jti, iat, nbf and exp. All are
+ * strings, as in reality.
+ */
 export interface JobClaims {
   sub: string;
   ref: string;
@@ -32,10 +35,16 @@ export interface JobClaims {
   enterprise_id?: string;
 }
 
-/** classic: `repo:owner/name:…`. immutable: `repo:owner@id/name@id:…`, GitHub's default for repositories made or renamed since 2026-07-15. */
+/**
+ * classic: `repo:owner/name:…`. immutable: `repo:owner@id/name@id:…`, GitHub's default for repositories made
+ * or renamed since 2026-07-15.
+ */
 export type SubjectFormat = "classic" | "immutable";
 
-/** The claims of a job: those given, and for the rest what agrees with them. A given `sub` stays as it is, like a customised template. */
+/**
+ * The claims of a job: those given, and for the rest what agrees with them. A given `sub` stays as it is,
+ * like a customised template.
+ */
 export function jobClaims(given: Partial<JobClaims>, format: SubjectFormat): JobClaims {
   const repository = given.repository ?? "octo-org/octo-repo";
   const event = given.event_name ?? "push";
@@ -74,14 +83,18 @@ export function jobClaims(given: Partial<JobClaims>, format: SubjectFormat): Job
   return { ...claims, sub: given.sub ?? subject(claims, format) };
 }
 
-/** The default subject: an environment names itself before all else, then a pull request, then the ref. A colon in a value is escaped. */
+/**
+ * The default subject: an environment names itself before all else, then a pull request, then the ref. A
+ * colon in a value is escaped.
+ */
 export function subject(claims: JobClaims, format: SubjectFormat): string {
   const name = claims.repository.slice(claims.repository_owner.length + 1);
   const repository =
     format === "immutable"
       ? `${claims.repository_owner}@${claims.repository_owner_id}/${name}@${claims.repository_id}`
       : claims.repository;
-  if (claims.environment !== undefined) return `repo:${repository}:environment:${claims.environment.replaceAll(":", "%3A")}`;
+  if (claims.environment !== undefined)
+    return `repo:${repository}:environment:${claims.environment.replaceAll(":", "%3A")}`;
   if (claims.event_name === "pull_request") return `repo:${repository}:pull_request`;
   return `repo:${repository}:ref:${claims.ref}`;
 }

@@ -12,13 +12,22 @@ import { GITHUB_PROVIDER } from "./trust.ts";
 export interface CloudsOptions {
   /** exp - iat of ID tokens, seconds. Default 300, as GitHub's. */
   idTokenSeconds?: number;
-  /** Lifetime of every role session, seconds, whatever was asked for. Default: what was asked for, or else 3600, as STS does. */
+  /**
+   * Lifetime of every role session, seconds, whatever was asked for. Default: what was asked for, or else
+   * 3600, as STS does.
+   */
   sessionSeconds?: number;
   /** Wait before each answer, milliseconds. Default 0. */
   latencyMs?: number;
-  /** Lifetime of a job's request token from the job's start, seconds. Default 22,200 (6 h 10 min), as observed (Azure/azure-cli#28778). */
+  /**
+   * Lifetime of a job's request token from the job's start, seconds. Default 22,200 (6 h 10 min), as observed
+   * (Azure/azure-cli#28778).
+   */
   requestTokenSeconds?: number;
-  /** Serve TLS under the real host names as well, through a proxy; jobs then get an https address for their ID tokens. Default false. */
+  /**
+   * Serve TLS under the real host names as well, through a proxy; jobs then get an https address for their ID
+   * tokens. Default false.
+   */
   tls?: boolean;
   /** Whether that proxy wants a name and a password. Default false. */
   proxyPassword?: boolean;
@@ -60,7 +69,12 @@ export async function startClouds(options: CloudsOptions = {}): Promise<Clouds> 
   const route = (host: string, port: number): number | undefined => {
     // A client that knows no exceptions sends loopback through its proxy too.
     if (host === "127.0.0.1") return clouds.find(({ ports }) => ports.plain === port)?.ports.plain;
-    const cloud = regionOfHost(host) !== undefined ? sts : host === GITHUB_PROVIDER || host === ID_TOKEN_HOST ? github : undefined;
+    const cloud =
+      regionOfHost(host) !== undefined
+        ? sts
+        : host === GITHUB_PROVIDER || host === ID_TOKEN_HOST
+          ? github
+          : undefined;
     return port === 443 ? cloud?.ports.tls : port === 80 ? cloud?.ports.plain : undefined;
   };
   const user = { name: "runner", password: randomBytes(12).toString("base64url") };

@@ -71,8 +71,14 @@ export type Fault = GitHubFault | StsFault;
 const HUGE_BYTES = 1024 * 1024;
 const SLOW_MS_PER_BYTE = 1000;
 
-/** Waits the delay of a fault that has one; what is left of the fault comes back. Throws when the cloud closes meanwhile. */
-export async function afterDelay<F>(fault: F | DelayFault<F> | undefined, closing: AbortSignal): Promise<F | undefined> {
+/**
+ * Waits the delay of a fault that has one; what is left of the fault comes back. Throws when the cloud closes
+ * meanwhile.
+ */
+export async function afterDelay<F>(
+  fault: F | DelayFault<F> | undefined,
+  closing: AbortSignal,
+): Promise<F | undefined> {
   if (typeof fault !== "object" || fault === null || !("delayMs" in fault)) return fault;
   await sleep(fault.delayMs, undefined, { signal: closing });
   return fault.fault;
@@ -89,7 +95,8 @@ export async function deliver(
     return undefined;
   }
   if (fault === "hang-before-headers") return undefined;
-  if (fault === "html") return send(response, { status: 200, headers: { "content-type": "text/html" }, body: HTML });
+  if (fault === "html")
+    return send(response, { status: 200, headers: { "content-type": "text/html" }, body: HTML });
   if (fault === "empty-body") return send(response, { status: 200, headers: {}, body: "" });
   if (typeof fault === "object") {
     if ("redirect" in fault)
@@ -103,10 +110,17 @@ export async function deliver(
       return send(response, right);
     case "huge":
       // White space is legal before the last bracket of JSON and between the elements of XML.
-      return send(response, { ...right, body: right.body.replace(/[}>]\s*$/, (end) => " ".repeat(HUGE_BYTES) + end) });
+      return send(response, {
+        ...right,
+        body: right.body.replace(/[}>]\s*$/, (end) => " ".repeat(HUGE_BYTES) + end),
+      });
     case "gzip": {
       const body = gzipSync(right.body);
-      response.writeHead(right.status, { ...right.headers, "content-encoding": "gzip", "content-length": body.length });
+      response.writeHead(right.status, {
+        ...right.headers,
+        "content-encoding": "gzip",
+        "content-length": body.length,
+      });
       response.end(body);
       return right.status;
     }
@@ -121,7 +135,8 @@ export async function deliver(
   }
 }
 
-const HTML = "<!DOCTYPE html><html><head><title>Sign in</title></head><body><h1>Sign in to the network</h1></body></html>\n";
+const HTML =
+  "<!DOCTYPE html><html><head><title>Sign in</title></head><body><h1>Sign in to the network</h1></body></html>\n";
 
 function writeHead(response: ServerResponse, answer: Answer): void {
   response.writeHead(answer.status, { ...answer.headers, "content-length": Buffer.byteLength(answer.body) });

@@ -4,7 +4,14 @@ import { promisify } from "node:util";
 import { exportJWK, type JSONWebKeySet, type JWTPayload, jwtVerify } from "jose";
 import type { Authority } from "./certificates.ts";
 import { type JobClaims, jobClaims, type SubjectFormat } from "./claims.ts";
-import { type Answer, afterDelay, deliver, type GitHubFault, type TokenFault, type TransportFault } from "./faults.ts";
+import {
+  type Answer,
+  afterDelay,
+  deliver,
+  type GitHubFault,
+  type TokenFault,
+  type TransportFault,
+} from "./faults.ts";
 import { CloudServer, type Exchange, type RequestRecord } from "./server.ts";
 import { GITHUB_PROVIDER } from "./trust.ts";
 
@@ -35,7 +42,10 @@ export interface GitHubOptions {
 /** GitHub's nbf lies before iat, and a request token's before the start of its job, by ten minutes each. */
 const NBF_MARGIN_SECONDS = 600;
 
-/** Where jobs get ID tokens when the cloud also serves TLS: a name like the real ones. Their issuer has its real name then. */
+/**
+ * Where jobs get ID tokens when the cloud also serves TLS: a name like the real ones. Their issuer has its
+ * real name then.
+ */
 export const ID_TOKEN_HOST = "run-actions-1-azure-eastus.actions.githubusercontent.com";
 
 interface Signer {
@@ -63,7 +73,10 @@ export class CloudJob {
     this.requestTokenExpires = requestTokenExpires;
   }
 
-  /** The server refuses ID tokens as for a job "not in progress" yet, for so many milliseconds from now and for so many requests. */
+  /**
+   * The server refuses ID tokens as for a job "not in progress" yet, for so many milliseconds from now and
+   * for so many requests.
+   */
   delayStart(until: { ms?: number; requests?: number }): void {
     this.#startsAt = Date.now() + (until.ms ?? 0);
     this.#refusals = until.requests ?? 0;
@@ -107,7 +120,13 @@ export class GitHubCloud {
   #idTokenSigner: Signer;
   #requestTokenSigner: Signer;
 
-  private constructor(server: CloudServer, idTokens: Signer, requestTokens: Signer, jwks: JSONWebKeySet, options: GitHubOptions) {
+  private constructor(
+    server: CloudServer,
+    idTokens: Signer,
+    requestTokens: Signer,
+    jwks: JSONWebKeySet,
+    options: GitHubOptions,
+  ) {
     this.url = server.url;
     this.#endpoint = server.tlsPort === undefined ? server.url : `https://${ID_TOKEN_HOST}`;
     this.issuer = server.tlsPort === undefined ? server.url : `https://${GITHUB_PROVIDER}`;
@@ -124,16 +143,24 @@ export class GitHubCloud {
   static async start(options: GitHubOptions): Promise<GitHubCloud> {
     signers ??= Promise.all([makeSigner(), makeSigner()]);
     const [idTokens, requestTokens] = await signers;
-    const jwks = { keys: [{ ...(await exportJWK(idTokens.publicKey)), kid: idTokens.kid, alg: "RS256", use: "sig" }] };
-    const server = await CloudServer.start(options.authority && { authority: options.authority, name: GITHUB_PROVIDER });
+    const jwks = {
+      keys: [{ ...(await exportJWK(idTokens.publicKey)), kid: idTokens.kid, alg: "RS256", use: "sig" }],
+    };
+    const server = await CloudServer.start(
+      options.authority && { authority: options.authority, name: GITHUB_PROVIDER },
+    );
     return new GitHubCloud(server, idTokens, requestTokens, jwks, options);
   }
 
-  /** Starts a job. Claims not given are made to agree with those that are; an explicit `sub` stands for a customised template. */
+  /**
+   * Starts a job. Claims not given are made to agree with those that are; an explicit `sub` stands for a
+   * customised template.
+   */
   startJob(claims: Partial<JobClaims> = {}, format: SubjectFormat = "classic"): CloudJob {
     const now = Math.floor(Date.now() / 1000);
     const expires = now + this.requestTokenSeconds;
-    // The shape of the real address: a pool number, an empty segment, and a query that the client must add to.
+    // The shape of the real address: a pool number, an empty segment, and a query that the client must add
+    // to.
     const path = `/${randomInt(1, 100)}//idtoken/${randomUUID()}/${randomUUID()}`;
     const requestToken = signJwt(this.#requestTokenSigner, {
       nameid: randomUUID(),
@@ -146,7 +173,10 @@ export class GitHubCloud {
       aud: `https://${GITHUB_PROVIDER}`,
     });
     const job = new CloudJob(
-      { ACTIONS_ID_TOKEN_REQUEST_URL: `${this.#endpoint}${path}?api-version=2.0`, ACTIONS_ID_TOKEN_REQUEST_TOKEN: requestToken },
+      {
+        ACTIONS_ID_TOKEN_REQUEST_URL: `${this.#endpoint}${path}?api-version=2.0`,
+        ACTIONS_ID_TOKEN_REQUEST_TOKEN: requestToken,
+      },
       jobClaims(claims, format),
       expires,
     );
@@ -188,12 +218,19 @@ export class GitHubCloud {
     const job = this.#jobs.get(record.path);
     const audience = new URLSearchParams(request.url?.slice(record.path.length)).get("audience") ?? undefined;
     if (job !== undefined) job.requestCount++;
-    const entry: IdTokenRequest = { ...record, job, audience, count: job?.requestCount ?? 0, issued: undefined };
+    const entry: IdTokenRequest = {
+      ...record,
+      job,
+      audience,
+      count: job?.requestCount ?? 0,
+      issued: undefined,
+    };
     this.requests.push(entry);
 
     if (this.latencyMs > 0) await sleep(this.latencyMs, undefined, { signal: closing });
     const fault = await afterDelay<TransportFault | TokenFault>(this.fault?.(entry), closing);
-    const answer = () => this.#idToken(entry, request.headers.authorization, isTokenFault(fault) ? fault : undefined);
+    const answer = () =>
+      this.#idToken(entry, request.headers.authorization, isTokenFault(fault) ? fault : undefined);
     entry.status = await deliver(exchange, answer, isTokenFault(fault) ? undefined : fault);
   }
 
@@ -205,7 +242,16 @@ export class GitHubCloud {
         jwks_uri: `${this.issuer}/.well-known/jwks`,
         subject_types_supported: ["public", "pairwise"],
         response_types_supported: ["id_token"],
-        claims_supported: ["sub", "aud", "exp", "iat", "iss", "jti", "nbf", ...Object.keys(jobClaims({}, "classic"))],
+        claims_supported: [
+          "sub",
+          "aud",
+          "exp",
+          "iat",
+          "iss",
+          "jti",
+          "nbf",
+          ...Object.keys(jobClaims({}, "classic")),
+        ],
         id_token_signing_alg_values_supported: ["RS256"],
         scopes_supported: ["openid"],
       });
@@ -213,18 +259,28 @@ export class GitHubCloud {
     return refusal(404, "not found");
   }
 
-  async #idToken(entry: IdTokenRequest, authorization: string | undefined, fault: TokenFault | undefined): Promise<Answer> {
+  async #idToken(
+    entry: IdTokenRequest,
+    authorization: string | undefined,
+    fault: TokenFault | undefined,
+  ): Promise<Answer> {
     const { job, path } = entry;
     if (job === undefined) return refusal(404, "not found");
     if (entry.method !== "GET") return refusal(405, "method not allowed");
     try {
       const bearer = /^bearer +(\S+)$/i.exec(authorization ?? "")?.[1] ?? "";
-      const { payload } = await jwtVerify(bearer, this.#requestTokenSigner.publicKey, { algorithms: ["RS256"] });
+      const { payload } = await jwtVerify(bearer, this.#requestTokenSigner.publicKey, {
+        algorithms: ["RS256"],
+      });
       if (payload.idtoken !== path) return refusal(401, "token is for another job");
     } catch {
-      return refusal(401, Date.now() / 1000 >= job.requestTokenExpires ? "token is expired" : "token is invalid");
+      return refusal(
+        401,
+        Date.now() / 1000 >= job.requestTokenExpires ? "token is expired" : "token is invalid",
+      );
     }
-    // The runner's source knows this refusal (actions/runner, src/Runner.Worker/JobRunner.cs); its status and words are not documented anywhere.
+    // The runner's source knows this refusal (actions/runner, src/Runner.Worker/JobRunner.cs); its status and
+    // words are not documented anywhere.
     if (!job.takeInProgress()) return refusal(403, "Can't issue ID_TOKEN for non-inprogress job");
 
     const now = Math.floor(Date.now() / 1000);
@@ -241,13 +297,15 @@ export class GitHubCloud {
     };
     const value = this.#token(payload, fault);
     this.#remember(value, `ID token ${payload.jti}`);
-    if (fault === undefined) entry.issued = { jti: String(payload.jti), iat: now, exp: now + this.idTokenSeconds };
+    if (fault === undefined)
+      entry.issued = { jti: String(payload.jti), iat: now, exp: now + this.idTokenSeconds };
     return json(200, { count: value.length, value });
   }
 
   #token(payload: JWTPayload, fault: TokenFault | undefined): string {
     const now = Math.floor(Date.now() / 1000);
-    const signed = (changes: Record<string, unknown>) => signJwt(this.#idTokenSigner, { ...payload, ...changes });
+    const signed = (changes: Record<string, unknown>) =>
+      signJwt(this.#idTokenSigner, { ...payload, ...changes });
     if (typeof fault === "object") return "value" in fault ? fault.value : signed(fault.claims);
     switch (fault) {
       case undefined:
@@ -257,7 +315,11 @@ export class GitHubCloud {
       case "not-a-jwt":
         return "this is not a token";
       case "expired-token":
-        return signed({ iat: now - 60 - this.idTokenSeconds, nbf: now - 60 - this.idTokenSeconds, exp: now - 60 });
+        return signed({
+          iat: now - 60 - this.idTokenSeconds,
+          nbf: now - 60 - this.idTokenSeconds,
+          exp: now - 60,
+        });
       case "future-token":
         return signed({ iat: now + 3600, nbf: now + 3600, exp: now + 3600 + this.idTokenSeconds });
       case "other-audience":
@@ -284,7 +346,10 @@ function isTokenFault(fault: TransportFault | TokenFault | undefined): fault is 
   return typeof fault === "object" ? "claims" in fault || "value" in fault : TOKEN_FAULTS.has(fault);
 }
 
-/** Made once per process: two RSA keys cost a few hundred milliseconds, which every start of the clouds would pay. */
+/**
+ * Made once per process: two RSA keys cost a few hundred milliseconds, which every start of the clouds would
+ * pay.
+ */
 let signers: Promise<[Signer, Signer]> | undefined;
 
 async function makeSigner(): Promise<Signer> {
@@ -299,7 +364,11 @@ function signJwt(signer: Signer, payload: JWTPayload): string {
 }
 
 function json(status: number, value: unknown): Answer {
-  return { status, headers: { "content-type": "application/json; charset=utf-8" }, body: JSON.stringify(value) };
+  return {
+    status,
+    headers: { "content-type": "application/json; charset=utf-8" },
+    body: JSON.stringify(value),
+  };
 }
 
 function refusal(status: number, errorMessage: string): Answer {

@@ -1,6 +1,9 @@
 import type { AddressInfo, Server, Socket } from "node:net";
 
-/** The TCP connections of one or more servers: numbered as they come, and all destroyed at once when it must end promptly. */
+/**
+ * The TCP connections of one or more servers: numbered as they come, and all destroyed at once when it must
+ * end promptly.
+ */
 export class Connections {
   #open = new Map<string, { socket: Socket; number: number }>();
   #count = 0;
@@ -42,7 +45,9 @@ export function listen(server: Server, port = 0): Promise<number> {
 
 /** Stops listening and drops every connection, whatever is in flight. */
 export async function stop(servers: Server[], connections: Connections): Promise<void> {
-  const closed = servers.filter((server) => server.listening).map((server) => new Promise((resolve) => server.close(resolve)));
+  const closed = servers
+    .filter((server) => server.listening)
+    .map((server) => new Promise((resolve) => server.close(resolve)));
   connections.destroy();
   await Promise.all(closed);
 }

@@ -1,4 +1,10 @@
-import { createServer, request as forward, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import {
+  createServer,
+  request as forward,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from "node:http";
 import { connect, type Socket } from "node:net";
 import { Connections, listen, stop } from "./listening.ts";
 
@@ -39,7 +45,11 @@ export async function startProxy({ route, user }: ProxyOptions): Promise<Proxy> 
   connections.watch(server);
 
   /** Records the request and finds where it goes; without a target the record says why it goes nowhere. */
-  const admit = (request: IncomingMessage, host: string, port: number): { record: ProxyRecord; target: number | undefined } => {
+  const admit = (
+    request: IncomingMessage,
+    host: string,
+    port: number,
+  ): { record: ProxyRecord; target: number | undefined } => {
     const target = route(host, port);
     const status = isAllowed(request, user) ? (target === undefined ? 403 : 200) : 407;
     const record = { at: Date.now(), method: request.method ?? "", host, port, status };
@@ -65,7 +75,8 @@ export async function startProxy({ route, user }: ProxyOptions): Promise<Proxy> 
     });
     upstream.on("error", () => {
       if (isOpen) {
-        // libuv refuses to reset a socket that is shutting down, and Node then never closes it: the process would spin at its exit.
+        // libuv refuses to reset a socket that is shutting down, and Node then never closes it: the process
+        // would spin at its exit.
         if (client.writableEnded) client.destroy();
         else client.resetAndDestroy();
         return;
@@ -79,7 +90,11 @@ export async function startProxy({ route, user }: ProxyOptions): Promise<Proxy> 
 
   server.on("request", (request: IncomingMessage, response: ServerResponse) => {
     const url = URL.canParse(request.url ?? "") ? new URL(request.url ?? "") : undefined;
-    const { record, target } = admit(request, url?.hostname ?? request.headers.host ?? "", Number(url?.port || 80));
+    const { record, target } = admit(
+      request,
+      url?.hostname ?? request.headers.host ?? "",
+      Number(url?.port || 80),
+    );
     const refuse = (status: number) => {
       record.status = status;
       response.writeHead(status, status === 407 ? { "proxy-authenticate": CHALLENGE } : {}).end();
@@ -110,12 +125,21 @@ export async function startProxy({ route, user }: ProxyOptions): Promise<Proxy> 
   });
 
   const port = await listen(server);
-  const credentials = user === undefined ? "" : `${encodeURIComponent(user.name)}:${encodeURIComponent(user.password)}@`;
-  return { url: `http://${credentials}127.0.0.1:${port}`, requests, close: () => stop([server], connections) };
+  const credentials =
+    user === undefined ? "" : `${encodeURIComponent(user.name)}:${encodeURIComponent(user.password)}@`;
+  return {
+    url: `http://${credentials}127.0.0.1:${port}`,
+    requests,
+    close: () => stop([server], connections),
+  };
 }
 
 const CHALLENGE = 'Basic realm="clouds"';
-const REASONS: Record<number, string> = { 403: "Forbidden", 407: "Proxy Authentication Required", 502: "Bad Gateway" };
+const REASONS: Record<number, string> = {
+  403: "Forbidden",
+  407: "Proxy Authentication Required",
+  502: "Bad Gateway",
+};
 
 function refusal(status: number): string {
   const challenge = status === 407 ? `Proxy-Authenticate: ${CHALLENGE}\r\n` : "";
@@ -125,5 +149,8 @@ function refusal(status: number): string {
 function isAllowed(request: IncomingMessage, user: ProxyOptions["user"]): boolean {
   if (user === undefined) return true;
   const [scheme = "", value = ""] = (request.headers["proxy-authorization"] ?? "").split(" ");
-  return scheme.toLowerCase() === "basic" && Buffer.from(value, "base64").toString() === `${user.name}:${user.password}`;
+  return (
+    scheme.toLowerCase() === "basic" &&
+    Buffer.from(value, "base64").toString() === `${user.name}:${user.password}`
+  );
 }

@@ -12,7 +12,9 @@ export interface RequestRecord {
   at: number;
   /** The Host header: which name the client asked. */
   host: string;
-  /** Number of the TCP connection it came over, counted from 1: tells how many connections a client needed. */
+  /**
+   * Number of the TCP connection it came over, counted from 1: tells how many connections a client needed.
+   */
   connection: number;
   method: string;
   path: string;
@@ -42,7 +44,10 @@ export interface TlsOptions {
 /** A request body larger than this is cut off by closing the connection; STS takes far less. */
 const MAX_BODY_BYTES = 1024 * 1024;
 
-/** One cloud's server on loopback: HTTP, and the same over TLS if wanted. It can refuse connections for a while, and closes at once. */
+/**
+ * One cloud's server on loopback: HTTP, and the same over TLS if wanted. It can refuse connections for a
+ * while, and closes at once.
+ */
 export class CloudServer {
   readonly port: number;
   readonly tlsPort: number | undefined;
@@ -53,16 +58,22 @@ export class CloudServer {
   #connections = new Connections();
   #closing = new AbortController();
 
-  private constructor(plain: { server: Server; port: number }, tls: { server: Server; port: number } | undefined) {
+  private constructor(
+    plain: { server: Server; port: number },
+    tls: { server: Server; port: number } | undefined,
+  ) {
     this.port = plain.port;
     this.tlsPort = tls?.port;
     this.url = `http://127.0.0.1:${plain.port}`;
     this.#listeners = tls === undefined ? [plain] : [plain, tls];
-    // Every answer that waits listens for it, and there may be many at a time: Node would warn of a leak at eleven.
+    // Every answer that waits listens for it, and there may be many at a time: Node would warn of a leak at
+    // eleven.
     setMaxListeners(0, this.#closing.signal);
     for (const { server } of this.#listeners) {
       this.#connections.watch(server);
-      server.on("request", (request: IncomingMessage, response: ServerResponse) => this.#handle(request, response));
+      server.on("request", (request: IncomingMessage, response: ServerResponse) =>
+        this.#handle(request, response),
+      );
     }
   }
 
@@ -71,7 +82,10 @@ export class CloudServer {
     return new CloudServer(await open(createServer()), tls && (await open(tlsServer(tls))));
   }
 
-  /** An outage as the network shows it: true drops every connection and refuses new ones, false listens on the same ports again. */
+  /**
+   * An outage as the network shows it: true drops every connection and refuses new ones, false listens on the
+   * same ports again.
+   */
   async refuse(refuse: boolean): Promise<void> {
     if (refuse) await this.#stop();
     else {
@@ -102,14 +116,19 @@ export class CloudServer {
       status: undefined,
     };
     const closing = this.#closing.signal;
-    this.handler?.({ request, response, record, closing, reset: () => connection?.socket.resetAndDestroy() }).catch(
-      (error: unknown) => {
-        // A client that went away and a cloud that closes are ordinary; anything else is a bug here and must be seen.
-        const expected = closing.aborted || request.socket.destroyed;
-        response.destroy();
-        if (!expected) throw error;
-      },
-    );
+    this.handler?.({
+      request,
+      response,
+      record,
+      closing,
+      reset: () => connection?.socket.resetAndDestroy(),
+    }).catch((error: unknown) => {
+      // A client that went away and a cloud that closes are ordinary; anything else is a bug here and must be
+      // seen.
+      const expected = closing.aborted || request.socket.destroyed;
+      response.destroy();
+      if (!expected) throw error;
+    });
   }
 }
 
@@ -121,7 +140,10 @@ function tlsServer({ authority, name }: TlsOptions): Server {
     contexts.set(host, made);
     return made;
   };
-  return createTlsServer({ ...authority.issue(name), SNICallback: (host, done) => done(null, context(host)) });
+  return createTlsServer({
+    ...authority.issue(name),
+    SNICallback: (host, done) => done(null, context(host)),
+  });
 }
 
 export async function readBody(request: IncomingMessage): Promise<Buffer> {

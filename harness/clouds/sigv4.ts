@@ -28,7 +28,8 @@ const ALGORITHM = "AWS4-HMAC-SHA256";
 export function parseAuthorization(header: string | undefined): Authorization {
   if (header === undefined) throw new StsError("MissingAuthenticationToken");
   const [algorithm, ...rest] = header.trim().split(/\s+/);
-  if (algorithm !== ALGORITHM) throw new StsError("IncompleteSignature", `Unsupported AWS 'algorithm': '${algorithm}'.`);
+  if (algorithm !== ALGORITHM)
+    throw new StsError("IncompleteSignature", `Unsupported AWS 'algorithm': '${algorithm}'.`);
   const parts = new Map<string, string>();
   for (const part of rest.join("").split(",")) {
     const equals = part.indexOf("=");
@@ -42,7 +43,8 @@ export function parseAuthorization(header: string | undefined): Authorization {
   }
   const required = (name: string): string => {
     const value = parts.get(name);
-    if (!value) throw new StsError("IncompleteSignature", `Authorization header requires '${name}' parameter.`);
+    if (!value)
+      throw new StsError("IncompleteSignature", `Authorization header requires '${name}' parameter.`);
     return value;
   };
   const scope = required("Credential").split("/");
@@ -58,24 +60,35 @@ export function parseAuthorization(header: string | undefined): Authorization {
   return { accessKeyId, date, region, service, terminator, signedHeaders, signature };
 }
 
-/** The region that a name of STS stands for; undefined for a name that says nothing, such as a loopback address. */
+/**
+ * The region that a name of STS stands for; undefined for a name that says nothing, such as a loopback
+ * address.
+ */
 export function regionOfHost(host: string): string | undefined {
   if (/^sts\.amazonaws\.com(:\d+)?$/.test(host)) return "us-east-1";
   return /^sts\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?(:\d+)?$/.exec(host)?.[1];
 }
 
 /**
- * Checks scope, date and signature of a request as STS does; throws SignatureDoesNotMatch, or IncompleteSignature without a date.
- * `skewSeconds` is how far the client's clock may be off (the service allows 15 minutes).
+ * Checks scope, date and signature of a request as STS does; throws SignatureDoesNotMatch, or
+ * IncompleteSignature without a date. `skewSeconds` is how far the client's clock may be off (the service
+ * allows 15 minutes).
  */
-export function verifySignature(request: SignedRequest, authorization: Authorization, secret: string, skewSeconds: number): void {
+export function verifySignature(
+  request: SignedRequest,
+  authorization: Authorization,
+  secret: string,
+  skewSeconds: number,
+): void {
   const { headers } = request;
   const mismatch = (message?: string) => new StsError("SignatureDoesNotMatch", message);
 
   const stamp = dateStamp(headers);
   const { date, region, service, terminator, signedHeaders } = authorization;
   if (terminator !== "aws4_request") {
-    throw mismatch(`Credential should be scoped with a valid terminator: 'aws4_request', not '${terminator}'.`);
+    throw mismatch(
+      `Credential should be scoped with a valid terminator: 'aws4_request', not '${terminator}'.`,
+    );
   }
   if (service !== "sts") throw mismatch(`Credential should be scoped to correct service: 'sts'.`);
   const hostRegion = regionOfHost(headers.host ?? "");
@@ -88,11 +101,15 @@ export function verifySignature(request: SignedRequest, authorization: Authoriza
     );
   }
   checkSkew(stamp, skewSeconds);
-  if (!signedHeaders.includes("host")) throw mismatch("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.");
+  if (!signedHeaders.includes("host"))
+    throw mismatch("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.");
 
   const scope = `${date}/${region}/${service}/${terminator}`;
   const toSign = `${ALGORITHM}\n${stamp}\n${scope}\n${sha256(canonicalRequest(request, signedHeaders))}`;
-  const key = [region, service, terminator].reduce((parent: Buffer, part) => hmac(parent, part), hmac(`AWS4${secret}`, date));
+  const key = [region, service, terminator].reduce(
+    (parent: Buffer, part) => hmac(parent, part),
+    hmac(`AWS4${secret}`, date),
+  );
   const expected = hmac(key, toSign);
   const given = Buffer.from(authorization.signature, "hex");
   if (given.length !== expected.length || !timingSafeEqual(given, expected)) throw mismatch();
@@ -104,7 +121,10 @@ function dateStamp(headers: IncomingHttpHeaders): string {
   if (typeof stamp === "string" && /^\d{8}T\d{6}Z$/.test(stamp)) return stamp;
   const date = Date.parse(headers.date ?? "");
   if (stamp === undefined && !Number.isNaN(date)) return basicFormat(date);
-  throw new StsError("IncompleteSignature", "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.");
+  throw new StsError(
+    "IncompleteSignature",
+    "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.",
+  );
 }
 
 function checkSkew(stamp: string, skewSeconds: number): void {
@@ -131,7 +151,14 @@ function canonicalRequest(request: SignedRequest, signedHeaders: string[]): stri
   const path = question < 0 ? request.url : request.url.slice(0, question);
   const query = question < 0 ? "" : request.url.slice(question + 1);
   const headers = signedHeaders.map((name) => `${name}:${headerValue(request.headers[name])}\n`).join("");
-  return [request.method, path, canonicalQuery(query), headers, signedHeaders.join(";"), sha256(request.body)].join("\n");
+  return [
+    request.method,
+    path,
+    canonicalQuery(query),
+    headers,
+    signedHeaders.join(";"),
+    sha256(request.body),
+  ].join("\n");
 }
 
 function headerValue(value: string | string[] | undefined): string {
@@ -160,7 +187,10 @@ function decode(text: string): string {
 
 /** Everything but RFC 3986's unreserved characters. */
 function encode(text: string): string {
-  return encodeURIComponent(text).replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
+  return encodeURIComponent(text).replace(
+    /[!'()*]/g,
+    (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
 }
 
 function basicFormat(time: number): string {

@@ -3,7 +3,10 @@ import type { Answer } from "./faults.ts";
 /** The XML namespace of every answer of STS. */
 const NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/";
 
-/** HTTP status and usual message of each error code, from the service's API model and its answers. A message that needs values is given where it is thrown. */
+/**
+ * HTTP status and usual message of each error code, from the service's API model and its answers. A message
+ * that needs values is given where it is thrown.
+ */
 const ERRORS: Record<string, { status: number; message: string }> = {
   AccessDenied: { status: 403, message: "Access denied" },
   ExpiredToken: { status: 403, message: "The security token included in the request is expired" },
@@ -13,9 +16,15 @@ const ERRORS: Record<string, { status: number; message: string }> = {
     message:
       "The request could not be fulfilled because the identity provider (IDP) that was asked to verify the incoming identity token could not be reached.",
   },
-  IDPRejectedClaim: { status: 403, message: "The identity provider (IdP) reported that authentication failed." },
+  IDPRejectedClaim: {
+    status: 403,
+    message: "The identity provider (IdP) reported that authentication failed.",
+  },
   IncompleteSignature: { status: 400, message: "The request signature does not conform to AWS standards." },
-  InternalFailure: { status: 500, message: "The request processing has failed because of an unknown error, exception or failure." },
+  InternalFailure: {
+    status: 500,
+    message: "The request processing has failed because of an unknown error, exception or failure.",
+  },
   InvalidAction: { status: 400, message: "The action or operation requested is invalid." },
   InvalidClientTokenId: { status: 403, message: "The security token included in the request is invalid." },
   InvalidIdentityToken: {
@@ -27,20 +36,29 @@ const ERRORS: Record<string, { status: number; message: string }> = {
   MalformedQueryString: { status: 404, message: "The query string contains a syntax error." },
   MissingAction: { status: 400, message: "The request is missing an action or a required parameter." },
   MissingAuthenticationToken: { status: 403, message: "Request is missing Authentication Token" },
-  PackedPolicyTooLarge: { status: 400, message: "Packed policy consumes 112% of allotted space, please use smaller policy." },
+  PackedPolicyTooLarge: {
+    status: 400,
+    message: "Packed policy consumes 112% of allotted space, please use smaller policy.",
+  },
   RegionDisabledException: {
     status: 403,
     message:
       "STS is not activated in this region for account:111122223333. Your account administrator can activate STS in this region using the IAM Console.",
   },
-  ServiceUnavailable: { status: 503, message: "The request has failed due to a temporary failure of the server." },
+  ServiceUnavailable: {
+    status: 503,
+    message: "The request has failed due to a temporary failure of the server.",
+  },
   SignatureDoesNotMatch: {
     status: 403,
     message:
       "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.",
   },
   Throttling: { status: 400, message: "Rate exceeded" },
-  ValidationError: { status: 400, message: "The input fails to satisfy the constraints specified by an AWS service." },
+  ValidationError: {
+    status: 400,
+    message: "The input fails to satisfy the constraints specified by an AWS service.",
+  },
 };
 
 /** A refusal of STS; code, status and message go to the client. */

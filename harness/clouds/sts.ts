@@ -10,7 +10,14 @@ import {
   type JWTVerifyGetKey,
 } from "jose";
 import type { Authority } from "./certificates.ts";
-import { type Answer, afterDelay, deliver, type ErrorFault, type StsFault, type TransportFault } from "./faults.ts";
+import {
+  type Answer,
+  afterDelay,
+  deliver,
+  type ErrorFault,
+  type StsFault,
+  type TransportFault,
+} from "./faults.ts";
 import { CloudServer, type Exchange, type RequestRecord, readBody } from "./server.ts";
 import { parseAuthorization, type SignedRequest, verifySignature } from "./sigv4.ts";
 import { type Elements, errorAnswer, resultAnswer, StsError } from "./sts-errors.ts";
@@ -32,7 +39,10 @@ export interface StsRequest extends RequestRecord {
 }
 
 export interface StsOptions {
-  /** Lifetime of every session, seconds, whatever was asked for. Undefined: as STS does, what was asked for or else 3600. */
+  /**
+   * Lifetime of every session, seconds, whatever was asked for. Undefined: as STS does, what was asked for or
+   * else 3600.
+   */
   sessionSeconds: number | undefined;
   /** Wait before each answer, milliseconds. */
   latencyMs: number;
@@ -94,8 +104,8 @@ const DEFAULT_SESSION_SECONDS = 3600;
 const CHAINED_MAX_SECONDS = 3600;
 
 /**
- * AWS's part: STS with the three actions that a web identity needs, over roles and users made at run time. Permission policies are not
- * modelled: the trust policy alone decides who may assume a role.
+ * AWS's part: STS with the three actions that a web identity needs, over roles and users made at run time.
+ * Permission policies are not modelled: the trust policy alone decides who may assume a role.
  */
 export class StsCloud {
   /** The plain HTTP address on loopback, whether or not TLS is served too. */
@@ -126,18 +136,30 @@ export class StsCloud {
 
   static async start(issuer: Issuer, options: StsOptions): Promise<StsCloud> {
     const { authority } = options;
-    return new StsCloud(await CloudServer.start(authority && { authority, name: "sts.amazonaws.com" }), issuer, options);
+    return new StsCloud(
+      await CloudServer.start(authority && { authority, name: "sts.amazonaws.com" }),
+      issuer,
+      options,
+    );
   }
 
-  /** Makes a role; its account gets GitHub's OIDC provider if it has none. Throws on a malformed ARN or trust policy. */
+  /**
+   * Makes a role; its account gets GitHub's OIDC provider if it has none. Throws on a malformed ARN or trust
+   * policy.
+   */
   addRole({ arn, trust, maxSessionSeconds = DEFAULT_SESSION_SECONDS }: RoleOptions): void {
     const { partition, account, name } = parseRoleArn(arn) ?? {};
-    if (partition === undefined || account === undefined || name === undefined) throw new Error(`not a role ARN: ${arn}`);
+    if (partition === undefined || account === undefined || name === undefined)
+      throw new Error(`not a role ARN: ${arn}`);
     checkTrustPolicy(trust);
     this.#roles.set(arn, { arn, partition, account, name, id: uniqueId("AROA"), trust, maxSessionSeconds });
     if (!this.providers.has(account)) {
       const audience = partition === "aws-cn" ? "sts.amazonaws.com.cn" : "sts.amazonaws.com";
-      this.providers.set(account, { issuer: this.#issuer.issuer, name: GITHUB_PROVIDER, clientIds: [audience] });
+      this.providers.set(account, {
+        issuer: this.#issuer.issuer,
+        name: GITHUB_PROVIDER,
+        clientIds: [audience],
+      });
     }
   }
 
@@ -229,7 +251,8 @@ export class StsCloud {
         `Could not find operation ${entry.action} for version ${version ?? "NO_VERSION_SPECIFIED"}`,
       );
     }
-    if (entry.action === "AssumeRoleWithWebIdentity") return this.#assumeRoleWithWebIdentity(entry, parameters);
+    if (entry.action === "AssumeRoleWithWebIdentity")
+      return this.#assumeRoleWithWebIdentity(entry, parameters);
 
     const caller = this.#authenticate(signed);
     entry.caller = caller.arn;
@@ -268,7 +291,8 @@ export class StsCloud {
         context: { ...claimKeys(provider.name, claims), "sts:RoleSessionName": sessionName },
       });
     // Whether the role exists is not for strangers to learn: the same words for both.
-    if (!trusted) throw new StsError("AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity");
+    if (!trusted)
+      throw new StsError("AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity");
 
     const session = this.#issueSession(entry, role, sessionName, this.#sessionSeconds(parameters, role));
     return {
@@ -284,7 +308,9 @@ export class StsCloud {
     const externalId = parameters.get("ExternalId") ?? undefined;
     const { roleArn, sessionName } = validate(parameters, [
       externalId === undefined ? undefined : length("externalId", externalId, 2, 1224),
-      externalId === undefined ? undefined : pattern("externalId", externalId, /^[\w+=,.@:/-]*$/, "[\\w+=,.@:\\/-]*"),
+      externalId === undefined
+        ? undefined
+        : pattern("externalId", externalId, /^[\w+=,.@:/-]*$/, "[\\w+=,.@:\\/-]*"),
     ]);
     const role = this.#roles.get(roleArn);
     const partition = caller.arn.split(":")[1];
@@ -293,7 +319,12 @@ export class StsCloud {
       isTrusted(role.trust, {
         action: "sts:AssumeRole",
         kind: "AWS",
-        names: [caller.arn, caller.roleArn ?? caller.arn, caller.account, `arn:${partition}:iam::${caller.account}:root`],
+        names: [
+          caller.arn,
+          caller.roleArn ?? caller.arn,
+          caller.account,
+          `arn:${partition}:iam::${caller.account}:root`,
+        ],
         context: {
           "aws:PrincipalArn": caller.roleArn ?? caller.arn,
           "aws:PrincipalAccount": caller.account,
@@ -319,7 +350,10 @@ export class StsCloud {
     return { AssumedRoleUser: session.user, Credentials: session.credentials };
   }
 
-  /** The provider that the account has for the token's issuer, and the token's claims. Throws what STS says of a bad token. */
+  /**
+   * The provider that the account has for the token's issuer, and the token's claims. Throws what STS says of
+   * a bad token.
+   */
   async #verifyIdToken(
     token: string,
     account: string,
@@ -329,7 +363,9 @@ export class StsCloud {
     try {
       claims = decodeJwt(token);
     } catch {
-      throw invalid("The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)");
+      throw invalid(
+        "The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)",
+      );
     }
     const { iss = "", sub, aud, exp, nbf } = claims;
     const provider = this.providers.get(account);
@@ -354,21 +390,32 @@ export class StsCloud {
       throw new StsError("ExpiredTokenException", text);
     }
     if (nbf !== undefined && now < nbf) {
-      throw invalid(`Token not yet valid: current date/time ${Math.floor(now)} must be after the not-before date/time ${nbf}`);
+      throw invalid(
+        `Token not yet valid: current date/time ${Math.floor(now)} must be after the not-before date/time ${nbf}`,
+      );
     }
-    if (![aud].flat().some((audience) => provider.clientIds.includes(audience))) throw invalid("Incorrect token audience");
+    if (![aud].flat().some((audience) => provider.clientIds.includes(audience)))
+      throw invalid("Incorrect token audience");
     return { provider, claims: { ...claims, sub, aud } };
   }
 
   #sessionSeconds(parameters: URLSearchParams, role: Role): number {
     const asked = parameters.get("DurationSeconds");
     if (asked !== null && Number(asked) > role.maxSessionSeconds) {
-      throw new StsError("ValidationError", "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.");
+      throw new StsError(
+        "ValidationError",
+        "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
+      );
     }
     return this.sessionSeconds ?? Number(asked ?? DEFAULT_SESSION_SECONDS);
   }
 
-  #issueSession(entry: StsRequest, role: Role, sessionName: string, seconds: number): { user: Elements; credentials: Elements } {
+  #issueSession(
+    entry: StsRequest,
+    role: Role,
+    sessionName: string,
+    seconds: number,
+  ): { user: Elements; credentials: Elements } {
     const arn = `arn:${role.partition}:sts::${role.account}:assumed-role/${role.name}/${sessionName}`;
     const accessKeyId = uniqueId("ASIA");
     const secret = randomBytes(30).toString("base64");
@@ -396,11 +443,16 @@ export class StsCloud {
 
 /** Condition keys of a web identity: every claim that is text, under the provider's name. */
 function claimKeys(provider: string, claims: JWTPayload): Record<string, string | string[]> {
-  const entries = Object.entries(claims).filter((entry): entry is [string, string | string[]] => typeof entry[1] !== "number");
+  const entries = Object.entries(claims).filter(
+    (entry): entry is [string, string | string[]] => typeof entry[1] !== "number",
+  );
   return Object.fromEntries(entries.map(([claim, value]) => [`${provider}:${claim}`, value]));
 }
 
-/** Checks what AssumeRole and AssumeRoleWithWebIdentity have in common, then the further constraints, and names every violation at once. */
+/**
+ * Checks what AssumeRole and AssumeRoleWithWebIdentity have in common, then the further constraints, and
+ * names every violation at once.
+ */
 function validate(
   parameters: URLSearchParams,
   further: (string | undefined)[],
@@ -426,11 +478,19 @@ function validate(
   return { roleArn: roleArn ?? "", sessionName: sessionName ?? "", account: arn.account };
 }
 
-function length(name: string, value: string | null, min: number, max: number, hidden?: "hidden"): string | undefined {
+function length(
+  name: string,
+  value: string | null,
+  min: number,
+  max: number,
+  hidden?: "hidden",
+): string | undefined {
   if (value === null) return `Value null at '${name}' failed to satisfy constraint: Member must not be null`;
   const shown = hidden ? `Value at '${name}'` : `Value '${value}' at '${name}'`;
-  if (value.length < min) return `${shown} failed to satisfy constraint: Member must have length greater than or equal to ${min}`;
-  if (value.length > max) return `${shown} failed to satisfy constraint: Member must have length less than or equal to ${max}`;
+  if (value.length < min)
+    return `${shown} failed to satisfy constraint: Member must have length greater than or equal to ${min}`;
+  if (value.length > max)
+    return `${shown} failed to satisfy constraint: Member must have length less than or equal to ${max}`;
   return undefined;
 }
 
@@ -443,7 +503,8 @@ function range(name: string, value: string, min: number, max: number): string | 
   const shown = `Value '${value}' at '${name}'`;
   if (!(Number(value) >= min))
     return `${shown} failed to satisfy constraint: Member must have value greater than or equal to ${min}`;
-  if (Number(value) > max) return `${shown} failed to satisfy constraint: Member must have value less than or equal to ${max}`;
+  if (Number(value) > max)
+    return `${shown} failed to satisfy constraint: Member must have value less than or equal to ${max}`;
   return undefined;
 }
 
@@ -458,7 +519,9 @@ function checkJson(policy: string): void {
 function parseRoleArn(arn: string): { partition: string; account: string; name: string } | undefined {
   const match = /^arn:(aws[a-z-]*):iam::(\d{12}):role\/(?:[\x21-\x7e]+\/)?([\w+=,.@-]{1,64})$/.exec(arn);
   const [, partition, account, name] = match ?? [];
-  return partition === undefined || account === undefined || name === undefined ? undefined : { partition, account, name };
+  return partition === undefined || account === undefined || name === undefined
+    ? undefined
+    : { partition, account, name };
 }
 
 function isErrorFault(fault: TransportFault | ErrorFault | undefined): fault is ErrorFault {

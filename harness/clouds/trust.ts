@@ -1,4 +1,7 @@
-/** The trust policy of a role, as IAM writes it: what the clouds understand of the policy language, evaluated as IAM does. */
+/**
+ * The trust policy of a role, as IAM writes it: what the clouds understand of the policy language, evaluated
+ * as IAM does.
+ */
 export interface TrustPolicy {
   Version?: string;
   Statement: TrustStatement | TrustStatement[];
@@ -28,17 +31,24 @@ export interface TrustRequest {
 /** Whether the policy lets the request through: some statement allows it and none denies it. */
 export function isTrusted(policy: TrustPolicy, request: TrustRequest): boolean {
   const applying = list(policy.Statement).filter((statement) => applies(statement, request));
-  return applying.some((statement) => statement.Effect === "Allow") && applying.every((statement) => statement.Effect !== "Deny");
+  return (
+    applying.some((statement) => statement.Effect === "Allow") &&
+    applying.every((statement) => statement.Effect !== "Deny")
+  );
 }
 
-/** Throws if the policy says something that `isTrusted` does not understand, as IAM refuses a malformed policy when it is written. */
+/**
+ * Throws if the policy says something that `isTrusted` does not understand, as IAM refuses a malformed policy
+ * when it is written.
+ */
 export function checkTrustPolicy(policy: TrustPolicy): void {
   for (const statement of list(policy.Statement)) {
     for (const key of Object.keys(statement)) {
       if (!["Sid", "Effect", "Principal", "Action", "Condition"].includes(key))
         throw new Error(`trust policy: unknown element ${key}`);
     }
-    if (statement.Effect !== "Allow" && statement.Effect !== "Deny") throw new Error("trust policy: Effect must be Allow or Deny");
+    if (statement.Effect !== "Allow" && statement.Effect !== "Deny")
+      throw new Error("trust policy: Effect must be Allow or Deny");
     if (statement.Principal === undefined || statement.Action === undefined)
       throw new Error("trust policy: Principal and Action are required");
     for (const operator of Object.keys(statement.Condition ?? {})) parseOperator(operator);
@@ -84,16 +94,26 @@ function parseOperator(text: string): Operator {
   const positive = name.replace(/^(String|Arn)Not/, "$1");
   const compare = name === "Null" ? "null" : COMPARE.get(positive);
   if (compare === undefined) throw new Error(`trust policy: unknown condition operator ${text}`);
-  return { set: set as Operator["set"], ifExists: ifExists !== undefined, negated: positive !== name, compare };
+  return {
+    set: set as Operator["set"],
+    ifExists: ifExists !== undefined,
+    negated: positive !== name,
+    compare,
+  };
 }
 
 function holds(operator: Operator, expected: string[], actual: string[] | undefined): boolean {
   const { compare, set, negated } = operator;
-  if (compare === "null") return expected.some((value) => (value.toLowerCase() === "true") === (actual === undefined));
-  // A key that the request lacks: vacuously true of all its values, true of none of them, and different from whatever was expected.
-  if (actual === undefined) return operator.ifExists || set === "ForAllValues" || (negated && set === undefined);
+  if (compare === "null")
+    return expected.some((value) => (value.toLowerCase() === "true") === (actual === undefined));
+  // A key that the request lacks: vacuously true of all its values, true of none of them, and different from
+  // whatever was expected.
+  if (actual === undefined)
+    return operator.ifExists || set === "ForAllValues" || (negated && set === undefined);
   const matches = (value: string) => expected.some((pattern) => compare(pattern, value)) !== negated;
-  return set === "ForAllValues" || (set === undefined && negated) ? actual.every(matches) : actual.some(matches);
+  return set === "ForAllValues" || (set === undefined && negated)
+    ? actual.every(matches)
+    : actual.some(matches);
 }
 
 /** Condition keys are compared without regard to case. */
@@ -104,7 +124,9 @@ function contextValue(context: TrustRequest["context"], key: string): string[] |
 
 /** `*` stands for any run of characters, `?` for any one. */
 function like(pattern: string, text: string): boolean {
-  const source = pattern.replace(/[\\^$.+|()[\]{}*?]/g, (char) => (char === "*" ? ".*" : char === "?" ? "." : `\\${char}`));
+  const source = pattern.replace(/[\\^$.+|()[\]{}*?]/g, (char) =>
+    char === "*" ? ".*" : char === "?" ? "." : `\\${char}`,
+  );
   return new RegExp(`^${source}$`, "s").test(text);
 }
 
@@ -113,8 +135,15 @@ function list<T>(value: T | T[] | undefined): T[] {
   return Array.isArray(value) ? value : [value];
 }
 
-/** The trust policy that AWS's and GitHub's documentation shows: this account's GitHub provider, one audience, subjects like these. */
-export function trustGitHub(account: string, subjects: string | string[], audience = "sts.amazonaws.com"): TrustPolicy {
+/**
+ * The trust policy that AWS's and GitHub's documentation shows: this account's GitHub provider, one audience,
+ * subjects like these.
+ */
+export function trustGitHub(
+  account: string,
+  subjects: string | string[],
+  audience = "sts.amazonaws.com",
+): TrustPolicy {
   return {
     Version: "2012-10-17",
     Statement: {

@@ -28,21 +28,28 @@ export interface AloneResult {
 export async function runAlone({ entry, env, folder, cwd = "/", uid }: AloneOptions): Promise<AloneResult> {
   mkdirSync(folder, { recursive: true });
   const files = Object.fromEntries(
-    ["GITHUB_ENV", "GITHUB_STATE", "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"].map((name) => [name, path.join(folder, name)]),
+    ["GITHUB_ENV", "GITHUB_STATE", "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"].map((name) => [
+      name,
+      path.join(folder, name),
+    ]),
   );
   for (const file of Object.values(files)) {
     writeFileSync(file, "");
     chmodSync(file, 0o600);
     if (uid !== undefined) chownSync(file, uid, uid);
   }
-  const child = spawn(process.env.ACTION_NODE ?? process.execPath, [path.join(repository(), "dist", entry, "index.js")], {
-    cwd,
-    env: { PATH: process.env.PATH ?? "", ...env, ...files },
-    stdio: ["ignore", "pipe", "pipe"],
-    timeout: LIMIT_MS,
-    killSignal: "SIGKILL",
-    ...(uid === undefined ? {} : { uid, gid: uid }),
-  });
+  const child = spawn(
+    process.env.ACTION_NODE ?? process.execPath,
+    [path.join(repository(), "dist", entry, "index.js")],
+    {
+      cwd,
+      env: { PATH: process.env.PATH ?? "", ...env, ...files },
+      stdio: ["ignore", "pipe", "pipe"],
+      timeout: LIMIT_MS,
+      killSignal: "SIGKILL",
+      ...(uid === undefined ? {} : { uid, gid: uid }),
+    },
+  );
   const output = { stdout: "", stderr: "" };
   for (const stream of ["stdout", "stderr"] as const) {
     child[stream].on("data", (chunk: Buffer) => {
@@ -53,6 +60,7 @@ export async function runAlone({ entry, env, folder, cwd = "/", uid }: AloneOpti
     child.once("error", reject);
     child.once("close", resolve);
   });
-  const read = (name: string) => Object.fromEntries(parseKeyValueFile(readFileSync(files[name] ?? "", "utf8")));
+  const read = (name: string) =>
+    Object.fromEntries(parseKeyValueFile(readFileSync(files[name] ?? "", "utf8")));
   return { code, ...output, exported: read("GITHUB_ENV"), state: read("GITHUB_STATE") };
 }

@@ -3,7 +3,8 @@ import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from "node:chil
 import { createInterface } from "node:readline";
 
 export const hasBotocore =
-  spawnSync("python3", ["-c", "import botocore.configloader"], { stdio: "ignore", timeout: 30_000 }).status === 0;
+  spawnSync("python3", ["-c", "import botocore.configloader"], { stdio: "ignore", timeout: 30_000 })
+    .status === 0;
 
 export interface Parsed {
   /** By name; what is nested is an object. */

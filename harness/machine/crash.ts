@@ -3,16 +3,26 @@ import { writeFileSync } from "node:fs";
 import path from "node:path";
 
 /**
- * The `env:` of a step whose script `entry` (main or post) is killed right before its n-th effect: a change to a file, a process started or
- * signalled, a message or a request sent. For every n there is, the step has been killed at each of its await points and between any two
- * effects. A step that ends by itself writes the number of its effects to `count`.
+ * The `env:` of a step whose script `entry` (main or post) is killed right before its n-th effect: a change
+ * to a file, a process started or signalled, a message or a request sent. For every n there is, the step has
+ * been killed at each of its await points and between any two effects. A step that ends by itself writes the
+ * number of its effects to `count`.
  */
-export function crashAt(folder: string, entry: "main" | "post", n: number): { env: Record<string, string>; count: string } {
+export function crashAt(
+  folder: string,
+  entry: "main" | "post",
+  n: number,
+): { env: Record<string, string>; count: string } {
   const hook = path.join(folder, `crash-${entry}-${n}.mjs`);
   const count = path.join(folder, `count-${entry}-${n}`);
   writeFileSync(hook, HOOK);
   return {
-    env: { NODE_OPTIONS: `--import="${hook}"`, CRASH_ENTRY: `/dist/${entry}/`, CRASH_AT: String(n), CRASH_COUNT: count },
+    env: {
+      NODE_OPTIONS: `--import="${hook}"`,
+      CRASH_ENTRY: `/dist/${entry}/`,
+      CRASH_AT: String(n),
+      CRASH_COUNT: count,
+    },
     count,
   };
 }

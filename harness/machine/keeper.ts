@@ -42,7 +42,10 @@ export interface KeeperOptions {
   worker?: ProcessIdentity;
   /** Beside PATH, HOME and RUNNER_TEMP. */
   env?: Record<string, string>;
-  /** The command that starts the keeper, made from the usual one; it must end in the usual one by exec, in the same process. */
+  /**
+   * The command that starts the keeper, made from the usual one; it must end in the usual one by exec, in the
+   * same process.
+   */
   wrap?: (command: string[], root: string) => string[];
   /** The user it runs as, by number. Only root can choose one. */
   uid?: number;
@@ -55,7 +58,10 @@ export function repository(): string {
   return directory;
 }
 
-/** Calls `look` every few milliseconds until it returns something; throws after `limitMs`. A look that throws is tried again. */
+/**
+ * Calls `look` every few milliseconds until it returns something; throws after `limitMs`. A look that throws
+ * is tried again.
+ */
 export async function waitFor<T>(what: string, limitMs: number, look: () => T | undefined): Promise<T> {
   const deadline = performance.now() + limitMs;
   for (;;) {
@@ -137,16 +143,23 @@ export class Keeper {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  /** Resolves when the keeper watches over the token; its channel to here is closed then, as main closes it. */
+  /**
+   * Resolves when the keeper watches over the token; its channel to here is closed then, as main closes it.
+   */
   async begin(config: KeeperConfig): Promise<void> {
     const child = this.#child;
     let timer: NodeJS.Timeout | undefined;
     try {
       await new Promise<void>((resolve, reject) => {
-        timer = setTimeout(() => reject(new Error(`the keeper was not ready in time: ${this.output}`)), READY_LIMIT_MS);
+        timer = setTimeout(
+          () => reject(new Error(`the keeper was not ready in time: ${this.output}`)),
+          READY_LIMIT_MS,
+        );
         child.once("message", () => resolve());
         child.once("error", reject);
-        child.once("exit", (code, signal) => reject(new Error(`the keeper ended at once (${signal ?? code}): ${this.output}`)));
+        child.once("exit", (code, signal) =>
+          reject(new Error(`the keeper ended at once (${signal ?? code}): ${this.output}`)),
+        );
         child.send(config, (error) => error && reject(error));
       });
     } finally {
@@ -157,7 +170,10 @@ export class Keeper {
   }
 }
 
-/** Starts the keeper over a new job directory with one use, and returns once it is ready. close() it when done. */
+/**
+ * Starts the keeper over a new job directory with one use, and returns once it is ready. close() it when
+ * done.
+ */
 export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
   const { audience = AUDIENCE, lifetimeMs, uid } = options;
   const folder = realpathSync(mkdtempSync(path.join(os.tmpdir(), "keeper ")));
@@ -167,7 +183,8 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
   cpSync(path.join(repository(), "dist", "keeper"), script, { recursive: true });
   const root = path.join(folder, "temp", "aws-role-refresh");
   const directory = tokenDirectory(path.join(root, "tokens", tokenId(audience)));
-  for (const made of [path.join(root, "uses"), directory.path]) mkdirSync(made, { recursive: true, mode: 0o700 });
+  for (const made of [path.join(root, "uses"), directory.path])
+    mkdirSync(made, { recursive: true, mode: 0o700 });
   writeFileSync(path.join(root, "uses", "0123456789abcdef.json"), "{}", { mode: 0o600 });
   writeFileSync(directory.token, options.token, { mode: 0o600 });
   if (uid !== undefined) giveTo(uid, path.join(folder, "temp"));

@@ -29,7 +29,9 @@ export const hasPrlimit = works("prlimit", "--version");
 
 /** Whether a test can be another user, and that user read this checkout. */
 export const canBeAnother =
-  isRoot && spawnSync(process.execPath, ["-e", ""], { cwd: import.meta.dirname, uid: NOBODY, gid: NOBODY }).status === 0;
+  isRoot &&
+  spawnSync(process.execPath, ["-e", ""], { cwd: import.meta.dirname, uid: NOBODY, gid: NOBODY }).status ===
+    0;
 
 /** For the name of a test: empty, or why it is skipped. */
 export function unless(holds: boolean, otherwise: string): string {

@@ -12,7 +12,11 @@ async function carryOut(order: Order): Promise<Answers[Order["kind"]]> {
       return { root: stage.root };
     case "use": {
       const result = await stage.use(job, order.inputs);
-      return { result, keepers: stage.keepers().map(({ pid }) => pid), requests: stage.clouds.github.requests.length };
+      return {
+        result,
+        keepers: stage.keepers().map(({ pid }) => pid),
+        requests: stage.clouds.github.requests.length,
+      };
     }
     case "finish": {
       const { posts, tempLeft } = await job.finish();

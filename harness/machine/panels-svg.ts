@@ -21,7 +21,11 @@ const FOOT = 44;
 const COLOUR = { text: "#1f2328", muted: "#656d76", grid: "#e6e9ed", area: "#2f74c0" };
 
 function escapeXml(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
+  return text
+    .replaceAll("&", "&amp;")
+    .replaceAll("<", "&lt;")
+    .replaceAll(">", "&gt;")
+    .replaceAll('"', "&quot;");
 }
 
 function text(x: number, y: number, content: string, size: number, fill: string, rest = ""): string {
@@ -46,7 +50,10 @@ function area(load: Uint32Array, top: number, most: number): string {
   return `<path d="${path}L${LEFT + PLOT - 1} ${y(0)}Z" fill="${COLOUR.area}"/>`;
 }
 
-/** Draws the panels as an SVG document that needs nothing from outside, on a ground of its own. All of a group share their scale. */
+/**
+ * Draws the panels as an SVG document that needs nothing from outside, on a ground of its own. All of a group
+ * share their scale.
+ */
 export function renderPanels(title: string, seconds: number, panels: Panel[]): string {
   const body: string[] = [
     text(16, 30, title, 18, COLOUR.text, ' font-weight="600"'),
@@ -63,7 +70,9 @@ export function renderPanels(title: string, seconds: number, panels: Panel[]): s
   for (const panel of panels) {
     const most = ceiling(
       Math.max(
-        ...panels.filter((one) => one.group === panel.group).flatMap(({ load }) => load.reduce((a, b) => Math.max(a, b), 0)),
+        ...panels
+          .filter((one) => one.group === panel.group)
+          .flatMap(({ load }) => load.reduce((a, b) => Math.max(a, b), 0)),
       ),
     );
     if (panel.group !== group) {
@@ -87,7 +96,16 @@ export function renderPanels(title: string, seconds: number, panels: Panel[]): s
   for (let hour = 0; hour <= seconds / 3600; hour++) {
     const x = LEFT + (hour * 3600 * PLOT) / seconds;
     const anchor = hour === 0 ? "start" : hour === seconds / 3600 ? "end" : "middle";
-    body.push(text(Math.round(x), top + 4, hour === 0 ? "start" : `${hour} h`, 12, COLOUR.muted, ` text-anchor="${anchor}"`));
+    body.push(
+      text(
+        Math.round(x),
+        top + 4,
+        hour === 0 ? "start" : `${hour} h`,
+        12,
+        COLOUR.muted,
+        ` text-anchor="${anchor}"`,
+      ),
+    );
   }
   const height = top + FOOT - 20;
   return [

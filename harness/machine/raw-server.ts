@@ -10,7 +10,9 @@ export interface RawRequest {
 
 /** A JWT by its looks; nobody here verifies it. */
 export function unsignedToken(claims: object): string {
-  return ['{"alg":"RS256"}', JSON.stringify(claims), "signature"].map((part) => Buffer.from(part).toString("base64url")).join(".");
+  return ['{"alg":"RS256"}', JSON.stringify(claims), "signature"]
+    .map((part) => Buffer.from(part).toString("base64url"))
+    .join(".");
 }
 
 /** An ordinary answer with a token. */

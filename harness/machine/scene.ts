@@ -1,4 +1,6 @@
-/** Keepers over one pair of clouds, each with its own job, its own faults and a reader that never looks away. */
+/**
+ * Keepers over one pair of clouds, each with its own job, its own faults and a reader that never looks away.
+ */
 
 import { requestIdToken } from "../../src/base/id-token.ts";
 import { type Clouds, startClouds } from "../clouds/clouds.ts";
@@ -51,7 +53,8 @@ export class Scene {
   }: { lifeMs: number; weather?: Weather } & Partial<KeeperOptions>): Promise<KeptToken> {
     const { github } = this.clouds;
     const job = github.startJob();
-    const change = (next: Weather) => this.#weather.set(job, (request) => next(request) ?? exactTimes(lifeMs));
+    const change = (next: Weather) =>
+      this.#weather.set(job, (request) => next(request) ?? exactTimes(lifeMs));
     change(() => undefined);
     const endpoint = {
       url: job.environment.ACTIONS_ID_TOKEN_REQUEST_URL,
@@ -79,15 +82,18 @@ export class Scene {
   }
 }
 
-/** A good token with times to the millisecond: at a life of a few seconds whole ones would be off by a quarter. */
+/**
+ * A good token with times to the millisecond: at a life of a few seconds whole ones would be off by a
+ * quarter.
+ */
 function exactTimes(lifeMs: number): GitHubFault {
   const now = Date.now() / 1000;
   return { claims: { iat: now, nbf: now - 600, exp: now + lifeMs / 1000 } };
 }
 
 /**
- * A fault that begins when the keeper asks for its second token, and lasts a while from then: the worst moment there is, since a keeper's
- * first refresh comes early to keep the jobs of a matrix apart.
+ * A fault that begins when the keeper asks for its second token, and lasts a while from then: the worst
+ * moment there is, since a keeper's first refresh comes early to keep the jobs of a matrix apart.
  */
 export class Outage {
   /** Milliseconds since the epoch; undefined until it began. */

@@ -1,4 +1,7 @@
-/** Contents of a file that tell whether they are whole: each is different, of another length, and ends in a hash of itself. */
+/**
+ * Contents of a file that tell whether they are whole: each is different, of another length, and ends in a
+ * hash of itself.
+ */
 import { createHash } from "node:crypto";
 
 export function sealed(number: number): string {

@@ -1,6 +1,6 @@
 /**
- * A machine with its runner, and the two clouds: what a test of whole jobs needs. Whatever the test is about, at its end all that the
- * action said is searched for every token and key that was issued.
+ * A machine with its runner, and the two clouds: what a test of whole jobs needs. Whatever the test is about,
+ * at its end all that the action said is searched for every token and key that was issued.
  */
 import { existsSync, readdirSync } from "node:fs";
 import path from "node:path";
@@ -11,7 +11,14 @@ import { type Clouds, type CloudsOptions, startClouds } from "../clouds/clouds.t
 import type { CloudJob } from "../clouds/github.ts";
 import { trustGitHub } from "../clouds/trust.ts";
 import { type ProcessInfo, processesWith } from "../runner/processes.ts";
-import { createRunner, type Job, type JobOptions, type Runner, type RunnerOptions, type StepResult } from "../runner/runner.ts";
+import {
+  createRunner,
+  type Job,
+  type JobOptions,
+  type Runner,
+  type RunnerOptions,
+  type StepResult,
+} from "../runner/runner.ts";
 import { repository } from "./keeper.ts";
 
 export const ACCOUNT = "111122223333";
@@ -37,7 +44,13 @@ export class Stage {
     this.runner = runner;
   }
 
-  static async start({ clouds, runner }: { clouds?: CloudsOptions; runner?: RunnerOptions } = {}): Promise<Stage> {
+  static async start({
+    clouds,
+    runner,
+  }: {
+    clouds?: CloudsOptions;
+    runner?: RunnerOptions;
+  } = {}): Promise<Stage> {
     const started = await startClouds(clouds);
     const trust = trustGitHub(ACCOUNT, "repo:*");
     const statements = AUDIENCES.flatMap((audience) => trustGitHub(ACCOUNT, "repo:*", audience).Statement);
@@ -64,7 +77,11 @@ export class Stage {
   }
 
   /** One use of the action as it is built. */
-  async use(job: Job, inputs: Record<string, string> = {}, env: Record<string, string> = {}): Promise<StepResult> {
+  async use(
+    job: Job,
+    inputs: Record<string, string> = {},
+    env: Record<string, string> = {},
+  ): Promise<StepResult> {
     const result = await job.use(this.action, { with: { ...INPUTS, ...inputs }, env });
     this.overhear(result);
     return result;
@@ -98,7 +115,9 @@ export class Stage {
 
   /** Every keeper process that a job of this machine has started and that lives. */
   keepers(): ProcessInfo[] {
-    return processesWith("RUNNER_TEMP", (value) => value === this.runner.temp).filter(({ command }) => /keeper/.test(command));
+    return processesWith("RUNNER_TEMP", (value) => value === this.runner.temp).filter(({ command }) =>
+      /keeper/.test(command),
+    );
   }
 
   /** The names of all tokens and keys that the clouds have issued and that stand in `text`. */

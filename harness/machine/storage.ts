@@ -4,7 +4,10 @@ import path from "node:path";
 import { type TokenDirectory, tokenDirectory } from "../../src/base/token-directory.ts";
 import type { Keeper } from "./keeper.ts";
 
-/** For startKeeper: its job directory's parent becomes a tmpfs with these mount options, in a mount namespace of its own. Root only. */
+/**
+ * For startKeeper: its job directory's parent becomes a tmpfs with these mount options, in a mount namespace
+ * of its own. Root only.
+ */
 export function onTmpfs(options: string): (command: string[], root: string) => string[] {
   const script = [
     'cp -a "$1" "$1.copy"',

@@ -1,4 +1,7 @@
-/** Reads one file as fast as it can until it is gone, and prints as JSON what it saw of contents made by `sealed`. Takes the file's path. */
+/**
+ * Reads one file as fast as it can until it is gone, and prints as JSON what it saw of contents made by
+ * `sealed`. Takes the file's path.
+ */
 import { readFileSync } from "node:fs";
 import { isWhole } from "./sealed.ts";
 

@@ -8,7 +8,10 @@ export interface Sightings {
   reads: number;
   /** Different tokens. */
   tokens: number;
-  /** Reads that found an expired token, and from the first to the last of them, summed over the times it happened. */
+  /**
+   * Reads that found an expired token, and from the first to the last of them, summed over the times it
+   * happened.
+   */
   stale: number;
   staleMs: number;
   /** Reads that found no file, or one without a whole token. */
@@ -18,7 +21,10 @@ export interface Sightings {
   blindMs: number;
 }
 
-/** Reads `file` every few milliseconds until stopped, and checks each token's own times against the clock of this machine. */
+/**
+ * Reads `file` every few milliseconds until stopped, and checks each token's own times against the clock of
+ * this machine.
+ */
 export class TokenReader {
   readonly seen: Sightings = { reads: 0, tokens: 0, stale: 0, staleMs: 0, missing: 0, torn: 0, blindMs: 0 };
   readonly #timer: NodeJS.Timeout;
@@ -82,7 +88,9 @@ export function expiry(token: string): number | undefined {
   const parts = token.split(".");
   if (parts.length !== 3 || parts.some((part) => !/^[\w-]+$/.test(part))) return undefined;
   try {
-    const { exp } = JSON.parse(Buffer.from(parts[1] ?? "", "base64url").toString("utf8")) as { exp?: unknown };
+    const { exp } = JSON.parse(Buffer.from(parts[1] ?? "", "base64url").toString("utf8")) as {
+      exp?: unknown;
+    };
     return typeof exp === "number" ? exp * 1000 : undefined;
   } catch {
     return undefined;

@@ -4,7 +4,10 @@ import path from "node:path";
 import { errorCode } from "../../src/base/errors.ts";
 import { readFileIfExists } from "../../src/base/files.ts";
 
-/** What stands in all files under a folder, by path from there; text as it is, anything else as Latin-1. What goes meanwhile is left out. */
+/**
+ * What stands in all files under a folder, by path from there; text as it is, anything else as Latin-1. What
+ * goes meanwhile is left out.
+ */
 export function readTree(folder: string): Record<string, string> {
   const tree: Record<string, string> = {};
   const walk = (name: string): void => {

@@ -9,7 +9,9 @@ export interface ActionManifest {
   main: string;
   post?: string;
   postIf: string;
-  /** Input name, as written, to its default; "" where there is none (the runner sets an empty variable then). */
+  /**
+   * Input name, as written, to its default; "" where there is none (the runner sets an empty variable then).
+   */
   inputs: Map<string, string>;
 }
 
@@ -24,13 +26,18 @@ interface Line {
 }
 
 /**
- * Reads the YAML of an action.yml: nested mappings of plain, quoted and block (`|`, `>`) scalars. Every scalar stays a string, as the
- * runner hands it on. Lists, flow collections other than none, anchors, tags and scalars over several lines are refused with the line.
+ * Reads the YAML of an action.yml: nested mappings of plain, quoted and block (`|`, `>`) scalars. Every
+ * scalar stays a string, as the runner hands it on. Lists, flow collections other than none, anchors, tags
+ * and scalars over several lines are refused with the line.
  */
 function parseYamlMapping(source: string): YamlMapping {
-  const lines = source
-    .split(/\r?\n/)
-    .map((text, index): Line => ({ number: index + 1, indent: text.length - text.trimStart().length, text: text.trim() }));
+  const lines = source.split(/\r?\n/).map(
+    (text, index): Line => ({
+      number: index + 1,
+      indent: text.length - text.trimStart().length,
+      text: text.trim(),
+    }),
+  );
   let position = 0;
 
   const refuse = (line: Line, reason: string): never => {
@@ -39,7 +46,8 @@ function parseYamlMapping(source: string): YamlMapping {
   const skipBlank = (): Line | undefined => {
     for (; position < lines.length; position += 1) {
       const line = lines[position];
-      if (line !== undefined && line.text !== "" && !line.text.startsWith("#") && line.text !== "---") return line;
+      if (line !== undefined && line.text !== "" && !line.text.startsWith("#") && line.text !== "---")
+        return line;
     }
     return undefined;
   };
@@ -68,7 +76,8 @@ function parseYamlMapping(source: string): YamlMapping {
     const singleQuoted = /^'((?:[^']|'')*)'\s*(?:#.*)?$/.exec(text);
     if (singleQuoted?.[1] !== undefined) return singleQuoted[1].replaceAll("''", "'");
     const plain = text.replace(/\s#.*$/, "").trim();
-    if (/^[[\]{}&*!%@`"'|>,]/.test(plain) || /:(\s|$)/.test(plain)) return refuse(line, "not a scalar this reader knows");
+    if (/^[[\]{}&*!%@`"'|>,]/.test(plain) || /:(\s|$)/.test(plain))
+      return refuse(line, "not a scalar this reader knows");
     return plain;
   };
 
@@ -76,7 +85,8 @@ function parseYamlMapping(source: string): YamlMapping {
     const result: YamlMapping = {};
     for (let line = skipBlank(); line !== undefined && line.indent >= indent; line = skipBlank()) {
       const entry = /^(?:"([^"]+)"|'([^']+)'|([A-Za-z0-9_][\w .-]*?))\s*:(?:\s+(.*))?$/.exec(line.text);
-      if (line.indent !== indent || entry === null) return refuse(line, "neither a key of this mapping nor its end");
+      if (line.indent !== indent || entry === null)
+        return refuse(line, "neither a key of this mapping nor its end");
       const key = (entry[1] ?? entry[2] ?? entry[3]) as string;
       if (Object.hasOwn(result, key)) return refuse(line, "key given twice");
       const value = (entry[4] ?? "").replace(/^#.*/, "");
@@ -114,7 +124,8 @@ export async function readActionManifest(directory: string): Promise<ActionManif
   if (typeof runs !== "object" || typeof runs.using !== "string" || typeof runs.main !== "string") {
     throw new Error(`${directory}: not a JavaScript action: runs.using and runs.main are needed`);
   }
-  if (!/^node(20|24)$/.test(runs.using)) throw new Error(`${directory}: runs.using: ${runs.using} is not run here`);
+  if (!/^node(20|24)$/.test(runs.using))
+    throw new Error(`${directory}: runs.using: ${runs.using} is not run here`);
   if (runs.pre !== undefined) throw new Error(`${directory}: runs.pre is not run here`);
   const defaults = new Map<string, string>();
   for (const [name, input] of Object.entries(inputs as YamlMapping)) {

@@ -1,4 +1,7 @@
-/** The files through which a step sets variables, outputs, state, PATH and its summary (actions/runner FileCommandManager.cs). */
+/**
+ * The files through which a step sets variables, outputs, state, PATH and its summary (actions/runner
+ * FileCommandManager.cs).
+ */
 import { randomUUID } from "node:crypto";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
@@ -48,8 +51,8 @@ export async function createFileCommands(temp: string): Promise<FileCommands> {
 }
 
 /**
- * Parses `NAME=value` lines and heredocs (`NAME<<DELIMITER`, lines, `DELIMITER`). Throws with the runner's message for anything else
- * (FileCommandManager.cs, EnvFileKeyValuePairs).
+ * Parses `NAME=value` lines and heredocs (`NAME<<DELIMITER`, lines, `DELIMITER`). Throws with the runner's
+ * message for anything else (FileCommandManager.cs, EnvFileKeyValuePairs).
  */
 export function parseKeyValueFile(text: string): [string, string][] {
   const lines = text.split(/\r?\n/);
@@ -66,7 +69,8 @@ export function parseKeyValueFile(text: string): [string, string][] {
     } else if (heredoc >= 0) {
       const name = line.slice(0, heredoc);
       const delimiter = line.slice(heredoc + 2);
-      if (name === "" || delimiter === "") throw new Error(`Invalid format '${line}'. Name and delimiter must not be empty`);
+      if (name === "" || delimiter === "")
+        throw new Error(`Invalid format '${line}'. Name and delimiter must not be empty`);
       const end = lines.indexOf(delimiter, index + 1);
       if (end < 0) throw new Error(`Invalid value. Matching delimiter not found '${delimiter}'`);
       pairs.push([name, lines.slice(index + 1, end).join("\n")]);
@@ -88,9 +92,20 @@ async function readIfPresent(file: string): Promise<string> {
   }
 }
 
-/** Reads what a step has written and removes the files. One malformed file does not keep the others from counting (FileCommandManager.cs:79-88). */
+/**
+ * Reads what a step has written and removes the files. One malformed file does not keep the others from
+ * counting (FileCommandManager.cs:79-88).
+ */
 export async function collectFileCommands({ variables }: FileCommands): Promise<FileCommandResult> {
-  const result: FileCommandResult = { environment: {}, state: {}, outputs: {}, path: [], summary: "", errors: [], failed: false };
+  const result: FileCommandResult = {
+    environment: {},
+    state: {},
+    outputs: {},
+    path: [],
+    summary: "",
+    errors: [],
+    failed: false,
+  };
   const attempt = async (name: string, file: string, process: (text: string) => void): Promise<void> => {
     try {
       process(await readIfPresent(file));

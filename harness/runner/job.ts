@@ -18,7 +18,9 @@ const ID_TOKEN_VARIABLES = ["ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_RE
 export interface StepOptions {
   /** `env:` of the step. For an action it holds for its post step too. */
   env?: Record<string, string>;
-  /** As `timeout-minutes`: the step is then ended by the signals of a cancel, and has failed. Default 120,000. */
+  /**
+   * As `timeout-minutes`: the step is then ended by the signals of a cancel, and has failed. Default 120,000.
+   */
   timeoutMs?: number;
   /** Called with each line of the log as it is printed. */
   onLine?: (line: string) => void;
@@ -66,7 +68,10 @@ export interface JobResult {
   posts: StepResult[];
   /** What the orphan hunt found and ended. */
   orphans: ProcessInfo[];
-  /** Paths relative to RUNNER_TEMP, without the runner's own, when the posts were done and after the runner had emptied it. */
+  /**
+   * Paths relative to RUNNER_TEMP, without the runner's own, when the posts were done and after the runner
+   * had emptied it.
+   */
   tempLeft: { before: string[]; after: string[] };
 }
 
@@ -151,7 +156,10 @@ const NOTHING: Omit<StepResult, "name" | "outcome"> = {
 export class Job implements Steps<Promise<StepResult>> {
   /** RUNNER_TRACKING_ID; empty without. */
   readonly trackingId: string;
-  /** Steps with `background: true`: they start at once, and what they export counts from wait() on (ExecutionContext.cs:453-460). */
+  /**
+   * Steps with `background: true`: they start at once, and what they export counts from wait() on
+   * (ExecutionContext.cs:453-460).
+   */
   readonly background: Steps<BackgroundStep>;
   readonly #setup: JobSetup;
   readonly #worker: WorkerProcess;
@@ -159,7 +167,10 @@ export class Job implements Steps<Promise<StepResult>> {
   readonly #debug: boolean;
   readonly #idToken: Record<string, string>;
   readonly #context: Record<string, string>;
-  /** Job `env:` with GITHUB_ENV over it, in one dictionary (JobExtension.cs:235-246, FileCommandManager.cs:198-213). */
+  /**
+   * Job `env:` with GITHUB_ENV over it, in one dictionary (JobExtension.cs:235-246,
+   * FileCommandManager.cs:198-213).
+   */
   readonly #environment: Record<string, string>;
   /** From GITHUB_PATH; the last one comes first in PATH. */
   readonly #path: string[] = [];
@@ -172,7 +183,10 @@ export class Job implements Steps<Promise<StepResult>> {
   #status: JobResult["conclusion"] = "success";
   #phase: "open" | "finishing" | "closed" = "open";
 
-  /** Empties RUNNER_TEMP, as the real runner does before the first step (JobRunner.cs:178-180), and starts the worker. */
+  /**
+   * Empties RUNNER_TEMP, as the real runner does before the first step (JobRunner.cs:178-180), and starts the
+   * worker.
+   */
   static async start(setup: JobSetup): Promise<Job> {
     await emptyFolder(setup.temp);
     await rm(setup.actions, { recursive: true, force: true });
@@ -189,9 +203,12 @@ export class Job implements Steps<Promise<StepResult>> {
     this.trackingId = setup.trackingId === false ? "" : `github_${randomUUID()}`;
     this.#debug = setup.environment?.RUNNER_DEBUG === "1";
     this.#idToken = Object.fromEntries(environment.filter(([name]) => ID_TOKEN_VARIABLES.includes(name)));
-    this.#environment = Object.fromEntries(environment.filter(([name]) => !ID_TOKEN_VARIABLES.includes(name)));
+    this.#environment = Object.fromEntries(
+      environment.filter(([name]) => !ID_TOKEN_VARIABLES.includes(name)),
+    );
     // Worker.cs:195-205: the request token is a secret from the first line on.
-    if (this.#idToken.ACTIONS_ID_TOKEN_REQUEST_TOKEN) this.#masker.add(this.#idToken.ACTIONS_ID_TOKEN_REQUEST_TOKEN);
+    if (this.#idToken.ACTIONS_ID_TOKEN_REQUEST_TOKEN)
+      this.#masker.add(this.#idToken.ACTIONS_ID_TOKEN_REQUEST_TOKEN);
     this.#context = {
       ...githubContext({
         workspace: setup.workspace,
@@ -209,8 +226,10 @@ export class Job implements Steps<Promise<StepResult>> {
       ...(this.#debug ? { RUNNER_DEBUG: "1" } : {}),
     };
     this.background = {
-      use: (directory, options = {}) => this.#inBackground(`uses ${directory}`, (step) => this.#use(step, directory, options)),
-      run: (command, options = {}) => this.#inBackground(runName(command), (step) => this.#run(step, command, options)),
+      use: (directory, options = {}) =>
+        this.#inBackground(`uses ${directory}`, (step) => this.#use(step, directory, options)),
+      run: (command, options = {}) =>
+        this.#inBackground(runName(command), (step) => this.#run(step, command, options)),
     };
   }
 
@@ -238,8 +257,8 @@ export class Job implements Steps<Promise<StepResult>> {
   }
 
   /**
-   * Runs an action's main; its post is registered before that (ActionRunner.cs:111-137). A failed step does not skip later ones: each is
-   * taken to have `if: always()`, except that a cancelled job skips the rest.
+   * Runs an action's main; its post is registered before that (ActionRunner.cs:111-137). A failed step does
+   * not skip later ones: each is taken to have `if: always()`, except that a cancelled job skips the rest.
    */
   use(actionDirectory: string, options: UseOptions = {}): Promise<StepResult> {
     return this.#inForeground(`uses ${actionDirectory}`, (step) => this.#use(step, actionDirectory, options));
@@ -249,7 +268,10 @@ export class Job implements Steps<Promise<StepResult>> {
     return this.#inForeground(runName(command), (step) => this.#run(step, command, options));
   }
 
-  /** Waits for these background steps, or all, and only then lets what they exported count (BackgroundStepCoordinator.cs:371-391). */
+  /**
+   * Waits for these background steps, or all, and only then lets what they exported count
+   * (BackgroundStepCoordinator.cs:371-391).
+   */
   async wait(...steps: BackgroundStep[]): Promise<StepResult[]> {
     const wanted = steps.map(({ result }) => result);
     const waited = [...this.#unwaited].filter(({ result }) => steps.length === 0 || wanted.includes(result));
@@ -260,33 +282,48 @@ export class Job implements Steps<Promise<StepResult>> {
     return results;
   }
 
-  /** Cancels the job: signals to every running step, later ones skipped; finish() still runs the posts. Resolves when the steps are over. */
+  /**
+   * Cancels the job: signals to every running step, later ones skipped; finish() still runs the posts.
+   * Resolves when the steps are over.
+   */
   async cancel(): Promise<void> {
     this.#status = "cancelled";
-    await Promise.all([...this.#running].filter(({ isPost }) => !isPost).map((step) => this.#cancelStep(step)));
+    await Promise.all(
+      [...this.#running].filter(({ isPost }) => !isPost).map((step) => this.#cancelStep(step)),
+    );
   }
 
-  /** SIGKILL to the worker: no posts, no orphan hunt, RUNNER_TEMP stays as it is. Its steps live on by their own rules, at most until close(). */
+  /**
+   * SIGKILL to the worker: no posts, no orphan hunt, RUNNER_TEMP stays as it is. Its steps live on by their
+   * own rules, at most until close().
+   */
   async killWorker(): Promise<void> {
     this.#phase = "closed";
     await this.#worker.kill();
     await Promise.all([...this.#running].map(({ result }) => result));
   }
 
-  /** The runner is being stopped: as cancel(), but without posts (StepsRunner.cs:205-208). Orphan hunt and emptying still happen. */
+  /**
+   * The runner is being stopped: as cancel(), but without posts (StepsRunner.cs:205-208). Orphan hunt and
+   * emptying still happen.
+   */
   async shutdown(): Promise<JobResult> {
     this.#beginFinish();
     await this.cancel();
     return this.#complete([]);
   }
 
-  /** Ends the job: waits for background steps (JobExtension.cs:515-551), runs the posts in reverse, hunts orphans, empties RUNNER_TEMP. */
+  /**
+   * Ends the job: waits for background steps (JobExtension.cs:515-551), runs the posts in reverse, hunts
+   * orphans, empties RUNNER_TEMP.
+   */
   async finish(): Promise<JobResult> {
     this.#beginFinish();
     await this.#foreground?.result;
     await this.wait();
     const posts: StepResult[] = [];
-    for (let use = this.#posts.pop(); use !== undefined; use = this.#posts.pop()) posts.push(await this.#runPost(use));
+    for (let use = this.#posts.pop(); use !== undefined; use = this.#posts.pop())
+      posts.push(await this.#runPost(use));
     return this.#complete(posts);
   }
 
@@ -296,11 +333,12 @@ export class Job implements Steps<Promise<StepResult>> {
   }
 
   /**
-   * JobExtension.cs:880-928, then JobRunner.cs:303. The real runner also spares processes from before the job; none of them can have the
-   * id that was made for it.
+   * JobExtension.cs:880-928, then JobRunner.cs:303. The real runner also spares processes from before the
+   * job; none of them can have the id that was made for it.
    */
   async #complete(posts: StepResult[]): Promise<JobResult> {
-    const tracked = this.trackingId === "" ? [] : processesWith("RUNNER_TRACKING_ID", (value) => value === this.trackingId);
+    const tracked =
+      this.trackingId === "" ? [] : processesWith("RUNNER_TRACKING_ID", (value) => value === this.trackingId);
     const orphans = tracked.filter(({ pid }) => isAlive(pid));
     await killProcesses(orphans.map(({ pid }) => pid));
     const before = await listTemp(this.#setup.temp);
@@ -312,7 +350,8 @@ export class Job implements Steps<Promise<StepResult>> {
   }
 
   #inForeground(name: string, body: (step: RunningStep) => Promise<StepResult>): Promise<StepResult> {
-    if (this.#foreground !== undefined) throw new Error("a step is running: only background steps run beside another");
+    if (this.#foreground !== undefined)
+      throw new Error("a step is running: only background steps run beside another");
     const step = this.#launch(name, body);
     this.#foreground = step;
     return step.result.finally(() => {
@@ -337,7 +376,8 @@ export class Job implements Steps<Promise<StepResult>> {
     body: (step: RunningStep) => Promise<StepResult>,
     { isBackground = false, isPost = false }: { isBackground?: boolean; isPost?: boolean } = {},
   ): RunningStep {
-    if (this.#phase === "closed" || (this.#phase === "finishing" && !isPost)) throw new Error("the job is over");
+    if (this.#phase === "closed" || (this.#phase === "finishing" && !isPost))
+      throw new Error("the job is over");
     const step: RunningStep = {
       name,
       pid: undefined,
@@ -366,7 +406,13 @@ export class Job implements Steps<Promise<StepResult>> {
     this.#uses += 1;
     const name = path.basename(actionDirectory);
     const id = options.id ?? `__org_${name}_${this.#uses}`;
-    const use: Use = { name: `uses ${actionDirectory}`, directory: await this.#copyOf(actionDirectory), id, options, state: {} };
+    const use: Use = {
+      name: `uses ${actionDirectory}`,
+      directory: await this.#copyOf(actionDirectory),
+      id,
+      options,
+      state: {},
+    };
     const manifest = await readActionManifest(use.directory);
     if (manifest.post !== undefined) this.#posts.push(use);
     return this.#execute(step, this.#actionCommand(use, manifest, manifest.main));
@@ -404,7 +450,12 @@ export class Job implements Steps<Promise<StepResult>> {
   #copyOf(actionDirectory: string): Promise<string> {
     const known = this.#actionCopies.get(actionDirectory);
     if (known !== undefined) return known;
-    const target = path.join(this.#setup.actions, "org", path.basename(actionDirectory), `v${this.#actionCopies.size + 1}`);
+    const target = path.join(
+      this.#setup.actions,
+      "org",
+      path.basename(actionDirectory),
+      `v${this.#actionCopies.size + 1}`,
+    );
     const copied = copyAction(actionDirectory, target).then(() => target);
     this.#actionCopies.set(actionDirectory, copied);
     return copied;
@@ -442,8 +493,14 @@ export class Job implements Steps<Promise<StepResult>> {
     }
   }
 
-  /** The layers of a step's environment, the later over the earlier (StepsRunner.cs:108-129, NodeScriptActionHandler.cs:43-70, ProcessInvoker.cs:262-279). */
-  #environmentWith(stepEnvironment: Record<string, string>, variables: Record<string, string>): Record<string, string> {
+  /**
+   * The layers of a step's environment, the later over the earlier (StepsRunner.cs:108-129,
+   * NodeScriptActionHandler.cs:43-70, ProcessInvoker.cs:262-279).
+   */
+  #environmentWith(
+    stepEnvironment: Record<string, string>,
+    variables: Record<string, string>,
+  ): Record<string, string> {
     const environment: Record<string, string> = {
       ...this.#setup.runnerEnvironment,
       CI: "true",
@@ -463,7 +520,10 @@ export class Job implements Steps<Promise<StepResult>> {
     const { options } = command;
     const files = await createFileCommands(this.#setup.temp);
     const log = new StepLog(this.#masker, this.#debug, options.onLine ?? (() => {}));
-    const output = { stdout: new OutputReader((line) => log.write(line)), stderr: new OutputReader((line) => log.write(line)) };
+    const output = {
+      stdout: new OutputReader((line) => log.write(line)),
+      stderr: new OutputReader((line) => log.write(line)),
+    };
     // Cancelled while it was being prepared: there is nothing to signal yet.
     if (step.cancelled) return { ...NOTHING, name: step.name, outcome: "cancelled" };
 
@@ -495,12 +555,21 @@ export class Job implements Steps<Promise<StepResult>> {
     const stdout = output.stdout.end();
     const stderr = output.stderr.end();
     if (end === undefined)
-      return { ...NOTHING, name: step.name, outcome: "cancelled", stdout, stderr, log: log.text, annotations: log.annotations };
+      return {
+        ...NOTHING,
+        name: step.name,
+        outcome: "cancelled",
+        stdout,
+        stderr,
+        log: log.text,
+        annotations: log.annotations,
+      };
 
     // In a `finally` of the step, whatever became of it (ActionRunner.cs:275-283).
     const exported = await collectFileCommands(files);
     for (const message of exported.errors) log.annotate("error", message);
-    if (end.error !== undefined) log.annotate("error", `An error occurred trying to start process '${command.file}': ${end.error}`);
+    if (end.error !== undefined)
+      log.annotate("error", `An error occurred trying to start process '${command.file}': ${end.error}`);
     if (timedOut) log.annotate("error", `The action '${step.name}' has timed out after ${timeoutMs} ms.`);
     if (command.isScript && end.exitCode !== null && end.exitCode !== 0) {
       log.annotate("error", `Process completed with exit code ${end.exitCode}.`);
@@ -555,9 +624,14 @@ class OutputReader {
 
   push(data: Uint8Array): void {
     this.#text += this.#decoder.write(data);
-    for (let end = this.#text.indexOf("\n", this.#printed); end >= 0; end = this.#text.indexOf("\n", this.#printed)) {
+    for (
+      let end = this.#text.indexOf("\n", this.#printed);
+      end >= 0;
+      end = this.#text.indexOf("\n", this.#printed)
+    ) {
       // A lone carriage return ends a line too.
-      for (const line of this.#text.slice(this.#printed, end).replace(/\r$/, "").split("\r")) this.#onLine(line);
+      for (const line of this.#text.slice(this.#printed, end).replace(/\r$/, "").split("\r"))
+        this.#onLine(line);
       this.#printed = end + 1;
     }
   }
@@ -572,19 +646,22 @@ class OutputReader {
 }
 
 /**
- * INPUT_*: every declared input, its default where `with:` is silent; upper case, spaces as underscores, hyphens kept. The real runner
- * warns of an input that is not declared; here it throws, since it can only be a mistake of the caller's.
+ * INPUT_*: every declared input, its default where `with:` is silent; upper case, spaces as underscores,
+ * hyphens kept. The real runner warns of an input that is not declared; here it throws, since it can only be
+ * a mistake of the caller's.
  */
 function inputVariables(manifest: ActionManifest, given: Record<string, string>): Record<string, string> {
   const variable = (name: string): string => `INPUT_${name.replaceAll(" ", "_").toUpperCase()}`;
   const values = new Map(Object.entries(given).map(([name, value]) => [variable(name), value]));
   const declared = new Set([...manifest.inputs.keys()].map(variable));
   for (const name of Object.keys(given)) {
-    if (!declared.has(variable(name))) throw new Error(`${manifest.directory}: ${name} is not an input of this action`);
+    if (!declared.has(variable(name)))
+      throw new Error(`${manifest.directory}: ${name} is not an input of this action`);
   }
   for (const [name, value] of manifest.inputs) {
     if (values.has(variable(name))) continue;
-    if (value.includes("${{")) throw new Error(`${manifest.directory}: the default of ${name} is an expression: give it by with`);
+    if (value.includes("${{"))
+      throw new Error(`${manifest.directory}: the default of ${name} is an expression: give it by with`);
     values.set(variable(name), value);
   }
   return Object.fromEntries(values);

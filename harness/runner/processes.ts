@@ -28,7 +28,10 @@ export function isAlive(pid: number): boolean {
   return state !== undefined && state !== "Z" && state !== "X";
 }
 
-/** Processes that were started with `name` set to a value that `matches` accepts. The environment is the one given at exec (ProcessExtensions.cs:291-316). */
+/**
+ * Processes that were started with `name` set to a value that `matches` accepts. The environment is the one
+ * given at exec (ProcessExtensions.cs:291-316).
+ */
 export function processesWith(name: string, matches: (value: string) => boolean): ProcessInfo[] {
   const prefix = `${name}=`;
   return processIds()
@@ -42,19 +45,25 @@ export function processesWith(name: string, matches: (value: string) => boolean)
 }
 
 /**
- * Resident memory, and the private part of it, in KiB: anonymous pages, which nothing else can ever share, as node's own code can be with
- * other node processes. Throws if the process is gone.
+ * Resident memory, and the private part of it, in KiB: anonymous pages, which nothing else can ever share, as
+ * node's own code can be with other node processes. Throws if the process is gone.
  */
 export function memoryOf(pid: number): { residentKiB: number; privateKiB: number } {
   const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
-  const field = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(rollup)?.[1]);
+  const field = (name: string): number =>
+    Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(rollup)?.[1]);
   return { residentKiB: field("Rss"), privateKiB: field("Anonymous") };
 }
 
-/** CPU time of all threads of a process until now, user and system, in milliseconds. Throws if the process is gone. */
+/**
+ * CPU time of all threads of a process until now, user and system, in milliseconds. Throws if the process is
+ * gone.
+ */
 export function cpuMsOf(pid: number): number {
   return readdirSync(`/proc/${pid}/task`)
-    .map((thread) => Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8").split(" ")[0]) / 1e6)
+    .map(
+      (thread) => Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8").split(" ")[0]) / 1e6,
+    )
     .reduce((sum, ms) => sum + ms, 0);
 }
 

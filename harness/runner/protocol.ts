@@ -1,4 +1,7 @@
-/** What the runner and its worker process say to each other over IPC (advanced serialization, so bytes stay bytes). */
+/**
+ * What the runner and its worker process say to each other over IPC (advanced serialization, so bytes stay
+ * bytes).
+ */
 
 export interface StartMessage {
   type: "start";

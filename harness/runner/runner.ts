@@ -1,7 +1,8 @@
 /**
- * A small runner: runs the jobs of one machine by the rules of the real one (actions/runner 2.336.0; the lines cited are its own).
- * It runs the built action as it is published: what action.yml names is copied to the runner's folder, so nothing of the checkout
- * (node_modules, above all) can help it. Linux, host jobs, JavaScript actions and `run:` steps. Every path has a space in it.
+ * A small runner: runs the jobs of one machine by the rules of the real one (actions/runner 2.336.0; the
+ * lines cited are its own). It runs the built action as it is published: what action.yml names is copied to
+ * the runner's folder, so nothing of the checkout (node_modules, above all) can help it. Linux, host jobs,
+ * JavaScript actions and `run:` steps. Every path has a space in it.
  */
 import { mkdir, mkdtemp, realpath, rm } from "node:fs/promises";
 import os from "node:os";
@@ -9,11 +10,21 @@ import path from "node:path";
 import { Job } from "./job.ts";
 import { killProcesses, processesWith } from "./processes.ts";
 
-export { Job, type JobResult, type StepOptions, type StepResult, type Steps, type UseOptions } from "./job.ts";
+export {
+  Job,
+  type JobResult,
+  type StepOptions,
+  type StepResult,
+  type Steps,
+  type UseOptions,
+} from "./job.ts";
 export type { Annotation } from "./step-log.ts";
 
 export interface RunnerOptions {
-  /** Folder of this machine's runner; it is kept on close(). Default: a new one, with a space in its path, removed on close(). */
+  /**
+   * Folder of this machine's runner; it is kept on close(). Default: a new one, with a space in its path,
+   * removed on close().
+   */
   root?: string;
   /** The node that runs actions. Default: ACTION_NODE, else the node of this process. */
   node?: string;
@@ -21,12 +32,18 @@ export interface RunnerOptions {
   environment?: Record<string, string>;
   /** HOME. Default: a folder of this runner. */
   home?: string;
-  /** Milliseconds from SIGINT to SIGTERM and from there to SIGKILL. Default 7,500 and 2,500 (ProcessInvoker.cs:32-33). */
+  /**
+   * Milliseconds from SIGINT to SIGTERM and from there to SIGKILL. Default 7,500 and 2,500
+   * (ProcessInvoker.cs:32-33).
+   */
   cancelGraceMs?: { interrupt: number; terminate: number };
 }
 
 export interface JobOptions {
-  /** `env:` of the job. ACTIONS_ID_TOKEN_REQUEST_URL and _TOKEN in it count as sent by the server: no later `env:` changes them, and the token is masked. RUNNER_DEBUG=1 turns debug logging on. */
+  /**
+   * `env:` of the job. ACTIONS_ID_TOKEN_REQUEST_URL and _TOKEN in it count as sent by the server: no later
+   * `env:` changes them, and the token is masked. RUNNER_DEBUG=1 turns debug logging on.
+   */
   environment?: Record<string, string>;
   /** GITHUB_JOB. */
   name?: string;
@@ -55,10 +72,14 @@ export class Runner {
     this.workspace = path.join(root, "_work", "repository", "repository");
   }
 
-  /** Starts the next job of this machine. Throws while another one is running: a runner runs one at a time. */
+  /**
+   * Starts the next job of this machine. Throws while another one is running: a runner runs one at a time.
+   */
   async startJob(options: JobOptions = {}): Promise<Job> {
     if (this.#job?.isOpen) throw new Error("the runner has a job already");
-    await Promise.all([this.temp, this.home, this.workspace].map((folder) => mkdir(folder, { recursive: true })));
+    await Promise.all(
+      [this.temp, this.home, this.workspace].map((folder) => mkdir(folder, { recursive: true })),
+    );
     this.#job = await Job.start({
       ...options,
       temp: this.temp,
@@ -78,8 +99,8 @@ export class Runner {
   }
 
   /**
-   * Ends every process that a job of this runner started, also one that has left its job, and removes the folder. A process is known by
-   * RUNNER_TEMP or RUNNER_TRACKING_ID in the environment it was started with.
+   * Ends every process that a job of this runner started, also one that has left its job, and removes the
+   * folder. A process is known by RUNNER_TEMP or RUNNER_TRACKING_ID in the environment it was started with.
    */
   async close(): Promise<void> {
     if (this.#job?.isOpen) await this.#job.killWorker();
@@ -92,7 +113,8 @@ export class Runner {
       if (left.length === 0) break;
       await killProcesses([...new Set(left.map(({ pid }) => pid))]);
     }
-    if (this.#options.root === undefined) await rm(this.#root, { recursive: true, force: true, maxRetries: 5 });
+    if (this.#options.root === undefined)
+      await rm(this.#root, { recursive: true, force: true, maxRetries: 5 });
   }
 }
 

@@ -1,4 +1,7 @@
-/** The log of a step as its reader sees it: workflow commands carried out, secrets masked (actions/runner ActionCommandManager.cs, OutputManager.cs). */
+/**
+ * The log of a step as its reader sees it: workflow commands carried out, secrets masked (actions/runner
+ * ActionCommandManager.cs, OutputManager.cs).
+ */
 
 export interface Annotation {
   level: "error" | "warning" | "notice";
@@ -16,7 +19,10 @@ export class Masker {
     return [...this.#values];
   }
 
-  /** Masks `value`, each of its lines, and the encodings that the runner looks for too (HostContext.cs:103-113). */
+  /**
+   * Masks `value`, each of its lines, and the encodings that the runner looks for too
+   * (HostContext.cs:103-113).
+   */
   add(value: string): void {
     this.#values.add(value);
     for (const part of [value, ...value.split(/\r?\n/)]) {
@@ -36,8 +42,10 @@ export class Masker {
   }
 }
 
-const unescapeData = (text: string): string => text.replaceAll("%0D", "\r").replaceAll("%0A", "\n").replaceAll("%25", "%");
-const unescapeProperty = (text: string): string => unescapeData(text.replaceAll("%3A", ":").replaceAll("%2C", ","));
+const unescapeData = (text: string): string =>
+  text.replaceAll("%0D", "\r").replaceAll("%0A", "\n").replaceAll("%25", "%");
+const unescapeProperty = (text: string): string =>
+  unescapeData(text.replaceAll("%3A", ":").replaceAll("%2C", ","));
 
 const COMMANDS = [
   "add-mask",
@@ -102,7 +110,11 @@ export class StepLog {
   }
 
   annotate(level: Annotation["level"], message: string, title?: string): void {
-    this.annotations.push({ level, message: this.#masker.apply(message), ...(title ? { title: this.#masker.apply(title) } : {}) });
+    this.annotations.push({
+      level,
+      message: this.#masker.apply(message),
+      ...(title ? { title: this.#masker.apply(title) } : {}),
+    });
     this.#print(`##[${level}]${message}`);
   }
 
@@ -120,7 +132,8 @@ export class StepLog {
   #carryOut(name: string, properties: Record<string, string>, data: string): void {
     switch (name) {
       case "add-mask":
-        if (data.trim() === "") this.annotate("warning", "Can't add secret mask for empty string in ##[add-mask] command.");
+        if (data.trim() === "")
+          this.annotate("warning", "Can't add secret mask for empty string in ##[add-mask] command.");
         else this.#masker.add(data);
         break;
       case "error":
@@ -138,7 +151,8 @@ export class StepLog {
         this.#print("##[endgroup]");
         break;
       case "stop-commands":
-        if (data === "" || COMMANDS.includes(data.toLowerCase())) this.#refuse(`Invalid stop token '${data}'`);
+        if (data === "" || COMMANDS.includes(data.toLowerCase()))
+          this.#refuse(`Invalid stop token '${data}'`);
         else this.#stopToken = data;
         break;
       case "set-output":

@@ -9,7 +9,10 @@ import type { CancelMessage, EndedMessage, FromWorker, StartMessage, ToWorker } 
 /** How long the worker may take to start or to end, in milliseconds. */
 const WORKER_LIMIT_MS = 30_000;
 
-/** The worker runs as plain JavaScript, so it is taken from lib/ when this file is run from its source (by jest). */
+/**
+ * The worker runs as plain JavaScript, so it is taken from lib/ when this file is run from its source (by
+ * jest).
+ */
 function workerScript(): string {
   const here = fileURLToPath(import.meta.url);
   const script = here.endsWith(".ts")
@@ -43,7 +46,8 @@ export class WorkerProcess {
   readonly #ready: Promise<void>;
 
   private constructor(env: Record<string, string>) {
-    // Its own session, so that a Ctrl-C in the terminal of the runner reaches no step: the runner decides what ends when.
+    // Its own session, so that a Ctrl-C in the terminal of the runner reaches no step: the runner decides
+    // what ends when.
     this.#child = spawn(process.execPath, [workerScript()], {
       env,
       detached: true,
@@ -75,11 +79,16 @@ export class WorkerProcess {
   }
 
   /** Runs one step. `ended` is undefined if the worker died before it could tell. */
-  run(start: Omit<StartMessage, "type" | "id">, listener: StepListener): { id: number; ended: Promise<EndedMessage | undefined> } {
+  run(
+    start: Omit<StartMessage, "type" | "id">,
+    listener: StepListener,
+  ): { id: number; ended: Promise<EndedMessage | undefined> } {
     this.#lastId += 1;
     const id = this.#lastId;
     if (!this.#child.connected) return { id, ended: Promise.resolve(undefined) };
-    const ended = new Promise<EndedMessage | undefined>((settle) => this.#running.set(id, { ...listener, settle }));
+    const ended = new Promise<EndedMessage | undefined>((settle) =>
+      this.#running.set(id, { ...listener, settle }),
+    );
     this.#send({ type: "start", id, ...start });
     return { id, ended };
   }

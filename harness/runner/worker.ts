@@ -1,14 +1,14 @@
 /**
- * The worker process of one job: the parent of every step, as Runner.Worker is. It starts steps, passes their output on, and sends
- * them signals; what any of it means is decided in runner.ts. A process of its own, so that an action finds "Runner.Worker" among its
- * ancestors and a test can kill it.
+ * The worker process of one job: the parent of every step, as Runner.Worker is. It starts steps, passes their
+ * output on, and sends them signals; what any of it means is decided in runner.ts. A process of its own, so
+ * that an action finds "Runner.Worker" among its ancestors and a test can kill it.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import type { CancelMessage, FromWorker, StartMessage, ToWorker } from "./protocol.ts";
 
 /**
- * How long a step whose process has ended is waited for while something else holds its pipes (actions/runner ProcessInvoker.cs:485-505).
- * They are read on after that, so that a writer lives; what comes is dropped.
+ * How long a step whose process has ended is waited for while something else holds its pipes (actions/runner
+ * ProcessInvoker.cs:485-505). They are read on after that, so that a writer lives; what comes is dropped.
  */
 const HELD_PIPES_LIMIT_MS = 5_000;
 
@@ -30,10 +30,23 @@ function start({ id, file, args, cwd, env, input }: StartMessage): void {
   const step: Step = { child };
   steps.set(id, step);
 
-  const end = (exitCode: number | null, signal: NodeJS.Signals | null, heldPipesMs: number, error?: string): void => {
+  const end = (
+    exitCode: number | null,
+    signal: NodeJS.Signals | null,
+    heldPipesMs: number,
+    error?: string,
+  ): void => {
     steps.delete(id);
     const durationMs = performance.now() - startedAt;
-    report({ type: "ended", id, exitCode, signal, durationMs, heldPipesMs, ...(error === undefined ? {} : { error }) });
+    report({
+      type: "ended",
+      id,
+      exitCode,
+      signal,
+      durationMs,
+      heldPipesMs,
+      ...(error === undefined ? {} : { error }),
+    });
   };
 
   child.once("spawn", () => {

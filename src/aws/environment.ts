@@ -29,9 +29,10 @@ const CONTAINER = ["AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTI
 const WEB_IDENTITY = ["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"];
 
 /**
- * Plans the environment of later steps, so that the profile is what every SDK uses whatever was ambient. GitHub cannot unset a
- * variable, and an empty one breaks some SDK for nearly each of them: only the static keys (those that are set) and the container
- * URIs are ever set to "". Throws a UserError where a named profile could silently lose to what is ambient.
+ * Plans the environment of later steps, so that the profile is what every SDK uses whatever was ambient.
+ * GitHub cannot unset a variable, and an empty one breaks some SDK for nearly each of them: only the static
+ * keys (those that are set) and the container URIs are ever set to "". Throws a UserError where a named
+ * profile could silently lose to what is ambient.
  */
 export function planEnvironment(ambient: Environment, use: PlannedUse): EnvironmentPlan {
   const isAmbient = use.profile === "default";
@@ -42,14 +43,16 @@ export function planEnvironment(ambient: Environment, use: PlannedUse): Environm
 
   exports.AWS_CONFIG_FILE = use.configFile;
   exports.AWS_SHARED_CREDENTIALS_FILE = use.credentialsFile;
-  // Go v1 and JavaScript v2 read the config file, and STS of the region instead of the global one, only when told so.
+  // Go v1 and JavaScript v2 read the config file, and STS of the region instead of the global one, only when
+  // told so.
   exports.AWS_SDK_LOAD_CONFIG = "1";
   exports.AWS_STS_REGIONAL_ENDPOINTS = "regional";
   if (isAmbient) {
     exports.AWS_REGION = use.region;
     exports.AWS_DEFAULT_REGION = use.region;
     if (use.stsEndpoint !== undefined) exports.AWS_ENDPOINT_URL_STS = use.stsEndpoint;
-    // Both, where set: some tools prefer one and some the other. Even "" counts as the name of a profile for several.
+    // Both, where set: some tools prefer one and some the other. Even "" counts as the name of a profile for
+    // several.
     for (const name of ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"]) {
       if (!exists(name) || ambient[name] === "default") continue;
       exports[name] = "default";
@@ -78,19 +81,25 @@ export function planEnvironment(ambient: Environment, use: PlannedUse): Environm
   const container = CONTAINER.filter(isSet);
   if (container.length > 0) {
     for (const name of CONTAINER) exports[name] = "";
-    warnings.push(`${list(container)} ${verb(container)} set and would win over the profile in some SDKs; blank from here on.`);
+    warnings.push(
+      `${list(container)} ${verb(container)} set and would win over the profile in some SDKs; blank from here on.`,
+    );
   }
   checkEndpoint();
   planWebIdentity();
   return { exports, warnings };
 
-  // The environment's endpoints beat those in a config file: https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
+  // The environment's endpoints beat those in a config file:
+  // https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
   function checkEndpoint() {
     if (use.stsEndpoint === undefined) return;
     const rivals = isAmbient
       ? []
-      : ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"].filter((name) => isSet(name) && !sameUrl(ambient[name], use.stsEndpoint));
-    if (/^true$/i.test(ambient.AWS_IGNORE_CONFIGURED_ENDPOINT_URLS ?? "")) rivals.push("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
+      : ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"].filter(
+          (name) => isSet(name) && !sameUrl(ambient[name], use.stsEndpoint),
+        );
+    if (/^true$/i.test(ambient.AWS_IGNORE_CONFIGURED_ENDPOINT_URLS ?? ""))
+      rivals.push("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
     if (rivals.length === 0) return;
     throw new UserError(
       "sts-endpoint-loses",
@@ -99,13 +108,15 @@ export function planEnvironment(ambient: Environment, use: PlannedUse): Environm
     );
   }
 
-  // AWS_ROLE_ARN and its companions beat the profile in most tools, or are mixed with it one by one, and blank ones break botocore:
-  // where some are set, only our own values of all three can win.
+  // AWS_ROLE_ARN and its companions beat the profile in most tools, or are mixed with it one by one, and
+  // blank ones break botocore: where some are set, only our own values of all three can win.
   function planWebIdentity() {
     const found = [...WEB_IDENTITY, "AWS_ROLE_SESSION_NAME"].filter(exists);
     if (!isAmbient) {
       if (use.mirror === "always")
-        throw mirrorRefused("true with a named profile: the variables would win over AWS_PROFILE and give every step this role");
+        throw mirrorRefused(
+          "true with a named profile: the variables would win over AWS_PROFILE and give every step this role",
+        );
       const role = WEB_IDENTITY.filter(exists);
       if (role.length > 0) {
         throw new UserError(
@@ -115,7 +126,8 @@ export function planEnvironment(ambient: Environment, use: PlannedUse): Environm
             "if an earlier use of this action set mirror-environment, or leave out profile to make this role ambient.",
         );
       }
-      // Alone it only changes the session's name; an empty one would let the AWS CLI's disk cache mix up jobs.
+      // Alone it only changes the session's name; an empty one would let the AWS CLI's disk cache mix up
+      // jobs.
       if (found.length > 0) exports.AWS_ROLE_SESSION_NAME = use.sessionName;
       return;
     }
@@ -129,7 +141,8 @@ export function planEnvironment(ambient: Environment, use: PlannedUse): Environm
       exports.AWS_WEB_IDENTITY_TOKEN_FILE = use.tokenFile;
       exports.AWS_ROLE_SESSION_NAME = use.sessionName;
     }
-    const others = "Steps that choose another profile with AWS_PROFILE get this role all the same in most SDKs; --profile is safe.";
+    const others =
+      "Steps that choose another profile with AWS_PROFILE get this role all the same in most SDKs; --profile is safe.";
     if (found.length > 0) {
       warnings.push(
         `${list(found)} ${verb(found)} set and would win over the profile or be mixed with it; all three web identity variables name this role from here on. ${others}`,
@@ -145,8 +158,9 @@ function mirrorRefused(why: string): UserError {
 }
 
 /**
- * What post exports so that later post steps find the environment as it was. Only what is still as main left it. A variable that
- * had no value keeps ours, since it cannot be unset and "" would break SDKs; the two files go back to their default paths.
+ * What post exports so that later post steps find the environment as it was. Only what is still as main left
+ * it. A variable that had no value keeps ours, since it cannot be unset and "" would break SDKs; the two
+ * files go back to their default paths.
  * @param defaults what SDKs do without a variable, for those where that can be said
  */
 export function planRestore(

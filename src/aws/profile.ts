@@ -1,6 +1,6 @@
-// The text of AWS config and credentials files. They are edited as text, by whole sections, and never parsed and printed again: the
-// user's comments, nested keys, line ends and odd headers stay as they are, byte for byte. Callers decode files as latin1, which
-// maps every byte to one character and back.
+// The text of AWS config and credentials files. They are edited as text, by whole sections, and never parsed
+// and printed again: the user's comments, nested keys, line ends and odd headers stay as they are, byte for
+// byte. Callers decode files as latin1, which maps every byte to one character and back.
 
 /** What one use writes. */
 export interface Profile {
@@ -14,8 +14,9 @@ export interface Profile {
 }
 
 /**
- * The section of a profile for a config file. Keys in lower case at column 0, no quotes, no inline comments: what every SDK's own
- * reader takes (docs/compatibility.md). Throws on a value that could add a line or be cut short, however it got here.
+ * The section of a profile for a config file. Keys in lower case at column 0, no quotes, no inline comments:
+ * what every SDK's own reader takes (docs/compatibility.md). Throws on a value that could add a line or be
+ * cut short, however it got here.
  */
 export function renderProfile(profile: Profile): string {
   const section = [
@@ -50,9 +51,15 @@ export interface Split {
   taken: string;
 }
 
-/** Takes every section of a profile out of a config file, with the services section that renderProfile may have added. */
+/**
+ * Takes every section of a profile out of a config file, with the services section that renderProfile may
+ * have added.
+ */
 export function takeFromConfig(text: string, profileName: string): Split {
-  return takeSections(text, (header) => isProfile(header, profileName) || header === `services ${servicesName(profileName)}`);
+  return takeSections(
+    text,
+    (header) => isProfile(header, profileName) || header === `services ${servicesName(profileName)}`,
+  );
 }
 
 /** Takes every section of a profile out of a credentials file. */
@@ -66,8 +73,9 @@ export function append(text: string, sections: string): string {
   return text === "" || text.endsWith("\n") ? text + sections : `${text}\n${sections}`;
 }
 
-// Readers differ in which headers they take for a profile's: with or without "profile", quoted, with a comment behind. Whatever
-// one of them might read as this profile has to go, or that reader's user would get another role than the others.
+// Readers differ in which headers they take for a profile's: with or without "profile", quoted, with a
+// comment behind. Whatever one of them might read as this profile has to go, or that reader's user would get
+// another role than the others.
 function isProfile(header: string, profileName: string): boolean {
   const name = header
     .replace(/^profile\s+/, "")
@@ -84,7 +92,8 @@ function takeSections(text: string, matches: (header: string) => boolean): Split
   const lines = text.replace(/^\u00ef\u00bb\u00bf/, "").split(/(?<=\n)/);
   const split: Split = { kept: "", taken: "" };
   let taking = false;
-  // Comments in front of a header belong to it; those inside a section are only known for such once another key follows.
+  // Comments in front of a header belong to it; those inside a section are only known for such once another
+  // key follows.
   let pending = "";
   for (const line of lines) {
     const header = HEADER.exec(line)?.[1];

@@ -3,8 +3,9 @@ import * as fs from "node:fs";
 import { errorCode } from "./errors.ts";
 
 /**
- * Replaces a file as a whole: a reader sees the old content or the new, never an empty or half file. Whatever is at `path`, a
- * symlink or a FIFO, is replaced and not followed. Mode 0600 under any umask. On failure the old file stays and no other is left.
+ * Replaces a file as a whole: a reader sees the old content or the new, never an empty or half file. Whatever
+ * is at `path`, a symlink or a FIFO, is replaced and not followed. Mode 0600 under any umask. On failure the
+ * old file stays and no other is left.
  */
 export function writeFileAtomic(path: string, content: string | Buffer): void {
   const temporary = `${path}.${randomBytes(6).toString("hex")}.tmp`;
@@ -24,7 +25,10 @@ export function writeFileAtomic(path: string, content: string | Buffer): void {
   }
 }
 
-/** The bytes of a regular file, or undefined where there is none. Throws on any other error, and on anything but a file. */
+/**
+ * The bytes of a regular file, or undefined where there is none. Throws on any other error, and on anything
+ * but a file.
+ */
 export function readFileIfExists(path: string): Buffer | undefined {
   let file: number;
   try {

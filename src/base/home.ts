@@ -5,7 +5,10 @@ export function cliCache(): string {
   return `${home()}/.aws/cli/cache`;
 }
 
-/** The folder that holds .aws. A user without HOME and without an entry in passwd, as containers have it, has none: no file is found there. */
+/**
+ * The folder that holds .aws. A user without HOME and without an entry in passwd, as containers have it, has
+ * none: no file is found there.
+ */
 export function home(): string {
   try {
     return homedir();

@@ -3,7 +3,10 @@ import * as https from "node:https";
 import { errorCode, errorText } from "./errors.ts";
 import { type Claims, decodeClaims, timeClaim } from "./jwt.ts";
 
-/** Where to ask for ID tokens: ACTIONS_ID_TOKEN_REQUEST_URL and _TOKEN, which the runner gives to each step of a job. */
+/**
+ * Where to ask for ID tokens: ACTIONS_ID_TOKEN_REQUEST_URL and _TOKEN, which the runner gives to each step of
+ * a job.
+ */
 export interface Endpoint {
   url: string;
   requestToken: string;
@@ -22,19 +25,27 @@ export interface IdToken {
   receivedAt: number;
 }
 
-/** unreachable: no answer; status: an answer other than 200; answer: 200 without a token that STS would take. */
+/**
+ * unreachable: no answer; status: an answer other than 200; answer: 200 without a token that STS would take.
+ */
 export type IdTokenFailure = "unreachable" | "status" | "answer";
 
 export class IdTokenError extends Error {
   override readonly name = "IdTokenError";
   readonly kind: IdTokenFailure;
   readonly status: number | undefined;
-  /** The system's code for an endpoint that cannot be reached: ECONNREFUSED, ENOTFOUND, a TLS code, TIMEOUT. */
+  /**
+   * The system's code for an endpoint that cannot be reached: ECONNREFUSED, ENOTFOUND, a TLS code, TIMEOUT.
+   */
   readonly code: string | undefined;
   /** What the server asked for in Retry-After. */
   readonly retryAfterMs: number | undefined;
 
-  constructor(kind: IdTokenFailure, message: string, details: { status?: number; code?: string; retryAfterMs?: number } = {}) {
+  constructor(
+    kind: IdTokenFailure,
+    message: string,
+    details: { status?: number; code?: string; retryAfterMs?: number } = {},
+  ) {
     super(message);
     this.kind = kind;
     this.status = details.status;
@@ -51,8 +62,8 @@ const MAX_ANSWER_PIECES = 1024;
 const FUTURE_TOLERANCE_MS = 60_000;
 
 /**
- * Asks the job's endpoint for one ID token. One request, no retry, no redirect: the request token goes to the host that the
- * runner named and to no other. Throws an IdTokenError whose message never holds a token.
+ * Asks the job's endpoint for one ID token. One request, no retry, no redirect: the request token goes to the
+ * host that the runner named and to no other. Throws an IdTokenError whose message never holds a token.
  * @param timeoutMs bounds the whole exchange, from the connection to the last byte
  */
 export async function requestIdToken(
@@ -71,18 +82,30 @@ interface Answer {
   date: number | undefined;
 }
 
-function get(endpoint: Endpoint, audience: string, timeoutMs: number, signal: AbortSignal | undefined): Promise<Answer> {
+function get(
+  endpoint: Endpoint,
+  audience: string,
+  timeoutMs: number,
+  signal: AbortSignal | undefined,
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
     // Appended as text, as the toolkit's getIDToken() does: the rest of the URL is the server's own.
-    const url = new URL(`${endpoint.url}${endpoint.url.includes("?") ? "&" : "?"}audience=${encodeURIComponent(audience)}`);
+    const url = new URL(
+      `${endpoint.url}${endpoint.url.includes("?") ? "&" : "?"}audience=${encodeURIComponent(audience)}`,
+    );
     const client = url.protocol === "http:" ? http : https;
     const timer = setTimeout(() => {
-      request.destroy(new IdTokenError("unreachable", `${url.host} did not answer within ${timeoutMs} ms`, { code: "TIMEOUT" }));
+      request.destroy(
+        new IdTokenError("unreachable", `${url.host} did not answer within ${timeoutMs} ms`, {
+          code: "TIMEOUT",
+        }),
+      );
     }, timeoutMs);
     const request = client.get(
       url,
       {
-        // Of its own, so that the connection is not kept; proxyEnv (HTTPS_PROXY, NO_PROXY): Node 24.5 and later.
+        // Of its own, so that the connection is not kept; proxyEnv (HTTPS_PROXY, NO_PROXY): Node 24.5 and
+        // later.
         agent: new client.Agent({ keepAlive: false, proxyEnv: process.env } as https.AgentOptions),
         headers: {
           accept: "application/json; api-version=2.0",
@@ -97,9 +120,13 @@ function get(endpoint: Endpoint, audience: string, timeoutMs: number, signal: Ab
         response.on("data", (chunk: Buffer) => {
           size += chunk.length;
           if (size > MAX_ANSWER_BYTES) {
-            request.destroy(new IdTokenError("answer", `the answer is larger than ${MAX_ANSWER_BYTES} bytes`));
+            request.destroy(
+              new IdTokenError("answer", `the answer is larger than ${MAX_ANSWER_BYTES} bytes`),
+            );
           } else if (chunks.length === MAX_ANSWER_PIECES) {
-            request.destroy(new IdTokenError("answer", `the answer comes in more than ${MAX_ANSWER_PIECES} pieces`));
+            request.destroy(
+              new IdTokenError("answer", `the answer comes in more than ${MAX_ANSWER_PIECES} pieces`),
+            );
           } else {
             chunks.push(chunk);
           }
@@ -118,7 +145,10 @@ function get(endpoint: Endpoint, audience: string, timeoutMs: number, signal: Ab
             );
             return;
           }
-          resolve({ body: Buffer.concat(chunks).toString("utf8"), date: Number.isNaN(date) ? undefined : date });
+          resolve({
+            body: Buffer.concat(chunks).toString("utf8"),
+            date: Number.isNaN(date) ? undefined : date,
+          });
         });
       },
     );
@@ -127,12 +157,17 @@ function get(endpoint: Endpoint, audience: string, timeoutMs: number, signal: Ab
       else {
         const code = errorCode(error);
         reject(
-          new IdTokenError("unreachable", `${url.host} cannot be reached: ${errorText(error)}`, code === undefined ? {} : { code }),
+          new IdTokenError(
+            "unreachable",
+            `${url.host} cannot be reached: ${errorText(error)}`,
+            code === undefined ? {} : { code },
+          ),
         );
       }
     }
     request.on("error", fail);
-    // An answer of 101 closes the request with neither response nor error. Where all is settled, this changes nothing.
+    // An answer of 101 closes the request with neither response nor error. Where all is settled, this changes
+    // nothing.
     request.on("close", () => {
       clearTimeout(timer);
       reject(new IdTokenError("unreachable", `${url.host} closed the connection without an answer`));
@@ -156,11 +191,13 @@ function readAnswer(body: string, audience: string, date: number | undefined): I
     throw new IdTokenError("answer", "the answer is not JSON");
   }
   const claims = typeof token === "string" ? decodeClaims(token) : undefined;
-  if (typeof token !== "string" || claims === undefined) throw new IdTokenError("answer", "the answer holds no JWT");
+  if (typeof token !== "string" || claims === undefined)
+    throw new IdTokenError("answer", "the answer holds no JWT");
   const audiences: unknown[] = Array.isArray(claims.aud) ? claims.aud : [claims.aud];
   if (!audiences.includes(audience)) throw new IdTokenError("answer", "the token is for another audience");
 
-  // The server's own clock decides what has expired, where it tells it: the runner's may be wrong by any amount.
+  // The server's own clock decides what has expired, where it tells it: the runner's may be wrong by any
+  // amount.
   const clockOffsetMs = date === undefined ? undefined : date - Date.now();
   const now = date ?? Date.now();
   const expires = timeClaim(claims, "exp");

@@ -1,4 +1,6 @@
-/** The claims of a JWT. Nobody here verifies the signature: STS does, and the endpoint was reached over TLS. */
+/**
+ * The claims of a JWT. Nobody here verifies the signature: STS does, and the endpoint was reached over TLS.
+ */
 export type Claims = Record<string, unknown>;
 
 // base64url segments and nothing else: such a text cannot add a line to a file, a header or a log.
@@ -10,7 +12,9 @@ export function decodeClaims(token: string): Claims | undefined {
   if (payload === undefined) return undefined;
   try {
     const claims: unknown = JSON.parse(Buffer.from(payload, "base64url").toString("utf8"));
-    return typeof claims === "object" && claims !== null && !Array.isArray(claims) ? (claims as Claims) : undefined;
+    return typeof claims === "object" && claims !== null && !Array.isArray(claims)
+      ? (claims as Claims)
+      : undefined;
   } catch {
     return undefined;
   }

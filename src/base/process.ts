@@ -15,7 +15,10 @@ interface Stat {
   started: string;
 }
 
-/** proc(5), /proc/PID/stat. The name stands in parentheses and may hold any character. Undefined if there is no such process. */
+/**
+ * proc(5), /proc/PID/stat. The name stands in parentheses and may hold any character. Undefined if there is
+ * no such process.
+ */
 function readStat(pid: number): Stat | undefined {
   try {
     const text = fs.readFileSync(`/proc/${pid}/stat`, "utf8");
@@ -40,7 +43,9 @@ export function identify(pid: number): ProcessIdentity {
 export function isRunning(process_: ProcessIdentity): boolean {
   if (process_.started !== "") {
     const stat = readStat(process_.pid);
-    return stat !== undefined && stat.started === process_.started && stat.state !== "Z" && stat.state !== "X";
+    return (
+      stat !== undefined && stat.started === process_.started && stat.state !== "Z" && stat.state !== "X"
+    );
   }
   try {
     return process.kill(process_.pid, 0);
@@ -53,9 +58,10 @@ export function isRunning(process_: ProcessIdentity): boolean {
 const MAX_ANCESTORS = 32;
 
 /**
- * The runner's worker among this process's ancestors: the process that runs one job and then ends. Undefined inside a container,
- * whose processes have no ancestor outside, without /proc, and under other runners.
- * https://github.com/actions/runner: src/Runner.Worker; the kernel keeps 15 characters of a name, of which it needs 13.
+ * The runner's worker among this process's ancestors: the process that runs one job and then ends. Undefined
+ * inside a container, whose processes have no ancestor outside, without /proc, and under other runners.
+ * https://github.com/actions/runner: src/Runner.Worker; the kernel keeps 15 characters of a name, of which it
+ * needs 13.
  */
 export function findWorker(): ProcessIdentity | undefined {
   let pid = process.ppid;

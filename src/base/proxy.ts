@@ -1,5 +1,5 @@
-// Proxies are Node's own affair (https://nodejs.org/api/http.html#built-in-proxy-support): agents with `proxyEnv`, from Node 24.5
-// on. What stands here only tells the user about them.
+// Proxies are Node's own affair (https://nodejs.org/api/http.html#built-in-proxy-support): agents with
+// `proxyEnv`, from Node 24.5 on. What stands here only tells the user about them.
 import * as http from "node:http";
 import * as https from "node:https";
 import { UserError } from "./errors.ts";
@@ -30,13 +30,17 @@ function isExempt(env: Environment, url: URL): boolean {
   const entries = (env.no_proxy || env.NO_PROXY || "").split(/[\s,]+/).filter((entry) => entry !== "");
   return entries.some(
     (entry) =>
-      entry === "*" || url.host === entry || url.hostname === entry || url.hostname.endsWith(`.${entry.replace(/^\*?\./, "")}`),
+      entry === "*" ||
+      url.host === entry ||
+      url.hostname === entry ||
+      url.hostname.endsWith(`.${entry.replace(/^\*?\./, "")}`),
   );
 }
 
 /**
- * Throws a UserError where Node cannot read a proxy of the environment: from 24.5 on each agent would throw for it (parseProxyUrl,
- * lib/internal/http.js in nodejs/node), the SDK's where nothing catches it. The value may hold a password and is not shown.
+ * Throws a UserError where Node cannot read a proxy of the environment: from 24.5 on each agent would throw
+ * for it (parseProxyUrl, lib/internal/http.js in nodejs/node), the SDK's where nothing catches it. The value
+ * may hold a password and is not shown.
  */
 export function checkProxies(env: Environment): void {
   for (const [{ Agent }, name] of [
@@ -56,9 +60,14 @@ export function checkProxies(env: Environment): void {
 }
 
 /** What to say where a proxy is set that this Node cannot use. */
-export function proxyWarning(env: Environment, url: string, version: string = process.versions.node): string | undefined {
+export function proxyWarning(
+  env: Environment,
+  url: string,
+  version: string = process.versions.node,
+): string | undefined {
   const proxy = findProxy(env, url);
-  if (proxy === UNUSABLE) return `The proxy of the environment is ${UNUSABLE}: requests go to GitHub and AWS directly.`;
+  if (proxy === UNUSABLE)
+    return `The proxy of the environment is ${UNUSABLE}: requests go to GitHub and AWS directly.`;
   if (proxy === undefined || knowsProxies(version)) return undefined;
   return `${proxy} is set as proxy, but Node ${version} cannot use it: requests go to GitHub and AWS directly. Use a runner whose Node is 24.5 or newer.`;
 }

@@ -1,12 +1,16 @@
 /**
- * Text from outside (claims, inputs, answers of servers) made safe for the log of a job. The runner takes a line that begins with `::`,
- * after white space, and `##[` anywhere in a line, for commands; control and format characters can hide or forge lines.
+ * Text from outside (claims, inputs, answers of servers) made safe for the log of a job. The runner takes a
+ * line that begins with `::`, after white space, and `##[` anywhere in a line, for commands; control and
+ * format characters can hide or forge lines.
  */
 
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 const TOKEN = /eyJ[\w-]+\.eyJ[\w-]+(?:\.[\w-]*)?/g;
 
-/** One line of a log: no control character, no workflow command, nothing like a JWT, at most `limit` characters. */
+/**
+ * One line of a log: no control character, no workflow command, nothing like a JWT, at most `limit`
+ * characters.
+ */
 export function printable(text: string, limit = 4000): string {
   return text
     .slice(0, limit)
@@ -16,7 +20,10 @@ export function printable(text: string, limit = 4000): string {
     .replace(/^(\s*)::/, "$1: :");
 }
 
-/** A value in double quotes, as JSON writes it: what is invisible shows as an escape. At most `limit` characters of it. */
+/**
+ * A value in double quotes, as JSON writes it: what is invisible shows as an escape. At most `limit`
+ * characters of it.
+ */
 export function quoted(value: string, limit = 300): string {
   return escaped(JSON.stringify(value.length > limit ? `${value.slice(0, limit)}…` : value));
 }
@@ -27,8 +34,9 @@ export function jsonLines(value: unknown): string[] {
 }
 
 /**
- * A code span of Markdown, in a table, too, on one line. It shows the text as it is but for what is not ASCII or could end the span
- * or the cell (https://github.github.com/gfm/#code-spans, #tables-extension-), which become question marks.
+ * A code span of Markdown, in a table, too, on one line. It shows the text as it is but for what is not ASCII
+ * or could end the span or the cell (https://github.github.com/gfm/#code-spans, #tables-extension-), which
+ * become question marks.
  */
 export function codeSpan(text: string): string {
   const shown = printable(text, 300).replace(/[^\x20-\x7e]|[`|\\]/g, "?");
@@ -41,6 +49,7 @@ export function shellWord(word: string): string {
 }
 
 function escaped(json: string): string {
-  const units = (text: string) => text.replace(/[\s\S]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  const units = (text: string) =>
+    text.replace(/[\s\S]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
   return json.replace(UNPRINTABLE, units).replaceAll("##[", "##\\u005b");
 }

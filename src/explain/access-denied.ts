@@ -1,6 +1,11 @@
 import { jsonLines, quoted, shellWord } from "../base/text.ts";
 import { claimsWithKeys, claimText, type TrustPolicyContext, withoutIds } from "./conditions.ts";
-import { evaluateTrustPolicy, parseTrustPolicy, type StatementVerdict, suggestStatement } from "./trust-policy.ts";
+import {
+  evaluateTrustPolicy,
+  parseTrustPolicy,
+  type StatementVerdict,
+  suggestStatement,
+} from "./trust-policy.ts";
 
 export interface Refusal {
   roleArn: string;
@@ -56,23 +61,35 @@ export function explainRefusal(situation: Refusal, context: TrustPolicyContext):
     "",
     "This trust policy accepts exactly this job. Saved as trust.json, it takes the place of the role's own with the command below it;",
     "to keep what the role has, add only the statement to it.",
-    ...(situation.accountIsMasked ? ["mask-aws-account-id hides the account id: put it in where this log shows ***."] : []),
+    ...(situation.accountIsMasked
+      ? ["mask-aws-account-id hides the account id: put it in where this log shows ***."]
+      : []),
     "",
     ...jsonLines({ Version: "2012-10-17", Statement: [suggestStatement(claims, context)] }),
     "",
     `  aws iam update-assume-role-policy --role-name ${shellWord(name)} --policy-document file://trust.json`,
     ...(trustPolicy === undefined
-      ? ["", "To see which line of the role's trust policy refuses, give its JSON as the input explain-trust-policy."]
+      ? [
+          "",
+          "To see which line of the role's trust policy refuses, give its JSON as the input explain-trust-policy.",
+        ]
       : []),
   ];
 }
 
-function verdict(trustPolicy: string, claims: Record<string, unknown>, context: TrustPolicyContext): string[] {
+function verdict(
+  trustPolicy: string,
+  claims: Record<string, unknown>,
+  context: TrustPolicyContext,
+): string[] {
   let result: ReturnType<typeof evaluateTrustPolicy>;
   try {
     result = evaluateTrustPolicy(parseTrustPolicy(trustPolicy), claims, context);
   } catch (error) {
-    return [`explain-trust-policy: ${error instanceof Error ? error.message : String(error)}`, "Other causes:"];
+    return [
+      `explain-trust-policy: ${error instanceof Error ? error.message : String(error)}`,
+      "Other causes:",
+    ];
   }
   if (result.allowed) {
     return [
@@ -95,10 +112,16 @@ function statementLines({ index, sid, effect, outcome, reasons }: StatementVerdi
   const name = sid === undefined ? `Statement ${index}` : `Statement ${index}, ${quoted(sid, 60)}`;
   // Why a Deny leaves the job alone is nothing to put right.
   const shown = effect === "Deny" && outcome === "does not apply" ? [] : reasons.slice(0, 10);
-  return [`  ${name} (${effect}) ${outcome}${shown.length > 0 ? ":" : ""}`, ...shown.map((reason) => `    ${reason}`)];
+  return [
+    `  ${name} (${effect}) ${outcome}${shown.length > 0 ? ":" : ""}`,
+    ...shown.map((reason) => `    ${reason}`),
+  ];
 }
 
-/** What these claims, and no others, make likely. The forms of sub: https://docs.github.com/en/actions/reference/security/oidc */
+/**
+ * What these claims, and no others, make likely. The forms of sub:
+ * https://docs.github.com/en/actions/reference/security/oidc
+ */
 function causes({ claims, audience }: Refusal, context: TrustPolicyContext): string[] {
   const sub = claimText(claims.sub);
   const lines: string[] = [];
@@ -111,7 +134,9 @@ function causes({ claims, audience }: Refusal, context: TrustPolicyContext): str
       "The job runs for a pull request, so sub ends in pull_request and names no branch. A policy for ref:refs/heads/… refuses it.",
     );
   } else if (sub.includes(":ref:refs/tags/")) {
-    lines.push("The job runs for a tag, so sub has ref:refs/tags/…. A policy for ref:refs/heads/… refuses it.");
+    lines.push(
+      "The job runs for a tag, so sub has ref:refs/tags/…. A policy for ref:refs/heads/… refuses it.",
+    );
   } else if (sub.includes(":ref:refs/heads/")) {
     lines.push(
       `The job runs on a branch, so sub has ${quoted(sub.slice(sub.indexOf(":ref:") + 1))}. A policy for another branch or for environment:… refuses it.`,
@@ -122,7 +147,9 @@ function causes({ claims, audience }: Refusal, context: TrustPolicyContext): str
     const key = claimsWithKeys(context).includes("job_workflow_ref")
       ? `; to trust that workflow, use the key ${context.providerHost}:job_workflow_ref`
       : "";
-    lines.push(`The job is in the reusable workflow ${quoted(workflow)}, but sub names the repository that calls it${key}.`);
+    lines.push(
+      `The job is in the reusable workflow ${quoted(workflow)}, but sub names the repository that calls it${key}.`,
+    );
   }
   if (withoutIds(sub) !== sub) {
     lines.push(
@@ -135,7 +162,8 @@ function causes({ claims, audience }: Refusal, context: TrustPolicyContext): str
       `sub does not have GitHub's default form: the organization or the repository has a template of its own. See: gh api ${where}`,
     );
   }
-  if (/[A-Z]/.test(sub)) lines.push("sub has capital letters, and IAM compares letter for letter: copy it as it stands.");
+  if (/[A-Z]/.test(sub))
+    lines.push("sub has capital letters, and IAM compares letter for letter: copy it as it stands.");
   if (!/^sts\.amazonaws\.com(?:\.cn)?$/.test(audience))
     lines.push(`The audience is ${quoted(audience)}: the policy's condition on aud must have that.`);
   return lines.map((line) => `  - ${line}`);

@@ -24,7 +24,8 @@ export interface Finding {
 
 type Compare = (value: string, actual: string, variables: boolean) => boolean;
 const equal: Compare = (value, actual, variables) => literal(value, variables) === actual;
-const equalIgnoringCase: Compare = (value, actual, variables) => literal(value, variables).toLowerCase() === actual.toLowerCase();
+const equalIgnoringCase: Compare = (value, actual, variables) =>
+  literal(value, variables).toLowerCase() === actual.toLowerCase();
 const OPERATORS = new Map<string, { compare: Compare; negated: boolean }>([
   ["StringEquals", { compare: equal, negated: false }],
   ["StringNotEquals", { compare: equal, negated: true }],
@@ -37,8 +38,8 @@ const OPERATORS = new Map<string, { compare: Compare; negated: boolean }>([
 
 /**
  * Whether a condition holds for a token. The rules:
- * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html and, beside it,
- * reference_policies_condition-single-vs-multi-valued-context-keys.html.
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html and,
+ * beside it, reference_policies_condition-single-vs-multi-valued-context-keys.html.
  * @param variables whether `${…}` in values is a policy variable
  */
 export function checkCondition(
@@ -49,14 +50,17 @@ export function checkCondition(
 ): Finding {
   const line = `${printable(operator, 60)} ${quoted(key, 100)}`;
   const undecided = (why: string) => ({ holds: undefined, reason: `${line}: ${why}` });
-  const [, set, base = "", ifExists] = /^(?:(ForAllValues|ForAnyValue):)?(\w+?)(IfExists)?$/.exec(operator) ?? [];
+  const [, set, base = "", ifExists] =
+    /^(?:(ForAllValues|ForAnyValue):)?(\w+?)(IfExists)?$/.exec(operator) ?? [];
   const known = OPERATORS.get(base);
   if (!known && operator !== "Null") return undecided("this operator cannot be evaluated here");
   if (variables && values.some(hasVariable)) return undecided("policy variables cannot be evaluated here");
   const request = requestValues(key, claims, context);
   if (typeof request === "string") return undecided(`cannot be evaluated here, ${request}`);
 
-  const has = request ? `the token has ${listed(request)}` : `the token has no such claim${foreign(key, context)}`;
+  const has = request
+    ? `the token has ${listed(request)}`
+    : `the token has no such claim${foreign(key, context)}`;
   if (!known) {
     const holds = values.some((value) => (value.toLowerCase() === "true") === (request === undefined));
     return { holds, reason: `${line}: the policy has ${listed(values)} ("true" means absent); ${has}` };
@@ -64,33 +68,45 @@ export function checkCondition(
   const { compare, negated } = known;
   const accepts = (actual: string) => values.some((value) => compare(value, actual, variables)) !== negated;
   let holds: boolean;
-  // What is absent: IfExists accepts it, a set of all values is empty and so accepted, and nothing is unequal to everything.
+  // What is absent: IfExists accepts it, a set of all values is empty and so accepted, and nothing is unequal
+  // to everything.
   if (!request) holds = ifExists !== undefined || set === "ForAllValues" || (negated && set === undefined);
   else if (set === "ForAllValues" || (negated && set === undefined)) holds = request.every(accepts);
   else holds = request.some(accepts);
   const hint = holds || negated ? "" : nearMiss(base, values, request ?? [], variables);
-  return { holds, reason: `${line}: the policy ${negated ? "excludes" : "has"} ${listed(values)}; ${has}${hint}` };
+  return {
+    holds,
+    reason: `${line}: the policy ${negated ? "excludes" : "has"} ${listed(values)}; ${has}${hint}`,
+  };
 }
 
 function nearMiss(base: string, values: string[], request: string[], variables: boolean): string {
   const some = (test: (value: string, actual: string) => boolean) =>
     request.some((actual) => values.some((value) => test(value, actual)));
   const lax = (value: string, actual: string) => like(value, actual, variables);
-  if (base === "StringEquals" && some(lax)) return " (StringEquals takes * and ? literally: StringLike does not)";
-  if (some((value, actual) => lax(value.toLowerCase(), actual.toLowerCase()))) return " (letter case differs)";
-  if (some((value, actual) => lax(value, withoutIds(actual)))) return " (the token's sub carries the IDs of owner and repository)";
-  if (some((value, actual) => lax(withoutIds(value), actual))) return " (the token's sub carries no IDs of owner and repository)";
+  if (base === "StringEquals" && some(lax))
+    return " (StringEquals takes * and ? literally: StringLike does not)";
+  if (some((value, actual) => lax(value.toLowerCase(), actual.toLowerCase())))
+    return " (letter case differs)";
+  if (some((value, actual) => lax(value, withoutIds(actual))))
+    return " (the token's sub carries the IDs of owner and repository)";
+  if (some((value, actual) => lax(withoutIds(value), actual)))
+    return " (the token's sub carries no IDs of owner and repository)";
   return "";
 }
 
-/** A sub of the immutable format, `repo:owner@id/name@id:…`, as the format without IDs has it; any other text as it is. */
+/**
+ * A sub of the immutable format, `repo:owner@id/name@id:…`, as the format without IDs has it; any other text
+ * as it is.
+ */
 export function withoutIds(sub: string): string {
   return sub.replace(/^repo:([^/:@]+)@\d+\/([^/:@]+)@\d+(?=:|$)/, "repo:$1/$2");
 }
 
-// The claims of GitHub's tokens that AWS has condition keys for, besides sub and aud, and GitHub's providers that it has them for:
-// https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecuritytokenservice.html (AssumeRoleWithWebIdentity).
-// Announced for the commercial Regions only:
+// The claims of GitHub's tokens that AWS has condition keys for, besides sub and aud, and GitHub's providers
+// that it has them for:
+// https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecuritytokenservice.html
+// (AssumeRoleWithWebIdentity). Announced for the commercial Regions only:
 // https://aws.amazon.com/about-aws/whats-new/2026/01/aws-sts-supports-validation-identity-provider-claims/
 const GITHUB_CLAIMS =
   "actor actor_id enterprise_id environment job_workflow_ref ref repository repository_id repository_owner_id workflow";
@@ -102,21 +118,33 @@ export function claimsWithKeys({ providerHost, partition }: TrustPolicyContext):
   return ["aud", "sub", ...(github ? GITHUB_CLAIMS.split(" ") : [])];
 }
 
-/** The values that the request has for a condition key, undefined for none, or why nobody but AWS can know. */
-function requestValues(key: string, claims: Record<string, unknown>, context: TrustPolicyContext): string[] | undefined | string {
+/**
+ * The values that the request has for a condition key, undefined for none, or why nobody but AWS can know.
+ */
+function requestValues(
+  key: string,
+  claims: Record<string, unknown>,
+  context: TrustPolicyContext,
+): string[] | undefined | string {
   const { prefix, name } = splitKey(key);
   if (prefix !== context.providerHost.toLowerCase()) {
-    // Keys of other identity providers, which this token never has, begin with a host; all others with the name of a service.
+    // Keys of other identity providers, which this token never has, begin with a host; all others with the
+    // name of a service.
     return prefix.includes(".") ? undefined : "the key is none of the token's provider";
   }
   const keys = claimsWithKeys(context);
-  if (!keys.includes(name)) return `AWS lists no such condition key for this provider (it lists ${keys.join(", ")})`;
+  if (!keys.includes(name))
+    return `AWS lists no such condition key for this provider (it lists ${keys.join(", ")})`;
   const claim = claims[name];
-  const present = (Array.isArray(claim) ? claim : [claim]).filter((value) => value !== undefined && value !== null);
+  const present = (Array.isArray(claim) ? claim : [claim]).filter(
+    (value) => value !== undefined && value !== null,
+  );
   return present.length > 0 ? present.map(claimText) : undefined;
 }
 
-/** A claim as the text that conditions compare: nothing for one that is absent, JSON for lists and objects. */
+/**
+ * A claim as the text that conditions compare: nothing for one that is absent, JSON for lists and objects.
+ */
 export function claimText(claim: unknown): string {
   if (claim === undefined || claim === null) return "";
   return typeof claim === "object" ? JSON.stringify(claim) : String(claim);
@@ -129,7 +157,9 @@ function splitKey(key: string): { prefix: string; name: string } {
 }
 
 function foreign(key: string, { providerHost }: TrustPolicyContext): string {
-  return splitKey(key).prefix === providerHost.toLowerCase() ? "" : ` (its keys begin with ${quoted(`${providerHost}:`)})`;
+  return splitKey(key).prefix === providerHost.toLowerCase()
+    ? ""
+    : ` (its keys begin with ${quoted(`${providerHost}:`)})`;
 }
 
 // Policy variables: ${*}, ${?} and ${$} stand for the characters themselves
@@ -149,7 +179,10 @@ function literal(value: string, variables: boolean): string {
   return variables ? value.replace(CHARACTER, "$1") : value;
 }
 
-/** Whether the pattern, with * for any text and ? for any character, matches the whole text. Time at most the product of the lengths. */
+/**
+ * Whether the pattern, with * for any text and ? for any character, matches the whole text. Time at most the
+ * product of the lengths.
+ */
 export function like(pattern: string, text: string, variables: boolean): boolean {
   const parts = pattern.match(variables ? /\$\{[*?$]\}|[\s\S]/g : /[\s\S]/g) ?? [];
   let part = 0;

@@ -26,7 +26,9 @@ export interface StsFailure {
 export interface StsSituation extends Refusal {
   region: string;
   endpointHost: string;
-  /** URL of the proxy, whose user and password are not shown; or, with a space in it, why it cannot be used. */
+  /**
+   * URL of the proxy, whose user and password are not shown; or, with a space in it, why it cannot be used.
+   */
   proxy?: string | undefined;
   /** By how much this machine's clock is ahead of the server's. */
   clockSkewSeconds?: number | undefined;
@@ -55,12 +57,17 @@ export function explainStsError(error: StsFailure, situation: StsSituation): Exp
   const tries = `${error.attempts} ${error.attempts === 1 ? "attempt" : "attempts"}`;
   const status = error.httpStatus === undefined ? "" : `HTTP ${error.httpStatus}, `;
   const said = `${situation.endpointHost}: ${code} (${status}${tries}): ${printable(error.message, 500)}`;
-  const explain = (anchor: string, title: string, lines: string[]) => explanation(anchor, title, [said, ...lines]);
+  const explain = (anchor: string, title: string, lines: string[]) =>
+    explanation(anchor, title, [said, ...lines]);
   const context = contextOf(situation);
 
   switch (code) {
     case "AccessDenied":
-      return explain("access-denied", `AWS does not let this job assume ${situation.roleArn}`, explainRefusal(situation, context));
+      return explain(
+        "access-denied",
+        `AWS does not let this job assume ${situation.roleArn}`,
+        explainRefusal(situation, context),
+      );
     case "InvalidIdentityToken":
       return invalidToken(error.message, context, situation, explain);
     case "IDPRejectedClaim":
@@ -68,13 +75,21 @@ export function explainStsError(error: StsFailure, situation: StsSituation): Exp
     case "ExpiredToken":
       return explain("id-token-expired", "AWS takes the ID token for expired", expired(situation));
     case "IDPCommunicationError":
-      return explain("provider-not-reached", "AWS could not reach the identity provider", notReached(context));
+      return explain(
+        "provider-not-reached",
+        "AWS could not reach the identity provider",
+        notReached(context),
+      );
     case "RegionDisabled":
-      return explain("region-disabled", `STS is not active in ${situation.region} for account ${context.accountId}`, [
-        `Fix: set aws-region to a Region that the account uses, or activate this one: aws account enable-region --region-name ${shellWord(situation.region)}`,
-        "or, for a Region that is active, switch STS on for it: IAM console, Account settings, Security Token Service.",
-        `Check: aws account get-region-opt-status --region-name ${shellWord(situation.region)}`,
-      ]);
+      return explain(
+        "region-disabled",
+        `STS is not active in ${situation.region} for account ${context.accountId}`,
+        [
+          `Fix: set aws-region to a Region that the account uses, or activate this one: aws account enable-region --region-name ${shellWord(situation.region)}`,
+          "or, for a Region that is active, switch STS on for it: IAM console, Account settings, Security Token Service.",
+          `Check: aws account get-region-opt-status --region-name ${shellWord(situation.region)}`,
+        ],
+      );
     case "MalformedPolicyDocument":
     case "PackedPolicyTooLarge":
       return explain("session-policy", "STS speaks of a session policy, and this action sends none", [
@@ -91,12 +106,17 @@ export function explainStsError(error: StsFailure, situation: StsSituation): Exp
       "Fix: run the job again. If it comes back: start fewer jobs at once (strategy: max-parallel), or spread them over Regions with aws-region.",
     ]);
   }
-  if (error.httpStatus === undefined) return unreachable("sts", code, situation.endpointHost, situation, said);
+  if (error.httpStatus === undefined)
+    return unreachable("sts", code, situation.endpointHost, situation, said);
   if (error.httpStatus < 500 && NO_CODE.has(code)) {
-    return explain("sts-malformed", `${situation.endpointHost} answered with something else than an answer of STS`, [
-      `Cause: a proxy or a firewall answered in its place${via(situation.proxy)}, or the server behind sts-endpoint is no complete STS.`,
-      `Fix: let requests to ${situation.endpointHost} through unchanged (NO_PROXY, if a proxy changes them). Check on the runner: curl -v ${shellWord(`https://${situation.endpointHost}/`)}`,
-    ]);
+    return explain(
+      "sts-malformed",
+      `${situation.endpointHost} answered with something else than an answer of STS`,
+      [
+        `Cause: a proxy or a firewall answered in its place${via(situation.proxy)}, or the server behind sts-endpoint is no complete STS.`,
+        `Fix: let requests to ${situation.endpointHost} through unchanged (NO_PROXY, if a proxy changes them). Check on the runner: curl -v ${shellWord(`https://${situation.endpointHost}/`)}`,
+      ],
+    );
   }
   if (error.httpStatus >= 500) {
     return explain("sts-unavailable", "STS is not available", [
@@ -123,16 +143,21 @@ export function explainIdTokenError(kind: IdTokenFailureKind, situation: IdToken
     case "unreachable":
       return unreachable("id-token", situation.code ?? "", host, situation, said);
     case "status":
-      return explanation("id-token-refused", `GitHub gave no ID token: HTTP ${situation.httpStatus ?? "error"}`, [
-        said,
-        ...refusal(situation),
-      ]);
+      return explanation(
+        "id-token-refused",
+        `GitHub gave no ID token: HTTP ${situation.httpStatus ?? "error"}`,
+        [said, ...refusal(situation)],
+      );
     case "answer":
-      return explanation("id-token-malformed", "The ID token endpoint answered with something else than a valid ID token", [
-        said,
-        `Something between this runner and GitHub may have answered in its place${via(situation.proxy)}, or this server (GHES, Forgejo, a test) is no complete one.`,
-        `Fix: let the answers of ${host} through unchanged (NO_PROXY, if a proxy changes them). The token must be a JWT for audience ${quoted(situation.audience)} with exp.`,
-      ]);
+      return explanation(
+        "id-token-malformed",
+        "The ID token endpoint answered with something else than a valid ID token",
+        [
+          said,
+          `Something between this runner and GitHub may have answered in its place${via(situation.proxy)}, or this server (GHES, Forgejo, a test) is no complete one.`,
+          `Fix: let the answers of ${host} through unchanged (NO_PROXY, if a proxy changes them). The token must be a JWT for audience ${quoted(situation.audience)} with exp.`,
+        ],
+      );
   }
 }
 
@@ -140,7 +165,8 @@ function explanation(anchor: string, title: string, lines: string[]): Explanatio
   return { anchor, title: printable(title, 300), text: lines.map((line) => printable(line)).join("\n") };
 }
 
-// https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html, and the other services' names for the same.
+// https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html, and the other services' names for
+// the same.
 const THROTTLED = new Set(["Throttling", "Throttled", "RequestLimitExceeded", "TooManyRequests", "SlowDown"]);
 
 // What the SDK and trial.ts call an answer that has no error code of STS in it, or no session.
@@ -161,11 +187,15 @@ function invalidToken(
   const url = shellWord(`https://${context.providerHost}`);
   const arn = shellWord(providerArn(context));
   if (/no openidconnect provider/i.test(message)) {
-    return explain("no-identity-provider", `Account ${context.accountId} has no identity provider for ${context.providerHost}`, [
-      "Cause: role-to-assume names the wrong account, or the provider was never created in that account or has another URL.",
-      `Fix: correct the account in role-to-assume, or create the provider there: aws iam create-open-id-connect-provider --url ${url} --client-id-list ${shellWord(audience)}`,
-      "Check, with credentials of that account: aws iam list-open-id-connect-providers",
-    ]);
+    return explain(
+      "no-identity-provider",
+      `Account ${context.accountId} has no identity provider for ${context.providerHost}`,
+      [
+        "Cause: role-to-assume names the wrong account, or the provider was never created in that account or has another URL.",
+        `Fix: correct the account in role-to-assume, or create the provider there: aws iam create-open-id-connect-provider --url ${url} --client-id-list ${shellWord(audience)}`,
+        "Check, with credentials of that account: aws iam list-open-id-connect-providers",
+      ],
+    );
   }
   if (/audience/i.test(message)) {
     return explain(
@@ -179,14 +209,22 @@ function invalidToken(
     );
   }
   if (/verification key/i.test(message)) {
-    return explain("verification-key", "AWS could not fetch the identity provider's keys", notReached(context));
+    return explain(
+      "verification-key",
+      "AWS could not fetch the identity provider's keys",
+      notReached(context),
+    );
   }
   if (/thumbprint/i.test(message)) {
-    return explain("provider-thumbprint", "The identity provider's certificate does not match the thumbprint in IAM", [
-      `Fix: aws iam update-open-id-connect-provider-thumbprint --open-id-connect-provider-arn ${arn} --thumbprint-list THUMBPRINT`,
-      "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_create_oidc_verify-thumbprint.html says how to get it.",
-      `Check: aws iam get-open-id-connect-provider --open-id-connect-provider-arn ${arn} --query ThumbprintList`,
-    ]);
+    return explain(
+      "provider-thumbprint",
+      "The identity provider's certificate does not match the thumbprint in IAM",
+      [
+        `Fix: aws iam update-open-id-connect-provider-thumbprint --open-id-connect-provider-arn ${arn} --thumbprint-list THUMBPRINT`,
+        "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_create_oidc_verify-thumbprint.html says how to get it.",
+        `Check: aws iam get-open-id-connect-provider --open-id-connect-provider-arn ${arn} --query ThumbprintList`,
+      ],
+    );
   }
   return explain("id-token-rejected", "AWS rejected the ID token", tokenRejected(context));
 }
@@ -225,7 +263,9 @@ function expired({ claims, clockSkewSeconds: skew }: StsSituation): string[] {
 
 function permission({ eventName, actor }: IdTokenSituation): string[] {
   const fork = /^pull_request(?!_target)/.test(eventName ?? "")
-    ? ["This job runs for a pull request: if it comes from a fork, GitHub grants id-token to none of its jobs."]
+    ? [
+        "This job runs for a pull request: if it comes from a fork, GitHub grants id-token to none of its jobs.",
+      ]
     : [];
   const bot =
     actor === "dependabot[bot]"
@@ -271,7 +311,8 @@ function unreachable(
   { proxy }: { proxy?: string | undefined },
   said: string,
 ): Explanation {
-  const explain = (what: string, title: string, lines: string[]) => explanation(`${prefix}-${what}`, title, [said, ...lines]);
+  const explain = (what: string, title: string, lines: string[]) =>
+    explanation(`${prefix}-${what}`, title, [said, ...lines]);
   if (TLS_CODE.test(code)) {
     return explain("tls", `The certificate of ${host} cannot be verified: ${code}`, [
       `Cause: the certificate that came back is not one that Node.js trusts. As a rule a proxy or firewall opens TLS${via(proxy)} with a certificate authority of its own, or the runner's clock is wrong.`,

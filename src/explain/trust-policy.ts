@@ -20,7 +20,10 @@ export interface TrustPolicy {
 interface Statement {
   sid: string | undefined;
   effect: "Allow" | "Deny";
-  /** The principals of the type Federated; undefined for a principal that only AWS can evaluate ("*", NotPrincipal). */
+  /**
+   * The principals of the type Federated; undefined for a principal that only AWS can evaluate ("*",
+   * NotPrincipal).
+   */
   federated: string[] | undefined;
   actions: string[];
   /** NotAction: every action but these. */
@@ -40,23 +43,31 @@ export interface StatementVerdict {
   sid?: string;
   effect: "Allow" | "Deny";
   outcome: "allows" | "denies" | "does not apply" | "cannot be evaluated here";
-  /** The lines that made the outcome, each with what the policy has and what the token has. Empty for "allows". */
+  /**
+   * The lines that made the outcome, each with what the policy has and what the token has. Empty for
+   * "allows".
+   */
   reasons: string[];
 }
 
-// IAM's limit is 8,192 characters without white space (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html).
+// IAM's limit is 8,192 characters without white space
+// (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html).
 const MAX_POLICY_LENGTH = 32_768;
 
 /** Reads the JSON of a role's trust policy. Throws an Error that says what is wrong and what is allowed. */
 export function parseTrustPolicy(text: string): TrustPolicy {
-  if (text.length > MAX_POLICY_LENGTH) throw notAPolicy(`it has ${text.length} characters, more than ${MAX_POLICY_LENGTH}`);
+  if (text.length > MAX_POLICY_LENGTH)
+    throw notAPolicy(`it has ${text.length} characters, more than ${MAX_POLICY_LENGTH}`);
   let document: unknown;
   try {
     document = JSON.parse(text);
   } catch (error) {
-    throw notAPolicy(`it is not JSON (${printable(error instanceof Error ? error.message : String(error), 200)})`);
+    throw notAPolicy(
+      `it is not JSON (${printable(error instanceof Error ? error.message : String(error), 200)})`,
+    );
   }
-  if (!isObject(document) || document.Statement === undefined) throw notAPolicy("it is not an object with a Statement");
+  if (!isObject(document) || document.Statement === undefined)
+    throw notAPolicy("it is not an object with a Statement");
   const statements = Array.isArray(document.Statement) ? document.Statement : [document.Statement];
   if (statements.length === 0) throw notAPolicy("its Statement is empty");
   return { variables: document.Version === "2012-10-17", statements: statements.map(parseStatement) };
@@ -73,11 +84,14 @@ function parseStatement(statement: unknown, position: number): Statement {
     Action: action,
     NotAction: notAction,
   } = statement;
-  if (effect !== "Allow" && effect !== "Deny") throw notAPolicy(`the Effect of ${at} is ${shown(effect)}, not "Allow" or "Deny"`);
+  if (effect !== "Allow" && effect !== "Deny")
+    throw notAPolicy(`the Effect of ${at} is ${shown(effect)}, not "Allow" or "Deny"`);
   if (principal === undefined && notPrincipal === undefined) throw notAPolicy(`${at} has no Principal`);
   const actions = strings(action ?? notAction);
   if (!actions || actions.length === 0)
-    throw notAPolicy(`the Action of ${at} is ${shown(action ?? notAction)}, not a string or a list of strings`);
+    throw notAPolicy(
+      `the Action of ${at} is ${shown(action ?? notAction)}, not a string or a list of strings`,
+    );
   return {
     sid: typeof sid === "string" && sid !== "" ? sid : undefined,
     effect,
@@ -91,7 +105,9 @@ function parseStatement(statement: unknown, position: number): Statement {
 function parseFederated(principal: Record<string, unknown>, at: string): string[] | undefined {
   const federated = strings(principal.Federated ?? []);
   if (!federated)
-    throw notAPolicy(`Principal.Federated of ${at} is ${shown(principal.Federated)}, not a string or a list of strings`);
+    throw notAPolicy(
+      `Principal.Federated of ${at} is ${shown(principal.Federated)}, not a string or a list of strings`,
+    );
   const anyone = federated.includes("*") || strings(principal.AWS)?.includes("*");
   return anyone ? undefined : federated;
 }
@@ -99,19 +115,25 @@ function parseFederated(principal: Record<string, unknown>, at: string): string[
 function parseConditions(block: unknown, at: string): Condition[] {
   if (!isObject(block)) throw notAPolicy(`the Condition of ${at} is ${shown(block)}, not an object`);
   return Object.entries(block).flatMap(([operator, keys]) => {
-    if (!isObject(keys)) throw notAPolicy(`${quoted(operator, 60)} in ${at} is ${shown(keys)}, not an object of keys and values`);
+    if (!isObject(keys))
+      throw notAPolicy(
+        `${quoted(operator, 60)} in ${at} is ${shown(keys)}, not an object of keys and values`,
+      );
     return Object.entries(keys).map(([key, value]) => {
       const values = strings(value);
       if (!values)
-        throw notAPolicy(`the value of ${quoted(key, 100)} in ${at} is ${shown(value)}, not a string or a list of strings`);
+        throw notAPolicy(
+          `the value of ${quoted(key, 100)} in ${at} is ${shown(value)}, not a string or a list of strings`,
+        );
       return { operator, key, values };
     });
   });
 }
 
 /**
- * Whether the policy lets the bearer of these claims assume its role, and for each statement why or why not. What only AWS can know
- * (keys of the request, other operators, policy variables) is reported as such, never guessed.
+ * Whether the policy lets the bearer of these claims assume its role, and for each statement why or why not.
+ * What only AWS can know (keys of the request, other operators, policy variables) is reported as such, never
+ * guessed.
  */
 export function evaluateTrustPolicy(
   policy: TrustPolicy,
@@ -122,13 +144,20 @@ export function evaluateTrustPolicy(
     const findings = [
       checkPrincipal(statement, context),
       checkAction(statement, context),
-      ...statement.conditions.map((condition) => checkCondition(condition, claims, context, policy.variables)),
+      ...statement.conditions.map((condition) =>
+        checkCondition(condition, claims, context, policy.variables),
+      ),
     ];
     const reasons = (holds: boolean | undefined) =>
       findings.filter((finding) => finding.holds === holds).map(({ reason }) => reason);
-    const subject = { index: position + 1, ...(statement.sid && { sid: statement.sid }), effect: statement.effect };
+    const subject = {
+      index: position + 1,
+      ...(statement.sid && { sid: statement.sid }),
+      effect: statement.effect,
+    };
     if (reasons(false).length > 0) return { ...subject, outcome: "does not apply", reasons: reasons(false) };
-    if (reasons(undefined).length > 0) return { ...subject, outcome: "cannot be evaluated here", reasons: reasons(undefined) };
+    if (reasons(undefined).length > 0)
+      return { ...subject, outcome: "cannot be evaluated here", reasons: reasons(undefined) };
     if (statement.effect === "Allow") return { ...subject, outcome: "allows", reasons: [] };
     return { ...subject, outcome: "denies", reasons: reasons(true) };
   });
@@ -142,7 +171,8 @@ export function providerArn({ partition, accountId, providerHost }: TrustPolicyC
 }
 
 function checkPrincipal({ federated }: Statement, context: TrustPolicyContext): Finding {
-  if (!federated) return { holds: undefined, reason: 'Principal: "*" and NotPrincipal cannot be evaluated here' };
+  if (!federated)
+    return { holds: undefined, reason: 'Principal: "*" and NotPrincipal cannot be evaluated here' };
   const needed = providerArn(context);
   const has = federated.length > 0 ? listed(federated) : "none";
   return {
@@ -154,12 +184,16 @@ function checkPrincipal({ federated }: Statement, context: TrustPolicyContext): 
 function checkAction({ actions, otherActions }: Statement, { action }: TrustPolicyContext): Finding {
   const named = actions.some((pattern) => like(pattern.toLowerCase(), action.toLowerCase(), false));
   const element = otherActions ? "NotAction" : "Action";
-  return { holds: named !== otherActions, reason: `${element}: the policy has ${listed(actions)}; the call is ${action}` };
+  return {
+    holds: named !== otherActions,
+    reason: `${element}: the policy has ${listed(actions)}; the call is ${action}`,
+  };
 }
 
 /**
- * The narrow statement that accepts this job: its aud and its sub, letter for letter. A name can be given up and taken by others, so a sub
- * without the repository's ID is joined by the condition key for it, where AWS has one.
+ * The narrow statement that accepts this job: its aud and its sub, letter for letter. A name can be given up
+ * and taken by others, so a sub without the repository's ID is joined by the condition key for it, where AWS
+ * has one.
  */
 export function suggestStatement(claims: Record<string, unknown>, context: TrustPolicyContext): object {
   const sub = claimText(claims.sub);
@@ -186,7 +220,9 @@ export function suggestStatement(claims: Record<string, unknown>, context: Trust
 // IAM takes numbers and booleans for the strings they print as.
 function strings(value: unknown): string[] | undefined {
   const list = Array.isArray(value) ? value : [value];
-  return list.every((one) => ["string", "number", "boolean"].includes(typeof one)) ? list.map(String) : undefined;
+  return list.every((one) => ["string", "number", "boolean"].includes(typeof one))
+    ? list.map(String)
+    : undefined;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
@@ -194,7 +230,9 @@ function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 function shown(value: unknown): string {
-  return value === undefined ? "missing" : quoted(typeof value === "string" ? value : JSON.stringify(value), 100);
+  return value === undefined
+    ? "missing"
+    : quoted(typeof value === "string" ? value : JSON.stringify(value), 100);
 }
 
 function notAPolicy(what: string): Error {

@@ -25,7 +25,10 @@ export interface JobDirectory {
   finished: string;
 }
 
-/** The job directory's paths; nothing is read or made. With forward slashes, which every SDK takes on every system. */
+/**
+ * The job directory's paths; nothing is read or made. With forward slashes, which every SDK takes on every
+ * system.
+ */
 export function jobDirectory(root: string): JobDirectory {
   const at = (name: string) => `${root}/${name}`;
   return {
@@ -40,18 +43,29 @@ export function jobDirectory(root: string): JobDirectory {
 }
 
 /**
- * Where this job's directory belongs, from RUNNER_TEMP. Throws a UserError where the path could not stand in a config file that
- * every SDK reads the same way: `#` and `;` begin a comment for some, `$` and `%` a variable, and non-ASCII breaks others
- * (docs/compatibility.md).
+ * Where this job's directory belongs, from RUNNER_TEMP. Throws a UserError where the path could not stand in
+ * a config file that every SDK reads the same way: `#` and `;` begin a comment for some, `$` and `%` a
+ * variable, and non-ASCII breaks others (docs/compatibility.md).
  */
-export function jobDirectoryPath(runnerTemp: string | undefined, platform: string = process.platform): string {
+export function jobDirectoryPath(
+  runnerTemp: string | undefined,
+  platform: string = process.platform,
+): string {
   if (!runnerTemp) {
-    throw new UserError("runner-temp", "RUNNER_TEMP is not set. The runner sets it; this action cannot run without one.");
+    throw new UserError(
+      "runner-temp",
+      "RUNNER_TEMP is not set. The runner sets it; this action cannot run without one.",
+    );
   }
-  const absolute = platform === "win32" ? path.win32.isAbsolute(runnerTemp) : path.posix.isAbsolute(runnerTemp);
+  const absolute =
+    platform === "win32" ? path.win32.isAbsolute(runnerTemp) : path.posix.isAbsolute(runnerTemp);
   const root = platform === "win32" ? runnerTemp.replaceAll("\\", "/") : runnerTemp;
   const readDifferently = platform === "win32" ? "#;$%\"'`" : "#;$\"'`\\";
-  if (!absolute || !/^[\x20-\x7e]+$/.test(root) || [...readDifferently].some((character) => root.includes(character))) {
+  if (
+    !absolute ||
+    !/^[\x20-\x7e]+$/.test(root) ||
+    [...readDifferently].some((character) => root.includes(character))
+  ) {
     throw new UserError(
       "runner-temp",
       `RUNNER_TEMP is ${JSON.stringify(runnerTemp.slice(0, 200))}. It must be an absolute path in ASCII without any of ${[...readDifferently].join(" ")} ` +
@@ -62,8 +76,9 @@ export function jobDirectoryPath(runnerTemp: string | undefined, platform: strin
 }
 
 /**
- * Makes the job directory, or takes the one that is there if it can only be ours: a real directory of this user, closed to
- * others. Throws a UserError for any other, since whoever made it could read the token or choose what SDKs run as.
+ * Makes the job directory, or takes the one that is there if it can only be ours: a real directory of this
+ * user, closed to others. Throws a UserError for any other, since whoever made it could read the token or
+ * choose what SDKs run as.
  */
 export function openJobDirectory(root: string): JobDirectory {
   try {
@@ -104,15 +119,18 @@ function makePrivateDirectory(directory: string): void {
   fs.mkdirSync(directory, 0o700);
   if (process.platform === "win32") return;
   fs.chmodSync(directory, 0o700); // the umask may have taken our own bits away
-  // In a job container as root: the runner outside must be able to delete it, or it can never empty its temp folder again
-  // (actions/runner, src/Runner.Sdk/Util/IOUtil.cs, DeleteDirectory).
+  // In a job container as root: the runner outside must be able to delete it, or it can never empty its temp
+  // folder again (actions/runner, src/Runner.Sdk/Util/IOUtil.cs, DeleteDirectory).
   if (process.getuid?.() === 0) {
     const parent = fs.statSync(path.dirname(directory));
     if (parent.uid !== 0) fs.chownSync(directory, parent.uid, parent.gid);
   }
 }
 
-/** Why a directory that exists cannot be trusted, or undefined. Windows has no modes to look at; the profile folder is private. */
+/**
+ * Why a directory that exists cannot be trusted, or undefined. Windows has no modes to look at; the profile
+ * folder is private.
+ */
 export function untrusted(directory: string): string | undefined {
   const stat = fs.lstatSync(directory);
   if (stat.isSymbolicLink()) return "is a symlink";
@@ -125,16 +143,23 @@ export function untrusted(directory: string): string | undefined {
   return undefined;
 }
 
-/** Far longer than any section that holds the lock; a process that died is noticed at once where its pid tells. */
+/**
+ * Far longer than any section that holds the lock; a process that died is noticed at once where its pid
+ * tells.
+ */
 const LOCK_STALE_MS = 60_000;
 
 /**
- * Runs `action` while no other process does, among those that lock the same directory. Every contender makes a file of its own
- * and then looks for others: whoever comes second sees the first one, withdraws, and tries again. No name is used twice, so that
- * clearing away what a dead process left cannot take away a lock that lives. Throws when `waitMs` have passed, and ENOENT when
- * there is no such directory (any more).
+ * Runs `action` while no other process does, among those that lock the same directory. Every contender makes
+ * a file of its own and then looks for others: whoever comes second sees the first one, withdraws, and tries
+ * again. No name is used twice, so that clearing away what a dead process left cannot take away a lock that
+ * lives. Throws when `waitMs` have passed, and ENOENT when there is no such directory (any more).
  */
-export async function withLock<T>(directory: string, waitMs: number, action: () => T | Promise<T>): Promise<T> {
+export async function withLock<T>(
+  directory: string,
+  waitMs: number,
+  action: () => T | Promise<T>,
+): Promise<T> {
   const own = `lock.${process.pid}.${randomBytes(6).toString("hex")}`;
   const deadline = performance.now() + waitMs;
   for (;;) {
@@ -142,7 +167,8 @@ export async function withLock<T>(directory: string, waitMs: number, action: () 
     try {
       const locks = fs.readdirSync(directory).filter((name) => name.startsWith("lock."));
       // Not there: the directory was replaced in between, and the next round tries in the new one.
-      if (locks.includes(own) && locks.every((name) => name === own || clearIfStale(directory, name))) return await action();
+      if (locks.includes(own) && locks.every((name) => name === own || clearIfStale(directory, name)))
+        return await action();
     } finally {
       fs.rmSync(`${directory}/${own}`, { force: true });
     }
@@ -159,7 +185,9 @@ export async function withLock<T>(directory: string, waitMs: number, action: () 
 function clearIfStale(directory: string, name: string): boolean {
   try {
     const pid = Number(name.split(".")[1]);
-    const stale = !isRunning({ pid, started: "" }) || Date.now() - fs.statSync(`${directory}/${name}`).mtimeMs > LOCK_STALE_MS;
+    const stale =
+      !isRunning({ pid, started: "" }) ||
+      Date.now() - fs.statSync(`${directory}/${name}`).mtimeMs > LOCK_STALE_MS;
     if (stale) fs.rmSync(`${directory}/${name}`, { recursive: true, force: true });
     return stale;
   } catch (error) {

@@ -8,9 +8,18 @@ import { decodeClaims, timeClaim } from "../base/jwt.ts";
 import { tokenDirectory } from "../base/token-directory.ts";
 import type { KeeperStatus } from "../keeper/status.ts";
 import { stopKeeper } from "../keeper/stop.ts";
-import { ensurePrivateDirectory, type JobDirectory, jobDirectory, openJobDirectory, untrusted, withLock } from "./job-directory.ts";
+import {
+  ensurePrivateDirectory,
+  type JobDirectory,
+  jobDirectory,
+  openJobDirectory,
+  untrusted,
+  withLock,
+} from "./job-directory.ts";
 
-/** One use of the action in a job: what it wrote, so that any post can undo it. In the job directory, 0600. */
+/**
+ * One use of the action in a job: what it wrote, so that any post can undo it. In the job directory, 0600.
+ */
 export interface Use {
   id: string;
   /** Uses of the same profile shadow each other in this order. */
@@ -26,13 +35,17 @@ export interface Use {
   section: string;
   /** What the user's own files held for the profile, to be put back. */
   original: { config: string; credentials: string };
-  /** What main exports, and what was there before (null: nothing). May hold the user's own keys: never in a log. */
+  /**
+   * What main exports, and what was there before (null: nothing). May hold the user's own keys: never in a
+   * log.
+   */
   exported: Record<string, string>;
   previous: Record<string, string | null>;
 }
 
 /** What is left of a use when it is over, for the summary. */
-export interface FinishedUse extends Pick<Use, "id" | "startedAt" | "profile" | "roleArn" | "sessionName" | "audience"> {
+export interface FinishedUse
+  extends Pick<Use, "id" | "startedAt" | "profile" | "roleArn" | "sessionName" | "audience"> {
   endedAt: number;
   /** Of the keeper, where this was the last use of its audience. */
   keeper?: KeeperStatus;
@@ -61,8 +74,8 @@ const POST_LOCK_WAIT_MS = 12_000;
 const FILE_VARIABLES = ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"];
 
 /**
- * Enters a use into the job directory: token file, record, profile, in this order, so that whatever main does not reach any more
- * post can undo.
+ * Enters a use into the job directory: token file, record, profile, in this order, so that whatever main does
+ * not reach any more post can undo.
  */
 export async function beginUse(
   root: string,
@@ -100,7 +113,8 @@ export async function beginUse(
 }
 
 /**
- * Runs `action` with the job directory locked, and made if need be. Another use's post may remove it at any moment before that.
+ * Runs `action` with the job directory locked, and made if need be. Another use's post may remove it at any
+ * moment before that.
  */
 export async function locked<T>(root: string, action: (job: JobDirectory) => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries++) {
@@ -137,7 +151,8 @@ async function claim(job: JobDirectory, requestToken: string, ambient: NodeJS.Pr
 /** Copies a file of the user's, so that other profiles go on working. One that is not there is empty. */
 function seed(target: string, variable: string, previous: Job["previous"], home: string): void {
   if (fs.existsSync(target)) return;
-  const source = previous[variable]?.replace(/^~(?=\/)/, () => home) || path.join(home, ".aws", path.basename(target));
+  const source =
+    previous[variable]?.replace(/^~(?=\/)/, () => home) || path.join(home, ".aws", path.basename(target));
   let content: Buffer | undefined;
   try {
     // /dev/null is a common way to say "none".
@@ -167,10 +182,15 @@ export interface Ended {
 }
 
 /**
- * Takes a use out of the job directory again, and removes the directory with the last one: in steps that can be cut short anywhere
- * and done again. One that failed in main is not reported. Returns undefined where there is nothing of that use (any more).
+ * Takes a use out of the job directory again, and removes the directory with the last one: in steps that can
+ * be cut short anywhere and done again. One that failed in main is not reported. Returns undefined where
+ * there is nothing of that use (any more).
  */
-export async function endUse(root: string, id: string, outcome: "over" | "failed" = "over"): Promise<Ended | undefined> {
+export async function endUse(
+  root: string,
+  id: string,
+  outcome: "over" | "failed" = "over",
+): Promise<Ended | undefined> {
   clearRemains(root);
   try {
     const fault = untrusted(root);
@@ -226,12 +246,21 @@ async function end(job: JobDirectory, id: string, outcome: "over" | "failed"): P
 /** Puts back what stood for the profile before this use: another use's section, or the user's own. */
 function takeProfile(job: JobDirectory, config: string, use: Use, others: Use[]): void {
   const earlier = others.findLast((other) => other.profile === use.profile);
-  write(job.config, append(takeFromConfig(config, use.profile).kept, earlier ? earlier.section : use.original.config));
+  write(
+    job.config,
+    append(takeFromConfig(config, use.profile).kept, earlier ? earlier.section : use.original.config),
+  );
   if (earlier) return;
-  write(job.credentials, append(takeFromCredentials(read(job.credentials), use.profile).kept, use.original.credentials));
+  write(
+    job.credentials,
+    append(takeFromCredentials(read(job.credentials), use.profile).kept, use.original.credentials),
+  );
 }
 
-/** Ends what still runs in there and removes it at once for all who look for it: the name is gone before the content is. */
+/**
+ * Ends what still runs in there and removes it at once for all who look for it: the name is gone before the
+ * content is.
+ */
 async function removeJobDirectory(job: JobDirectory): Promise<void> {
   await stopKeepers(job);
   const gone = `${job.path}.${process.pid}.gone`;

@@ -5,9 +5,19 @@ import { type Endpoint, type IdToken, IdTokenError, requestIdToken } from "../ba
 import { identify, isRunning, type ProcessIdentity } from "../base/process.ts";
 import { tokenDirectory } from "../base/token-directory.ts";
 import { clockJumped, refreshDelay, requestTimeout, retryDelay, TICK_MS } from "./schedule.ts";
-import { type Ending, type KeeperStatus, type Past, recordFailure, recordPast, recordRefresh } from "./status.ts";
+import {
+  type Ending,
+  type KeeperStatus,
+  type Past,
+  recordFailure,
+  recordPast,
+  recordRefresh,
+} from "./status.ts";
 
-/** What main tells the keeper, over IPC only: the request token must not stand in argv, the environment or a file. */
+/**
+ * What main tells the keeper, over IPC only: the request token must not stand in argv, the environment or a
+ * file.
+ */
 export interface KeeperConfig {
   endpoint: Endpoint;
   audience: string;
@@ -36,8 +46,8 @@ const LONGEST_WAIT_MS = 60 * 60 * 1000;
  * @param onReady called once everything that ends the keeper is in place
  */
 export async function keep(config: KeeperConfig, onReady: () => void): Promise<void> {
-  // Working in the directory itself: if it is removed, and the next job makes one of the same name, nothing is written there.
-  // Windows would refuse to remove a directory that a process works in.
+  // Working in the directory itself: if it is removed, and the next job makes one of the same name, nothing
+  // is written there. Windows would refuse to remove a directory that a process works in.
   if (process.platform !== "win32") process.chdir(config.directory);
   const directory = tokenDirectory(process.platform === "win32" ? config.directory : ".");
   const uses = `${directory.path}/../../uses`;
@@ -71,8 +81,10 @@ export async function keep(config: KeeperConfig, onReady: () => void): Promise<v
   // Monotonic from here on: a clock that is set, or wrong, must not matter.
   let lifetime = config.lifetimeMs;
   let expires = performance.now() - config.ageMs + config.remainingMs;
-  let due = performance.now() - config.ageMs + refreshDelay(lifetime, config.remainingMs, Math.random(), true);
-  // This machine's monotonic clock stands still while the machine sleeps; the server's does not, and is known when it answers.
+  let due =
+    performance.now() - config.ageMs + refreshDelay(lifetime, config.remainingMs, Math.random(), true);
+  // This machine's monotonic clock stands still while the machine sleeps; the server's does not, and is known
+  // when it answers.
   let receivedAt = performance.now() - config.ageMs;
   let clockOffset = config.clockOffsetMs;
   let serverReceived = received + clockOffset;
@@ -138,7 +150,12 @@ export async function keep(config: KeeperConfig, onReady: () => void): Promise<v
 
   async function refresh(): Promise<void> {
     try {
-      const answer: IdToken = await requestIdToken(config.endpoint, config.audience, requestTimeout(lifetime), over.signal);
+      const answer: IdToken = await requestIdToken(
+        config.endpoint,
+        config.audience,
+        requestTimeout(lifetime),
+        over.signal,
+      );
       if (over.signal.aborted) return;
       writeFileAtomic(directory.token, answer.token);
       clockOffset = answer.clockOffsetMs ?? clockOffset;

@@ -1,18 +1,25 @@
-// When the keeper acts, as pure numbers; all times in milliseconds. For GitHub's token of 300 s: refresh after 135 to 150 s, retry
-// after up to 1, 2, 4 … 30 s, 10 s for a request. Shorter lives, which only tests have, scale all of it down.
+// When the keeper acts, as pure numbers; all times in milliseconds. For GitHub's token of 300 s: refresh
+// after 135 to 150 s, retry after up to 1, 2, 4 … 30 s, 10 s for a request. Shorter lives, which only tests
+// have, scale all of it down.
 
-/** The shortest life that anything is scaled to: what an endpoint hands out must not make the keeper storm it. */
+/**
+ * The shortest life that anything is scaled to: what an endpoint hands out must not make the keeper storm it.
+ */
 const SHORTEST_LIFE_MS = 1_000;
 
 /** The longest that the keeper sleeps before it looks at the clocks, its directory and its job. */
 export const TICK_MS = 10_000;
-/** Wall and monotonic clock may drift apart by this much in a tick before the machine counts as having slept. */
+/**
+ * Wall and monotonic clock may drift apart by this much in a tick before the machine counts as having slept.
+ */
 export const CLOCK_JUMP_MS = 5_000;
 
 /**
- * Time from the receipt of a token to the next request: half of its life, early by up to a tenth of that. The first one of a keeper
- * is early by up to four fifths: the jobs of a matrix that started together then do not ask together for hours (docs/reliability.md).
- * @param remaining what was left of its life on receipt; less than the lifetime if the server hands out the same token twice
+ * Time from the receipt of a token to the next request: half of its life, early by up to a tenth of that. The
+ * first one of a keeper is early by up to four fifths: the jobs of a matrix that started together then do not
+ * ask together for hours (docs/reliability.md).
+ * @param remaining what was left of its life on receipt; less than the lifetime if the server hands out the
+ * same token twice
  * @param random in [0, 1)
  */
 export function refreshDelay(lifetime: number, remaining: number, random: number, first = false): number {
@@ -20,8 +27,8 @@ export function refreshDelay(lifetime: number, remaining: number, random: number
 }
 
 /**
- * Time to the next try after failures: full jitter, doubling from 1 s up to 30 s. A Retry-After is waited for, but no longer than
- * that: the token is running out.
+ * Time to the next try after failures: full jitter, doubling from 1 s up to 30 s. A Retry-After is waited
+ * for, but no longer than that: the token is running out.
  * @param failures how many in a row, at least 1
  */
 export function retryDelay(lifetime: number, failures: number, random: number, retryAfter = 0): number {

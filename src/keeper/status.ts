@@ -1,5 +1,5 @@
-// What the keeper tells post: a file of times and error texts, never a token. All times in milliseconds since 1970, by this
-// machine's clock.
+// What the keeper tells post: a file of times and error texts, never a token. All times in milliseconds since
+// 1970, by this machine's clock.
 
 /** A while in which no new token could be had. */
 export interface Outage {
@@ -15,7 +15,13 @@ export interface Interval {
   to: number;
 }
 
-export type Ending = "stopped" | "job directory gone" | "job over" | "request token expired" | "signal" | "failed";
+export type Ending =
+  | "stopped"
+  | "job directory gone"
+  | "job over"
+  | "request token expired"
+  | "signal"
+  | "failed";
 
 export interface KeeperStatus {
   pid: number;
@@ -39,7 +45,10 @@ export interface KeeperStatus {
 /** Lists keep this many entries, so that the file stays small in a job of days. */
 const MAX_ENTRIES = 200;
 
-/** How the token in the file fared until it was replaced, or the keeper ended: durations, since clocks may be set meanwhile. */
+/**
+ * How the token in the file fared until it was replaced, or the keeper ended: durations, since clocks may be
+ * set meanwhile.
+ */
 export interface Past {
   ageMs: number;
   /** For how long it had been stale; 0 if it never was. */
@@ -47,7 +56,13 @@ export interface Past {
 }
 
 /** Records a new token in the file. */
-export function recordRefresh(status: KeeperStatus, now: number, past: Past, remainingMs: number, lifetimeMs: number): void {
+export function recordRefresh(
+  status: KeeperStatus,
+  now: number,
+  past: Past,
+  remainingMs: number,
+  lifetimeMs: number,
+): void {
   recordPast(status, now, past);
   const outage = status.outages.at(-1);
   if (outage && outage.to === 0) outage.to = now;
@@ -58,7 +73,10 @@ export function recordRefresh(status: KeeperStatus, now: number, past: Past, rem
   add(status.received, now);
 }
 
-/** Records a failed attempt; the first in a row begins an outage, whose end (0 until then) the next token marks. */
+/**
+ * Records a failed attempt; the first in a row begins an outage, whose end (0 until then) the next token
+ * marks.
+ */
 export function recordFailure(status: KeeperStatus, now: number, error: string): void {
   status.failures += 1;
   const last = status.outages.at(-1);

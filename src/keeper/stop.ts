@@ -20,8 +20,9 @@ export interface StoppedKeeper {
 }
 
 /**
- * Ends the keeper of a token directory, if there is one: by message, and if it does not listen by a signal. Only ever signals the
- * very process that wrote the status file. Returns its last status, where it ever wrote one.
+ * Ends the keeper of a token directory, if there is one: by message, and if it does not listen by a signal.
+ * Only ever signals the very process that wrote the status file. Returns its last status, where it ever wrote
+ * one.
  */
 export async function stopKeeper(directory: TokenDirectory): Promise<StoppedKeeper> {
   const status = readJson<KeeperStatus>(directory.status);
@@ -35,15 +36,18 @@ export async function stopKeeper(directory: TokenDirectory): Promise<StoppedKeep
   }
   const hasEnded = () => readJson<KeeperStatus>(directory.status)?.ended !== undefined;
   await within(STOP_TIMEOUT_MS, () => isGone() || hasEnded());
-  // Without /proc a pid proves nothing once the process may have ended: then the message has to do, and the tick that follows it.
-  // A keeper that says it has ended has nothing left to do but to leave, for which V8 takes several times as long as for all the rest.
-  const signals: NodeJS.Signals[] = status.started === "" ? [] : hasEnded() ? ["SIGKILL"] : ["SIGTERM", "SIGKILL"];
+  // Without /proc a pid proves nothing once the process may have ended: then the message has to do, and the
+  // tick that follows it. A keeper that says it has ended has nothing left to do but to leave, for which V8
+  // takes several times as long as for all the rest.
+  const signals: NodeJS.Signals[] =
+    status.started === "" ? [] : hasEnded() ? ["SIGKILL"] : ["SIGTERM", "SIGKILL"];
   for (const signal of signals) {
     if (isGone()) break;
     try {
       process.kill(status.pid, signal);
     } catch {
-      // Gone meanwhile, or another user's. It also ends without its directory, which goes next and matters more.
+      // Gone meanwhile, or another user's. It also ends without its directory, which goes next and matters
+      // more.
     }
     await within(STOP_TIMEOUT_MS, isGone);
   }

@@ -27,8 +27,8 @@ interface Bar extends Interval {
 const MAX_DRAWN = 4;
 
 /**
- * A Mermaid chart of token lives, as lines of Markdown: https://mermaid.js.org/syntax/gantt.html. Times are UTC. It holds numbers
- * and words of its own, and no text from outside.
+ * A Mermaid chart of token lives, as lines of Markdown: https://mermaid.js.org/syntax/gantt.html. Times are
+ * UTC. It holds numbers and words of its own, and no text from outside.
  */
 export function ganttChart(keepers: Lives[]): string[] {
   const from = Math.min(...keepers.map((lives) => lives.from));
@@ -44,7 +44,9 @@ export function ganttChart(keepers: Lives[]): string[] {
     "  todayMarker off",
     ...keepers.flatMap((lives, index) => [
       ...(keepers.length > 1 ? [`  section Audience ${index + 1}`] : []),
-      ...bars(lives, keepers.length === 1).map((bar) => `  ${bar.name} :${bar.tags}${timestamp(bar.from)}, ${timestamp(bar.to)}`),
+      ...bars(lives, keepers.length === 1).map(
+        (bar) => `  ${bar.name} :${bar.tags}${timestamp(bar.from)}, ${timestamp(bar.to)}`,
+      ),
     ]),
     "```",
   ];
@@ -56,7 +58,11 @@ function bars(lives: Lives, alone: boolean): Bar[] {
   const breaks = [...outages, ...gaps];
   return [
     ...tokenBars(lives, breaks, alone && breaks.length === 0 ? 6 : 2),
-    ...outages.map((outage) => ({ ...outage, name: `Outage ${duration(length(outage))}`, tags: "crit, done, " })),
+    ...outages.map((outage) => ({
+      ...outage,
+      name: `Outage ${duration(length(outage))}`,
+      tags: "crit, done, ",
+    })),
     ...gaps.map((gap) => ({ ...gap, name: `No valid token ${duration(length(gap))}`, tags: "crit, " })),
   ].sort((a, b) => a.from - b.from || b.to - a.to);
 }
@@ -68,7 +74,10 @@ function tokenBars(lives: Lives, breaks: Interval[], shortRun: number): Bar[] {
   const at = (index: number) => received[index] ?? (index < 0 ? -Infinity : Infinity);
   const numberOf = (index: number) => lives.count - last + index;
   const isBeside = (index: number) =>
-    breaks.some(({ from, to }) => (at(index) <= from && from < at(index + 1)) || (at(index - 1) < to && to <= at(index)));
+    breaks.some(
+      ({ from, to }) =>
+        (at(index) <= from && from < at(index + 1)) || (at(index - 1) < to && to <= at(index)),
+    );
   const bar = (first: number, to: number): Bar => {
     // The first bar stands for what the list does not hold any more, too.
     const from = first === 0 ? Math.min(lives.from, at(0)) : at(first);

@@ -38,7 +38,10 @@ interface Style {
 type Sentence = (style: Style) => string;
 type Time = (ms: number) => string;
 
-const PLAIN: Style = { quote: (text) => quoted(text, 200), more: (anchor) => `More: ${troubleshootingLink(anchor)}` };
+const PLAIN: Style = {
+  quote: (text) => quoted(text, 200),
+  more: (anchor) => `More: ${troubleshootingLink(anchor)}`,
+};
 const MARKDOWN: Style = { quote: codeSpan, more: (anchor) => `[More](${troubleshootingLink(anchor)})` };
 
 /** Lists have so many entries at most; what is left out is counted. */
@@ -46,7 +49,10 @@ const MAX_USES = 10;
 const MAX_WATCHES = 4;
 const MAX_EVENTS = 4;
 
-/** Reports on all uses of a job, one or more. Times are UTC, with the date where the job lasted beyond midnight. */
+/**
+ * Reports on all uses of a job, one or more. Times are UTC, with the date where the job lasted beyond
+ * midnight.
+ */
 export function makeReport(finished: FinishedUse[]): Report {
   const uses = finished.toSorted((a, b) => a.startedAt - b.startedAt);
   const watches = uses.flatMap((use) => (use.keeper ? [watchOf(use.keeper, use)] : []));
@@ -60,7 +66,9 @@ export function makeReport(finished: FinishedUse[]): Report {
     return { warnings: warningsOf(watch, time).map(about), notes: outagesOf(watch, time).map(about) };
   });
   const warnings = said.flatMap((watch) => watch.warnings);
-  const items = [...warnings, ...said.flatMap(({ notes }) => notes)].map((sentence) => `- ${sentence(MARKDOWN)}`);
+  const items = [...warnings, ...said.flatMap(({ notes }) => notes)].map(
+    (sentence) => `- ${sentence(MARKDOWN)}`,
+  );
   return {
     warnings: warnings.map((sentence) => sentence(PLAIN)),
     markdown: [
@@ -75,7 +83,9 @@ export function makeReport(finished: FinishedUse[]): Report {
       ...(items.length > 0 ? [...items, ""] : []),
       ...(watches.length > 0 ? [...ganttChart(watches.slice(0, MAX_WATCHES).map(livesOf)), ""] : []),
     ].join("\n"),
-    eventful: watches.some((watch) => watch.fault || watch.gaps.length > 0 || watch.outages.some((one) => isLong(one, watch))),
+    eventful: watches.some(
+      (watch) => watch.fault || watch.gaps.length > 0 || watch.outages.some((one) => isLong(one, watch)),
+    ),
   };
 }
 
@@ -87,7 +97,9 @@ function watchOf(keeper: KeeperStatus, { audience, endedAt: until, keeperDied = 
   let fault: Fault | undefined;
   if (keeperDied) fault = "gone";
   else if (gone < until) fault = ended && ended.why !== "stopped" ? ended.why : "silent";
-  const outages = keeper.outages.map((outage) => (outage.to === 0 ? { ...outage, to: ended?.at ?? until } : outage));
+  const outages = keeper.outages.map((outage) =>
+    outage.to === 0 ? { ...outage, to: ended?.at ?? until } : outage,
+  );
   return { keeper, audience, until, fault, outages, gaps };
 }
 
@@ -107,7 +119,8 @@ function warningsOf({ keeper, until, fault, outages, gaps }: Watch, time: Time):
   const rest = keeper.stale.filter((interval) => !stale.includes(interval));
   if (rest.length > 0) {
     sentences.push(
-      () => `The ID token was stale ${rest.length} more ${plural(rest.length, "time")}, for ${duration(total(rest))} in all.`,
+      () =>
+        `The ID token was stale ${rest.length} more ${plural(rest.length, "time")}, for ${duration(total(rest))} in all.`,
     );
   }
   if (fault) {
@@ -134,7 +147,9 @@ const FAULTS: Record<Fault, string> = {
 
 /** What the warnings do not tell: outages that were long and did no harm. */
 function outagesOf(watch: Watch, time: Time): Sentence[] {
-  const harmless = watch.outages.filter((outage) => isLong(outage, watch) && !watch.gaps.some((gap) => overlap(outage, gap)));
+  const harmless = watch.outages.filter(
+    (outage) => isLong(outage, watch) && !watch.gaps.some((gap) => overlap(outage, gap)),
+  );
   const shown = longest(harmless, MAX_EVENTS);
   const sentences = shown.map(
     (outage): Sentence =>
@@ -146,7 +161,10 @@ function outagesOf(watch: Watch, time: Time): Sentence[] {
   return sentences;
 }
 
-/** Whether it used up more than a third of a token's life. Shorter ones are what the second half of that is there for. */
+/**
+ * Whether it used up more than a third of a token's life. Shorter ones are what the second half of that is
+ * there for.
+ */
 function isLong(outage: Outage, { keeper }: Watch): boolean {
   return length(outage) > keeper.lifetimeMs / 3;
 }
@@ -158,11 +176,14 @@ function failed({ attempts }: Outage): string {
 function verdict(watches: Watch[]): string {
   if (watches.length === 0) return "**The ID token had no keeper yet**";
   const gap = total(watches.flatMap(({ gaps }) => gaps));
-  return gap === 0 ? "**A valid ID token at every moment**" : `**No valid ID token for ${duration(gap)}** of the time`;
+  return gap === 0
+    ? "**A valid ID token at every moment**"
+    : `**No valid ID token for ${duration(gap)}** of the time`;
 }
 
 function numbers(uses: FinishedUse[], watches: Watch[]): string {
-  const sum = (count: (keeper: KeeperStatus) => number) => watches.reduce((all, { keeper }) => all + count(keeper), 0);
+  const sum = (count: (keeper: KeeperStatus) => number) =>
+    watches.reduce((all, { keeper }) => all + count(keeper), 0);
   const issued = uses.length + sum(({ refreshes }) => refreshes);
   const failures = sum((keeper) => keeper.failures);
   const ages = watches.map(({ keeper, until }) => ({
@@ -173,7 +194,9 @@ function numbers(uses: FinishedUse[], watches: Watch[]): string {
   return [
     `${issued} ${issued === 1 ? "was" : "were"} issued, ${failures === 0 ? "no request" : `${failures} ${plural(failures, "request")}`} failed.`,
     ...(oldest
-      ? [`The oldest that a step could have read was ${duration(oldest.age)} old; one lives for ${duration(oldest.life)}.`]
+      ? [
+          `The oldest that a step could have read was ${duration(oldest.age)} old; one lives for ${duration(oldest.life)}.`,
+        ]
       : []),
   ].join(" ");
 }
@@ -181,9 +204,15 @@ function numbers(uses: FinishedUse[], watches: Watch[]): string {
 function table(uses: FinishedUse[], watches: Watch[]): string[] {
   const several = watches.length > 1;
   const rows = uses.slice(0, MAX_USES).map((use) => {
-    const number = watches.findIndex(({ audience, until }) => audience === use.audience && use.endedAt <= until) + 1;
+    const number =
+      watches.findIndex(({ audience, until }) => audience === use.audience && use.endedAt <= until) + 1;
     const audience = `${number > 0 ? `${number}: ` : ""}${codeSpan(use.audience)}`;
-    return [codeSpan(use.profile), codeSpan(use.roleArn), codeSpan(use.sessionName), ...(several ? [audience] : [])];
+    return [
+      codeSpan(use.profile),
+      codeSpan(use.roleArn),
+      codeSpan(use.sessionName),
+      ...(several ? [audience] : []),
+    ];
   });
   const names = ["Profile", "Role", "Session name", ...(several ? ["Audience"] : [])];
   const rest = uses.length - rows.length;
