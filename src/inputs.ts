@@ -1,9 +1,7 @@
 import { randomBytes } from "node:crypto";
+import type { Mirror } from "./aws/environment.ts";
 import { errorText, UserError } from "./base/errors.ts";
 import { parseTrustPolicy } from "./explain/trust-policy.ts";
-
-/** How the profile is mirrored into AWS_ROLE_ARN and its companions: see environment.ts. */
-export type Mirror = "auto" | "always" | "never";
 
 /** When post writes a job summary: auto only where something happened that is worth reading. */
 export type Summary = "auto" | "always" | "never";

@@ -196,7 +196,7 @@ describe("variables that would win over the profile", () => {
       {
         level: "warning",
         message: expect.stringMatching(
-          /^AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are set and would win over the profile/,
+          /^AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are set and would override the profile/,
         ),
       },
     ]);
