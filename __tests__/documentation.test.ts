@@ -109,6 +109,12 @@ describe("inputs", () => {
     expect(table("Input").map(([name, value]) => [name, value])).toEqual(expected);
   });
 
+  test("are in README's table in the words of action.yml, which has no code spans", () => {
+    expect(table("Input").map((row) => [row[0], row.at(-1)?.replaceAll("`", "")])).toEqual(
+      [...inputs].map(([name, { description }]) => [`\`${name}\``, description.trim()]),
+    );
+  });
+
   test("that are left to GitHub's empty string are not given a default of '' in action.yml", () => {
     expect([...inputs].filter(([, { default: value }]) => value === "")).toEqual([]);
   });
