@@ -1,5 +1,5 @@
-// One reader for each input: it checks the text and returns the value. What it cannot accept it refuses with a
-// UserError that shows the given text, what is allowed and what to do.
+// One reader for each input. It checks the text and returns the value, or throws a UserError that shows the text,
+// what is allowed and what to do.
 import { randomBytes } from "node:crypto";
 import type { Mirror } from "./aws/environment.ts";
 import { errorText, UserError } from "./base/errors.ts";
