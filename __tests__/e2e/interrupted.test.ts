@@ -2,8 +2,8 @@ import { existsSync, mkdirSync, readdirSync, renameSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "@jest/globals";
-import type { BackgroundStep } from "../../harness/runner/job.ts";
 import type { StepResult } from "../../harness/runner/runner.ts";
+import type { BackgroundStep } from "../../harness/runner/steps.ts";
 import {
   ACTION,
   expectNothingLeft,
