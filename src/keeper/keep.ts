@@ -79,6 +79,8 @@ export async function keep(ask: Ask, watch: Watch, first: IdToken, onReady: () =
   deleteToken(directory.token);
   recordEnd(status, Date.now(), pastOf(held, performance.now()), over.signal.reason as Ending);
   save(directory, status);
+  // Post will not come any more.
+  if (status.ended?.why === "job over") emptyJobDirectory(directory);
 
   async function refresh(): Promise<void> {
     try {
@@ -208,6 +210,16 @@ function deleteToken(path: string): void {
     } catch {
       // Nothing more can be done; it expires in minutes.
     }
+  }
+}
+
+/** By the working directory, so that it cannot be the directory of the next job under the same name. */
+function emptyJobDirectory(directory: TokenDirectory): void {
+  const root = `${directory.path}/../..`;
+  try {
+    for (const name of fs.readdirSync(root)) fs.rmSync(`${root}/${name}`, { recursive: true, force: true });
+  } catch {
+    // The next job's first use empties it.
   }
 }
 
