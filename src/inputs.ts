@@ -1,5 +1,6 @@
 import type { Mirror } from "./aws/environment.ts";
 import { UserError } from "./base/errors.ts";
+import type { TrustPolicy } from "./explain/trust-policy.ts";
 import {
   type Reader,
   type Role,
