@@ -158,9 +158,8 @@ async function soak(cleanup: Cleanup): Promise<number> {
   ];
   // Where something is wrong, when it was and what the keeper met then.
   for (const { from, to } of status.stale) console.log(`! stale from ${time(from)} to ${time(to)}`);
-  for (const { from, to, attempts, lastError } of status.outages.filter(
-    (one) => one.to - one.from > LIFE_MS / 2,
-  )) {
+  for (const { from, to = Date.now(), attempts, lastError } of status.outages) {
+    if (to - from <= LIFE_MS / 2) continue;
     console.log(`! ${attempts} tries from ${time(from)} to ${time(to)}: ${lastError}`);
   }
   for (const [name, value, good] of rows) console.log(`${good ? "  " : "! "}${name.padEnd(36)} ${value}`);

@@ -11,11 +11,14 @@ import { readJson } from "./base/files.ts";
 import { cliCache, home } from "./base/home.ts";
 import { type Endpoint, type IdToken, IdTokenError, requestIdToken } from "./base/id-token.ts";
 import { type Claims, decodeClaims, timeClaim } from "./base/jwt.ts";
+import { type Failure, type FailureKind, kindOfCode } from "./base/network.ts";
 import { findWorker } from "./base/process.ts";
 import { checkProxies, findProxy, proxyWarning } from "./base/proxy.ts";
 import { quoted } from "./base/text.ts";
 import { type TokenDirectory, tokenDirectory, tokenId } from "./base/token-directory.ts";
-import { type Explanation, explainIdTokenError, explainStsError } from "./explain/explain.ts";
+import { explainIdTokenFailure, explainNoPermission } from "./explain/id-token.ts";
+import { explainStsFailure } from "./explain/sts.ts";
+import { parseTrustPolicy } from "./explain/trust-policy.ts";
 import { checkAccount, type Inputs, loadInputs } from "./inputs.ts";
 import { jobDirectory, jobDirectoryPath } from "./job/job-directory.ts";
 import { beginUse, endUse, locked } from "./job/uses.ts";
@@ -123,13 +126,7 @@ function readEndpoint(env: NodeJS.ProcessEnv): Endpoint {
   const url = env.ACTIONS_ID_TOKEN_REQUEST_URL ?? "";
   const requestToken = env.ACTIONS_ID_TOKEN_REQUEST_TOKEN ?? "";
   if (url === "" || requestToken === "") {
-    throw explained(
-      explainIdTokenError("permission", {
-        audience: "",
-        eventName: env.GITHUB_EVENT_NAME,
-        actor: env.GITHUB_ACTOR,
-      }),
-    );
+    throw explainNoPermission({ eventName: env.GITHUB_EVENT_NAME, actor: env.GITHUB_ACTOR });
   }
   if (!/^https?:\/\/[\x21-\x7e]+$/.test(url) || !URL.canParse(url) || !/^[\x21-\x7e]+$/.test(requestToken)) {
     throw new UserError(
@@ -171,20 +168,9 @@ async function firstToken(endpoint: Endpoint, audience: string, env: NodeJS.Proc
       const backoff = Math.min(3_000, 200 * 2 ** (tries - 1)) * (0.5 + Math.random() / 2);
       const wait = Math.max(backoff, Math.min(error.retryAfterMs ?? 0, 10_000));
       if (performance.now() - began + wait > patience) {
-        const { kind, message, code, status } = error;
-        const host = new URL(endpoint.url).host;
+        const endpointHost = new URL(endpoint.url).host;
         const proxy = findProxy(env, endpoint.url);
-        throw explained(
-          explainIdTokenError(kind, {
-            audience,
-            message,
-            code,
-            httpStatus: status,
-            endpointHost: host,
-            proxy,
-          }),
-          error,
-        );
+        throw explainIdTokenFailure(failureOf(error), { audience, endpointHost, proxy });
       }
       core.debug(`ID token, try ${tries}: ${error.message}`);
       await sleep(wait);
@@ -232,11 +218,29 @@ async function tryExchange(
       claims: first.claims,
       clockSkewSeconds:
         first.clockOffsetMs === undefined ? undefined : Math.round(-first.clockOffsetMs / 1000),
-      trustPolicy,
+      trustPolicy: trustPolicy === undefined ? undefined : parseTrustPolicy(trustPolicy),
       accountIsMasked: plan.inputs.maskAccountId,
+      attempts,
     };
-    throw explained(explainStsError({ code, message, httpStatus, attempts }, situation), error);
+    throw explainStsFailure(
+      { kind: stsKind(code, message, httpStatus), code, message, httpStatus },
+      situation,
+    );
   }
+}
+
+function failureOf({ kind, message, code, status }: IdTokenError): Failure {
+  const ofStatus = (of = 0) => (of === 429 ? "throttled" : of >= 500 ? "server-error" : "refused");
+  const name = kind === "answer" ? "malformed" : kind === "status" ? ofStatus(status) : kindOfCode(code);
+  return { kind: name, message, code, httpStatus: status };
+}
+
+function stsKind(code: string, message: string, httpStatus: number | undefined): FailureKind {
+  if (/^Thrott|^TooManyRequests|^RequestLimit|^SlowDown/.test(code) || httpStatus === 429) return "throttled";
+  if (httpStatus === undefined) return kindOfCode(code);
+  if (httpStatus >= 500) return "server-error";
+  if (/^(?:Unknown|UnknownError|Error|UnexpectedAnswer)$/.test(code)) return "malformed";
+  return code === "IDPCommunicationError" || /verification key/i.test(message) ? "provider" : "denied";
 }
 
 /** What the session will be, where no exchange tells it. */
@@ -308,8 +312,4 @@ function publish(
 /** What a trust policy has to match. */
 function describeClaims({ sub, aud }: Claims): string {
   return `sub ${quoted(String(sub))}, aud ${quoted(String(aud))}`;
-}
-
-function explained({ anchor, title, text }: Explanation, cause?: unknown): UserError {
-  return new UserError(anchor, title, { details: text, cause });
 }

@@ -1,14 +1,16 @@
+import type { Anchor } from "./troubleshooting.ts";
+
 /**
- * An error whose text is meant for the user of the action: what was given, what is allowed, how to fix it.
- * `anchor` names the entry in docs/troubleshooting.md that says more.
+ * An error whose text is meant for the user of the action: what happened, and how to fix it. `anchor` names
+ * the entry in docs/troubleshooting.md that explains more.
  */
 export class UserError extends Error {
   override readonly name = "UserError";
-  readonly anchor: string;
+  readonly anchor: Anchor;
   /** More lines, for the log only. */
   readonly details: string | undefined;
 
-  constructor(anchor: string, message: string, options: ErrorOptions & { details?: string } = {}) {
+  constructor(anchor: Anchor, message: string, options: ErrorOptions & { details?: string } = {}) {
     super(message, options);
     this.anchor = anchor;
     this.details = options.details;

@@ -4,7 +4,8 @@
 /** A while in which no new token could be had. */
 export interface Outage {
   from: number;
-  to: number;
+  /** Undefined while it lasts. */
+  to?: number;
   attempts: number;
   lastError: string;
 }
@@ -65,7 +66,7 @@ export function recordRefresh(
 ): void {
   recordPast(status, now, past);
   const outage = status.outages.at(-1);
-  if (outage && outage.to === 0) outage.to = now;
+  if (outage && outage.to === undefined) outage.to = now;
   status.refreshes += 1;
   status.tokenReceivedAt = now;
   status.tokenExpiresAt = now + remainingMs;
@@ -74,17 +75,17 @@ export function recordRefresh(
 }
 
 /**
- * Records a failed attempt; the first in a row begins an outage, whose end (0 until then) the next token
+ * Records a failed attempt; the first in a row begins an outage, whose end the next token
  * marks.
  */
 export function recordFailure(status: KeeperStatus, now: number, error: string): void {
   status.failures += 1;
   const last = status.outages.at(-1);
-  if (last && last.to === 0) {
+  if (last && last.to === undefined) {
     last.attempts += 1;
     last.lastError = error;
   } else {
-    add(status.outages, { from: now, to: 0, attempts: 1, lastError: error });
+    add(status.outages, { from: now, attempts: 1, lastError: error });
   }
 }
 
