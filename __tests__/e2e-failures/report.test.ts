@@ -152,7 +152,7 @@ describe("a job in which something happened", () => {
     expect(summaries).toEqual([
       expect.stringMatching(
         new RegExp(
-          `^- No new ID token ${TIMES}: \\d+ requests? failed, .*The one in the file stayed valid\\.$`,
+          `^- No new ID token ${TIMES}: \\d+ requests? failed, .*The token in the file stayed valid\\.$`,
           "m",
         ),
       ),
@@ -211,7 +211,7 @@ describe("a job in which something happened", () => {
     const { warnings } = await finish(scene);
     expect(warnings).toEqual([
       expect.stringMatching(
-        /ended early: something sent it a signal\. There was no valid ID token from .*#keeper-was-gone$/,
+        /ended early because another process sent it a signal\. There was no valid ID token from .*#keeper-was-gone$/,
       ),
     ]);
   });
@@ -224,7 +224,7 @@ describe("a job in which something happened", () => {
     const { warnings, summaries } = await finish(scene);
     expect(warnings.at(-1)).toMatch(
       new RegExp(
-        `^GitHub issues ID tokens to a job for a limited time, and this job went on\\. There was no valid ID token ${TIMES}\\. .*#job-outlived-its-id-tokens$`,
+        `^The job ran past the roughly six hours for which GitHub issues ID tokens\\. There was no valid ID token ${TIMES}\\. .*#job-outlived-its-id-tokens$`,
       ),
     );
     expect(summaries).toHaveLength(1);

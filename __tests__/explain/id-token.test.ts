@@ -58,7 +58,7 @@ const CASES: [
     { kind: "unreachable", code: "ECONNREFUSED" },
     "id-token-unreachable",
     ["let the runner reach actions.example.com"],
-    ["misspelt"],
+    ["misspelled"],
   ],
   [{ kind: "unreachable" }, "id-token-unreachable", ["nothing answered"], []],
   [
@@ -71,7 +71,7 @@ const CASES: [
     { kind: "dns", code: "EAI_AGAIN", message: "getaddrinfo EAI_AGAIN actions.example.com" },
     "id-token-host-not-found",
     ["the DNS server of this runner did not answer", "nslookup actions.example.com"],
-    ["misspelt"],
+    ["misspelled"],
   ],
   [
     { kind: "proxy", code: "ERR_PROXY_TUNNEL" },

@@ -42,7 +42,7 @@ const TEXTS: Record<NetworkKind, (failure: Failure, server: Server) => Text> = {
     anchor: `${of}-host-not-found`,
     title: `The name ${askedName(failure, host)} cannot be resolved: ${failure.code ?? "unknown name"}`,
     lines: [
-      `Cause: ${of === "sts" ? "aws-region or sts-endpoint is misspelt, or " : ""}this runner's DNS does not have the name. The request was for ${host}${via(proxy) || " without a proxy"}.`,
+      `Cause: ${of === "sts" ? "aws-region or sts-endpoint is misspelled, or " : ""}this runner's DNS does not have the name. The request was for ${host}${via(proxy) || " without a proxy"}.`,
       `Fix: correct ${of === "sts" ? "the input, " : ""}the runner's DNS, or HTTPS_PROXY and NO_PROXY. Check on the runner: nslookup ${shellWord(askedName(failure, host))}`,
     ],
   }),
