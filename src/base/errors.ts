@@ -1,3 +1,4 @@
+import { printable } from "./text.ts";
 import type { Anchor } from "./troubleshooting.ts";
 
 /**
@@ -17,11 +18,9 @@ export class UserError extends Error {
   }
 }
 
-/** The text of anything thrown, on one line and of bounded length, for a log or a status file. */
+/** The text of anything thrown, on one line, safe for a log and of bounded length. */
 export function errorText(error: unknown): string {
-  const text = error instanceof Error ? error.message || error.name : String(error);
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this removes
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, " ").slice(0, 500);
+  return printable(error instanceof Error ? error.message || error.name : String(error), 500);
 }
 
 /** The code of a system error (ENOENT, ECONNREFUSED, ...), or undefined. */

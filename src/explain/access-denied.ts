@@ -47,9 +47,9 @@ export function explainRefusal(situation: Refusal, context: TrustPolicyContext):
     trustPolicy === undefined
       ? suggested(causes(situation, context))
       : judged(evaluateTrustPolicy(trustPolicy, claims, context));
-  const sub = quoted(claimText(claims.sub), 120);
+  const sub = quoted(claimText(claims.sub), 160);
   return {
-    title: `AWS refused to let this job assume ${shortened(roleArn, 160)} with sub ${sub}. Likely cause: ${first ?? noRole}`,
+    title: `AWS refused to let this job assume ${shortened(roleArn, 140)} with sub ${sub}. Likely cause: ${first ?? noRole}`,
     lines: [
       "AWS gives no further detail. Either the role's trust policy does not accept this job's ID token, or the role does not exist.",
       "",

@@ -1,7 +1,7 @@
 import { UserError } from "../base/errors.ts";
 import type { Failure } from "../base/network.ts";
 import type { ProxySetting } from "../base/proxy.ts";
-import { printable, quoted } from "../base/text.ts";
+import { printable, quoted, shortened } from "../base/text.ts";
 import type { Anchor } from "../base/troubleshooting.ts";
 
 /** What an explanation is made of. Any of it may hold text from outside. */
@@ -18,7 +18,7 @@ const MAX_TITLE = 500;
 
 export function explained({ anchor, title, lines }: Text, cause?: Failure): UserError {
   const details = lines.map((line) => printable(line)).join("\n");
-  return new UserError(anchor, printable(title, MAX_TITLE), { details, cause });
+  return new UserError(anchor, shortened(printable(title), MAX_TITLE - 1), { details, cause });
 }
 
 /** In brackets, how a request went; empty where no proxy is set. */
