@@ -119,24 +119,24 @@ describe("dist/", () => {
     expect(entry("main").match(/child_process_namespaceObject\.\w+/g)).toEqual([
       "child_process_namespaceObject.spawn",
     ]);
-    expect(entry("trial").match(/AWS_ACCESS_KEY_ID|credential_process|sso_session/g)).toBeNull();
+    expect(entry("exchange").match(/AWS_ACCESS_KEY_ID|credential_process|sso_session/g)).toBeNull();
   });
 
   test("has the SDK's ES modules, of which only what is used is left", () => {
-    expect(entry("trial")).toContain("node_modules/@smithy/core/dist-es/");
-    expect(entry("trial").match(/node_modules\/@(?:smithy|aws-sdk)\/[\w.-]+\/dist-cjs\S*/g)).toBeNull();
+    expect(entry("exchange")).toContain("node_modules/@smithy/core/dist-es/");
+    expect(entry("exchange").match(/node_modules\/@(?:smithy|aws-sdk)\/[\w.-]+\/dist-cjs\S*/g)).toBeNull();
   });
 
   test("has the entries that action.yml names and the two that they start, all as ES modules", () => {
     const names = readdirSync(DIST, { withFileTypes: true }).filter((each) => each.isDirectory());
-    expect(names.map(({ name }) => name).sort()).toEqual(["keeper", "main", "post", "trial"]);
+    expect(names.map(({ name }) => name).sort()).toEqual(["keeper", "main", "post", "exchange"]);
     for (const { name } of names)
       expect(JSON.parse(text(path.join(DIST, name, "package.json")))).toEqual({ type: "module" });
     for (const file of ["main", "post"])
       expect(text("action.yml")).toContain(`\n  ${file}: dist/${file}/index.js\n`);
   });
 
-  test.each(["main", "post", "trial"])(
+  test.each(["main", "post", "exchange"])(
     "%s needs no package: Node's modules are all that it imports",
     (name) => {
       expect(externals(entry(name)).filter((each) => !isBuiltin(each))).toEqual([]);

@@ -109,6 +109,12 @@ describe("inputs", () => {
     expect(table("Input").map(([name, value]) => [name, value])).toEqual(expected);
   });
 
+  test("are in README's table in the words of action.yml, which has no code spans", () => {
+    expect(table("Input").map((row) => [row[0], row.at(-1)?.replaceAll("`", "")])).toEqual(
+      [...inputs].map(([name, { description }]) => [`\`${name}\``, description.trim()]),
+    );
+  });
+
   test("that are left to GitHub's empty string are not given a default of '' in action.yml", () => {
     expect([...inputs].filter(([, { default: value }]) => value === "")).toEqual([]);
   });
@@ -177,11 +183,30 @@ describe("workflows that are shown", () => {
   });
 });
 
-test("README's links to files of the repository lead somewhere", () => {
-  const links = [...readFileSync("README.md", "utf8").matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(
-    (match) => match[1] ?? "",
+/** The anchors of a page: those of its headings, as GitHub makes them, and those that it names. */
+function anchorsOf(page: string): string[] {
+  const text = readFileSync(page, "utf8");
+  const headings = [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = ""]) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\w\- ]/g, "")
+      .replaceAll(" ", "-"),
   );
-  expect(links).not.toEqual([]);
-  const missing = links.filter((link) => !readdirSync(path.dirname(link)).includes(path.basename(link)));
-  expect(missing).toEqual([]);
+  return [...headings, ...[...text.matchAll(/<a id="([\w-]+)">/g)].map(([, id = ""]) => id)];
+}
+
+describe("links to files of the repository and to headings lead somewhere", () => {
+  test.each([...filesIn(".", ".md"), ...filesIn("docs", ".md")])("in %s", (page) => {
+    const links = [...readFileSync(page, "utf8").matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)/g)];
+    const missing = links.filter(([, file, anchor]) => {
+      const target = file ? path.join(path.dirname(page), file) : page;
+      if (!readdirSync(path.dirname(target)).includes(path.basename(target))) return true;
+      return anchor !== undefined && !anchorsOf(target).includes(anchor);
+    });
+    expect(missing.map(([link]) => link)).toEqual([]);
+  });
+
+  test("and the README has some", () => {
+    expect(readFileSync("README.md", "utf8")).toMatch(/\]\(docs\//);
+  });
 });

@@ -1,6 +1,8 @@
 import { describe, expect, test } from "@jest/globals";
 import { UserError } from "../src/base/errors.ts";
-import { checkAccount, type Inputs, isLoopback, loadInputs } from "../src/inputs.ts";
+import { parseTrustPolicy } from "../src/explain/trust-policy.ts";
+import { isLoopback } from "../src/input-readers.ts";
+import { checkAccount, type Inputs, loadInputs } from "../src/inputs.ts";
 
 const ROLE = "arn:aws:iam::111122223333:role/deploy";
 const POLICY = JSON.stringify({
@@ -67,7 +69,7 @@ test("what is given is taken as it is", () => {
     stsEndpoint: "https://sts.example.com:8443/base",
     trial: false,
     mirror: "always",
-    trustPolicy: POLICY,
+    trustPolicy: parseTrustPolicy(POLICY),
     summary: "always",
   });
 });
@@ -76,11 +78,11 @@ describe("required inputs", () => {
   test.each([
     [
       "role-to-assume",
-      'role-to-assume is missing or empty. Give the ARN of the role, such as arn:aws:iam::111122223333:role/deploy under "with:". An expression is empty if its secret or variable does not exist here (misspelt, another environment, a fork).',
+      'role-to-assume is missing or empty. Give the ARN of the role, such as arn:aws:iam::111122223333:role/deploy under "with:". An expression is empty if its secret or variable does not exist for this job (misspelled, defined in another environment, or not available to forks).',
     ],
     [
       "aws-region",
-      'aws-region is missing or empty. Give a region, such as eu-west-1 under "with:". An expression is empty if its secret or variable does not exist here (misspelt, another environment, a fork).',
+      'aws-region is missing or empty. Give a region, such as eu-west-1 under "with:". An expression is empty if its secret or variable does not exist for this job (misspelled, defined in another environment, or not available to forks).',
     ],
   ])("%s", (name, message) => {
     expect(refusal({ [name]: "" })).toBe(message);
@@ -102,11 +104,11 @@ describe("role-to-assume", () => {
   const allowed = "Allowed: a role ARN, such as arn:aws:iam::111122223333:role/deploy.";
   const copy = "Copy it from the role's page in IAM.";
   test.each([
-    ["deploy", "A name alone does not say which account."],
-    ["team/deploy", "A name alone does not say which account."],
+    ["deploy", "A name alone does not identify the account."],
+    ["team/deploy", "A name alone does not identify the account."],
     [
       "arn:aws:sts::111122223333:assumed-role/deploy/session",
-      "That is the ARN of a session; give the ARN of the role itself.",
+      "That is the ARN of a session. Give the ARN of the role itself.",
     ],
     ["arn:aws:iam::11112222333:role/deploy", copy],
     ["arn:aws:iam::1111222233334:role/deploy", copy],
@@ -138,7 +140,7 @@ describe("role-to-assume", () => {
   });
 
   test.each([
-    ["arn:minio:iam:::role/deploy", "minio", "", "deploy"],
+    ["arn:minio:iam:::role/deploy", "minio", undefined, "deploy"],
     ["arn:aws:iam::000000000000:role/deploy", "aws", "000000000000", "deploy"],
     ["arn:xrn:sts:region:tenant-1:role/a/b", "xrn", "tenant-1", "b"],
   ])("with sts-endpoint any ARN: %s", (arn, partition, accountId, name) => {
@@ -196,7 +198,7 @@ describe("profile", () => {
     "refuses %j",
     (profile) => {
       expect(refusal({ profile })).toBe(
-        `profile is ${JSON.stringify(profile)}. Allowed: 1 to 64 of the characters A-Z a-z 0-9 _ . -. Leave it out to make the role ambient.`,
+        `profile is ${JSON.stringify(profile)}. Allowed: 1 to 64 of the characters A-Z a-z 0-9 _ . -. Leave it out to give every later step this role.`,
       );
     },
   );
@@ -220,7 +222,7 @@ describe("role-session-name", () => {
 
   test.each(["a", "s".repeat(65), "a b", "a/b", "é1", "a\nb", "a:b", "a#b"])("refuses %j", (name) => {
     expect(refusal({ "role-session-name": name })).toBe(
-      `role-session-name is ${JSON.stringify(name)}. Allowed: 2 to 64 of the characters A-Z a-z 0-9 _ + = , . @ -. Leave it out to get a name unique to the run.`,
+      `role-session-name is ${JSON.stringify(name)}. Allowed: 2 to 64 of the characters A-Z a-z 0-9 _ + = , . @ -. Leave it out to get a unique name.`,
     );
   });
 });
@@ -244,7 +246,7 @@ describe("audience", () => {
   test.each(["a b", "a\nb", "é", "a\tb", "a".repeat(256)])("refuses %j", (audience) => {
     const shown = audience.length > 100 ? `${audience.slice(0, 100)}…` : audience;
     expect(refusal({ audience })).toBe(
-      `audience is ${JSON.stringify(shown)}. Allowed: 1 to 255 ASCII characters without a space. It must be an audience of the identity provider in IAM.`,
+      `audience is ${JSON.stringify(shown)}. Allowed: 1 to 255 ASCII characters without a space. The identity provider in IAM must list it as an audience.`,
     );
   });
 });
@@ -263,12 +265,12 @@ describe("allowed-account-ids", () => {
     "refuses %j",
     (id) => {
       expect(refusal({ "allowed-account-ids": `111122223333, ${id}` })).toBe(
-        `allowed-account-ids is "${id}". Allowed: account ids of 12 digits, separated by commas. Quote ids that begin with 0 in YAML.`,
+        `allowed-account-ids is "${id}". Allowed: account ids of 12 digits, separated by commas. In YAML, put ids that begin with 0 in quotes.`,
       );
     },
   );
 
-  const check = (given: Record<string, string>, accountId: string) => () =>
+  const check = (given: Record<string, string>, accountId: string | undefined) => () =>
     checkAccount(load(given), accountId);
 
   test("an account that is not listed is refused, by name", () => {
@@ -282,7 +284,7 @@ describe("allowed-account-ids", () => {
 
   test("so is a role without an account", () => {
     const role = { "role-to-assume": "arn:minio:iam:::role/deploy", "sts-endpoint": "https://minio.example" };
-    expect(check({ ...role, "allowed-account-ids": "444455556666" }, "")).toThrow(
+    expect(check({ ...role, "allowed-account-ids": "444455556666" }, undefined)).toThrow(
       "is in account (none), which ",
     );
   });
@@ -290,7 +292,7 @@ describe("allowed-account-ids", () => {
   test("an account that is listed is not, nor is any without a list", () => {
     expect(check({ "allowed-account-ids": "444455556666,111122223333" }, "111122223333")).not.toThrow();
     expect(check({}, "111122223333")).not.toThrow();
-    expect(check({}, "")).not.toThrow();
+    expect(check({}, undefined)).not.toThrow();
   });
 });
 
@@ -325,7 +327,7 @@ describe("sts-endpoint", () => {
     "https://sts.example.com/$HOME",
   ])("refuses %j", (given) => {
     expect(refusal({ "sts-endpoint": given })).toBe(
-      `sts-endpoint is ${JSON.stringify(given)}. ${allowed} Leave it out for AWS.`,
+      `sts-endpoint is ${JSON.stringify(given)}. ${allowed} Leave it out to use AWS.`,
     );
   });
 
@@ -339,7 +341,7 @@ describe("sts-endpoint", () => {
     "http://169.254.169.254",
   ])("refuses plain http off this machine: %s", (given) => {
     expect(refusal({ "sts-endpoint": given })).toBe(
-      `sts-endpoint is ${JSON.stringify(given)}. ${allowed} Over plain http anyone on the way could use the ID token.`,
+      `sts-endpoint is ${JSON.stringify(given)}. ${allowed} Over plain http, anyone on the network path could read the ID token.`,
     );
   });
 
@@ -365,7 +367,7 @@ describe("booleans", () => {
     );
     test.each(["yes", "no", "1", "0", "on", "tRUE", "true false", "null"])("refuses %j", (given) => {
       expect(refusal({ [name]: given })).toBe(
-        `${name} is "${given}". Allowed: true or false. Quote it in YAML if it comes from an expression.`,
+        `${name} is "${given}". Allowed: true or false. If it comes from an expression, check the value of the expression.`,
       );
     });
   });
@@ -394,7 +396,7 @@ describe("summary", () => {
 
   test.each(["true", "Auto", "off"])("refuses %j", (summary) => {
     expect(refusal({ summary })).toBe(
-      `summary is "${summary}". Allowed: auto, always or never. auto writes one only where something happened that is worth reading.`,
+      `summary is "${summary}". Allowed: auto, always or never. auto writes one only if there was an outage or another problem.`,
     );
   });
 });
@@ -406,7 +408,7 @@ describe("explain-trust-policy", () => {
 });
 
 test("a refusal is one line, however many the value has", () => {
-  const hostile = "x\r\n::set-output name=a::b\u2028\u0007";
+  const hostile = "x\r\n::set-output name=a::b\u2028\u0007\u202e##[error]";
   for (const name of [
     "role-to-assume",
     "aws-region",
@@ -419,7 +421,7 @@ test("a refusal is one line, however many the value has", () => {
   ]) {
     const message = refusal({ [name]: hostile });
     // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be there
-    expect(message).not.toMatch(/[\u0000-\u001f]/);
+    expect(message).not.toMatch(/[\u0000-\u001f\u2028\u202e]|##\[/);
     expect(message).toContain(`${name} is "x`);
   }
 });

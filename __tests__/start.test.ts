@@ -73,17 +73,17 @@ describe("main refuses before it does anything", () => {
     [
       "an input that is missing",
       { "INPUT_ROLE-TO-ASSUME": undefined },
-      'role-to-assume is missing or empty. Give the ARN of the role, such as arn:aws:iam::111122223333:role/deploy under "with:". An expression is empty if its secret or variable does not exist here (misspelt, another environment, a fork).',
+      'role-to-assume is missing or empty. Give the ARN of the role, such as arn:aws:iam::111122223333:role/deploy under "with:". An expression is empty if its secret or variable does not exist for this job (misspelled, defined in another environment, or not available to forks).',
     ],
     [
       "an input of white space",
       { "INPUT_AWS-REGION": " \n" },
-      'aws-region is missing or empty. Give a region, such as eu-west-1 under "with:". An expression is empty if its secret or variable does not exist here (misspelt, another environment, a fork).',
+      'aws-region is missing or empty. Give a region, such as eu-west-1 under "with:". An expression is empty if its secret or variable does not exist for this job (misspelled, defined in another environment, or not available to forks).',
     ],
     [
       "an input that adds a line",
       { "INPUT_ROLE-SESSION-NAME": "a\nrole_arn = b" },
-      'role-session-name is "a\\nrole_arn = b". Allowed: 2 to 64 of the characters A-Z a-z 0-9 _ + = , . @ -. Leave it out to get a name unique to the run.',
+      'role-session-name is "a\\nrole_arn = b". Allowed: 2 to 64 of the characters A-Z a-z 0-9 _ + = , . @ -. Leave it out to get a unique name.',
     ],
     [
       "an account that is not allowed",
@@ -93,7 +93,7 @@ describe("main refuses before it does anything", () => {
     [
       "no RUNNER_TEMP",
       { RUNNER_TEMP: undefined },
-      "RUNNER_TEMP is not set. The runner sets it; this action cannot run without one.",
+      "RUNNER_TEMP is not set. The runner sets it; this action cannot run without it.",
     ],
     [
       "an endpoint that is no URL",
@@ -130,7 +130,7 @@ test("a RUNNER_TEMP that is not there is said, and nothing else is lost", async 
   const run = await main({ RUNNER_TEMP: path.join(folder, "no") });
   expect(run.code).toBe(1);
   expect(run.output).toContain(
-    `${folder}/no/aws-role-refresh cannot be made: ENOENT. RUNNER_TEMP must exist and be writable.`,
+    `${folder}/no/aws-role-refresh cannot be created: ENOENT. RUNNER_TEMP must exist and be writable.`,
   );
   expect(clouds.github.requests).toEqual([]);
 });

@@ -5,13 +5,14 @@ import path from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { planEnvironment } from "../src/aws/environment.ts";
 import { UserError } from "../src/base/errors.ts";
+import { jobDirectory, jobDirectoryPath } from "../src/base/layout.ts";
 import type { FailureKind } from "../src/base/network.ts";
 import { checkProxies, knowsProxies, proxyWarning } from "../src/base/proxy.ts";
 import { ANCHORS, type Anchor, troubleshootingLink } from "../src/base/troubleshooting.ts";
 import { explainIdTokenFailure, explainNoPermission } from "../src/explain/id-token.ts";
 import { explainStsFailure } from "../src/explain/sts.ts";
 import { checkAccount, loadInputs } from "../src/inputs.ts";
-import { jobDirectoryPath, openJobDirectory } from "../src/job/job-directory.ts";
+import { openJobDirectory } from "../src/job/private-directory.ts";
 import type { Ending, KeeperStatus } from "../src/keeper/status.ts";
 import { makeReport } from "../src/report/report.ts";
 
@@ -173,7 +174,7 @@ function saidOfEnvironment(): Said[] {
     ...planEnvironment({}, { ...use, mirror: "always" }).warnings,
   ];
   // All that the source has.
-  const pushes = sources.flatMap((source) => source.match(/\bwarnings\.push\(\s*`/g) ?? []);
+  const pushes = sources.flatMap((source) => source.match(/\bwarnings(?:\.push\(|: \[)\s*`/g) ?? []);
   expect([warnings.length, losing.length, pushes.length]).toEqual([4, 2, 6]);
   return [
     ...warnings.map((warning): Said => ["ambient-variables-were-replaced", warning]),
@@ -195,8 +196,8 @@ function saidOfEnvironment(): Said[] {
     saidBy(() => planEnvironment(webIdentity, { ...use, mirror: "never" })),
     saidBy(() => jobDirectoryPath(undefined)),
     saidBy(() => jobDirectoryPath("/a#b")),
-    saidBy(() => openJobDirectory("/nowhere/aws-role-refresh")),
-    saidBy(() => openJobDirectory("/dev/null")),
+    saidBy(() => openJobDirectory(jobDirectory("/nowhere/aws-role-refresh"))),
+    saidBy(() => openJobDirectory(jobDirectory("/dev/null"))),
   ];
 }
 
@@ -323,7 +324,7 @@ const SAID: Said[] = [
   ...[
     "read the state",
     "remove the profile and the token",
-    "delete sessions that the AWS CLI keeps on disk",
+    "delete the AWS CLI's cached sessions",
     "restore the environment",
     "write the report",
   ].map((what): Said => ["clean-up-failed", `Could not ${what}: x`]),

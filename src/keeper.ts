@@ -1,14 +1,40 @@
-import { type KeeperConfig, keep } from "./keeper/keep.ts";
+import { requestIdToken } from "./base/id-token.ts";
+import { RequestError } from "./base/network.ts";
+import { retrying } from "./base/retry.ts";
+import { keep } from "./keeper/keep.ts";
+import type { Ask, Reply, Watch } from "./keeper/messages.ts";
 
-// The background process. It prints nothing, takes its configuration over IPC from main, and ends when the
-// job does.
-process.once("message", (config: KeeperConfig) => {
-  process.removeListener("disconnect", giveUp);
-  void keep(config, () => process.send?.("ready", () => process.disconnect()));
-});
+// The background process. It prints nothing, takes its orders over IPC from main, and ends when the job does.
+const REQUEST_TIMEOUT_MS = 10_000;
+
+process.title = "aws-role-refresh";
+// Without a listener Node.js opens its debugger on SIGUSR1, through which others could read the request token.
+process.on("SIGUSR1", () => {});
 process.once("disconnect", giveUp);
+process.once("message", (ask: Ask) => void begin(ask));
 
-/** Main ended without a word: there is nothing to keep. */
+async function begin(ask: Ask): Promise<void> {
+  try {
+    const first = await retrying(
+      () => requestIdToken(ask.endpoint, ask.audience, REQUEST_TIMEOUT_MS),
+      ({ message }) => reply({ retrying: message }),
+    );
+    process.once("message", (watch: Watch) => {
+      process.removeListener("disconnect", giveUp);
+      void keep(ask, watch, first, () => reply({ ready: true }, () => process.disconnect()));
+    });
+    reply({ first });
+  } catch (error) {
+    if (!(error instanceof RequestError)) throw error;
+    reply({ failure: error.failure });
+  }
+}
+
+function reply(message: Reply, onSent: () => void = () => {}): void {
+  process.send?.(message, onSent);
+}
+
+/** Main ended before it handed over: there is nothing to keep. */
 function giveUp(): void {
   process.exit(0);
 }

@@ -82,10 +82,10 @@ describe("parseRole", () => {
       "aws-cn:111122223333:A.b+c=d,e@f-g_h",
       "s=1,2.3@4-5",
     ],
-    ["arn:aws:iam::111122223333:role/deploy", "aws:111122223333:deploy", ""],
+    ["arn:aws:iam::111122223333:role/deploy", "aws:111122223333:deploy", undefined],
     // The path of a role is not in the ARN of its sessions.
-    ["arn:aws:iam::111122223333:role/a/b/deploy", "aws:111122223333:deploy", ""],
-    ["arn:minio:iam:::role/deploy", "minio::deploy", ""],
+    ["arn:aws:iam::111122223333:role/a/b/deploy", "aws:111122223333:deploy", undefined],
+    ["arn:minio:iam:::role/deploy", "minio::deploy", undefined],
   ])("%s", (arn, role, name) => {
     expect(parseRole(arn)).toEqual({ role, session: name });
   });

@@ -107,7 +107,7 @@ describe("static keys", () => {
 
   test("the warning says what is done and what to do", () => {
     expect(plan({ AWS_ACCESS_KEY_ID: "x", AWS_SECRET_ACCESS_KEY: "y" }, AMBIENT).warnings).toEqual([
-      "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are set and would win over the profile in nearly every SDK; blank from here on. Use static keys and a role in separate jobs.",
+      "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are set and would override the profile in nearly every SDK; later steps will see them empty. Use static keys and a role in separate jobs.",
     ]);
   });
 
@@ -139,7 +139,9 @@ describe("container credentials", () => {
     ] as const) {
       expect(plan({ [name]: value }, use)).toEqual({
         exports: { ...others, ...NO_CONTAINER },
-        warnings: [`${name} is set and would win over the profile in some SDKs; blank from here on.`],
+        warnings: [
+          `${name} is set and would override the profile in some SDKs; later steps will see it empty.`,
+        ],
       });
     }
   });
@@ -167,7 +169,7 @@ describe("the variables of a web identity (IRSA)", () => {
       expect(exports).toEqual({ ...FILES, ...REGION, ...OURS });
       expect(warnings).toHaveLength(1);
       for (const name of set) expect(warnings[0]).toContain(name);
-      expect(warnings[0]).toContain("--profile is safe");
+      expect(warnings[0]).toContain("use --profile instead");
     },
   );
 
@@ -212,7 +214,7 @@ describe("AWS_PROFILE and AWS_DEFAULT_PROFILE", () => {
       expect(plan({ [name]: "staging" }, AMBIENT)).toEqual({
         exports: { ...FILES, ...REGION, [name]: "default" },
         warnings: [
-          `${name} was "staging"; it is "default" from here on, so that the role is what later steps get.`,
+          `${name} was "staging"; later steps will see "default" instead, so that they use this role.`,
         ],
       });
     },
@@ -269,13 +271,13 @@ describe("mirror-environment", () => {
     const { exports, warnings } = plan({}, AMBIENT, { mirror: "always" });
     expect(exports).toEqual({ ...FILES, ...REGION, ...OURS });
     expect(warnings).toEqual([
-      "mirror-environment is true: this job has one role. Steps that choose another profile with AWS_PROFILE get this role all the same in most SDKs; --profile is safe.",
+      "mirror-environment is true: this job has one role. Steps that choose another profile with AWS_PROFILE still get this role in most SDKs; use --profile instead.",
     ]);
   });
 
   test("true: a named use is refused", () => {
     expect(refusal({}, NAMED, { mirror: "always" }).message).toBe(
-      "mirror-environment cannot be true with a named profile: the variables would win over AWS_PROFILE and give every step this role. Leave it at auto.",
+      "mirror-environment cannot be true with a named profile: the variables would override AWS_PROFILE and give every step this role. Leave it at auto.",
     );
   });
 
@@ -310,7 +312,7 @@ describe("sts-endpoint", () => {
       const { message, anchor } = refusal({ [name]: "http://127.0.0.1:4566" }, NAMED, endpoint);
       expect(anchor).toBe("sts-endpoint-loses");
       expect(message).toBe(
-        `${name} is set in this job and would win over sts-endpoint: later steps would send the ID token to another server. ` +
+        `${name} is set in this job and would override sts-endpoint: later steps would send the ID token to another server. ` +
           "Remove it from the job, or leave out profile to make this role ambient.",
       );
     },

@@ -4,7 +4,8 @@ import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { type Clouds, startClouds } from "../../harness/clouds/clouds.ts";
 import type { GitHubFault } from "../../harness/clouds/faults.ts";
 import type { CloudJob } from "../../harness/clouds/github.ts";
-import { type Endpoint, IdTokenError, requestIdToken } from "../../src/base/id-token.ts";
+import { type Endpoint, requestIdToken } from "../../src/base/id-token.ts";
+import { type Failure, RequestError } from "../../src/base/network.ts";
 
 const AUDIENCE = "sts.amazonaws.com";
 /** Far more than an answer on loopback takes, on a slow machine as well. */
@@ -43,16 +44,16 @@ const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).to
 const tokenWith = (claims: Record<string, unknown>): string =>
   `${encode({ alg: "none" })}.${encode(claims)}.${encode("x")}`;
 
-async function failure(asked: Promise<unknown>): Promise<IdTokenError> {
+async function failure(asked: Promise<unknown>): Promise<Failure> {
   const error = await asked.then(
     () => new Error("a token came"),
     (thrown: unknown) => thrown,
   );
-  expect(error).toBeInstanceOf(IdTokenError);
+  expect(error).toBeInstanceOf(RequestError);
   // Whatever went wrong, the words for it hold no token.
-  expect((error as IdTokenError).message).not.toMatch(/eyJ/);
-  expect((error as IdTokenError).message).not.toContain(endpoint.requestToken);
-  return error as IdTokenError;
+  expect((error as RequestError).message).not.toMatch(/eyJ/);
+  expect((error as RequestError).message).not.toContain(endpoint.requestToken);
+  return (error as RequestError).failure;
 }
 
 describe("a token", () => {
@@ -205,7 +206,7 @@ describe("an answer without a usable token is refused", () => {
   test.each(cases)("%s", async (_, fault, message) => {
     clouds.github.fault = fault;
     const error = await failure(requestIdToken(endpoint, AUDIENCE, PATIENCE_MS));
-    expect(error).toMatchObject({ kind: "answer", message, status: undefined });
+    expect(error).toMatchObject({ kind: "malformed", message });
     // One request: whoever calls decides on another.
     expect(clouds.github.requests).toHaveLength(1);
   });
@@ -237,7 +238,7 @@ describe("an answer without a usable token is refused", () => {
       more();
     });
     const error = await failure(requestIdToken({ url, requestToken: "x" }, AUDIENCE, PATIENCE_MS));
-    expect(error).toMatchObject({ kind: "answer", message: "the answer is larger than 65536 bytes" });
+    expect(error).toMatchObject({ kind: "malformed", message: "the answer is larger than 65536 bytes" });
     // What was on its way when the connection was cut, in buffers of both ends.
     expect(sent).toBeLessThan(64 * 1024 * 1024);
   });
@@ -247,7 +248,9 @@ describe("a status other than 200 is told", () => {
   test.each([204, 301, 400, 401, 403, 404, 429, 500, 502, 503])("%d", async (status) => {
     clouds.github.fault = () => ({ status });
     const error = await failure(requestIdToken(endpoint, AUDIENCE, PATIENCE_MS));
-    expect(error).toMatchObject({ kind: "status", status, retryAfterMs: undefined, code: undefined });
+    const kind = status === 429 ? "throttled" : status >= 500 ? "server-error" : "refused";
+    expect(error).toMatchObject({ kind, httpStatus: status, retryAfterMs: undefined });
+    expect(error.code).toBeUndefined();
     expect(error.message).toBe(`${new URL(endpoint.url).host} answered ${status}`);
   });
 
@@ -261,8 +264,8 @@ describe("a status other than 200 is told", () => {
       });
       clouds.github.fault = () => ({ redirect: `${elsewhere}/take?it=`, status });
       expect(await failure(requestIdToken(endpoint, AUDIENCE, PATIENCE_MS))).toMatchObject({
-        kind: "status",
-        status,
+        kind: "refused",
+        httpStatus: status,
       });
       expect(reached).toBe(0);
     },

@@ -92,11 +92,11 @@ const INPUTS: [input: string, given: string, says: string, corrected: string][] 
     "role-to-assume is missing or empty. Give the ARN of the role, such as arn:aws:iam::111122223333:role/deploy",
     ROLE,
   ],
-  ["role-to-assume", "deploy", "A name alone does not say which account.", ROLE],
+  ["role-to-assume", "deploy", "A name alone does not identify the account.", ROLE],
   [
     "role-to-assume",
     `arn:aws:sts::${ACCOUNT}:assumed-role/deploy/x`,
-    "That is the ARN of a session; give the ARN of the role itself.",
+    "That is the ARN of a session. Give the ARN of the role itself.",
     ROLE,
   ],
   ["role-to-assume", `${ROLE}\n[profile evil]`, "Allowed: a role ARN, such as", ROLE],
@@ -118,7 +118,12 @@ const INPUTS: [input: string, given: string, says: string, corrected: string][] 
     `is in account ${ACCOUNT}, which allowed-account-ids (444455556666) does not list`,
     ACCOUNT,
   ],
-  ["sts-endpoint", "http://sts.example.com", "Over plain http anyone on the way could use the ID token.", ""],
+  [
+    "sts-endpoint",
+    "http://sts.example.com",
+    "Over plain http, anyone on the network path could read the ID token.",
+    "",
+  ],
   ["mask-aws-account-id", "yes", "Allowed: true or false", "true"],
   ["trial", "1", "Allowed: true or false", "true"],
   ["mirror-environment", "on", "Allowed: auto, true or false", "auto"],
@@ -196,7 +201,7 @@ describe("variables that would win over the profile", () => {
       {
         level: "warning",
         message: expect.stringMatching(
-          /^AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are set and would win over the profile/,
+          /^AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are set and would override the profile/,
         ),
       },
     ]);

@@ -338,7 +338,7 @@ describe("sts-endpoint", () => {
       with: { ...WITH, profile: "prod", "sts-endpoint": scene.clouds.sts.url },
     });
     expect(use.annotations[0]?.message).toContain(
-      "AWS_ENDPOINT_URL is set in this job and would win over sts-endpoint",
+      "AWS_ENDPOINT_URL is set in this job and would override sts-endpoint",
     );
     expect(scene.clouds.github.requests).toEqual([]);
     await finishClean(scene);

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { expect, test } from "@jest/globals";
-import type { KeeperConfig } from "../../src/keeper/keep.ts";
 import { launchKeeper } from "../../src/keeper/launch.ts";
+import type { Ask } from "../../src/keeper/messages.ts";
 
 // From source there is no bundle of the keeper beside this one: what is started here is a node that finds no
 // script.
@@ -28,7 +28,7 @@ test("a keeper that is not needed is gone when abandon() returns, and a second t
 test("a keeper that does not start is said so, and is gone", async () => {
   const before = children();
   const keeper = launchKeeper();
-  await expect(keeper.watch({} as KeeperConfig)).rejects.toMatchObject({
+  await expect(keeper.firstToken({} as Ask, () => {})).rejects.toMatchObject({
     anchor: "keeper-did-not-start",
     message: expect.stringMatching(
       /^The process that keeps the token fresh did not start: .*\. Run the job again\.$/,

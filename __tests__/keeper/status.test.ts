@@ -1,11 +1,6 @@
 import { expect, test } from "@jest/globals";
-import {
-  type KeeperStatus,
-  type Past,
-  recordFailure,
-  recordPast,
-  recordRefresh,
-} from "../../src/keeper/status.ts";
+import type { Past } from "../../src/keeper/held-token.ts";
+import { type KeeperStatus, recordEnd, recordFailure, recordRefresh } from "../../src/keeper/status.ts";
 
 /** A keeper that has just begun, at 1,000, with a token of 300. */
 function begun(): KeeperStatus {
@@ -30,8 +25,8 @@ const fresh = (ageMs: number): Past => ({ ageMs, staleMs: 0 });
 
 test("a refresh replaces the token's times and remembers the oldest one", () => {
   const status = begun();
-  recordRefresh(status, 1_150, fresh(150.4), 300, 300);
-  recordRefresh(status, 1_290, fresh(140), 280, 290);
+  recordRefresh(status, 1_150, fresh(150.4), { remainingMs: 300, lifetimeMs: 300 });
+  recordRefresh(status, 1_290, fresh(140), { remainingMs: 280, lifetimeMs: 290 });
   expect(status).toMatchObject({
     tokenReceivedAt: 1_290,
     tokenExpiresAt: 1_570,
@@ -49,12 +44,12 @@ test("failures in a row are one outage, which the next token ends", () => {
   const status = begun();
   recordFailure(status, 1_150, "refused");
   recordFailure(status, 1_160, "reset");
-  expect(status.outages).toEqual([{ from: 1_150, to: 0, attempts: 2, lastError: "reset" }]);
-  recordRefresh(status, 1_170, fresh(170), 300, 300);
+  expect(status.outages).toEqual([{ from: 1_150, attempts: 2, lastError: "reset" }]);
+  recordRefresh(status, 1_170, fresh(170), { remainingMs: 300, lifetimeMs: 300 });
   recordFailure(status, 1_320, "refused");
   expect(status.outages).toEqual([
     { from: 1_150, to: 1_170, attempts: 2, lastError: "reset" },
-    { from: 1_320, to: 0, attempts: 1, lastError: "refused" },
+    { from: 1_320, attempts: 1, lastError: "refused" },
   ]);
   expect(status.failures).toBe(3);
 });
@@ -62,22 +57,27 @@ test("failures in a row are one outage, which the next token ends", () => {
 test("a token that expired in the file is a stale interval, which the next one ends", () => {
   const status = begun();
   recordFailure(status, 1_290, "refused");
-  recordRefresh(status, 1_350, { ageMs: 350, staleMs: 49.6 }, 300, 300);
+  recordRefresh(status, 1_350, { ageMs: 350, staleMs: 49.6 }, { remainingMs: 300, lifetimeMs: 300 });
   expect(status.stale).toEqual([{ from: 1_300, to: 1_350 }]);
   expect(status.longestAgeMs).toBe(350);
 });
 
 test("how long it was stale counts, not what the clock said: that may have been set", () => {
   const status = begun();
-  recordRefresh(status, 9_000_000, { ageMs: 350, staleMs: 50 }, 300, 300);
+  recordRefresh(status, 9_000_000, { ageMs: 350, staleMs: 50 }, { remainingMs: 300, lifetimeMs: 300 });
   expect(status).toMatchObject({ longestAgeMs: 350, stale: [{ from: 8_999_950, to: 9_000_000 }] });
 });
 
 test("the end of the keeper counts for the last token, too", () => {
   const status = begun();
-  recordPast(status, 1_200, fresh(200));
-  expect(status).toMatchObject({ longestAgeMs: 200, stale: [], refreshes: 0 });
-  recordPast(status, 1_400, { ageMs: 400, staleMs: 100 });
+  recordEnd(status, 1_200, fresh(200), "stopped");
+  expect(status).toMatchObject({
+    longestAgeMs: 200,
+    stale: [],
+    refreshes: 0,
+    ended: { at: 1_200, why: "stopped" },
+  });
+  recordEnd(status, 1_400, { ageMs: 400, staleMs: 100 }, "job over");
   expect(status).toMatchObject({ longestAgeMs: 400, stale: [{ from: 1_300, to: 1_400 }] });
 });
 
@@ -86,7 +86,7 @@ test("the lists are bounded: days of refreshes and outages stay a small file, th
   for (let n = 1; n <= 5_000; n++) {
     const now = 1_000 + n * 1_000;
     recordFailure(status, now - 1, "refused ".repeat(10));
-    recordRefresh(status, now, { ageMs: 1_000, staleMs: 700 }, 300, 300);
+    recordRefresh(status, now, { ageMs: 1_000, staleMs: 700 }, { remainingMs: 300, lifetimeMs: 300 });
   }
   expect(status.refreshes).toBe(5_000);
   expect(status.failures).toBe(5_000);

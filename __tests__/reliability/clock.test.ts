@@ -96,7 +96,6 @@ async function beWrong({ name, seconds }: Case) {
   const kept = await scene.keep({
     lifeMs: SHORT_LIFE_MS,
     env: wallClock(file),
-    clockOffsetMs: -1000 * seconds,
   });
   const status = await kept.keeper.until("three tokens", ({ refreshes }) => refreshes === 3);
   return { status, requests: kept.requests(), seen: kept.reader.stop() };

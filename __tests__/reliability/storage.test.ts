@@ -1,13 +1,13 @@
 // The keeper cannot write: the old token stays as it is, the keeper goes on, and once it can write again the
 // token is fresh.
 import { execFileSync } from "node:child_process";
-import { chmodSync, readdirSync, readFileSync, renameSync, statSync } from "node:fs";
+import { chmodSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { waitFor } from "../../harness/machine/keeper.ts";
 import { canMount, hasPrlimit, isRoot, NOBODY, unless } from "../../harness/machine/means.ts";
 import { type KeptToken, Scene } from "../../harness/machine/scene.ts";
 import { onTmpfs, Storage } from "../../harness/machine/storage.ts";
+import { waitFor } from "../../harness/wait.ts";
 
 const LIFE_MS = 4_000;
 const RETRY_CAP_MS = LIFE_MS / 10;
@@ -95,7 +95,7 @@ test("ends while the token cannot be deleted: then it is emptied", async () => {
   const kept = await scene.keep({ lifeMs: 60_000, ...(isRoot ? { uid: NOBODY } : {}) });
   const { path, token } = kept.keeper.directory;
   chmodSync(path, 0o500);
-  kept.keeper.signal("SIGTERM");
+  rmSync(`${kept.keeper.root}/uses`, { recursive: true });
   expect(await kept.keeper.ended()).toBe(0);
   expect(statSync(token).size).toBe(0);
   chmodSync(path, 0o700);

@@ -8,10 +8,11 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { beforeAll, describe, expect, test } from "@jest/globals";
 import { runAlone } from "../../harness/machine/alone.ts";
-import { AUDIENCE, type Keeper, startKeeper, waitFor } from "../../harness/machine/keeper.ts";
+import { AUDIENCE, type Keeper, startKeeper } from "../../harness/machine/keeper.ts";
 import { answerWith, RawServer, unsignedToken } from "../../harness/machine/raw-server.ts";
 import { INPUTS } from "../../harness/machine/stage.ts";
 import { together } from "../../harness/machine/together.ts";
+import { waitFor } from "../../harness/wait.ts";
 
 const LIFE_MS = 6_000;
 const HOSTILE_MS = LIFE_MS / 4;
@@ -131,20 +132,28 @@ function consumption(pid: number): { cpuSeconds: number; peakMb: number } {
   return { cpuSeconds: (Number(user) + Number(system)) / 100, peakMb: Number(peak) / 1024 };
 }
 
-function keeperOf(server: RawServer, lifetimeMs: number): Promise<Keeper> {
-  const endpoint = { url: server.url, requestToken: REQUEST_TOKEN };
-  return startKeeper({ endpoint, token: unsignedToken(claims()), receivedAt: performance.now(), lifetimeMs });
+function keeperOf(server: RawServer): Promise<Keeper> {
+  return startKeeper({ endpoint: { url: server.url, requestToken: REQUEST_TOKEN } });
+}
+
+/** A server that answers its first request well, which is the one that main waits for, and then as given. */
+function startServer(lifeMs: number, answer: (socket: Socket) => void): Promise<RawServer> {
+  let count = 0;
+  return RawServer.start((socket) => {
+    if (count++ > 0) answer(socket);
+    else socket.end(answerWith(unsignedToken(claims({ exp: (Date.now() + lifeMs) / 1000 }))));
+  });
 }
 
 describe("hostile answers for a while, then a good one", () => {
   async function endure({ answer }: Case) {
     let hostileUntil = Number.POSITIVE_INFINITY;
-    const server = await RawServer.start((socket) => {
+    const server = await startServer(LIFE_MS, (socket) => {
       if (hostileUntil === Number.POSITIVE_INFINITY) hostileUntil = performance.now() + HOSTILE_MS;
       if (performance.now() < hostileUntil) answer(socket);
       else socket.end(answerWith(unsignedToken(claims())));
     });
-    const keeper = await keeperOf(server, LIFE_MS);
+    const keeper = await keeperOf(server);
     const first = readFileSync(keeper.directory.token, "utf8");
     try {
       const status = await keeper.until("a good token", ({ refreshes }) => refreshes > 0);
@@ -206,13 +215,13 @@ describe("tokens of a life that is none: the keeper neither spins nor storms", (
   ];
   async function live({ seconds }: { seconds: number }) {
     // Dates are in whole seconds: an exp in the very second of the answer is past.
-    const server = await RawServer.start((socket) => {
+    const server = await startServer(2_000, (socket) => {
       const now = Math.ceil(Date.now() / 1000);
       socket.end(answerWith(unsignedToken({ aud: AUDIENCE, iat: now, exp: now + seconds })));
     });
-    const keeper = await keeperOf(server, 2_000);
+    const keeper = await keeperOf(server);
     try {
-      await waitFor("a first request", 10_000, () => (server.requests.length > 0 ? true : undefined));
+      await waitFor("a second request", 10_000, () => (server.requests.length > 1 ? true : undefined));
       const before = { ...consumption(keeper.pid), requests: server.requests.length };
       await sleep(5_000);
       const after = consumption(keeper.pid);
@@ -248,13 +257,13 @@ test("a redirect leads nowhere: the request token goes to no other host", async 
   const other = await RawServer.start((socket) => socket.end(answerWith(unsignedToken(claims()))));
   const codes = [301, 302, 303, 307, 308];
   let count = 0;
-  const server = await RawServer.start((socket) => {
+  const server = await startServer(3_000, (socket) => {
     const code = codes[count++ % codes.length];
     socket.end(
       `HTTP/1.1 ${code} x\r\nLocation: ${other.url}\r\nRefresh: 0; url=${other.url}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`,
     );
   });
-  const keeper = await keeperOf(server, 3_000);
+  const keeper = await keeperOf(server);
   try {
     const { outages } = await keeper.until("one of each", ({ failures }) => failures >= 2 * codes.length);
     expect(outages[0]?.lastError).toMatch(/answered 30\d$/);
@@ -296,7 +305,7 @@ describe("an address or a request token that the runner would not give", () => {
       });
       expect(code).toBe(1);
       expect(stdout.split("\n").filter((line) => line.startsWith("::error::"))).toEqual([
-        expect.stringMatching(/ACTIONS_ID_TOKEN_REQUEST_URL or ACTIONS_ID_TOKEN_REQUEST_TOKEN/),
+        expect.stringMatching(/ACTIONS_ID_TOKEN_REQUEST_URL and ACTIONS_ID_TOKEN_REQUEST_TOKEN/),
       ]);
     } finally {
       rmSync(folder, { recursive: true, force: true });

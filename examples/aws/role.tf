@@ -1,6 +1,6 @@
 # Terraform: the identity provider (once per account) and a role that one repository's main branch may assume.
 variable "subject" {
-  description = "The sub claim of the jobs that may assume the role. Newer repositories' holds ids: copy it from the log of a refused run."
+  description = "The sub claim of the jobs that may assume the role. In repositories created, renamed or transferred since 2026-07-15 it contains ids. Copy it from the log of a refused run."
   type        = string
   default     = "repo:octo-org/octo-repo:ref:refs/heads/main"
 }

@@ -4,7 +4,6 @@ import {
   chmodSync,
   chownSync,
   cpSync,
-  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -15,13 +14,14 @@ import {
 } from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Endpoint } from "../../src/base/id-token.ts";
+import { type TokenDirectory, tokenDirectoryAt, tokenId } from "../../src/base/layout.ts";
 import type { ProcessIdentity } from "../../src/base/process.ts";
-import { type TokenDirectory, tokenDirectory, tokenId } from "../../src/base/token-directory.ts";
-import type { KeeperConfig } from "../../src/keeper/keep.ts";
+import type { Ask, Reply, Watch } from "../../src/keeper/messages.ts";
 import type { KeeperStatus } from "../../src/keeper/status.ts";
+import { repository } from "../repository.ts";
 import { isAlive, killProcesses } from "../runner/processes.ts";
+import { waitFor } from "../wait.ts";
 
 export const AUDIENCE = "sts.amazonaws.com";
 
@@ -29,16 +29,7 @@ const READY_LIMIT_MS = 20_000;
 
 export interface KeeperOptions {
   endpoint: Endpoint;
-  /** The first token, as main has written it, and its life. */
-  token: string;
-  lifetimeMs: number;
-  /** When it was received, by performance.now(). */
-  receivedAt: number;
   audience?: string;
-  /** The server's clock less that of the keeper's machine. Default: 0. */
-  clockOffsetMs?: number;
-  /** Default: an hour. */
-  endsInMs?: number;
   worker?: ProcessIdentity;
   /** Beside PATH, HOME and RUNNER_TEMP. */
   env?: Record<string, string>;
@@ -47,34 +38,10 @@ export interface KeeperOptions {
    * same process.
    */
   wrap?: (command: string[], root: string) => string[];
+  /** Called when the first token is in its file, before the keeper watches over it. */
+  onFirstToken?: () => void;
   /** The user it runs as, by number. Only root can choose one. */
   uid?: number;
-}
-
-/** The root of the repository, from source and from lib/. */
-export function repository(): string {
-  let directory = import.meta.dirname;
-  while (!existsSync(path.join(directory, "action.yml"))) directory = path.dirname(directory);
-  return directory;
-}
-
-/**
- * Calls `look` every few milliseconds until it returns something; throws after `limitMs`. A look that throws
- * is tried again.
- */
-export async function waitFor<T>(what: string, limitMs: number, look: () => T | undefined): Promise<T> {
-  const deadline = performance.now() + limitMs;
-  for (;;) {
-    let cause: unknown;
-    try {
-      const found = look();
-      if (found !== undefined) return found;
-    } catch (error) {
-      cause = error;
-    }
-    if (performance.now() > deadline) throw new Error(`waited ${limitMs} ms in vain for ${what}`, { cause });
-    await sleep(5);
-  }
 }
 
 export class Keeper {
@@ -90,7 +57,7 @@ export class Keeper {
   constructor(child: ChildProcess, folder: string, root: string, audience: string) {
     this.pid = child.pid as number;
     this.root = root;
-    this.directory = tokenDirectory(path.join(root, "tokens", tokenId(audience)));
+    this.directory = tokenDirectoryAt(path.join(root, "tokens", tokenId(audience)));
     this.#child = child;
     this.#folder = folder;
     for (const stream of [child.stdout, child.stderr]) {
@@ -122,7 +89,7 @@ export class Keeper {
   until(what: string, condition: (status: KeeperStatus) => boolean, limitMs = 30_000): Promise<KeeperStatus> {
     return waitFor(what, limitMs, () => {
       const status = this.status();
-      return condition(status) ? status : undefined;
+      return condition(status) && status;
     });
   }
 
@@ -143,30 +110,35 @@ export class Keeper {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  /**
-   * Resolves when the keeper watches over the token; its channel to here is closed then, as main closes it.
-   */
-  async begin(config: KeeperConfig): Promise<void> {
+  /** Sends a message and resolves with the reply that `read` accepts. */
+  async converse<T>(message: Ask | Watch, read: (reply: Reply) => T | undefined): Promise<T> {
     const child = this.#child;
     let timer: NodeJS.Timeout | undefined;
     try {
-      await new Promise<void>((resolve, reject) => {
+      return await new Promise<T>((resolve, reject) => {
         timer = setTimeout(
-          () => reject(new Error(`the keeper was not ready in time: ${this.output}`)),
+          () => reject(new Error(`the keeper did not reply in time: ${this.output}`)),
           READY_LIMIT_MS,
         );
-        child.once("message", () => resolve());
+        child.on("message", (reply: Reply) => {
+          const value = read(reply);
+          if (value !== undefined) resolve(value);
+        });
         child.once("error", reject);
         child.once("exit", (code, signal) =>
           reject(new Error(`the keeper ended at once (${signal ?? code}): ${this.output}`)),
         );
-        child.send(config, (error) => error && reject(error));
+        child.send(message, (error) => error && reject(error));
       });
     } finally {
       clearTimeout(timer);
+      child.removeAllListeners();
     }
-    child.removeAllListeners();
-    if (child.connected) child.disconnect();
+  }
+
+  /** Closes its channel to here, as main does. */
+  letGo(): void {
+    if (this.#child.connected) this.#child.disconnect();
   }
 }
 
@@ -175,18 +147,17 @@ export class Keeper {
  * done.
  */
 export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
-  const { audience = AUDIENCE, lifetimeMs, uid } = options;
+  const { audience = AUDIENCE, uid, onFirstToken = () => {} } = options;
   const folder = realpathSync(mkdtempSync(path.join(os.tmpdir(), "keeper ")));
   chmodSync(folder, 0o755);
   // A copy: nothing of the checkout can help it.
   const script = path.join(folder, "keeper");
   cpSync(path.join(repository(), "dist", "keeper"), script, { recursive: true });
   const root = path.join(folder, "temp", "aws-role-refresh");
-  const directory = tokenDirectory(path.join(root, "tokens", tokenId(audience)));
+  const directory = tokenDirectoryAt(path.join(root, "tokens", tokenId(audience)));
   for (const made of [path.join(root, "uses"), directory.path])
     mkdirSync(made, { recursive: true, mode: 0o700 });
   writeFileSync(path.join(root, "uses", "0123456789abcdef.json"), "{}", { mode: 0o600 });
-  writeFileSync(directory.token, options.token, { mode: 0o600 });
   if (uid !== undefined) giveTo(uid, path.join(folder, "temp"));
 
   const command = [process.env.ACTION_NODE ?? process.execPath, path.join(script, "index.js")];
@@ -198,18 +169,15 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
   });
   const keeper = new Keeper(child, folder, root, audience);
   try {
-    await keeper.begin({
-      endpoint: options.endpoint,
-      audience,
-      directory: directory.path,
-      lifetimeMs,
-      remainingMs: lifetimeMs,
-      ageMs: performance.now() - options.receivedAt,
-      clockOffsetMs: options.clockOffsetMs ?? 0,
-      dead: undefined,
-      endsInMs: options.endsInMs ?? 3_600_000,
-      worker: options.worker,
-    });
+    const { token } = await keeper.converse({ endpoint: options.endpoint, audience }, (reply) =>
+      "first" in reply ? reply.first : undefined,
+    );
+    writeFileSync(directory.token, token, { mode: 0o600 });
+    if (uid !== undefined) chownSync(directory.token, uid, uid);
+    onFirstToken();
+    const watch = { directory: directory.path, worker: options.worker, dead: undefined };
+    await keeper.converse(watch, (reply) => ("ready" in reply ? true : undefined));
+    keeper.letGo();
   } catch (error) {
     await keeper.close();
     throw error;

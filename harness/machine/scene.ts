@@ -2,11 +2,10 @@
  * Keepers over one pair of clouds, each with its own job, its own faults and a reader that never looks away.
  */
 
-import { requestIdToken } from "../../src/base/id-token.ts";
 import { type Clouds, startClouds } from "../clouds/clouds.ts";
 import type { GitHubFault } from "../clouds/faults.ts";
 import type { CloudJob, IdTokenRequest } from "../clouds/github.ts";
-import { AUDIENCE, type Keeper, type KeeperOptions, startKeeper } from "./keeper.ts";
+import { type Keeper, type KeeperOptions, startKeeper } from "./keeper.ts";
 import { TokenReader } from "./token-reader.ts";
 
 /** A fault of the endpoint as one job meets it; asked for each request but the one for the first token. */
@@ -60,9 +59,7 @@ export class Scene {
       url: job.environment.ACTIONS_ID_TOKEN_REQUEST_URL,
       requestToken: job.environment.ACTIONS_ID_TOKEN_REQUEST_TOKEN,
     };
-    const { token, receivedAt } = await requestIdToken(endpoint, options.audience ?? AUDIENCE, 10_000);
-    change(weather);
-    const keeper = await startKeeper({ endpoint, token, receivedAt, lifetimeMs: lifeMs, ...options });
+    const keeper = await startKeeper({ endpoint, onFirstToken: () => change(weather), ...options });
     const kept: KeptToken = {
       keeper,
       reader: new TokenReader(keeper.directory.token),

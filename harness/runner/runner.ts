@@ -9,16 +9,19 @@ import os from "node:os";
 import path from "node:path";
 import { Job } from "./job.ts";
 import { killProcesses, processesWith } from "./processes.ts";
+import type { JobOptions } from "./steps.ts";
 
-export {
-  Job,
-  type JobResult,
-  type StepOptions,
-  type StepResult,
-  type Steps,
-  type UseOptions,
-} from "./job.ts";
+export { Job } from "./job.ts";
 export type { Annotation } from "./step-log.ts";
+export type {
+  BackgroundStep,
+  JobOptions,
+  JobResult,
+  StepOptions,
+  StepResult,
+  Steps,
+  UseOptions,
+} from "./steps.ts";
 
 export interface RunnerOptions {
   /**
@@ -37,20 +40,6 @@ export interface RunnerOptions {
    * (ProcessInvoker.cs:32-33).
    */
   cancelGraceMs?: { interrupt: number; terminate: number };
-}
-
-export interface JobOptions {
-  /**
-   * `env:` of the job. ACTIONS_ID_TOKEN_REQUEST_URL and _TOKEN in it count as sent by the server: no later
-   * `env:` changes them, and the token is masked. RUNNER_DEBUG=1 turns debug logging on.
-   */
-  environment?: Record<string, string>;
-  /** GITHUB_JOB. */
-  name?: string;
-  /** Changes to the GITHUB_* variables, under their full names. */
-  github?: Record<string, string>;
-  /** False: RUNNER_TRACKING_ID is empty and there is no orphan hunt, as under act or in a container job. */
-  trackingId?: boolean;
 }
 
 export class Runner {

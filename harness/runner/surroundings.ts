@@ -1,4 +1,4 @@
-/** What a job finds around it: the folders of the runner and the GITHUB_* variables. */
+/** The folders of the runner that a job finds around it. */
 import { cp, mkdir, readdir, rm } from "node:fs/promises";
 import path from "node:path";
 import { readActionManifest } from "./action-manifest.ts";
@@ -40,34 +40,4 @@ export async function copyAction(source: string, target: string): Promise<void> 
       },
     );
   }
-}
-
-/** The GITHUB_* variables of a job, `changes` over them. */
-export function githubContext(job: {
-  name?: string;
-  workspace: string;
-  eventPath: string;
-  changes?: Record<string, string>;
-}): Record<string, string> {
-  return {
-    GITHUB_ACTIONS: "true",
-    GITHUB_ACTOR: "octocat",
-    GITHUB_API_URL: "https://api.github.com",
-    GITHUB_EVENT_NAME: "push",
-    GITHUB_EVENT_PATH: job.eventPath,
-    GITHUB_JOB: job.name ?? "job",
-    GITHUB_REF: "refs/heads/main",
-    GITHUB_REF_NAME: "main",
-    GITHUB_REF_TYPE: "branch",
-    GITHUB_REPOSITORY: "org/repository",
-    GITHUB_REPOSITORY_OWNER: "org",
-    GITHUB_RUN_ATTEMPT: "1",
-    GITHUB_RUN_ID: "1234567890",
-    GITHUB_RUN_NUMBER: "1",
-    GITHUB_SERVER_URL: "https://github.com",
-    GITHUB_SHA: "0".repeat(40),
-    GITHUB_WORKFLOW: "workflow",
-    GITHUB_WORKSPACE: job.workspace,
-    ...job.changes,
-  };
 }

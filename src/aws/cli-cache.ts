@@ -2,12 +2,12 @@ import * as fs from "node:fs";
 import { readJson } from "../base/files.ts";
 
 /**
- * Deletes sessions that the AWS CLI keeps on disk (~/.aws/cli/cache/*.json, by role and session name, not by
- * token): for up to an hour they would work after the job, and the next job on the machine would be handed
- * them. Found by what they hold, since their names are hashes whose recipe changes (aws/aws-cli#10670).
- * Returns how many; a cache that cannot be read has none.
- * @param isOurs decides by the ARN of the session, arn:aws:sts::ACCOUNT:assumed-role/NAME/SESSION, and when
- * the file was written
+ * Deletes sessions that the AWS CLI caches on disk (~/.aws/cli/cache/*.json, by role and session name, not by
+ * token). They would work for up to an hour after the job, and the CLI would use them in the next job on the
+ * machine. They are found by their content, since their names are hashes whose recipe changes
+ * (aws/aws-cli#10670). Returns how many it deleted: 0 if the cache cannot be read.
+ * @param isOurs decides by the session's ARN (arn:aws:sts::ACCOUNT:assumed-role/NAME/SESSION) and by the time
+ * at which the file was written
  */
 export function deleteCachedSessions(
   directory: string,
@@ -28,25 +28,25 @@ export function deleteCachedSessions(
       fs.rmSync(path);
       deleted += 1;
     } catch {
-      // Gone by another's hand, or another user's: neither is ours to delete.
+      // Another process deleted it, or another user owns it.
     }
   }
   return deleted;
 }
 
-/** Whether a cached session is of a role (arn:aws:iam::ACCOUNT:role/PATH/NAME) and has a session name. */
+/** Whether a session's ARN is of this role (arn:aws:iam::ACCOUNT:role/PATH/NAME) and this session name. */
 export function isSessionOf(assumedRoleArn: string, roleArn: string, sessionName: string): boolean {
-  const cached = parseRole(assumedRoleArn);
-  return cached !== undefined && cached.role === parseRole(roleArn)?.role && cached.session === sessionName;
+  const found = parseRole(assumedRoleArn);
+  return found !== undefined && found.session === sessionName && found.role === parseRole(roleArn)?.role;
 }
 
 /**
- * Account, name and session of an assumed role, or of a role (without a session), for comparison; undefined
- * for anything else.
+ * What the ARNs of a role and of its sessions have in common ("partition:account:name"), and the session's
+ * name: undefined for the ARN of a role. Undefined for anything else.
  */
-export function parseRole(arn: string): { role: string; session: string } | undefined {
+export function parseRole(arn: string): { role: string; session: string | undefined } | undefined {
   const assumed = /^arn:([\w-]+):sts::(\d*):assumed-role\/([^/]+)\/(.+)$/.exec(arn);
-  if (assumed) return { role: `${assumed[1]}:${assumed[2]}:${assumed[3]}`, session: assumed[4] ?? "" };
+  if (assumed) return { role: `${assumed[1]}:${assumed[2]}:${assumed[3]}`, session: assumed[4] };
   const role = /^arn:([\w-]+):iam::(\d*):role\/(?:.*\/)?([^/]+)$/.exec(arn);
-  return role ? { role: `${role[1]}:${role[2]}:${role[3]}`, session: "" } : undefined;
+  return role ? { role: `${role[1]}:${role[2]}:${role[3]}`, session: undefined } : undefined;
 }

@@ -1,5 +1,8 @@
 import { UserError } from "../base/errors.ts";
-import type { Mirror } from "../inputs.ts";
+import { quoted } from "../base/text.ts";
+
+/** Whether the profile is also exported as AWS_ROLE_ARN and its companions: `mirror-environment`. */
+export type Mirror = "auto" | "always" | "never";
 
 /** Environment variables by name. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -20,148 +23,191 @@ export interface PlannedUse {
 export interface EnvironmentPlan {
   /** What to export, in this order. */
   exports: Record<string, string>;
-  /** For the user, one line each: what was ambient and will not win. */
+  /** For the user, one line each: which ambient settings later steps will not see, or what to watch for. */
   warnings: string[];
 }
 
 const KEYS = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
 const CONTAINER = ["AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"];
 const WEB_IDENTITY = ["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"];
+const SESSION_NAME = "AWS_ROLE_SESSION_NAME";
+
+type Rule = (ambient: Environment, use: PlannedUse) => Partial<EnvironmentPlan>;
+
+/** In the order of the table in docs/how-it-works.md, "The environment". */
+const RULES: readonly Rule[] = [
+  staticKeys,
+  containerCredentials,
+  webIdentity,
+  chosenProfile,
+  files,
+  stsEndpoint,
+];
 
 /**
- * Plans the environment of later steps, so that the profile is what every SDK uses whatever was ambient.
- * GitHub cannot unset a variable, and an empty one breaks some SDK for nearly each of them: only the static
- * keys (those that are set) and the container URIs are ever set to "". Throws a UserError where a named
- * profile could silently lose to what is ambient.
+ * Plans the environment of later steps so that every SDK uses the profile. GitHub cannot unset a variable,
+ * and nearly every one of them breaks some SDK when it is empty: only static keys (those that are set) and
+ * the container URIs are ever set to "". Throws a UserError where an ambient variable could silently override
+ * a named profile.
  */
 export function planEnvironment(ambient: Environment, use: PlannedUse): EnvironmentPlan {
-  const isAmbient = use.profile === "default";
-  const isSet = (name: string) => (ambient[name] ?? "") !== "";
-  const exists = (name: string) => ambient[name] !== undefined;
-  const exports: Record<string, string> = {};
-  const warnings: string[] = [];
+  const parts = RULES.map((rule) => rule(ambient, use));
+  return {
+    exports: Object.assign({}, ...parts.map((part) => part.exports)),
+    warnings: parts.flatMap((part) => part.warnings ?? []),
+  };
+}
 
-  exports.AWS_CONFIG_FILE = use.configFile;
-  exports.AWS_SHARED_CREDENTIALS_FILE = use.credentialsFile;
-  // Go v1 and JavaScript v2 read the config file, and STS of the region instead of the global one, only when
-  // told so.
-  exports.AWS_SDK_LOAD_CONFIG = "1";
-  exports.AWS_STS_REGIONAL_ENDPOINTS = "regional";
-  if (isAmbient) {
-    exports.AWS_REGION = use.region;
-    exports.AWS_DEFAULT_REGION = use.region;
-    if (use.stsEndpoint !== undefined) exports.AWS_ENDPOINT_URL_STS = use.stsEndpoint;
-    // Both, where set: some tools prefer one and some the other. Even "" counts as the name of a profile for
-    // several.
-    for (const name of ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"]) {
-      if (!exists(name) || ambient[name] === "default") continue;
-      exports[name] = "default";
-      if (isSet(name))
-        warnings.push(
-          `${name} was ${quote(ambient[name])}; it is "default" from here on, so that the role is what later steps get.`,
-        );
-    }
+function staticKeys(ambient: Environment): Partial<EnvironmentPlan> {
+  // Only those that are set: a blank AWS_SESSION_TOKEN beside keys that post restores would break Ruby and
+  // PHP.
+  const set = KEYS.filter((name) => isSet(ambient, name));
+  if (set.length === 0) return {};
+  return {
+    exports: blank(set),
+    warnings: [
+      `${are(set)} set and would override the profile in nearly every SDK; later steps will see ${them(set)} empty. Use static keys and a role in separate jobs.`,
+    ],
+  };
+}
+
+function containerCredentials(ambient: Environment): Partial<EnvironmentPlan> {
+  const set = CONTAINER.filter((name) => isSet(ambient, name));
+  if (set.length === 0) return {};
+  return {
+    exports: blank(CONTAINER),
+    warnings: [
+      `${are(set)} set and would override the profile in some SDKs; later steps will see ${them(set)} empty.`,
+    ],
+  };
+}
+
+/**
+ * AWS_ROLE_ARN and its companions override the profile in most tools, or are mixed with it one by one, and
+ * blank ones break botocore. Where some are set, only this use's own values of all three give its role.
+ */
+function webIdentity(ambient: Environment, use: PlannedUse): Partial<EnvironmentPlan> {
+  const found = [...WEB_IDENTITY, SESSION_NAME].filter((name) => exists(ambient, name));
+  if (!isAmbient(use)) {
+    refuseNamedMirror(use);
+    refuseWebIdentity(ambient, use);
+    // A session name alone changes no role; an empty one would let the AWS CLI's disk cache mix up jobs.
+    return found.length > 0 ? { exports: { [SESSION_NAME]: use.sessionName } } : {};
   }
-
-  if (!isAmbient && isSet("AWS_DEFAULT_PROFILE") && ambient.AWS_DEFAULT_PROFILE !== use.profile) {
-    warnings.push(
-      `AWS_DEFAULT_PROFILE is set, and boto3 and the AWS CLI v1 prefer it to AWS_PROFILE: steps that choose profile ${quote(use.profile)} with AWS_PROFILE would ` +
-        `run as ${quote(ambient.AWS_DEFAULT_PROFILE)} there. Choose it with --profile, or set AWS_DEFAULT_PROFILE in the same step.`,
+  if (found.length === 0 && use.mirror !== "always") return {};
+  if (use.mirror === "never") {
+    throw mirrorRefused(
+      `false while ${are(found)} set in this job: later steps would run as another role or fail`,
     );
   }
+  const exports = {
+    AWS_ROLE_ARN: use.roleArn,
+    AWS_WEB_IDENTITY_TOKEN_FILE: use.tokenFile,
+    [SESSION_NAME]: use.sessionName,
+  };
+  const others =
+    "Steps that choose another profile with AWS_PROFILE still get this role in most SDKs; use --profile instead.";
+  if (found.length === 0)
+    return { exports, warnings: [`mirror-environment is true: this job has one role. ${others}`] };
+  return {
+    exports,
+    warnings: [
+      `${are(found)} set and would override the profile or be mixed with it; later steps will see this role's values in all three web identity variables. ${others}`,
+    ],
+  };
+}
 
-  const keys = KEYS.filter(isSet);
-  if (keys.length > 0) {
-    // Only those: a blank AWS_SESSION_TOKEN beside keys that post has put back would break Ruby and PHP.
-    for (const name of keys) exports[name] = "";
-    warnings.push(
-      `${list(keys)} ${verb(keys)} set and would win over the profile in nearly every SDK; blank from here on. Use static keys and a role in separate jobs.`,
-    );
-  }
-  const container = CONTAINER.filter(isSet);
-  if (container.length > 0) {
-    for (const name of CONTAINER) exports[name] = "";
-    warnings.push(
-      `${list(container)} ${verb(container)} set and would win over the profile in some SDKs; blank from here on.`,
-    );
-  }
-  checkEndpoint();
-  planWebIdentity();
-  return { exports, warnings };
+function refuseNamedMirror({ mirror }: PlannedUse): void {
+  if (mirror !== "always") return;
+  throw mirrorRefused(
+    "true with a named profile: the variables would override AWS_PROFILE and give every step this role",
+  );
+}
 
-  // The environment's endpoints beat those in a config file:
-  // https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
-  function checkEndpoint() {
-    if (use.stsEndpoint === undefined) return;
-    const rivals = isAmbient
-      ? []
-      : ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"].filter(
-          (name) => isSet(name) && !sameUrl(ambient[name], use.stsEndpoint),
-        );
-    if (/^true$/i.test(ambient.AWS_IGNORE_CONFIGURED_ENDPOINT_URLS ?? ""))
-      rivals.push("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
-    if (rivals.length === 0) return;
-    throw new UserError(
-      "sts-endpoint-loses",
-      `${list(rivals)} ${verb(rivals)} set in this job and would win over sts-endpoint: later steps would send the ID token to another server. ` +
-        `Remove ${rivals.length > 1 ? "them" : "it"} from the job${isAmbient ? "" : ", or leave out profile to make this role ambient"}.`,
-    );
-  }
-
-  // AWS_ROLE_ARN and its companions beat the profile in most tools, or are mixed with it one by one, and
-  // blank ones break botocore: where some are set, only our own values of all three can win.
-  function planWebIdentity() {
-    const found = [...WEB_IDENTITY, "AWS_ROLE_SESSION_NAME"].filter(exists);
-    if (!isAmbient) {
-      if (use.mirror === "always")
-        throw mirrorRefused(
-          "true with a named profile: the variables would win over AWS_PROFILE and give every step this role",
-        );
-      const role = WEB_IDENTITY.filter(exists);
-      if (role.length > 0) {
-        throw new UserError(
-          "named-profile-loses",
-          `${list(role)} ${verb(role)} set in this job. Most AWS SDKs prefer ${role.length > 1 ? "them" : "it"} to a profile chosen with AWS_PROFILE, so steps that choose ` +
-            `profile ${quote(use.profile)} would silently run as another role. Remove ${role.length > 1 ? "them" : "it"} from the job or the runner, make all uses named ` +
-            "if an earlier use of this action set mirror-environment, or leave out profile to make this role ambient.",
-        );
-      }
-      // Alone it only changes the session's name; an empty one would let the AWS CLI's disk cache mix up
-      // jobs.
-      if (found.length > 0) exports.AWS_ROLE_SESSION_NAME = use.sessionName;
-      return;
-    }
-    if (use.mirror === "never" && found.length > 0) {
-      throw mirrorRefused(
-        `false while ${list(found)} ${verb(found)} set in this job: later steps would run as another role or fail`,
-      );
-    }
-    if (use.mirror === "always" || found.length > 0) {
-      exports.AWS_ROLE_ARN = use.roleArn;
-      exports.AWS_WEB_IDENTITY_TOKEN_FILE = use.tokenFile;
-      exports.AWS_ROLE_SESSION_NAME = use.sessionName;
-    }
-    const others =
-      "Steps that choose another profile with AWS_PROFILE get this role all the same in most SDKs; --profile is safe.";
-    if (found.length > 0) {
-      warnings.push(
-        `${list(found)} ${verb(found)} set and would win over the profile or be mixed with it; all three web identity variables name this role from here on. ${others}`,
-      );
-    } else if (use.mirror === "always") {
-      warnings.push(`mirror-environment is true: this job has one role. ${others}`);
-    }
-  }
+function refuseWebIdentity(ambient: Environment, use: PlannedUse): void {
+  const found = WEB_IDENTITY.filter((name) => exists(ambient, name));
+  if (found.length === 0) return;
+  throw new UserError(
+    "named-profile-loses",
+    `${are(found)} set in this job. Most AWS SDKs prefer ${them(found)} to a profile chosen with AWS_PROFILE, so steps that choose ` +
+      `profile ${quoted(use.profile)} would silently run as another role. Remove ${them(found)} from the job or the runner, make all uses named ` +
+      "if an earlier use of this action set mirror-environment, or leave out profile to make this role ambient.",
+  );
 }
 
 function mirrorRefused(why: string): UserError {
   return new UserError("mirror-refused", `mirror-environment cannot be ${why}. Leave it at auto.`);
 }
 
+/** Which profile later steps use when they choose none, and its region. Named uses leave that to the steps. */
+function chosenProfile(ambient: Environment, use: PlannedUse): Partial<EnvironmentPlan> {
+  const warnings: string[] = [];
+  if (!isAmbient(use)) {
+    const rival = ambient.AWS_DEFAULT_PROFILE;
+    if (rival && rival !== use.profile) {
+      warnings.push(
+        `AWS_DEFAULT_PROFILE is set, and boto3 and the AWS CLI v1 prefer it to AWS_PROFILE: steps that choose profile ${quoted(use.profile)} with AWS_PROFILE would ` +
+          `run as ${quoted(rival)} there. Choose it with --profile, or set AWS_DEFAULT_PROFILE in the same step.`,
+      );
+    }
+    return { warnings };
+  }
+  const exports: Record<string, string> = { AWS_REGION: use.region, AWS_DEFAULT_REGION: use.region };
+  // Both, where they exist: some tools prefer one and some the other, and several read "" as a profile's name.
+  for (const name of ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"]) {
+    const value = ambient[name];
+    if (value === undefined || value === "default") continue;
+    exports[name] = "default";
+    if (value === "") continue;
+    warnings.push(
+      `${name} was ${quoted(value)}; later steps will see "default" instead, so that they use this role.`,
+    );
+  }
+  return { exports, warnings };
+}
+
+/** Where the profile is. The copies leave out what the user's own files hold for the same profile. */
+function files(_ambient: Environment, use: PlannedUse): Partial<EnvironmentPlan> {
+  return {
+    exports: {
+      AWS_CONFIG_FILE: use.configFile,
+      AWS_SHARED_CREDENTIALS_FILE: use.credentialsFile,
+      // Without these two, Go v1 and JavaScript v2 do not read the config file, and ask the global STS.
+      AWS_SDK_LOAD_CONFIG: "1",
+      AWS_STS_REGIONAL_ENDPOINTS: "regional",
+    },
+  };
+}
+
 /**
- * What post exports so that later post steps find the environment as it was. Only what is still as main left
- * it. A variable that had no value keeps ours, since it cannot be unset and "" would break SDKs; the two
- * files go back to their default paths.
- * @param defaults what SDKs do without a variable, for those where that can be said
+ * The environment's endpoints override those in a config file:
+ * https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
+ */
+function stsEndpoint(ambient: Environment, use: PlannedUse): Partial<EnvironmentPlan> {
+  const endpoint = use.stsEndpoint;
+  if (endpoint === undefined) return {};
+  const rivals = isAmbient(use)
+    ? []
+    : ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"].filter(
+        (name) => isSet(ambient, name) && !sameUrl(ambient[name], endpoint),
+      );
+  if (/^true$/i.test(ambient.AWS_IGNORE_CONFIGURED_ENDPOINT_URLS ?? ""))
+    rivals.push("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
+  if (rivals.length > 0) {
+    throw new UserError(
+      "sts-endpoint-loses",
+      `${are(rivals)} set in this job and would override sts-endpoint: later steps would send the ID token to another server. ` +
+        `Remove ${them(rivals)} from the job${isAmbient(use) ? "" : ", or leave out profile to make this role ambient"}.`,
+    );
+  }
+  return isAmbient(use) ? { exports: { AWS_ENDPOINT_URL_STS: endpoint } } : {};
+}
+
+/**
+ * What post exports so that later post steps find the environment as it was before main. A variable that a
+ * later step changed stays. One that had no value keeps ours, since GitHub cannot unset it and "" would break
+ * SDKs; the two files go back to their default paths.
+ * @param defaults what SDKs use without a variable, where a value can express it
  */
 export function planRestore(
   now: Environment,
@@ -177,18 +223,33 @@ export function planRestore(
   return restore;
 }
 
-function sameUrl(one: string | undefined, other: string | undefined): boolean {
+function isAmbient(use: PlannedUse): boolean {
+  return use.profile === "default";
+}
+
+function exists(ambient: Environment, name: string): boolean {
+  return ambient[name] !== undefined;
+}
+
+function isSet(ambient: Environment, name: string): boolean {
+  return (ambient[name] ?? "") !== "";
+}
+
+function blank(names: string[]): Record<string, string> {
+  return Object.fromEntries(names.map((name) => [name, ""]));
+}
+
+function sameUrl(one: string | undefined, other: string): boolean {
   return one?.replace(/\/+$/, "") === other;
 }
 
-function quote(text: string | undefined): string {
-  return JSON.stringify((text ?? "").slice(0, 100));
+/** "A is", "A and B are". */
+function are(names: string[]): string {
+  return names.length < 2
+    ? `${names.join("")} is`
+    : `${names.slice(0, -1).join(", ")} and ${names.at(-1)} are`;
 }
 
-function list(names: string[]): string {
-  return names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
-}
-
-function verb(names: string[]): string {
-  return names.length > 1 ? "are" : "is";
+function them(names: string[]): string {
+  return names.length < 2 ? "it" : "them";
 }

@@ -1,22 +1,22 @@
-// The text of AWS config and credentials files. They are edited as text, by whole sections, and never parsed
-// and printed again: the user's comments, nested keys, line ends and odd headers stay as they are, byte for
-// byte. Callers decode files as latin1, which maps every byte to one character and back.
+// Edits AWS config and credentials files as text, by whole sections. They are never parsed and printed again,
+// so the user's comments, nested keys, line ends and odd headers stay as they are, byte for byte. Callers
+// decode files as latin1, which maps every byte to one character and back.
 
-/** What one use writes. */
+/** The values of the section that one use writes. */
 export interface Profile {
   name: string;
   roleArn: string;
   tokenFile: string;
   sessionName: string;
   region: string;
-  /** Of an STS-compatible server; undefined: AWS. */
+  /** The URL of an STS-compatible server; undefined for AWS. */
   stsEndpoint: string | undefined;
 }
 
 /**
- * The section of a profile for a config file. Keys in lower case at column 0, no quotes, no inline comments:
- * what every SDK's own reader takes (docs/compatibility.md). Throws on a value that could add a line or be
- * cut short, however it got here.
+ * The section of a profile for a config file. Keys are in lower case at column 0, without quotes and inline
+ * comments, so that every SDK reads the same values (docs/compatibility.md). Throws on a value that could add
+ * a line or be cut short, even though every input was checked before.
  */
 export function renderProfile(profile: Profile): string {
   const section = [
@@ -51,10 +51,7 @@ export interface Split {
   taken: string;
 }
 
-/**
- * Takes every section of a profile out of a config file, with the services section that renderProfile may
- * have added.
- */
+/** Takes every section of a profile, and the services section that renderProfile may add, from a config file. */
 export function takeFromConfig(text: string, profileName: string): Split {
   return takeSections(
     text,
@@ -62,7 +59,7 @@ export function takeFromConfig(text: string, profileName: string): Split {
   );
 }
 
-/** Takes every section of a profile out of a credentials file. */
+/** Takes every section of a profile from a credentials file. */
 export function takeFromCredentials(text: string, profileName: string): Split {
   return takeSections(text, (header) => isProfile(header, profileName));
 }
@@ -73,9 +70,9 @@ export function append(text: string, sections: string): string {
   return text === "" || text.endsWith("\n") ? text + sections : `${text}\n${sections}`;
 }
 
-// Readers differ in which headers they take for a profile's: with or without "profile", quoted, with a
-// comment behind. Whatever one of them might read as this profile has to go, or that reader's user would get
-// another role than the others.
+// SDKs differ in which headers they accept for a profile: with or without "profile", quoted, with a comment
+// at the end. A section that any SDK could read as this profile has to go, or that SDK would use another role
+// than the others.
 function isProfile(header: string, profileName: string): boolean {
   const name = header
     .replace(/^profile\s+/, "")
@@ -92,8 +89,7 @@ function takeSections(text: string, matches: (header: string) => boolean): Split
   const lines = text.replace(/^\u00ef\u00bb\u00bf/, "").split(/(?<=\n)/);
   const split: Split = { kept: "", taken: "" };
   let taking = false;
-  // Comments in front of a header belong to it; those inside a section are only known for such once another
-  // key follows.
+  // Comments before a header belong to it; a comment belongs to the section only if another key follows.
   let pending = "";
   for (const line of lines) {
     const header = HEADER.exec(line)?.[1];

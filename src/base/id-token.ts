@@ -1,7 +1,9 @@
 import * as http from "node:http";
 import * as https from "node:https";
+import { withDeadline } from "./deadline.ts";
 import { errorCode, errorText } from "./errors.ts";
 import { type Claims, decodeClaims, timeClaim } from "./jwt.ts";
+import { kindOfCode, RequestError } from "./network.ts";
 
 /**
  * Where to ask for ID tokens: ACTIONS_ID_TOKEN_REQUEST_URL and _TOKEN, which the runner gives to each step of
@@ -25,35 +27,6 @@ export interface IdToken {
   receivedAt: number;
 }
 
-/**
- * unreachable: no answer; status: an answer other than 200; answer: 200 without a token that STS would take.
- */
-export type IdTokenFailure = "unreachable" | "status" | "answer";
-
-export class IdTokenError extends Error {
-  override readonly name = "IdTokenError";
-  readonly kind: IdTokenFailure;
-  readonly status: number | undefined;
-  /**
-   * The system's code for an endpoint that cannot be reached: ECONNREFUSED, ENOTFOUND, a TLS code, TIMEOUT.
-   */
-  readonly code: string | undefined;
-  /** What the server asked for in Retry-After. */
-  readonly retryAfterMs: number | undefined;
-
-  constructor(
-    kind: IdTokenFailure,
-    message: string,
-    details: { status?: number; code?: string; retryAfterMs?: number } = {},
-  ) {
-    super(message);
-    this.kind = kind;
-    this.status = details.status;
-    this.code = details.code;
-    this.retryAfterMs = details.retryAfterMs;
-  }
-}
-
 /** GitHub's answers are about 2 kB. */
 const MAX_ANSWER_BYTES = 64 * 1024;
 /** Each piece of an answer costs far more memory than its bytes. */
@@ -62,17 +35,22 @@ const MAX_ANSWER_PIECES = 1024;
 const FUTURE_TOLERANCE_MS = 60_000;
 
 /**
- * Asks the job's endpoint for one ID token. One request, no retry, no redirect: the request token goes to the
- * host that the runner named and to no other. Throws an IdTokenError whose message never holds a token.
+ * Asks the job's endpoint for one ID token. One request, no retry, no redirect: the request token goes to the host
+ * that the runner named and to no other. Throws a RequestError whose message never holds a token.
  * @param timeoutMs bounds the whole exchange, from the connection to the last byte
+ * @param end ends the request early
  */
 export async function requestIdToken(
   endpoint: Endpoint,
   audience: string,
   timeoutMs: number,
-  signal?: AbortSignal,
+  end?: AbortSignal,
 ): Promise<IdToken> {
-  const { body, date } = await get(endpoint, audience, timeoutMs, signal);
+  // Appended as text, as the toolkit's getIDToken() does: the rest of the URL belongs to the server.
+  const separator = endpoint.url.includes("?") ? "&" : "?";
+  const url = new URL(`${endpoint.url}${separator}audience=${encodeURIComponent(audience)}`);
+  const send = (signal: AbortSignal) => get(url, endpoint.requestToken, signal);
+  const { body, date } = await withDeadline(() => url.host, timeoutMs, send, end);
   return readAnswer(body, audience, date);
 }
 
@@ -82,97 +60,76 @@ interface Answer {
   date: number | undefined;
 }
 
-function get(
-  endpoint: Endpoint,
-  audience: string,
-  timeoutMs: number,
-  signal: AbortSignal | undefined,
-): Promise<Answer> {
+function get(url: URL, requestToken: string, signal: AbortSignal): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    // Appended as text, as the toolkit's getIDToken() does: the rest of the URL is the server's own.
-    const url = new URL(
-      `${endpoint.url}${endpoint.url.includes("?") ? "&" : "?"}audience=${encodeURIComponent(audience)}`,
-    );
+    let answered = false;
     const client = url.protocol === "http:" ? http : https;
-    const timer = setTimeout(() => {
-      request.destroy(
-        new IdTokenError("unreachable", `${url.host} did not answer within ${timeoutMs} ms`, {
-          code: "TIMEOUT",
-        }),
-      );
-    }, timeoutMs);
     const request = client.get(
       url,
       {
-        // Of its own, so that the connection is not kept; proxyEnv (HTTPS_PROXY, NO_PROXY): Node 24.5 and
-        // later.
+        // A separate agent, so that the connection is not kept; proxyEnv (HTTPS_PROXY, NO_PROXY): Node 24.5 and later.
         agent: new client.Agent({ keepAlive: false, proxyEnv: process.env } as https.AgentOptions),
         headers: {
           accept: "application/json; api-version=2.0",
-          authorization: `Bearer ${endpoint.requestToken}`,
+          authorization: `Bearer ${requestToken}`,
           "user-agent": "aws-role-refresh",
         },
-        ...(signal && { signal }),
+        signal,
       },
       (response) => {
-        const chunks: Buffer[] = [];
-        let size = 0;
-        response.on("data", (chunk: Buffer) => {
-          size += chunk.length;
-          if (size > MAX_ANSWER_BYTES) {
-            request.destroy(
-              new IdTokenError("answer", `the answer is larger than ${MAX_ANSWER_BYTES} bytes`),
-            );
-          } else if (chunks.length === MAX_ANSWER_PIECES) {
-            request.destroy(
-              new IdTokenError("answer", `the answer comes in more than ${MAX_ANSWER_PIECES} pieces`),
-            );
-          } else {
-            chunks.push(chunk);
-          }
-        });
-        response.on("error", fail);
-        response.on("end", () => {
-          const date = Date.parse(response.headers.date ?? "");
-          const status = response.statusCode ?? 0;
-          if (status !== 200) {
-            const retryAfterMs = readRetryAfter(response.headers["retry-after"], date);
-            reject(
-              new IdTokenError("status", `${url.host} answered ${status}`, {
-                status,
-                ...(retryAfterMs !== undefined && { retryAfterMs }),
-              }),
-            );
-            return;
-          }
-          resolve({
-            body: Buffer.concat(chunks).toString("utf8"),
-            date: Number.isNaN(date) ? undefined : date,
-          });
-        });
+        answered = true;
+        readResponse(response, url.host).then(resolve, fail);
       },
     );
     function fail(error: Error) {
-      if (error instanceof IdTokenError) reject(error);
-      else {
-        const code = errorCode(error);
-        reject(
-          new IdTokenError(
-            "unreachable",
-            `${url.host} cannot be reached: ${errorText(error)}`,
-            code === undefined ? {} : { code },
-          ),
-        );
-      }
+      request.destroy();
+      const code = errorCode(error);
+      const message = `${url.host} cannot be reached: ${errorText(error)}`;
+      reject(
+        error instanceof RequestError ? error : new RequestError({ kind: kindOfCode(code), code, message }),
+      );
     }
     request.on("error", fail);
-    // An answer of 101 closes the request with neither response nor error. Where all is settled, this changes
-    // nothing.
+    // An answer of 101 closes the request with neither response nor error. A settled promise ignores this.
     request.on("close", () => {
-      clearTimeout(timer);
-      reject(new IdTokenError("unreachable", `${url.host} closed the connection without an answer`));
+      const message = `${url.host} closed the connection without an answer`;
+      if (!answered) reject(new RequestError({ kind: "unreachable", message }));
     });
   });
+}
+
+function readResponse(response: http.IncomingMessage, host: string): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    response.on("data", (chunk: Buffer) => {
+      size += chunk.length;
+      chunks.push(chunk);
+      if (size > MAX_ANSWER_BYTES) reject(malformed(`the answer is larger than ${MAX_ANSWER_BYTES} bytes`));
+      if (chunks.length > MAX_ANSWER_PIECES)
+        reject(malformed(`the answer comes in more than ${MAX_ANSWER_PIECES} pieces`));
+    });
+    response.on("error", reject);
+    response.on("close", () => reject(new Error("the connection ended within the answer")));
+    response.on("end", () => {
+      const date = Date.parse(response.headers.date ?? "");
+      const httpStatus = response.statusCode ?? 0;
+      if (httpStatus === 200) {
+        resolve({
+          body: Buffer.concat(chunks).toString("utf8"),
+          date: Number.isNaN(date) ? undefined : date,
+        });
+        return;
+      }
+      const kind = httpStatus === 429 ? "throttled" : httpStatus >= 500 ? "server-error" : "refused";
+      const retryAfterMs = readRetryAfter(response.headers["retry-after"], date);
+      reject(new RequestError({ kind, httpStatus, retryAfterMs, message: `${host} answered ${httpStatus}` }));
+    });
+  });
+}
+
+function malformed(message: string): RequestError {
+  return new RequestError({ kind: "malformed", message });
 }
 
 /** Retry-After is seconds or a date: RFC 9110, 10.2.3. */
@@ -188,26 +145,25 @@ function readAnswer(body: string, audience: string, date: number | undefined): I
   try {
     token = (JSON.parse(body) as { value?: unknown } | null)?.value;
   } catch {
-    throw new IdTokenError("answer", "the answer is not JSON");
+    throw malformed("the answer is not JSON");
   }
   const claims = typeof token === "string" ? decodeClaims(token) : undefined;
-  if (typeof token !== "string" || claims === undefined)
-    throw new IdTokenError("answer", "the answer holds no JWT");
+  if (typeof token !== "string" || claims === undefined) throw malformed("the answer holds no JWT");
   const audiences: unknown[] = Array.isArray(claims.aud) ? claims.aud : [claims.aud];
-  if (!audiences.includes(audience)) throw new IdTokenError("answer", "the token is for another audience");
+  if (!audiences.includes(audience)) throw malformed("the token is for another audience");
 
   // The server's own clock decides what has expired, where it tells it: the runner's may be wrong by any
   // amount.
   const clockOffsetMs = date === undefined ? undefined : date - Date.now();
   const now = date ?? Date.now();
   const expires = timeClaim(claims, "exp");
-  if (expires === undefined) throw new IdTokenError("answer", "the token does not say when it expires");
-  if (expires <= now) throw new IdTokenError("answer", "the token has expired already");
+  if (expires === undefined) throw malformed("the token does not say when it expires");
+  if (expires <= now) throw malformed("the token has expired already");
   const issued = timeClaim(claims, "iat") ?? now;
   if (Math.max(issued, timeClaim(claims, "nbf") ?? 0) > now + FUTURE_TOLERANCE_MS)
-    throw new IdTokenError("answer", "the token is from the future");
+    throw malformed("the token is from the future");
   const lifetimeMs = expires - issued;
-  if (lifetimeMs <= 0) throw new IdTokenError("answer", "the token expires before it was issued");
+  if (lifetimeMs <= 0) throw malformed("the token expires before it was issued");
   return {
     token,
     claims,

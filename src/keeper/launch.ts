@@ -1,124 +1,153 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import * as path from "node:path";
 import { bundlePath } from "../base/bundles.ts";
 import { errorText, UserError } from "../base/errors.ts";
-import type { KeeperConfig } from "./keep.ts";
+import type { IdToken } from "../base/id-token.ts";
+import { RequestError } from "../base/network.ts";
+import type { Ask, Reply, Watch } from "./messages.ts";
 
+/** The keeper repeats the first request for up to 30 s (base/retry.ts). */
+const FIRST_TOKEN_TIMEOUT_MS = 60_000;
 const READY_TIMEOUT_MS = 10_000;
 const END_TIMEOUT_MS = 2_000;
 
-/**
- * What the keeper may see of the environment, and nothing else: no AWS_*, no INPUT_*, no NODE_OPTIONS, no
- * secret of the job.
- */
+/** Paths of certificate authorities. */
+const CERTIFICATES = ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR"];
+
+/** What the keeper may see of the environment: no AWS_*, no INPUT_*, no NODE_OPTIONS, no secret of the job. */
 const ENVIRONMENT = [
-  // The runner ends whatever carries it at the end of the job (actions/runner,
+  // The runner ends every process that carries it at the end of the job (actions/runner,
   // src/Runner.Worker/JobExtension.cs).
   "RUNNER_TRACKING_ID",
   "RUNNER_TEMP",
-  ...[
-    "HOME",
-    "PATH",
-    "TMPDIR",
-    "TEMP",
-    "TMP",
-    "USERPROFILE",
-    "HOMEDRIVE",
-    "HOMEPATH",
-    "SYSTEMROOT",
-    "SYSTEMDRIVE",
-    "WINDIR",
-  ],
+  ...["HOME", "PATH", "TMPDIR", "TEMP", "TMP"],
+  ...["USERPROFILE", "HOMEDRIVE", "HOMEPATH", "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR"],
   ...["http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"],
-  ...["NODE_EXTRA_CA_CERTS", "NODE_USE_SYSTEM_CA", "SSL_CERT_FILE", "SSL_CERT_DIR"],
+  "NODE_USE_SYSTEM_CA",
+  ...CERTIFICATES,
 ];
 
-/** A keeper that waits for its configuration. One that gets none ends by itself when main does. */
-export interface LaunchedKeeper {
-  /**
-   * Hands over, and returns once the keeper watches over the token; it then lives on without this process.
-   * Throws if it is not ready in 10 s, with no keeper left behind.
-   */
-  watch(config: KeeperConfig): Promise<void>;
-  /** Ends a keeper that has not taken over, and returns when it is gone. */
-  abandon(): Promise<void>;
+/** Starts a keeper process. Its start takes longer than anything else in main, so main begins with it. */
+export function launchKeeper(): LaunchedKeeper {
+  const child = spawn(process.execPath, [...options(), bundlePath("keeper")], {
+    // Not the workspace: Windows could not delete it while the keeper lives.
+    cwd: path.dirname(process.execPath),
+    // A separate session, without our pipes, for which the runner would wait (actions/runner,
+    // src/Runner.Sdk/ProcessInvoker.cs).
+    detached: true,
+    stdio: ["ignore", "ignore", "ignore", "ipc"],
+    windowsHide: true,
+    env: environment(),
+  });
+  return new LaunchedKeeper(child);
 }
 
-/**
- * Starts a keeper process. Its start takes longer than anything else it does here, so main begins with it
- * early.
- */
-export function launchKeeper(): LaunchedKeeper {
+function options(): string[] {
+  // Of NODE_OPTIONS only what decides which certificates are trusted.
+  const trust = (process.env.NODE_OPTIONS ?? "")
+    .split(/\s+/)
+    .filter((option) => /^--use-(?:bundled|openssl|system)-ca$/.test(option));
+  // No debugger before the keeper's first line, either (Node.js 22.14 and later).
+  const closed = process.allowedNodeEnvironmentFlags.has("--disable-sigusr1") ? ["--disable-sigusr1"] : [];
+  // An interpreter is fast enough for a request every two minutes, and 4 MB smaller.
+  return ["--lite-mode", ...closed, ...trust];
+}
+
+function environment(): NodeJS.ProcessEnv {
   const env: NodeJS.ProcessEnv = {};
   for (const name of ENVIRONMENT) {
     const value = process.env[name];
     if (value !== undefined) env[name] = value;
   }
-  // Of NODE_OPTIONS only what decides which certificates are trusted: without it, the keeper would fail where
-  // main did not.
-  const trust = (process.env.NODE_OPTIONS ?? "")
-    .split(/\s+/)
-    .filter((option) => /^--use-(?:bundled|openssl|system)-ca$/.test(option));
-  // An interpreter is fast enough for a request every two minutes, and 4 MB smaller.
-  const keeper = spawn(process.execPath, ["--lite-mode", ...trust, bundlePath("keeper")], {
-    // Not the workspace: Windows could not delete it while the keeper lives.
-    cwd: path.dirname(process.execPath),
-    // Of its own session and without our pipes, which the runner would wait for (actions/runner,
-    // src/Runner.Sdk/ProcessInvoker.cs).
-    detached: true,
-    stdio: ["ignore", "ignore", "ignore", "ipc"],
-    windowsHide: true,
-    env,
-  });
-  const failed = new Promise<never>((_, reject) => {
-    keeper.once("error", reject);
-    keeper.once("exit", (code, signal) =>
-      reject(new Error(`it ended at once (${signal ?? `exit code ${code}`})`)),
-    );
-  });
-  failed.catch(() => {}); // said by watch()
-  let handedOver = false;
-  // Or this process would wait for it.
-  const letGo = () => {
-    if (keeper.connected) keeper.disconnect();
-    keeper.unref();
-  };
-  const abandon = async () => {
-    if (handedOver || keeper.pid === undefined || keeper.exitCode !== null || keeper.signalCode !== null)
-      return;
-    const gone = once(keeper, "exit", { signal: AbortSignal.timeout(END_TIMEOUT_MS) });
-    keeper.kill("SIGKILL");
-    await gone.catch(letGo);
-  };
-  return {
-    async watch(config) {
-      let timer: NodeJS.Timeout | undefined;
-      const late = new Promise<never>((_, reject) => {
-        timer = setTimeout(
-          () => reject(new Error(`it was not ready in ${READY_TIMEOUT_MS / 1000} s`)),
-          READY_TIMEOUT_MS,
-        );
-      });
-      const ready = new Promise<void>((resolve, reject) => {
-        keeper.once("message", () => resolve());
-        keeper.send(config, (error) => error && reject(error));
-      });
-      try {
-        await Promise.race([ready, failed, late]);
-        handedOver = true;
-        letGo();
-      } catch (error) {
-        await abandon();
-        throw new UserError(
-          "keeper-did-not-start",
-          `The process that keeps the token fresh did not start: ${errorText(error)}. Run the job again.`,
-          { cause: error },
-        );
-      } finally {
-        clearTimeout(timer);
-      }
-    },
-    abandon,
-  };
+  // The keeper works in another directory.
+  for (const name of CERTIFICATES) if (env[name]) env[name] = path.resolve(env[name]);
+  return env;
+}
+
+/** A keeper that waits for its orders. One that gets none ends by itself when main does. */
+export class LaunchedKeeper {
+  readonly #child: ChildProcess;
+  /** Rejects when the process ends or cannot be started. */
+  readonly #ended: Promise<never>;
+  #handedOver = false;
+
+  constructor(child: ChildProcess) {
+    this.#child = child;
+    this.#ended = new Promise<never>((_, reject) => {
+      child.once("error", reject);
+      child.once("exit", (code, signal) => reject(new Error(`it ended (${signal ?? `exit code ${code}`})`)));
+    });
+    this.#ended.catch(() => {}); // #converse reports it
+  }
+
+  /**
+   * Lets the keeper ask for the first ID token, in the environment in which it will ask for all others. Throws a
+   * RequestError if there is none, and a UserError if the keeper did not start.
+   * @param onRetry is called with the reason before each repetition
+   */
+  async firstToken(ask: Ask, onRetry: (reason: string) => void): Promise<IdToken> {
+    const reply = await this.#converse(ask, FIRST_TOKEN_TIMEOUT_MS, (reply) => {
+      if ("retrying" in reply) onRetry(reply.retrying);
+      return "first" in reply || "failure" in reply ? reply : undefined;
+    });
+    if ("failure" in reply) throw new RequestError(reply.failure);
+    return reply.first;
+  }
+
+  /**
+   * Hands over, and returns once the keeper watches over the token; it then lives on without this process. Throws a
+   * UserError if it is not ready in 10 s, with no keeper left behind.
+   */
+  async watch(watch: Watch): Promise<void> {
+    await this.#converse(watch, READY_TIMEOUT_MS, (reply) => ("ready" in reply ? true : undefined));
+    this.#handedOver = true;
+    this.#letGo();
+  }
+
+  /** Ends a keeper that has not taken over, and returns when it is gone. */
+  async abandon(): Promise<void> {
+    const { pid, exitCode, signalCode } = this.#child;
+    if (this.#handedOver || pid === undefined || exitCode !== null || signalCode !== null) return;
+    const gone = once(this.#child, "exit", { signal: AbortSignal.timeout(END_TIMEOUT_MS) });
+    this.#child.kill("SIGKILL");
+    await gone.catch(() => this.#letGo());
+  }
+
+  /** Or this process would wait for it. */
+  #letGo(): void {
+    if (this.#child.connected) this.#child.disconnect();
+    this.#child.unref();
+  }
+
+  /** Sends a message and waits for the reply that `read` accepts. */
+  async #converse<T>(
+    message: Ask | Watch,
+    timeoutMs: number,
+    read: (reply: Reply) => T | undefined,
+  ): Promise<T> {
+    let timer: NodeJS.Timeout | undefined;
+    let listen = (_: Reply) => {};
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`it did not reply in ${timeoutMs / 1000} s`)), timeoutMs);
+    });
+    const replied = new Promise<T>((resolve, reject) => {
+      listen = (reply) => {
+        const value = read(reply);
+        if (value !== undefined) resolve(value);
+      };
+      this.#child.on("message", listen);
+      this.#child.send(message, (error) => error && reject(error));
+    });
+    try {
+      return await Promise.race([replied, this.#ended, late]);
+    } catch (error) {
+      await this.abandon();
+      const why = `The process that keeps the token fresh did not start: ${errorText(error)}. Run the job again.`;
+      throw new UserError("keeper-did-not-start", why, { cause: error });
+    } finally {
+      clearTimeout(timer);
+      this.#child.off("message", listen);
+    }
+  }
 }

@@ -1,16 +1,19 @@
-// What the keeper tells post: a file of times and error texts, never a token. All times in milliseconds since
+import { identify } from "../base/process.ts";
+import type { HeldToken, Past } from "./held-token.ts";
+
+// The keeper's record for post: a file of times and error texts, never a token. All times in milliseconds since
 // 1970, by this machine's clock.
 
-/** A while in which no new token could be had. */
+/** A period in which no new token could be had. */
 export interface Outage {
   from: number;
-  /** Undefined while it lasts. */
+  /** undefined: not over. */
   to?: number;
   attempts: number;
   lastError: string;
 }
 
-/** A while in which the token file held an expired token. */
+/** A period in which the token file held an expired token. */
 export interface Interval {
   from: number;
   to: number;
@@ -26,7 +29,7 @@ export type Ending =
 
 export interface KeeperStatus {
   pid: number;
-  started: string;
+  started?: string;
   startedAt: number;
   /** The token in the file: when it was received and when it expires. */
   tokenReceivedAt: number;
@@ -34,50 +37,65 @@ export interface KeeperStatus {
   lifetimeMs: number;
   refreshes: number;
   failures: number;
-  /** The oldest that the token in the file ever was. */
+  /** The greatest age that a token in the file reached. */
   longestAgeMs: number;
-  /** The last of them, oldest first. */
+  /** When tokens were received: the last ones, oldest first. */
   received: number[];
   outages: Outage[];
   stale: Interval[];
   ended?: { at: number; why: Ending };
 }
 
+type Token = Pick<HeldToken, "lifetimeMs" | "remainingMs">;
+
 /** Lists keep this many entries, so that the file stays small in a job of days. */
 const MAX_ENTRIES = 200;
 
 /**
- * How the token in the file fared until it was replaced, or the keeper ended: durations, since clocks may be
- * set meanwhile.
+ * The status of a keeper that has just begun.
+ * @param dead the last status of the one before it, which was killed
  */
-export interface Past {
-  ageMs: number;
-  /** For how long it had been stale; 0 if it never was. */
-  staleMs: number;
+export function beginStatus(token: Token, receivedAt: number, dead: KeeperStatus | undefined): KeeperStatus {
+  const received = Math.round(receivedAt);
+  const status: KeeperStatus = {
+    ...identify(process.pid),
+    startedAt: Date.now(),
+    tokenReceivedAt: received,
+    tokenExpiresAt: received + token.remainingMs,
+    lifetimeMs: token.lifetimeMs,
+    refreshes: 0,
+    failures: 0,
+    longestAgeMs: 0,
+    received: [],
+    outages: [],
+    stale: [],
+    ...(dead && inherit(dead, received)),
+  };
+  add(status.received, received);
+  return status;
 }
 
-/** Records a new token in the file. */
-export function recordRefresh(
-  status: KeeperStatus,
-  now: number,
-  past: Past,
-  remainingMs: number,
-  lifetimeMs: number,
-): void {
+/** What a new keeper inherits from a killed one. Its last token stayed in the file until a later use wrote another. */
+function inherit(dead: KeeperStatus, until: number): Partial<KeeperStatus> {
+  const { refreshes, failures, received, outages, stale } = dead;
+  const longestAgeMs = Math.max(dead.longestAgeMs, until - dead.tokenReceivedAt);
+  const gap = until > dead.tokenExpiresAt ? [{ from: dead.tokenExpiresAt, to: until }] : [];
+  return { refreshes, failures, received, longestAgeMs, outages, stale: [...stale, ...gap] };
+}
+
+/** Records a new token in the file, and what became of the one before it. */
+export function recordRefresh(status: KeeperStatus, now: number, past: Past, token: Token): void {
   recordPast(status, now, past);
   const outage = status.outages.at(-1);
   if (outage && outage.to === undefined) outage.to = now;
   status.refreshes += 1;
   status.tokenReceivedAt = now;
-  status.tokenExpiresAt = now + remainingMs;
-  status.lifetimeMs = lifetimeMs;
+  status.tokenExpiresAt = now + token.remainingMs;
+  status.lifetimeMs = token.lifetimeMs;
   add(status.received, now);
 }
 
-/**
- * Records a failed attempt; the first in a row begins an outage, whose end the next token
- * marks.
- */
+/** Records a failed attempt; the first in a row begins an outage, which the next token ends. */
 export function recordFailure(status: KeeperStatus, now: number, error: string): void {
   status.failures += 1;
   const last = status.outages.at(-1);
@@ -89,8 +107,13 @@ export function recordFailure(status: KeeperStatus, now: number, error: string):
   }
 }
 
-/** Records how the token in the file fared so far. */
-export function recordPast(status: KeeperStatus, now: number, { ageMs, staleMs }: Past): void {
+/** Records the end of the keeper, and what became of its last token. */
+export function recordEnd(status: KeeperStatus, now: number, past: Past, why: Ending): void {
+  recordPast(status, now, past);
+  status.ended = { at: now, why };
+}
+
+function recordPast(status: KeeperStatus, now: number, { ageMs, staleMs }: Past): void {
   status.longestAgeMs = Math.max(status.longestAgeMs, Math.round(ageMs));
   if (staleMs > 0) add(status.stale, { from: Math.round(now - staleMs), to: now });
 }

@@ -1,0 +1,25 @@
+import * as core from "@actions/core";
+import type { IdToken } from "./base/id-token.ts";
+import { RequestError } from "./base/network.ts";
+import { findProxy } from "./base/proxy.ts";
+import { explainIdTokenFailure } from "./explain/id-token.ts";
+import type { LaunchedKeeper } from "./keeper/launch.ts";
+import type { Plan } from "./plan.ts";
+
+/** The first ID token. Throws a UserError that explains why there is none. */
+export async function firstToken(
+  keeper: LaunchedKeeper,
+  { endpoint, inputs: { audience } }: Plan,
+  env: NodeJS.ProcessEnv,
+): Promise<IdToken> {
+  try {
+    return await keeper.firstToken({ endpoint, audience }, (reason) =>
+      core.info(`No ID token yet: ${reason}. Trying again.`),
+    );
+  } catch (error) {
+    if (!(error instanceof RequestError)) throw error;
+    const endpointHost = new URL(endpoint.url).host;
+    const proxy = findProxy(env, endpoint.url);
+    throw explainIdTokenFailure(error.failure, { audience, endpointHost, proxy });
+  }
+}

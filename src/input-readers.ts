@@ -1,0 +1,224 @@
+// One reader for each input. It checks the text and returns the value, or throws a UserError that shows the text,
+// what is allowed and what to do.
+import { randomBytes } from "node:crypto";
+import type { Mirror } from "./aws/environment.ts";
+import { errorText, UserError } from "./base/errors.ts";
+import { quoted } from "./base/text.ts";
+import { parseTrustPolicy, type TrustPolicy } from "./explain/trust-policy.ts";
+
+/** Returns the text of an input, trimmed, or "" if the input is not given (getInput of @actions/core). */
+export type Reader = (name: string) => string;
+
+/** When the post step writes a job summary. "auto": only if there was an outage or another problem. */
+export type Summary = "auto" | "always" | "never";
+
+export interface Role {
+  arn: string;
+  partition: string;
+  /** undefined: `sts-endpoint` allows an ARN without an account. */
+  accountId: string | undefined;
+  /** The last part of the role's path. The ARN of an assumed role repeats only this part. */
+  name: string;
+}
+
+/** The default session name contains these: GITHUB_RUN_ID and GITHUB_RUN_ATTEMPT. */
+export interface Run {
+  id: string;
+  attempt: string;
+}
+
+// Names and paths of roles: https://docs.aws.amazon.com/IAM/latest/APIReference/API_Role.html
+const ROLE_ARN = /^arn:(aws[a-z-]*):iam::(\d{12}):role\/((?:[\w+=,.@-]+\/)*)([\w+=,.@-]{1,64})$/;
+// Other servers with an STS API have their own form of role ARNs (MinIO: "arn:minio:iam:::role/…").
+const ANY_ARN = /^arn:([\w-]+):[\w-]*:[\w-]*:([\w-]*):(?:[\w+=,.@/:-]*[/:])?([\w+=,.@-]+)$/;
+
+export function readRole(read: Reader, anyArn: boolean): Role {
+  const arn = required(
+    read,
+    "role-to-assume",
+    "the ARN of the role, such as arn:aws:iam::111122223333:role/deploy",
+  );
+  const aws = arn.length <= 2048 ? ROLE_ARN.exec(arn) : null;
+  if (aws) return { arn, partition: aws[1] ?? "", accountId: aws[2], name: aws[4] ?? "" };
+  const any = anyArn && arn.length <= 2048 ? ANY_ARN.exec(arn) : null;
+  if (any) return { arn, partition: any[1] ?? "", accountId: any[2] || undefined, name: any[3] ?? "" };
+  const hint = /^arn:aws[a-z-]*:sts::\d{12}:assumed-role\//.test(arn)
+    ? "That is the ARN of a session. Give the ARN of the role itself."
+    : /^[\w+=,.@/-]+$/.test(arn)
+      ? "A name alone does not identify the account."
+      : "Copy it from the role's page in IAM.";
+  throw refused("role-to-assume", arn, "a role ARN, such as arn:aws:iam::111122223333:role/deploy", hint);
+}
+
+export function readRegion(read: Reader): string {
+  const region = required(read, "aws-region", "a region, such as eu-west-1");
+  if (/^[a-z]{2}(?:-[a-z]+)+-\d+[a-z]$/.test(region)) {
+    throw refused(
+      "aws-region",
+      region,
+      "a region, such as eu-west-1",
+      `That is a zone of the region ${region.slice(0, -1)}.`,
+    );
+  }
+  // The region becomes part of host names, so it must be one DNS label.
+  if (/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(region)) return region;
+  throw refused(
+    "aws-region",
+    region,
+    "a region's name in lower case, such as eu-west-1",
+    "AWS lists them under Regions and Zones.",
+  );
+}
+
+export function readProfile(read: Reader): string {
+  const profile = read("profile") || "default";
+  // Every SDK reads these names in the same way, without quotes.
+  if (/^[A-Za-z0-9_.-]{1,64}$/.test(profile)) return profile;
+  throw refused(
+    "profile",
+    profile,
+    "1 to 64 of the characters A-Z a-z 0-9 _ . -",
+    "Leave it out to give every later step this role.",
+  );
+}
+
+export function readSessionName(read: Reader, run: Run): string {
+  const given = read("role-session-name");
+  if (given === "") {
+    // Unique, because the AWS CLI caches sessions on disk by role and session name: with the same name, the
+    // next job on this machine would get this job's session.
+    return `GitHubActions-${digits(run.id)}-${digits(run.attempt)}-${randomBytes(4).toString("hex")}`;
+  }
+  if (/^[\w+=,.@-]{2,64}$/.test(given)) return given;
+  throw refused(
+    "role-session-name",
+    given,
+    "2 to 64 of the characters A-Z a-z 0-9 _ + = , . @ -",
+    "Leave it out to get a unique name.",
+  );
+}
+
+export function readAudience(read: Reader, partition: string): string {
+  const audience =
+    read("audience") || (partition === "aws-cn" ? "sts.amazonaws.com.cn" : "sts.amazonaws.com");
+  if (/^[\x21-\x7e]{1,255}$/.test(audience)) return audience;
+  throw refused(
+    "audience",
+    audience,
+    "1 to 255 ASCII characters without a space",
+    "The identity provider in IAM must list it as an audience.",
+  );
+}
+
+export function readAccountIds(read: Reader): string[] {
+  const ids = read("allowed-account-ids")
+    .split(/[\s,]+/)
+    .filter((id) => id !== "");
+  for (const id of ids) {
+    if (!/^\d{12}$/.test(id)) {
+      throw refused(
+        "allowed-account-ids",
+        id,
+        "account ids of 12 digits, separated by commas",
+        "In YAML, put ids that begin with 0 in quotes.",
+      );
+    }
+  }
+  return ids;
+}
+
+export function readStsEndpoint(read: Reader): string | undefined {
+  const given = read("sts-endpoint");
+  if (given === "") return undefined;
+  const allowed = "an https URL without user, query and fragment, or http to 127.0.0.1, [::1] or localhost";
+  // Every reader of the config file leaves these characters as they are.
+  const url = /^https?:\/\/[\w.:/[\]~-]+$/.test(given) && URL.canParse(given) ? new URL(given) : undefined;
+  if (url?.username !== "" || url.password !== "") {
+    throw refused("sts-endpoint", given, allowed, "Leave it out to use AWS.");
+  }
+  if (url.protocol === "http:" && !isLoopback(url.hostname)) {
+    throw refused(
+      "sts-endpoint",
+      given,
+      allowed,
+      "Over plain http, anyone on the network path could read the ID token.",
+    );
+  }
+  return url.href.replace(/\/+$/, "");
+}
+
+/** Whether the host of a URL is this machine. */
+export function isLoopback(hostname: string): boolean {
+  return (
+    hostname === "localhost" || hostname === "[::1]" || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(hostname)
+  );
+}
+
+export function readMirror(read: Reader): Mirror {
+  const given = read("mirror-environment") || "auto";
+  if (given === "auto") return "auto";
+  const value = parseBoolean(given);
+  if (value === undefined)
+    throw refused("mirror-environment", given, "auto, true or false", "auto is right for most jobs.");
+  return value ? "always" : "never";
+}
+
+export function readTrustPolicy(read: Reader): TrustPolicy | undefined {
+  const given = read("explain-trust-policy");
+  if (given === "") return undefined;
+  try {
+    return parseTrustPolicy(given);
+  } catch (error) {
+    throw new UserError("input-refused", `explain-trust-policy cannot be read: ${errorText(error)}`);
+  }
+}
+
+export function readSummary(read: Reader): Summary {
+  const given = read("summary") || "auto";
+  if (given === "auto" || given === "always" || given === "never") return given;
+  throw refused(
+    "summary",
+    given,
+    "auto, always or never",
+    "auto writes one only if there was an outage or another problem.",
+  );
+}
+
+export function readBoolean(read: Reader, name: string, otherwise: boolean): boolean {
+  const given = read(name);
+  if (given === "") return otherwise;
+  const value = parseBoolean(given);
+  if (value === undefined)
+    throw refused(
+      name,
+      given,
+      "true or false",
+      "If it comes from an expression, check the value of the expression.",
+    );
+  return value;
+}
+
+// The same spellings as getBooleanInput of @actions/core (YAML 1.2, core schema).
+function parseBoolean(text: string): boolean | undefined {
+  if (["true", "True", "TRUE"].includes(text)) return true;
+  if (["false", "False", "FALSE"].includes(text)) return false;
+  return undefined;
+}
+
+function required(read: Reader, name: string, what: string): string {
+  const given = read(name);
+  if (given !== "") return given;
+  throw new UserError(
+    "input-missing",
+    `${name} is missing or empty. Give ${what} under "with:". An expression is empty if its secret or variable does not ` +
+      "exist for this job (misspelled, defined in another environment, or not available to forks).",
+  );
+}
+
+function refused(name: string, given: string, allowed: string, hint: string): UserError {
+  return new UserError("input-refused", `${name} is ${quoted(given, 100)}. Allowed: ${allowed}. ${hint}`);
+}
+
+function digits(text: string): string {
+  return /^\d{1,19}$/.test(text) ? text : "0";
+}

@@ -1,0 +1,26 @@
+import type { Endpoint, IdToken } from "../base/id-token.ts";
+import type { Failure } from "../base/network.ts";
+import type { ProcessIdentity } from "../base/process.ts";
+import type { KeeperStatus } from "./status.ts";
+
+// What main and the keeper send each other over IPC, and only there: tokens must not be in argv, the environment or
+// in more files than the one token file. In this order: Ask, any number of { retrying }, { first } or { failure },
+// Watch, { ready: true }.
+
+/** From main: ask for the first ID token. Then what refreshes has proved that it can. */
+export interface Ask {
+  endpoint: Endpoint;
+  audience: string;
+}
+
+/** From main: keep the token file of this directory fresh. The first token is in it. */
+export interface Watch {
+  directory: string;
+  /** The process whose end is the end of the job, where one is known. */
+  worker: ProcessIdentity | undefined;
+  /** The last status of a keeper that was killed. */
+  dead: KeeperStatus | undefined;
+}
+
+/** From the keeper. */
+export type Reply = { retrying: string } | { first: IdToken } | { failure: Failure } | { ready: true };
