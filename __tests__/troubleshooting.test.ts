@@ -1,4 +1,4 @@
-// docs/troubleshooting.md has an entry for everything that the action can say, under the anchor that the log
+// docs/troubleshooting.md has an entry for every error and warning of the action, under the anchor that the log
 // links to and with words that a search of the page finds.
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
@@ -6,9 +6,11 @@ import { describe, expect, test } from "@jest/globals";
 import { planEnvironment } from "../src/aws/environment.ts";
 import { UserError } from "../src/base/errors.ts";
 import { jobDirectory, jobDirectoryPath } from "../src/base/layout.ts";
+import type { FailureKind } from "../src/base/network.ts";
 import { checkProxies, knowsProxies, proxyWarning } from "../src/base/proxy.ts";
-import { troubleshootingLink } from "../src/base/troubleshooting.ts";
-import { explainIdTokenError, explainStsError, type IdTokenFailureKind } from "../src/explain/explain.ts";
+import { ANCHORS, type Anchor, troubleshootingLink } from "../src/base/troubleshooting.ts";
+import { explainIdTokenFailure, explainNoPermission } from "../src/explain/id-token.ts";
+import { explainStsFailure } from "../src/explain/sts.ts";
 import { checkAccount, loadInputs } from "../src/inputs.ts";
 import { openJobDirectory } from "../src/job/private-directory.ts";
 import type { Ending, KeeperStatus } from "../src/keeper/status.ts";
@@ -17,7 +19,7 @@ import { makeReport } from "../src/report/report.ts";
 const ROOT = path.join(import.meta.dirname, "..");
 const ROLE = "arn:aws:iam::111122223333:role/deploy";
 
-const entries = readFileSync(path.join(ROOT, "docs/troubleshooting.md"), "utf8").split(/^### /m).slice(1);
+const PAGE = readFileSync(path.join(ROOT, "docs/troubleshooting.md"), "utf8");
 const heading = (entry: string) => entry.slice(0, entry.indexOf("\n"));
 // GitHub's anchors: lower case, without punctuation, spaces as hyphens.
 const anchorOf = (entry: string) =>
@@ -25,36 +27,16 @@ const anchorOf = (entry: string) =>
     .toLowerCase()
     .replace(/[^\w\- ]/g, "")
     .replaceAll(" ", "-");
+const sections = PAGE.split(/^## /m).slice(1);
+const entriesOf = (text: string) => text.split(/^### /m).slice(1);
+const entries = entriesOf(PAGE);
 const byAnchor = new Map(entries.map((entry) => [anchorOf(entry), entry]));
 const sources = readdirSync(path.join(ROOT, "src"), { encoding: "utf8", recursive: true })
-  .filter((name) => name.endsWith(".ts"))
+  .filter((name) => name.endsWith(".ts") && !name.endsWith("troubleshooting.ts"))
   .map((name) => readFileSync(path.join(ROOT, "src", name), "utf8"));
 
-/** What the source names as an anchor, wherever it does. */
-function anchorsInSource(): string[] {
-  const forms = [
-    /new UserError\(\s*"([\w-]+)"/g,
-    /\bexplanation\(\s*"([\w-]+)"/g,
-    /\bmore\("([\w-]+)"\)/g,
-    /troubleshootingLink\("([\w-]+)"\)/g,
-    /\banchor = .*\? "([\w-]+)"/g,
-    /\banchor = .* : "([\w-]+)"/g,
-  ];
-  const explained = /(?<![.\w])explain\(\s*"([\w-]+)"/g;
-  const list = sources.flatMap((source) =>
-    forms.flatMap((form) => [...source.matchAll(form)].map(([, anchor = ""]) => anchor)),
-  );
-  const prefixed = (anchor: string) =>
-    ["tls", "host-not-found", "unreachable"].includes(anchor)
-      ? [`sts-${anchor}`, `id-token-${anchor}`]
-      : [anchor];
-  return [
-    ...list,
-    ...sources.flatMap((source) =>
-      [...source.matchAll(explained)].flatMap(([, anchor = ""]) => prefixed(anchor)),
-    ),
-  ];
-}
+/** Entries for warnings that have no link. */
+const UNLINKED = ["ambient-variables-were-replaced", "a-chosen-profile-may-lose", "clean-up-failed"];
 
 type Said = [anchor: string, text: string];
 
@@ -64,63 +46,70 @@ function saidOfSts(): Said[] {
     roleArn: ROLE,
     region: "eu-west-1",
     endpointHost: "sts.eu-west-1.amazonaws.com",
+    proxy: undefined,
     audience: "sts.amazonaws.com",
     claims,
+    clockSkewSeconds: undefined,
+    trustPolicy: undefined,
+    accountIsMasked: false,
+    attempts: 1,
   };
-  const failures: [code: string, httpStatus?: number, message?: string][] = [
-    ["AccessDenied", 403],
+  const failures: [kind: FailureKind, code?: string, message?: string][] = [
+    ["denied", "AccessDenied"],
     [
+      "denied",
       "InvalidIdentityToken",
-      400,
       "No OpenIDConnect provider found in your account for https://token.actions.githubusercontent.com",
     ],
-    ["InvalidIdentityToken", 400, "Incorrect token audience"],
-    ["InvalidIdentityToken", 400, "Couldn't retrieve verification key from your identity provider"],
+    ["denied", "InvalidIdentityToken", "Incorrect token audience"],
+    ["provider", "InvalidIdentityToken", "Couldn't retrieve verification key from your identity provider"],
     [
+      "denied",
       "InvalidIdentityToken",
-      400,
       "OpenIDConnect provider's HTTPS certificate doesn't match configured thumbprint",
     ],
-    ["IDPRejectedClaim", 403],
-    ["ExpiredTokenException", 400],
-    ["IDPCommunicationError", 400],
-    ["RegionDisabledException", 403],
-    ["MalformedPolicyDocument", 400],
-    ["ValidationError", 400],
-    ["Throttling", 400],
-    ["Unknown", 403],
-    ["ServiceUnavailable", 503],
-    ["NeverSeen", 400],
-    ["ENOTFOUND"],
-    ["ECONNREFUSED"],
-    ["ERR_PROXY_TUNNEL"],
-    ["SELF_SIGNED_CERT_IN_CHAIN"],
+    ["denied", "IDPRejectedClaim"],
+    ["denied", "ExpiredTokenException"],
+    ["provider", "IDPCommunicationError"],
+    ["denied", "RegionDisabledException"],
+    ["denied", "MalformedPolicyDocument"],
+    ["denied", "ValidationError"],
+    ["throttled", "Throttling"],
+    ["malformed", "Unknown"],
+    ["server-error", "ServiceUnavailable"],
+    ["denied", "NeverSeen"],
+    ["unknown-name", "ENOTFOUND"],
+    ["dns", "EAI_AGAIN"],
+    ["unreachable", "ECONNREFUSED"],
+    ["proxy", "ERR_PROXY_TUNNEL"],
+    ["not-tls", "EPROTO"],
+    ["certificate", "SELF_SIGNED_CERT_IN_CHAIN"],
   ];
-  return failures.map(([code, httpStatus, message = "x"]) => {
-    const { anchor, title } = explainStsError({ code, message, httpStatus, attempts: 1 }, situation);
-    return [anchor, title];
+  return failures.map(([kind, code, message = "x"]) => {
+    const error = explainStsFailure({ kind, code, message }, situation);
+    return [error.anchor, error.message];
   });
 }
 
 function saidOfIdToken(): Said[] {
-  const failures: [kind: IdTokenFailureKind, code?: string][] = [
-    ["permission"],
-    ["status"],
-    ["answer"],
-    ["unreachable", "ENOTFOUND"],
+  const failures: [kind: FailureKind, code?: string][] = [
+    ["refused"],
+    ["throttled"],
+    ["malformed"],
+    ["unknown-name", "ENOTFOUND"],
+    ["dns", "EAI_AGAIN"],
     ["unreachable", "ECONNREFUSED"],
-    ["unreachable", "ERR_PROXY_TUNNEL"],
-    ["unreachable", "CERT_HAS_EXPIRED"],
+    ["proxy", "ERR_PROXY_TUNNEL"],
+    ["not-tls", "EPROTO"],
+    ["certificate", "CERT_HAS_EXPIRED"],
   ];
-  return failures.map(([kind, code]) => {
-    const { anchor, title } = explainIdTokenError(kind, {
-      audience: "a",
-      endpointHost: "actions.example.com",
-      httpStatus: 401,
-      code,
-    });
-    return [anchor, title];
-  });
+  const situation = { audience: "a", endpointHost: "actions.example.com", proxy: undefined };
+  return [
+    explainNoPermission({ eventName: "push", actor: "x" }),
+    ...failures.map(([kind, code]) =>
+      explainIdTokenFailure({ kind, code, message: "x", httpStatus: 401 }, situation),
+    ),
+  ].map((error) => [error.anchor, error.message]);
 }
 
 /** What a UserError says. */
@@ -287,15 +276,32 @@ describe("an entry", () => {
     expect(incomplete.map(heading)).toEqual([]);
   });
 
-  test("is there for every anchor in the source", () => {
-    const anchors = anchorsInSource();
-    expect(new Set(anchors).size).toBeGreaterThan(40);
-    expect(anchors.filter((anchor) => !byAnchor.has(anchor))).toEqual([]);
+  test("is there for every anchor, and an anchor for every entry about the action's own messages", () => {
+    const ofSteps = sections
+      .filter((section) => !section.startsWith("A later step"))
+      .flatMap(entriesOf)
+      .map(anchorOf)
+      .filter((anchor) => !UNLINKED.includes(anchor));
+    expect(new Set(ANCHORS).size).toBe(ANCHORS.length);
+    expect([...ANCHORS].sort()).toEqual(ofSteps.sort());
   });
 
-  test("is where the link leads", () => {
-    expect(troubleshootingLink("access-denied")).toMatch(
-      /^https:\/\/github\.com\/.+\/docs\/troubleshooting\.md#access-denied$/,
+  test("is linked from the source", () => {
+    const links = (anchor: Anchor) =>
+      sources.some(
+        (source) =>
+          source.includes(`"${anchor}"`) ||
+          source.includes(`\`\${of}${anchor.replace(/^id-token|^sts/, "")}\``),
+      );
+    expect(ANCHORS.filter((anchor) => !links(anchor))).toEqual([]);
+  });
+
+  test("is where the link leads: on the page of the major version", () => {
+    const major = (
+      JSON.parse(readFileSync(path.join(ROOT, "package.json"), "utf8")) as { version: string }
+    ).version.split(".")[0];
+    expect(troubleshootingLink("access-denied")).toBe(
+      `https://github.com/org/aws-role-refresh/blob/v${major}/docs/troubleshooting.md#access-denied`,
     );
   });
 
@@ -304,7 +310,8 @@ describe("an entry", () => {
       [...entry.matchAll(/\]\(#([^)]+)\)/g)].map(([, anchor = ""]) => anchor),
     );
     expect(linked.length).toBeGreaterThan(5);
-    expect(linked.filter((anchor) => !byAnchor.has(anchor) && anchor !== "post-says")).toEqual([]);
+    const headings = new Set([...byAnchor.keys(), ...sections.map(anchorOf)]);
+    expect(linked.filter((anchor) => !headings.has(anchor))).toEqual([]);
   });
 });
 
@@ -329,14 +336,19 @@ describe("what is said is found", () => {
     expect(Math.max(0, ...runs)).toBeGreaterThanOrEqual(20);
   });
 
-  test("by every anchor of an explanation and every word of the clean-up", () => {
+  test("by every anchor but those that a disk or a process must fail for", () => {
     const covered = new Set(SAID.map(([anchor]) => anchor));
-    const explained = sources.flatMap((source) =>
-      [...source.matchAll(/(?<![.\w])expla(?:in|nation)\(\s*"([\w-]+)"/g)].map(([, anchor = ""]) => anchor),
-    );
-    expect(
-      explained.filter((anchor) => ![...covered].some((one) => one === anchor || one === `sts-${anchor}`)),
-    ).toEqual([]);
+    const rest = [
+      "id-token-endpoint",
+      "job-directory-locked",
+      "keeper-did-not-start",
+      "runner-files",
+      "aws-files",
+    ];
+    expect([...ANCHORS, ...UNLINKED].filter((anchor) => !covered.has(anchor))).toEqual(rest);
+  });
+
+  test("by every word of the clean-up", () => {
     const attempts = sources.flatMap((source) =>
       [...source.matchAll(/attempt\("([^"]+)"/g)].map(([, what = ""]) => what),
     );

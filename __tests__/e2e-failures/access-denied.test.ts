@@ -73,7 +73,7 @@ const CASES: Case[] = [
     name: "letter case",
     claims: { repository: "Octo-Org/octo-repo" },
     trust,
-    suggests: "sub has capital letters, and IAM compares letter for letter",
+    suggests: "sub has capital letters, and IAM is case-sensitive",
     names: 'the token has "repo:Octo-Org/octo-repo:ref:refs/heads/main" (letter case differs)',
   },
   {
@@ -81,7 +81,7 @@ const CASES: Case[] = [
     claims: { sub: "octo-org:deploy" },
     trust,
     suggests:
-      "sub does not have GitHub's default form: the organization or the repository has a template of its own. See: gh api repos/octo-org/octo-repo/actions/oidc/customization/sub",
+      "sub does not have GitHub's default form: the organization or the repository uses its own template. To see it: gh api repos/octo-org/octo-repo/actions/oidc/customization/sub",
     names: 'the token has "octo-org:deploy"',
   },
   {
@@ -93,14 +93,16 @@ const CASES: Case[] = [
         "StringEqualsIgnoreCase",
       ),
     ) as TrustPolicy,
-    suggests: "Either the role's trust policy does not accept this job's ID token, or there is no such role.",
+    suggests:
+      "Either the role's trust policy does not accept this job's ID token, or the role does not exist.",
     names: 'the policy has "repo:octo-org/octo-repo:*"; the token has',
   },
   {
     name: "a provider of another account in the policy",
     claims: {},
     trust: trustGitHub("444455556666", MAIN_BRANCH),
-    suggests: "Either the role's trust policy does not accept this job's ID token, or there is no such role.",
+    suggests:
+      "Either the role's trust policy does not accept this job's ID token, or the role does not exist.",
     names: `Principal.Federated: the policy has "arn:aws:iam::444455556666:oidc-provider/${GITHUB_PROVIDER}"; the token's provider is "arn:aws:iam::111122223333:oidc-provider/${GITHUB_PROVIDER}"`,
   },
 ];
@@ -120,10 +122,12 @@ describe("AccessDenied", () => {
     const { clouds, job, cloudJob } = scene;
     const suggested = await failingUse(scene);
     expect(suggested).toMatchObject({
-      title: `AWS does not let this job assume ${ROLE}`,
       anchor: "access-denied",
       stsCalls: 1,
     });
+    expect(suggested.title).toContain(
+      `AWS refused to let this job assume ${ROLE} with sub "${cloudJob.claims.sub}". Likely cause: `,
+    );
     expect(suggested.main.log).toContain(one.suggests);
     expect(suggested.main.log).toContain(`\n  sub                  "${cloudJob.claims.sub}"\n`);
     expect(suggested.main.log).toContain(
@@ -134,6 +138,8 @@ describe("AccessDenied", () => {
       with: { "explain-trust-policy": JSON.stringify(one.trust) },
     });
     expect(explained).toMatchObject({ anchor: "access-denied", stsCalls: 1 });
+    expect(explained.title).toContain("Likely cause: Statement 1 (Allow) does not apply: ");
+    expect(explained.title.length).toBeLessThanOrEqual(500);
     expect(explained.main.log).toContain(
       "The trust policy in explain-trust-policy does not accept this job:\n  Statement 1 (Allow) does not apply:\n",
     );
@@ -172,13 +178,13 @@ describe("AccessDenied", () => {
       "another name",
       `arn:aws:iam::${ACCOUNT}:role/team/deply`,
       "deply",
-      "one with another path (role/PATH/NAME)",
+      "the role has another path (role/PATH/NAME)",
     ],
     [
       "a path that is left out",
       `arn:aws:iam::${ACCOUNT}:role/deploy`,
       "deploy",
-      "one with a path, which its ARN must have (role/PATH/NAME)",
+      "the role has a path, which its ARN must include (role/PATH/NAME)",
     ],
   ])("a role that is not there, %s: the log says how to find its ARN", async (_, arn, name, path) => {
     const scene = await startAsGitHub();
@@ -196,18 +202,18 @@ describe("AccessDenied", () => {
       with: { "role-to-assume": `${ROLE}2`, "explain-trust-policy": JSON.stringify(trust) },
     });
     expect(main.log).toContain(
-      "The trust policy in explain-trust-policy accepts this job, so AWS looked at another one, or something else denies.",
+      "The trust policy in explain-trust-policy accepts this job, so AWS evaluated a different policy, or another policy denies the request.",
     );
     await finishQuietly(scene);
   });
 
-  test("with a masked account the log says what to put in place of ***", async () => {
+  test("with a masked account the log says what to write in place of ***", async () => {
     const scene = await startAsGitHub();
     const { main } = await failingUse(scene, {
       with: { "role-to-assume": `${ROLE}2`, "mask-aws-account-id": "true" },
     });
     expect(main.log).not.toContain(ACCOUNT);
-    expect(main.log).toContain("put it in where this log shows ***");
+    expect(main.log).toContain("where this log shows ***, write the account ID");
     expect(JSON.stringify(policyIn(main.log.replaceAll("***", ACCOUNT)))).toContain(
       `arn:aws:iam::${ACCOUNT}:oidc-provider`,
     );

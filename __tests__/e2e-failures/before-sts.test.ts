@@ -9,11 +9,11 @@ import { failingUse, finishQuietly, startAsGitHub } from "./failing.ts";
 describe("no id-token permission", () => {
   const none = { ACTIONS_ID_TOKEN_REQUEST_URL: "", ACTIONS_ID_TOKEN_REQUEST_TOKEN: "" };
   test.each<[string, Record<string, string>, string[], string[]]>([
-    ["a push", {}, ["In a reusable workflow the job that calls it"], ["fork", "Dependabot"]],
+    ["a push", {}, ["In a reusable workflow, the job that calls it"], ["fork", "Dependabot"]],
     [
       "a pull request",
       { GITHUB_EVENT_NAME: "pull_request" },
-      ["if it comes from a fork", "Skip the step for these jobs (if:)"],
+      ["If it comes from a fork", "Skip the step for these jobs (if:)"],
       ["Dependabot"],
     ],
     [
@@ -46,8 +46,8 @@ const ENDPOINT: [name: string, fault: GitHubFault, anchor: string, says: string]
   ["a token from the future", "future-token", "id-token-malformed", "the token is from the future"],
   ["a token without exp", "no-exp", "id-token-malformed", "the token does not say when it expires"],
   ["a huge answer", "huge", "id-token-malformed", "the answer is larger than 65536 bytes"],
-  ["401", { status: 401 }, "id-token-refused", "GitHub takes the job's request token for invalid"],
-  ["404", { status: 404 }, "id-token-refused", "look for what sets ACTIONS_ID_TOKEN_REQUEST_URL"],
+  ["401", { status: 401 }, "id-token-refused", "GitHub rejected the job's request token"],
+  ["404", { status: 404 }, "id-token-refused", "find what sets ACTIONS_ID_TOKEN_REQUEST_URL"],
 ];
 
 describe("an ID token endpoint that gives no token", () => {

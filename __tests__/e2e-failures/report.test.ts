@@ -153,7 +153,7 @@ describe("a job in which something happened", () => {
     expect(summaries).toEqual([
       expect.stringMatching(
         new RegExp(
-          `^- No new ID token ${TIMES}: \\d+ requests? failed, .*The one in the file stayed valid\\.$`,
+          `^- No new ID token ${TIMES}: \\d+ requests? failed, .*The token in the file stayed valid\\.$`,
           "m",
         ),
       ),
@@ -249,7 +249,7 @@ describe("a job in which something happened", () => {
     const { warnings, summaries } = await finish(scene);
     expect(warnings.at(-1)).toMatch(
       new RegExp(
-        `^GitHub issues ID tokens to a job for a limited time, and this job went on\\. There was no valid ID token ${TIMES}\\. .*#job-outlived-its-id-tokens$`,
+        `^The job ran past the roughly six hours for which GitHub issues ID tokens\\. There was no valid ID token ${TIMES}\\. .*#job-outlived-its-id-tokens$`,
       ),
     );
     expect(summaries).toHaveLength(1);

@@ -47,7 +47,7 @@ describe("InvalidIdentityToken", () => {
     createProvider(scene.clouds, ACCOUNT, "sts.amazonaws.com", "https://github.com/octo-org");
     const denied = await failingUse(scene, { with: audience });
     expect(denied.main.log).toContain(
-      'The audience is "https://github.com/octo-org": the policy\'s condition on aud must have that.',
+      'The audience is "https://github.com/octo-org": the policy\'s condition on aud must accept that.',
     );
     scene.clouds.sts.addRole({ arn: ROLE, trust: policyIn(denied.main.log) });
     worked(await scene.job.use(ACTION, { with: { ...WITH, ...audience } }));
@@ -98,7 +98,7 @@ const FINAL: [name: string, fault: StsFault, anchor: string, says: string[]][] =
     "a session policy that nobody sent",
     { error: "PackedPolicyTooLarge" },
     "session-policy",
-    ["Fix: none in the workflow."],
+    ["Fix: nothing in the workflow causes this."],
   ],
   [
     "a value that STS does not take",
@@ -110,14 +110,9 @@ const FINAL: [name: string, fault: StsFault, anchor: string, says: string[]][] =
     "a code that nobody knows",
     { error: "Brand::New\n##[error]x", message: "::error::x\nnew" },
     "sts-other",
-    ["Fix: what the message says."],
+    ["Fix: follow the message."],
   ],
-  [
-    "a page of HTML, with 200",
-    "html",
-    "sts-malformed",
-    ["Cause: a proxy or a firewall answered in its place"],
-  ],
+  ["a page of HTML, with 200", "html", "sts-malformed", ["Cause: a proxy or a firewall answered instead"]],
   ["nothing, with 200", "empty-body", "sts-malformed", ["Fix: let requests to "]],
   [
     "a page of HTML, with 403",
@@ -171,7 +166,7 @@ const PASSING: [name: string, fault: StsFault, anchor: string, says: string][] =
     "an STS that is down",
     { error: "ServiceUnavailable" },
     "sts-unavailable",
-    "Another aws-region uses another STS.",
+    "Each aws-region has its own STS.",
   ],
 ];
 
@@ -235,7 +230,7 @@ describe("an answer that passes", () => {
       "sts-host-not-found",
     ]);
     expect(main.log).toContain(
-      "Cause: aws-region or sts-endpoint is misspelt, or this runner's DNS does not know the name.",
+      "Cause: aws-region or sts-endpoint is misspelled, or this runner's DNS does not have the name.",
     );
     await finishQuietly(scene);
   });

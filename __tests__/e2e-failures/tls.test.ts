@@ -81,7 +81,7 @@ async function startBehindProxy(
       with: { "sts-endpoint": "https://sts.example.com" },
     });
     expect([title, anchor]).toEqual([
-      "The proxy does not connect this runner with sts.example.com",
+      "The proxy refused to connect this runner to sts.example.com",
       "proxy-refused",
     ]);
     expect(main.log).toContain("403 Forbidden");
@@ -97,7 +97,7 @@ async function startBehindProxy(
     const { main, anchor, stsCalls } = await failingUse(scene);
     expect([anchor, stsCalls]).toEqual(["proxy-refused", 0]);
     expect(main.log).toContain("407 Proxy Authentication Required");
-    expect(main.log).toContain("HTTPS_PROXY must have a user and a password that the proxy knows");
+    expect(main.log).toContain("put a valid user and password in the URL in HTTPS_PROXY");
     expect(main.stdout).not.toContain("not-the-password");
     await finishQuietly(scene);
   });
@@ -110,7 +110,7 @@ async function startBehindProxy(
       }));
       const { main, title, anchor, stsCalls } = await failingUse(scene);
       expect([title.split(". ")[0], anchor, stsCalls]).toEqual([
-        `${name} does not hold a URL that Node.js can read`,
+        `${name} does not hold a URL that Node.js can parse`,
         "proxy-cannot-be-used",
         0,
       ]);

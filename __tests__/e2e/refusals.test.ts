@@ -39,7 +39,9 @@ describe("a trial exchange that is refused", () => {
     const use = await job.use(ACTION, {
       with: { ...WITH, "role-to-assume": "arn:aws:iam::111122223333:role/nobody" },
     });
-    expect(failed(scene, use)).toBe("AWS does not let this job assume arn:aws:iam::111122223333:role/nobody");
+    expect(failed(scene, use)).toMatch(
+      /^AWS refused to let this job assume arn:aws:iam::111122223333:role\/nobody with sub "repo:/,
+    );
     expect(use.log).toContain("AccessDenied");
     expect(clouds.sts.requests).toHaveLength(1);
     expect(clouds.github.requests).toHaveLength(1);

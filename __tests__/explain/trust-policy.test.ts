@@ -215,7 +215,11 @@ describe("a condition", () => {
   });
 
   test.each([
-    [{ StringEquals: { [SUB]: "repo:octo/*" } }, claims.sub, "StringEquals takes * and ? literally"],
+    [
+      { StringEquals: { [SUB]: "repo:octo/*" } },
+      claims.sub,
+      "StringEquals reads * and ? as plain characters",
+    ],
     [{ StringEquals: { [SUB]: "repo:Octo/app:ref:refs/heads/main" } }, claims.sub, "letter case differs"],
     [{ StringLike: { [SUB]: "repo:Octo/*" } }, claims.sub, "letter case differs"],
     [

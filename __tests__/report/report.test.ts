@@ -8,7 +8,7 @@ const MINUTE = 60_000;
 const LIFE = 5 * MINUTE;
 const NOON = Date.UTC(2026, 10, 1, 12);
 const HOST = "run-actions-1.actions.githubusercontent.com";
-const TROUBLESHOOTING = "https://github.com/org/aws-role-refresh/blob/main/docs/troubleshooting.md";
+const TROUBLESHOOTING = "https://github.com/org/aws-role-refresh/blob/v1/docs/troubleshooting.md";
 
 function use(minutes: number, more: Partial<FinishedUse> = {}): FinishedUse {
   return {
@@ -49,13 +49,13 @@ function keeper(
   for (let minute = 2; minute < minutes; minute += 2) {
     const now = NOON + minute * MINUTE;
     if (outages.some(([from, to]) => from <= minute && minute < to)) {
-      const open = status.outages.find(({ to }) => to === 0);
+      const open = status.outages.find(({ to }) => to === undefined);
       if (open) open.attempts += 1;
-      else status.outages.push({ from: now, to: 0, attempts: 1, lastError: `${HOST} answered 503` });
+      else status.outages.push({ from: now, attempts: 1, lastError: `${HOST} answered 503` });
       status.failures += 1;
       continue;
     }
-    const open = status.outages.find(({ to }) => to === 0);
+    const open = status.outages.find(({ to }) => to === undefined);
     if (open) open.to = now;
     if (now > status.tokenExpiresAt) status.stale.push({ from: status.tokenExpiresAt, to: now });
     status.longestAgeMs = Math.max(status.longestAgeMs, now - status.tokenReceivedAt);
@@ -139,7 +139,7 @@ describe("when all went well", () => {
     expect(markdown.split("\n")).toEqual(
       expect.arrayContaining([
         // 29 by the keeper, one by the main of each use.
-        "**A valid ID token at every moment** from 12:00:00 to 13:00:00 UTC. 32 were issued, no request failed. The oldest that a step could have read was 2 min old; one lives for 5 min.",
+        "**A valid ID token at every moment** from 12:00:00 to 13:00:00 UTC. 32 were issued, no request failed. The oldest token a step could have read was 2 min old (lifetime 5 min).",
         "| `default` | `arn:aws:iam::111122223333:role/deploy` | `GitHubActions-1234-1-aabbccdd` |",
         "| `logs` | `arn:aws:iam::111122223333:role/deploy` | `logs-1` |",
         "| `artifacts` | `arn:aws:iam::111122223333:role/deploy` | `artifacts-1` |",
@@ -168,7 +168,7 @@ describe("when all went well", () => {
     [25 * 3_600_000, "1 d 1 h"],
   ])("%s ms is %s", (longestAgeMs, said) => {
     expect(makeReport([use(60, { keeper: keeper(60, [], { longestAgeMs }) })]).markdown).toContain(
-      `was ${said} old;`,
+      `was ${said} old (lifetime `,
     );
   });
 
@@ -182,7 +182,7 @@ describe("when all went well", () => {
     const { warnings, markdown, eventful } = makeReport([use(1)]);
     expect({ warnings, eventful }).toEqual({ warnings: [], eventful: false });
     expect(markdown).toContain(
-      "**The ID token had no keeper yet** from 12:00:00 to 12:01:00 UTC. 1 was issued",
+      "**The ID token was never refreshed: no keeper was running** from 12:00:00 to 12:01:00 UTC. 1 was issued",
     );
     expect(markdown).not.toContain("mermaid");
   });
@@ -348,7 +348,7 @@ const EVENTS: [string, FinishedUse, string[], string | undefined, string[]][] = 
     [],
     undefined,
     [
-      `- No new ID token from 12:20:00 to 12:22:00 UTC (2 min): 1 request failed, the last with \`${HOST} answered 503\`. The one in the file stayed valid.`,
+      `- No new ID token from 12:20:00 to 12:22:00 UTC (2 min): 1 request failed, the last with \`${HOST} answered 503\`. The token in the file stayed valid.`,
     ],
   ],
   [
@@ -378,7 +378,7 @@ const EVENTS: [string, FinishedUse, string[], string | undefined, string[]][] = 
       `${RENEWS} was gone before the job was over. There was no valid ID token from 12:23:00 to 13:00:00 UTC (37 min). ${CONSEQUENCE} More: ${TROUBLESHOOTING}#keeper-was-gone`,
     ],
     "37 min",
-    ["The oldest that a step could have read was 42 min old;"],
+    ["The oldest token a step could have read was 42 min old (lifetime 5 min)."],
   ],
   [
     "a keeper that died shortly before the end",
@@ -387,7 +387,7 @@ const EVENTS: [string, FinishedUse, string[], string | undefined, string[]][] = 
       `${RENEWS} was gone before the job was over. Its last ID token was valid until the job's steps were over, so no call was at risk. More: ${TROUBLESHOOTING}#keeper-was-gone`,
     ],
     undefined,
-    ["The oldest that a step could have read was 3 min old;"],
+    ["The oldest token a step could have read was 3 min old (lifetime 5 min)."],
   ],
   [
     "a keeper that hung",
@@ -404,17 +404,17 @@ const EVENTS: [string, FinishedUse, string[], string | undefined, string[]][] = 
     "a job that outlived its request token",
     use(60, { keeper: keeper(20, [], ended(24, "request token expired")) }),
     [
-      `GitHub issues ID tokens to a job for a limited time, and this job went on. There was no valid ID token from 12:24:00 to 13:00:00 UTC (36 min). ${CONSEQUENCE} More: ${TROUBLESHOOTING}#job-outlived-its-id-tokens`,
+      `The job ran past the roughly six hours for which GitHub issues ID tokens. There was no valid ID token from 12:24:00 to 13:00:00 UTC (36 min). ${CONSEQUENCE} More: ${TROUBLESHOOTING}#job-outlived-its-id-tokens`,
     ],
     "36 min",
     [],
   ],
   ...(
     [
-      ["signal", "something sent it a signal"],
-      ["job directory gone", "something removed its folder from RUNNER_TEMP"],
-      ["job over", "the runner's worker process was gone"],
-      ["failed", "by an error of its own"],
+      ["signal", "because another process sent it a signal"],
+      ["job directory gone", "because its folder was removed from RUNNER_TEMP"],
+      ["job over", "because the runner's worker process was gone"],
+      ["failed", "because of an internal error"],
     ] as const
   ).map(([why, said]): (typeof EVENTS)[number] => [
     `a keeper that ended early: ${why}`,
@@ -422,7 +422,7 @@ const EVENTS: [string, FinishedUse, string[], string | undefined, string[]][] = 
     [
       expect.stringMatching(
         new RegExp(
-          `^The keeper, .* ended early.*${said}\\. There was no valid ID token from 12:20:00 to 13:00:00 UTC \\(40 min\\)`,
+          `^The keeper, .* ended early ${said}\\. There was no valid ID token from 12:20:00 to 13:00:00 UTC \\(40 min\\)`,
         ),
       ) as unknown as string,
     ],
@@ -434,7 +434,7 @@ const EVENTS: [string, FinishedUse, string[], string | undefined, string[]][] = 
     use(60, { keeper: keeper(40, [[20, 30]], ended(40, "signal")) }),
     [
       stale,
-      `${RENEWS} ended early: something sent it a signal. There was no valid ID token from 12:40:00 to 13:00:00 UTC (20 min). ${CONSEQUENCE} More: ${TROUBLESHOOTING}#keeper-was-gone`,
+      `${RENEWS} ended early because another process sent it a signal. There was no valid ID token from 12:40:00 to 13:00:00 UTC (20 min). ${CONSEQUENCE} More: ${TROUBLESHOOTING}#keeper-was-gone`,
     ],
     "27 min",
     [],
@@ -473,7 +473,7 @@ describe("what is worth reading", () => {
       use(60, { keeper: { ...status, longestAgeMs: 3 * MINUTE }, audience: "minio" }),
     ];
     for (const order of [uses, uses.toReversed()])
-      expect(makeReport(order).markdown).toContain("was 3 min old; one lives for 5 min.");
+      expect(makeReport(order).markdown).toContain("was 3 min old (lifetime 5 min).");
   });
 
   test("what overlaps counts once", () => {

@@ -1,25 +1,26 @@
+import { printable } from "./text.ts";
+import type { Anchor } from "./troubleshooting.ts";
+
 /**
- * An error whose text is meant for the user of the action: what was given, what is allowed, how to fix it.
- * `anchor` names the entry in docs/troubleshooting.md that says more.
+ * An error whose text is meant for the user of the action: what happened, and how to fix it. `anchor` names
+ * the entry in docs/troubleshooting.md that explains more.
  */
 export class UserError extends Error {
   override readonly name = "UserError";
-  readonly anchor: string;
+  readonly anchor: Anchor;
   /** More lines, for the log only. */
   readonly details: string | undefined;
 
-  constructor(anchor: string, message: string, options: ErrorOptions & { details?: string } = {}) {
+  constructor(anchor: Anchor, message: string, options: ErrorOptions & { details?: string } = {}) {
     super(message, options);
     this.anchor = anchor;
     this.details = options.details;
   }
 }
 
-/** The text of anything thrown, on one line and of bounded length, for a log or a status file. */
+/** The text of anything thrown, on one line, safe for a log and of bounded length. */
 export function errorText(error: unknown): string {
-  const text = error instanceof Error ? error.message || error.name : String(error);
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this removes
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, " ").slice(0, 500);
+  return printable(error instanceof Error ? error.message || error.name : String(error), 500);
 }
 
 /** The code of a system error (ENOENT, ECONNREFUSED, ...), or undefined. */

@@ -1,5 +1,5 @@
-// Proxies are Node's own affair (https://nodejs.org/api/http.html#built-in-proxy-support): agents with
-// `proxyEnv`, from Node 24.5 on. What stands here only tells the user about them.
+// Node.js itself uses the proxies (https://nodejs.org/api/http.html#built-in-proxy-support): agents with
+// `proxyEnv`, since Node.js 24.5. This file only explains to the user which proxy that is.
 import * as http from "node:http";
 import * as https from "node:https";
 import { UserError } from "./errors.ts";
@@ -12,18 +12,20 @@ export function knowsProxies(version: string): boolean {
   return major > 24 || (major === 24 && minor >= 5);
 }
 
-/** The proxy that the environment names for a URL, or undefined. Without its user and password. */
-export function findProxy(env: Environment, url: string): string | undefined {
+/**
+ * The proxy that the environment names for a URL: its URL without user and password, or why Node.js cannot
+ * use it.
+ */
+export type ProxySetting = { url: string } | { unusable: string };
+
+/** Undefined where the environment names no proxy, or exempts the URL. */
+export function findProxy(env: Environment, url: string): ProxySetting | undefined {
   const name = new URL(url).protocol === "http:" ? "http_proxy" : "https_proxy";
   const proxy = env[name] || env[name.toUpperCase()];
   if (!proxy || isExempt(env, new URL(url))) return undefined;
-  return isUsable(proxy) ? new URL(proxy).origin : UNUSABLE;
-}
-
-const UNUSABLE = "one that Node cannot use, since its URL does not begin with http:// or https://";
-
-function isUsable(proxy: string): boolean {
-  return /^https?:\/\//.test(proxy) && URL.canParse(proxy);
+  return /^https?:\/\//.test(proxy) && URL.canParse(proxy)
+    ? { url: new URL(proxy).origin }
+    : { unusable: "its URL does not begin with http:// or https://" };
 }
 
 function isExempt(env: Environment, url: URL): boolean {
@@ -38,9 +40,9 @@ function isExempt(env: Environment, url: URL): boolean {
 }
 
 /**
- * Throws a UserError where Node cannot read a proxy of the environment: from 24.5 on each agent would throw
- * for it (parseProxyUrl, lib/internal/http.js in nodejs/node), the SDK's where nothing catches it. The value
- * may hold a password and is not shown.
+ * Throws a UserError where Node.js cannot parse a proxy of the environment: since 24.5 each agent would throw
+ * for it (parseProxyUrl, lib/internal/http.js in nodejs/node), the SDK's agents where nothing catches it. The
+ * value may hold a password and is not shown.
  */
 export function checkProxies(env: Environment): void {
   for (const [{ Agent }, name] of [
@@ -52,22 +54,24 @@ export function checkProxies(env: Environment): void {
     } catch {
       throw new UserError(
         "proxy-cannot-be-used",
-        `${env[name] ? name : name.toUpperCase()} does not hold a URL that Node.js can read. Give it as http://HOST:PORT or ` +
-          "http://USER:PASSWORD@HOST:PORT, with what is not a letter or digit in user and password escaped (%40 for @), or remove it.",
+        `${env[name] ? name : name.toUpperCase()} does not hold a URL that Node.js can parse. Write http://HOST:PORT or http://USER:PASSWORD@HOST:PORT, ` +
+          "and percent-encode special characters in user and password (%40 for @); or remove the variable.",
       );
     }
   }
 }
 
-/** What to say where a proxy is set that this Node cannot use. */
+/** The warning where a proxy is set that this Node.js cannot use. */
 export function proxyWarning(
   env: Environment,
   url: string,
   version: string = process.versions.node,
 ): string | undefined {
   const proxy = findProxy(env, url);
-  if (proxy === UNUSABLE)
-    return `The proxy of the environment is ${UNUSABLE}: requests go to GitHub and AWS directly.`;
-  if (proxy === undefined || knowsProxies(version)) return undefined;
-  return `${proxy} is set as proxy, but Node ${version} cannot use it: requests go to GitHub and AWS directly. Use a runner whose Node is 24.5 or newer.`;
+  if (proxy === undefined) return undefined;
+  const direct = "so requests go to GitHub and AWS directly";
+  if ("unusable" in proxy)
+    return `Node.js cannot use the proxy that is set in the environment, because ${proxy.unusable}, ${direct}. Write it as http://HOST:PORT.`;
+  if (knowsProxies(version)) return undefined;
+  return `Node.js ${version} cannot use the proxy ${proxy.url}, ${direct}. Use a runner whose Node.js is 24.5 or newer.`;
 }

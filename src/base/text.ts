@@ -1,8 +1,6 @@
-/**
- * Text from outside (claims, inputs, answers of servers) made safe for the log of a job. The runner takes a
- * line that begins with `::`, after white space, and `##[` anywhere in a line, for commands; control and
- * format characters can hide or forge lines.
- */
+// Text from outside (claims, inputs, answers of servers) made safe for the log of a job. The runner treats a
+// line that begins with `::`, after white space, and `##[` anywhere in a line, as a command; control and
+// format characters can hide or forge lines.
 
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 const TOKEN = /eyJ[\w-]+\.eyJ[\w-]+(?:\.[\w-]*)?/g;
@@ -12,8 +10,7 @@ const TOKEN = /eyJ[\w-]+\.eyJ[\w-]+(?:\.[\w-]*)?/g;
  * characters.
  */
 export function printable(text: string, limit = 4000): string {
-  return text
-    .slice(0, limit)
+  return cut(text, limit)
     .replace(TOKEN, "(token)")
     .replace(UNPRINTABLE, " ")
     .replaceAll("##[", "## [")
@@ -21,11 +18,22 @@ export function printable(text: string, limit = 4000): string {
 }
 
 /**
- * A value in double quotes, as JSON writes it: what is invisible shows as an escape. At most `limit`
- * characters of it.
+ * A value in double quotes, as JSON writes it: invisible characters show as escapes. At most `limit`
+ * characters of it. The one way to quote text from outside.
  */
 export function quoted(value: string, limit = 300): string {
-  return escaped(JSON.stringify(value.length > limit ? `${value.slice(0, limit)}…` : value));
+  return escaped(JSON.stringify(shortened(value, limit)));
+}
+
+/** At most `limit` characters of a text, and … where more follow. */
+export function shortened(text: string, limit: number): string {
+  return text.length > limit ? `${cut(text, limit)}…` : text;
+}
+
+/** Never ends inside a number: the runner masks an account ID only where all of it is there. */
+function cut(text: string, limit: number): string {
+  const begin = text.slice(0, limit);
+  return /\d/.test(text.charAt(limit)) ? begin.replace(/\d+$/, "") : begin;
 }
 
 /** Indented JSON, line by line, that means the same as the value, whatever is in it. */
@@ -34,9 +42,8 @@ export function jsonLines(value: unknown): string[] {
 }
 
 /**
- * A code span of Markdown, in a table, too, on one line. It shows the text as it is but for what is not ASCII
- * or could end the span or the cell (https://github.github.com/gfm/#code-spans, #tables-extension-), which
- * become question marks.
+ * A code span of Markdown, in a table, too, on one line. Characters that are not ASCII, or could end the span or
+ * the cell (https://github.github.com/gfm/#code-spans, #tables-extension-), become question marks.
  */
 export function codeSpan(text: string): string {
   const shown = printable(text, 300).replace(/[^\x20-\x7e]|[`|\\]/g, "?");

@@ -1,20 +1,27 @@
-import { jsonLines, quoted, shellWord } from "../base/text.ts";
+import { jsonLines, quoted, shellWord, shortened } from "../base/text.ts";
 import { claimsWithKeys, claimText, type TrustPolicyContext, withoutIds } from "./conditions.ts";
 import {
   evaluateTrustPolicy,
-  parseTrustPolicy,
   type StatementVerdict,
   suggestStatement,
+  type TrustPolicy,
+  type TrustPolicyVerdict,
 } from "./trust-policy.ts";
 
 export interface Refusal {
   roleArn: string;
   audience: string;
   claims: Record<string, unknown>;
-  /** JSON of the role's trust policy, from the input explain-trust-policy. */
-  trustPolicy?: string | undefined;
-  /** Whether the log shows *** for the account id. */
-  accountIsMasked?: boolean | undefined;
+  /** The role's trust policy, from the input explain-trust-policy. */
+  trustPolicy: TrustPolicy | undefined;
+  /** Whether the log shows *** for the account ID. */
+  accountIsMasked: boolean;
+}
+
+/** Text for the annotation (one line) and for the log. */
+export interface RefusalText {
+  title: string;
+  lines: string[];
 }
 
 const SHOWN_CLAIMS = [
@@ -30,104 +37,144 @@ const SHOWN_CLAIMS = [
   "repository_owner_id",
 ];
 
-/** Why AWS may have answered AccessDenied, and the trust policy that it would not have answered so with. */
-export function explainRefusal(situation: Refusal, context: TrustPolicyContext): string[] {
-  const { claims, trustPolicy } = situation;
-  const name = situation.roleArn.slice(situation.roleArn.lastIndexOf("/") + 1);
-  const hasPath = situation.roleArn.split("/").length > 2;
-  const token = [
-    "The ID token says:",
+/** Why AWS may have answered AccessDenied, and a trust policy that would have been accepted. */
+export function explainRefusal(situation: Refusal, context: TrustPolicyContext): RefusalText {
+  const { roleArn, claims, trustPolicy } = situation;
+  const name = roleArn.slice(roleArn.lastIndexOf("/") + 1);
+  const path = roleArn.split("/").length > 2 ? "another path" : "a path, which its ARN must include";
+  const noRole = `Account ${context.accountId} has no role ${quoted(name)}, or the role has ${path} (role/PATH/NAME).`;
+  const { first, lines } =
+    trustPolicy === undefined
+      ? suggested(causes(situation, context))
+      : judged(evaluateTrustPolicy(trustPolicy, claims, context));
+  const sub = quoted(claimText(claims.sub), 160);
+  return {
+    title: `AWS refused to let this job assume ${shortened(roleArn, 140)} with sub ${sub}. Likely cause: ${first ?? noRole}`,
+    lines: [
+      "AWS gives no further detail. Either the role's trust policy does not accept this job's ID token, or the role does not exist.",
+      "",
+      ...claimLines(claims),
+      "",
+      ...lines,
+      `  - ${noRole}`,
+      `    With credentials of that account, this prints its ARN: aws iam get-role --role-name ${shellWord(name)} --query Role.Arn --output text`,
+      "",
+      "This trust policy accepts exactly this job. Save it as trust.json; the command below replaces the role's trust policy with it.",
+      "To keep the statements that the role has, add only this statement to them.",
+      ...(situation.accountIsMasked
+        ? ["mask-aws-account-id hides the account ID: where this log shows ***, write the account ID."]
+        : []),
+      "",
+      ...jsonLines({ Version: "2012-10-17", Statement: [suggestStatement(claims, context)] }),
+      "",
+      `  aws iam update-assume-role-policy --role-name ${shellWord(name)} --policy-document file://trust.json`,
+      ...(trustPolicy === undefined
+        ? [
+            "",
+            "To see which line of the role's trust policy refuses, give its JSON as the input explain-trust-policy.",
+          ]
+        : []),
+    ],
+  };
+}
+
+/** The claims of the ID token that trust policies are about. */
+export function claimLines(claims: Record<string, unknown>): string[] {
+  return [
+    "The ID token has these claims:",
     ...SHOWN_CLAIMS.filter((claim) => claims[claim] !== undefined).map(
       (claim) => `  ${claim.padEnd(20)} ${quoted(claimText(claims[claim]))}`,
     ),
   ];
-  if (context.accountId === "") {
-    return [
-      ...token,
-      `Cause: the server behind sts-endpoint has no role ${quoted(situation.roleArn)}, or its rules for that role do not accept these claims.`,
-      "Fix: correct role-to-assume, or make the server accept this issuer, audience and sub.",
-    ];
-  }
-  return [
-    "AWS says no more. Either the role's trust policy does not accept this job's ID token, or there is no such role.",
-    "",
-    ...token,
-    "",
-    ...(trustPolicy === undefined
-      ? ["Causes that these claims suggest:", ...causes(situation, context)]
-      : verdict(trustPolicy, claims, context)),
-    `  - Account ${context.accountId} has no role ${quoted(name)}, or ${hasPath ? "one with another path" : "one with a path, which its ARN must have"} (role/PATH/NAME).`,
-    `    With credentials of that account, this prints its ARN: aws iam get-role --role-name ${shellWord(name)} --query Role.Arn --output text`,
-    "",
-    "This trust policy accepts exactly this job. Saved as trust.json, it takes the place of the role's own with the command below it;",
-    "to keep what the role has, add only the statement to it.",
-    ...(situation.accountIsMasked
-      ? ["mask-aws-account-id hides the account id: put it in where this log shows ***."]
-      : []),
-    "",
-    ...jsonLines({ Version: "2012-10-17", Statement: [suggestStatement(claims, context)] }),
-    "",
-    `  aws iam update-assume-role-policy --role-name ${shellWord(name)} --policy-document file://trust.json`,
-    ...(trustPolicy === undefined
-      ? [
-          "",
-          "To see which line of the role's trust policy refuses, give its JSON as the input explain-trust-policy.",
-        ]
-      : []),
-  ];
 }
 
-function verdict(
-  trustPolicy: string,
-  claims: Record<string, unknown>,
-  context: TrustPolicyContext,
-): string[] {
-  let result: ReturnType<typeof evaluateTrustPolicy>;
-  try {
-    result = evaluateTrustPolicy(parseTrustPolicy(trustPolicy), claims, context);
-  } catch (error) {
-    return [
-      `explain-trust-policy: ${error instanceof Error ? error.message : String(error)}`,
+/** The likely cause for the annotation, and the beginning of a list of causes for the log. */
+interface Causes {
+  first: string | undefined;
+  lines: string[];
+}
+
+function suggested(causes: string[]): Causes {
+  return {
+    first: causes[0],
+    lines: ["Causes that these claims suggest:", ...causes.map((cause) => `  - ${cause}`)],
+  };
+}
+
+function judged({ allowed, statements }: TrustPolicyVerdict): Causes {
+  if (allowed) {
+    return {
+      first: "The policy in explain-trust-policy accepts this job, but AWS evaluated a different one.",
+      lines: [
+        "The trust policy in explain-trust-policy accepts this job, so AWS evaluated a different policy, or another policy denies the request. Causes:",
+        "  - The role's trust policy has changed since, or the text is that of another role.",
+        "  - A resource control policy (RCP) of the AWS organization denies sts:AssumeRoleWithWebIdentity.",
+      ],
+    };
+  }
+  const shown = statements.slice(0, 20);
+  const rest = statements.length - shown.length;
+  return {
+    first: decisive(statements),
+    lines: [
+      "The trust policy in explain-trust-policy does not accept this job:",
+      ...shown.flatMap(statementLines),
+      ...(rest > 0 ? [`  and ${rest} more statements`] : []),
       "Other causes:",
-    ];
-  }
-  if (result.allowed) {
-    return [
-      "The trust policy in explain-trust-policy accepts this job, so AWS looked at another one, or something else denies. Causes:",
-      "  - The role has another trust policy by now, or the text is that of another role.",
-      "  - A resource control policy (RCP) of the AWS organization denies sts:AssumeRoleWithWebIdentity.",
-    ];
-  }
-  const shown = result.statements.slice(0, 20);
-  const rest = result.statements.length - shown.length;
-  return [
-    "The trust policy in explain-trust-policy does not accept this job:",
-    ...shown.flatMap(statementLines),
-    ...(rest > 0 ? [`  and ${rest} more statements`] : []),
-    "Other causes:",
-  ];
+    ],
+  };
 }
 
-function statementLines({ index, sid, effect, outcome, reasons }: StatementVerdict): string[] {
-  const name = sid === undefined ? `Statement ${index}` : `Statement ${index}, ${quoted(sid, 60)}`;
-  // Why a Deny leaves the job alone is nothing to put right.
+/** A Deny that applies, or the Allow that has the fewest reasons not to, with the first of them. */
+function decisive(statements: StatementVerdict[]): string | undefined {
+  const denies = statements.filter(
+    ({ effect, outcome }) => effect === "Deny" && outcome !== "does not apply",
+  );
+  const allows = statements
+    .filter(({ effect, outcome }) => effect === "Allow" && outcome !== "allows")
+    .sort((a, b) => a.reasons.length - b.reasons.length);
+  const [one] = [...denies, ...allows];
+  if (one === undefined) return undefined;
+  return `${nameOf(one)} ${one.outcome === "denies" ? "denies this job." : `${one.outcome}: ${one.reasons[0]}`}`;
+}
+
+function nameOf({ index, sid, effect }: StatementVerdict): string {
+  return `Statement ${index}${sid === undefined ? "" : `, ${quoted(sid, 60)}`} (${effect})`;
+}
+
+function statementLines(statement: StatementVerdict): string[] {
+  const { effect, outcome, reasons } = statement;
+  // A Deny that does not apply needs no fix, so its reasons are not shown.
   const shown = effect === "Deny" && outcome === "does not apply" ? [] : reasons.slice(0, 10);
   return [
-    `  ${name} (${effect}) ${outcome}${shown.length > 0 ? ":" : ""}`,
+    `  ${nameOf(statement)} ${outcome}${shown.length > 0 ? ":" : ""}`,
     ...shown.map((reason) => `    ${reason}`),
   ];
 }
 
 /**
- * What these claims, and no others, make likely. The forms of sub:
+ * What these claims, and no others, make likely, the likeliest first. The forms of sub:
  * https://docs.github.com/en/actions/reference/security/oidc
  */
 function causes({ claims, audience }: Refusal, context: TrustPolicyContext): string[] {
   const sub = claimText(claims.sub);
   const lines: string[] = [];
+  if (withoutIds(sub) !== sub) {
+    lines.push(
+      `sub has the immutable format, with the IDs of owner and repository: GitHub's default for repositories created, renamed or transferred since 2026-07-15. A policy for ${quoted(withoutIds(sub))} refuses it.`,
+    );
+  }
+  if (!/^repo:[^:]+:(?:ref:[^:]+|environment:[^:]+|pull_request)$/.test(sub)) {
+    const where = shellWord(`repos/${claimText(claims.repository)}/actions/oidc/customization/sub`);
+    lines.push(
+      `sub does not have GitHub's default form: the organization or the repository uses its own template. To see it: gh api ${where}`,
+    );
+  }
+  if (!/^sts\.amazonaws\.com(?:\.cn)?$/.test(audience))
+    lines.push(`The audience is ${quoted(audience)}: the policy's condition on aud must accept that.`);
   if (sub.includes(":environment:")) {
     lines.push(
-      `The job uses an environment, so sub ends in ${quoted(sub.slice(sub.indexOf(":environment:") + 1))}, not in ref:…; the policy must have that.`,
+      `The job uses an environment, so sub ends in ${quoted(sub.slice(sub.indexOf(":environment:") + 1))}, not in ref:…; the policy must accept that.`,
     );
   } else if (sub.endsWith(":pull_request")) {
     lines.push(
@@ -151,20 +198,6 @@ function causes({ claims, audience }: Refusal, context: TrustPolicyContext): str
       `The job is in the reusable workflow ${quoted(workflow)}, but sub names the repository that calls it${key}.`,
     );
   }
-  if (withoutIds(sub) !== sub) {
-    lines.push(
-      `sub has the immutable format, with the IDs of owner and repository: GitHub's default for repositories created, renamed or transferred since 2026-07-15. A policy for ${quoted(withoutIds(sub))} refuses it.`,
-    );
-  }
-  if (!/^repo:[^:]+:(?:ref:[^:]+|environment:[^:]+|pull_request)$/.test(sub)) {
-    const where = shellWord(`repos/${claimText(claims.repository)}/actions/oidc/customization/sub`);
-    lines.push(
-      `sub does not have GitHub's default form: the organization or the repository has a template of its own. See: gh api ${where}`,
-    );
-  }
-  if (/[A-Z]/.test(sub))
-    lines.push("sub has capital letters, and IAM compares letter for letter: copy it as it stands.");
-  if (!/^sts\.amazonaws\.com(?:\.cn)?$/.test(audience))
-    lines.push(`The audience is ${quoted(audience)}: the policy's condition on aud must have that.`);
-  return lines.map((line) => `  - ${line}`);
+  if (/[A-Z]/.test(sub)) lines.push("sub has capital letters, and IAM is case-sensitive: copy sub exactly.");
+  return lines;
 }

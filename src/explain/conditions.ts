@@ -16,7 +16,7 @@ export interface Condition {
   values: string[];
 }
 
-/** A check that holds, does not, or (undefined) cannot be decided here; the reason is true of all three. */
+/** Whether a check holds; undefined where this cannot be decided here. The reason fits all three. */
 export interface Finding {
   holds: boolean | undefined;
   reason: string;
@@ -85,7 +85,7 @@ function nearMiss(base: string, values: string[], request: string[], variables: 
     request.some((actual) => values.some((value) => test(value, actual)));
   const lax = (value: string, actual: string) => like(value, actual, variables);
   if (base === "StringEquals" && some(lax))
-    return " (StringEquals takes * and ? literally: StringLike does not)";
+    return " (StringEquals reads * and ? as plain characters, StringLike as wildcards)";
   if (some((value, actual) => lax(value.toLowerCase(), actual.toLowerCase())))
     return " (letter case differs)";
   if (some((value, actual) => lax(value, withoutIds(actual))))
@@ -119,7 +119,7 @@ export function claimsWithKeys({ providerHost, partition }: TrustPolicyContext):
 }
 
 /**
- * The values that the request has for a condition key, undefined for none, or why nobody but AWS can know.
+ * The values that the request has for a condition key, undefined for none, or why only AWS can decide.
  */
 function requestValues(
   key: string,
@@ -130,7 +130,7 @@ function requestValues(
   if (prefix !== context.providerHost.toLowerCase()) {
     // Keys of other identity providers, which this token never has, begin with a host; all others with the
     // name of a service.
-    return prefix.includes(".") ? undefined : "the key is none of the token's provider";
+    return prefix.includes(".") ? undefined : "the key does not belong to the token's provider";
   }
   const keys = claimsWithKeys(context);
   if (!keys.includes(name))

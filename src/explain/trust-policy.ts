@@ -20,10 +20,7 @@ export interface TrustPolicy {
 interface Statement {
   sid: string | undefined;
   effect: "Allow" | "Deny";
-  /**
-   * The principals of the type Federated; undefined for a principal that only AWS can evaluate ("*",
-   * NotPrincipal).
-   */
+  /** Undefined for a principal that only AWS can evaluate ("*", NotPrincipal). */
   federated: string[] | undefined;
   actions: string[];
   /** NotAction: every action but these. */
@@ -43,10 +40,7 @@ export interface StatementVerdict {
   sid?: string;
   effect: "Allow" | "Deny";
   outcome: "allows" | "denies" | "does not apply" | "cannot be evaluated here";
-  /**
-   * The lines that made the outcome, each with what the policy has and what the token has. Empty for
-   * "allows".
-   */
+  /** What made the outcome: what the policy has and what the token has. Empty for "allows". */
   reasons: string[];
 }
 
@@ -54,7 +48,7 @@ export interface StatementVerdict {
 // (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html).
 const MAX_POLICY_LENGTH = 32_768;
 
-/** Reads the JSON of a role's trust policy. Throws an Error that says what is wrong and what is allowed. */
+/** Reads the JSON of a role's trust policy. Throws an Error with what is wrong and what is allowed. */
 export function parseTrustPolicy(text: string): TrustPolicy {
   if (text.length > MAX_POLICY_LENGTH)
     throw notAPolicy(`it has ${text.length} characters, more than ${MAX_POLICY_LENGTH}`);
@@ -132,8 +126,7 @@ function parseConditions(block: unknown, at: string): Condition[] {
 
 /**
  * Whether the policy lets the bearer of these claims assume its role, and for each statement why or why not.
- * What only AWS can know (keys of the request, other operators, policy variables) is reported as such, never
- * guessed.
+ * What only AWS can decide (keys of the request, other operators, policy variables) is reported as such.
  */
 export function evaluateTrustPolicy(
   policy: TrustPolicy,
@@ -191,9 +184,8 @@ function checkAction({ actions, otherActions }: Statement, { action }: TrustPoli
 }
 
 /**
- * The narrow statement that accepts this job: its aud and its sub, letter for letter. A name can be given up
- * and taken by others, so a sub without the repository's ID is joined by the condition key for it, where AWS
- * has one.
+ * The narrow statement that accepts this job: its exact aud and sub. Somebody else can take over the name of a
+ * deleted repository, so the statement adds the repository's ID where sub has none and AWS has a key for it.
  */
 export function suggestStatement(claims: Record<string, unknown>, context: TrustPolicyContext): object {
   const sub = claimText(claims.sub);
@@ -217,7 +209,7 @@ export function suggestStatement(claims: Record<string, unknown>, context: Trust
   };
 }
 
-// IAM takes numbers and booleans for the strings they print as.
+// IAM reads numbers and booleans as the strings that they print as.
 function strings(value: unknown): string[] | undefined {
   const list = Array.isArray(value) ? value : [value];
   return list.every((one) => ["string", "number", "boolean"].includes(typeof one))

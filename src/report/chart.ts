@@ -1,4 +1,4 @@
-import type { Interval, Outage } from "../keeper/status.ts";
+import type { Interval } from "../keeper/status.ts";
 import { day, duration, length, longest, plural, timestamp } from "./intervals.ts";
 
 /** The lives of one keeper's tokens. */
@@ -12,7 +12,7 @@ export interface Lives {
   expiresAt: number;
   from: number;
   to: number;
-  outages: Outage[];
+  outages: Interval[];
   stale: Interval[];
   /** When there was no valid token, stale or none at all. */
   gaps: Interval[];
@@ -28,7 +28,7 @@ const MAX_DRAWN = 4;
 
 /**
  * A Mermaid chart of token lives, as lines of Markdown: https://mermaid.js.org/syntax/gantt.html. Times are
- * UTC. It holds numbers and words of its own, and no text from outside.
+ * UTC. It holds no text from outside.
  */
 export function ganttChart(keepers: Lives[]): string[] {
   const from = Math.min(...keepers.map((lives) => lives.from));
@@ -38,7 +38,7 @@ export function ganttChart(keepers: Lives[]): string[] {
     "```mermaid",
     "gantt",
     "  title ID tokens, UTC",
-    // Without a zone: a browser takes them for its own, and so shows them as they are.
+    // Without a zone: the browser treats them as local times, and so shows them unchanged.
     "  dateFormat YYYY-MM-DD HH:mm:ss",
     `  axisFormat ${axis}`,
     "  todayMarker off",
@@ -79,7 +79,7 @@ function tokenBars(lives: Lives, breaks: Interval[], shortRun: number): Bar[] {
         (at(index) <= from && from < at(index + 1)) || (at(index - 1) < to && to <= at(index)),
     );
   const bar = (first: number, to: number): Bar => {
-    // The first bar stands for what the list does not hold any more, too.
+    // The first bar also covers the tokens that the list no longer has.
     const from = first === 0 ? Math.min(lives.from, at(0)) : at(first);
     const number = first === 0 ? 1 : numberOf(first);
     const stale = lives.stale.filter((interval) => interval.from >= from && interval.to <= at(to)).length;

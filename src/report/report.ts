@@ -1,39 +1,42 @@
 import { codeSpan, quoted } from "../base/text.ts";
-import { troubleshootingLink } from "../base/troubleshooting.ts";
+import { type Anchor, troubleshootingLink } from "../base/troubleshooting.ts";
 import type { FinishedUse } from "../job/uses.ts";
 import type { Ending, Interval, KeeperStatus, Outage } from "../keeper/status.ts";
 import { ganttChart } from "./chart.ts";
 import { day, duration, length, longest, overlap, plural, timestamp, total } from "./intervals.ts";
 
-/** What post has to say when the last use of a job is over. */
+/** What post reports when the last use of a job is over. */
 export interface Report {
   /** One line each, for annotations: only what the user must know. */
   warnings: string[];
   /** The job summary: GitHub's Markdown, far smaller than 64 KiB. */
   markdown: string;
-  /** Whether anything happened that is worth reading. */
+  /** Whether there was an outage or another problem. */
   eventful: boolean;
 }
 
-/** One keeper, and what became of its token. */
+/** One keeper, and what happened to its token. */
 interface Watch {
   keeper: KeeperStatus;
   audience: string;
   /** When the last of the uses that shared it was over. */
   until: number;
-  /** How it ended before that or did not answer then; undefined where all was well. */
+  /** Why it was not running at that time; undefined where it was. */
   fault: Fault | undefined;
-  outages: Outage[];
-  /** When no step could get a session: the token was stale, or the keeper had taken it along. */
+  outages: Past[];
+  /** When no step could get a session: the token was stale, or the keeper had deleted it on exit. */
   gaps: Interval[];
 }
 
+/** An outage that is over; one that lasted to the end of the keeper ended with it. */
+type Past = Outage & Interval;
+
 type Fault = Exclude<Ending, "stopped"> | "gone" | "silent";
 
-/** How a sentence shows text from outside and a link: annotations and Markdown do so in different ways. */
+/** How a sentence shows text from outside and a link: annotations and Markdown differ. */
 interface Style {
   quote(text: string): string;
-  more(anchor: string): string;
+  more(anchor: Anchor): string;
 }
 type Sentence = (style: Style) => string;
 type Time = (ms: number) => string;
@@ -44,15 +47,12 @@ const PLAIN: Style = {
 };
 const MARKDOWN: Style = { quote: codeSpan, more: (anchor) => `[More](${troubleshootingLink(anchor)})` };
 
-/** Lists have so many entries at most; what is left out is counted. */
+/** Lists have at most so many entries; the others are counted. */
 const MAX_USES = 10;
 const MAX_WATCHES = 4;
 const MAX_EVENTS = 4;
 
-/**
- * Reports on all uses of a job, one or more. Times are UTC, with the date where the job lasted beyond
- * midnight.
- */
+/** Reports on all uses of a job. Times are UTC, with the date where the job lasted beyond midnight. */
 export function makeReport(finished: FinishedUse[]): Report {
   const uses = finished.toSorted((a, b) => a.startedAt - b.startedAt);
   const watches = uses.flatMap((use) => (use.keeper ? [watchOf(use.keeper, use)] : []));
@@ -78,7 +78,7 @@ export function makeReport(finished: FinishedUse[]): Report {
       "",
       ...table(uses, watches),
       "",
-      "In CloudTrail's event history, the calls of a session have its name as their user name.",
+      "To find the calls of a session in CloudTrail's event history, search by user name = the session name.",
       "",
       ...(items.length > 0 ? [...items, ""] : []),
       ...(watches.length > 0 ? [...ganttChart(watches.slice(0, MAX_WATCHES).map(livesOf)), ""] : []),
@@ -91,15 +91,13 @@ export function makeReport(finished: FinishedUse[]): Report {
 
 function watchOf(keeper: KeeperStatus, { audience, endedAt: until, keeperDied = false }: FinishedUse): Watch {
   const { ended, stale, tokenExpiresAt } = keeper;
-  // One that left no last word also left its last token, for what that was worth.
+  // A keeper that died without a final status left its last token, which stayed valid until it expired.
   const gone = Math.min(until, ended ? (ended.why === "stopped" ? until : ended.at) : tokenExpiresAt);
   const gaps = gone < until ? [...stale, { from: gone, to: until }] : stale;
   let fault: Fault | undefined;
   if (keeperDied) fault = "gone";
   else if (gone < until) fault = ended && ended.why !== "stopped" ? ended.why : "silent";
-  const outages = keeper.outages.map((outage) =>
-    outage.to === 0 ? { ...outage, to: ended?.at ?? until } : outage,
-  );
+  const outages = keeper.outages.map((outage) => ({ ...outage, to: outage.to ?? ended?.at ?? until }));
   return { keeper, audience, until, fault, outages, gaps };
 }
 
@@ -128,7 +126,8 @@ function warningsOf({ keeper, until, fault, outages, gaps }: Watch, time: Time):
     const risk = gap
       ? `There was no valid ID token ${span(gap, time)}. ${CONSEQUENCE}`
       : "Its last ID token was valid until the job's steps were over, so no call was at risk.";
-    const anchor = fault === "request token expired" ? "job-outlived-its-id-tokens" : "keeper-was-gone";
+    const anchor: Anchor =
+      fault === "request token expired" ? "job-outlived-its-id-tokens" : "keeper-was-gone";
     sentences.push(({ more }) => `${FAULTS[fault]} ${risk} ${more(anchor)}`);
   }
   return sentences;
@@ -138,14 +137,14 @@ const KEEPER = "The keeper, which renews the ID token,";
 const FAULTS: Record<Fault, string> = {
   gone: `${KEEPER} was gone before the job was over.`,
   silent: `${KEEPER} did not answer at the end of the job.`,
-  signal: `${KEEPER} ended early: something sent it a signal.`,
-  "job directory gone": `${KEEPER} ended early: something removed its folder from RUNNER_TEMP.`,
-  "job over": `${KEEPER} ended early: the runner's worker process was gone.`,
-  failed: `${KEEPER} ended early, by an error of its own.`,
-  "request token expired": "GitHub issues ID tokens to a job for a limited time, and this job went on.",
+  signal: `${KEEPER} ended early because another process sent it a signal.`,
+  "job directory gone": `${KEEPER} ended early because its folder was removed from RUNNER_TEMP.`,
+  "job over": `${KEEPER} ended early because the runner's worker process was gone.`,
+  failed: `${KEEPER} ended early because of an internal error.`,
+  "request token expired": "The job ran past the roughly six hours for which GitHub issues ID tokens.",
 };
 
-/** What the warnings do not tell: outages that were long and did no harm. */
+/** Not in the warnings: outages that were long but harmless. */
 function outagesOf(watch: Watch, time: Time): Sentence[] {
   const harmless = watch.outages.filter(
     (outage) => isLong(outage, watch) && !watch.gaps.some((gap) => overlap(outage, gap)),
@@ -154,18 +153,15 @@ function outagesOf(watch: Watch, time: Time): Sentence[] {
   const sentences = shown.map(
     (outage): Sentence =>
       ({ quote }) =>
-        `No new ID token ${span(outage, time)}: ${failed(outage)}, the last with ${quote(outage.lastError)}. The one in the file stayed valid.`,
+        `No new ID token ${span(outage, time)}: ${failed(outage)}, the last with ${quote(outage.lastError)}. The token in the file stayed valid.`,
   );
   const rest = harmless.length - shown.length;
   if (rest > 0) sentences.push(() => `${rest} more such ${plural(rest, "outage")}, none of them longer.`);
   return sentences;
 }
 
-/**
- * Whether it used up more than a third of a token's life. Shorter ones are what the second half of that is
- * there for.
- */
-function isLong(outage: Outage, { keeper }: Watch): boolean {
+/** More than a third of a token's life. The second half of its life is there for shorter ones. */
+function isLong(outage: Past, { keeper }: Watch): boolean {
   return length(outage) > keeper.lifetimeMs / 3;
 }
 
@@ -174,7 +170,7 @@ function failed({ attempts }: Outage): string {
 }
 
 function verdict(watches: Watch[]): string {
-  if (watches.length === 0) return "**The ID token had no keeper yet**";
+  if (watches.length === 0) return "**The ID token was never refreshed: no keeper was running**";
   const gap = total(watches.flatMap(({ gaps }) => gaps));
   return gap === 0
     ? "**A valid ID token at every moment**"
@@ -195,7 +191,7 @@ function numbers(uses: FinishedUse[], watches: Watch[]): string {
     `${issued} ${issued === 1 ? "was" : "were"} issued, ${failures === 0 ? "no request" : `${failures} ${plural(failures, "request")}`} failed.`,
     ...(oldest
       ? [
-          `The oldest that a step could have read was ${duration(oldest.age)} old; one lives for ${duration(oldest.life)}.`,
+          `The oldest token a step could have read was ${duration(oldest.age)} old (lifetime ${duration(oldest.life)}).`,
         ]
       : []),
   ].join(" ");

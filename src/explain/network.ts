@@ -1,0 +1,100 @@
+import type { UserError } from "../base/errors.ts";
+import type { Failure, FailureKind } from "../base/network.ts";
+import type { ProxySetting } from "../base/proxy.ts";
+import { shellWord } from "../base/text.ts";
+import { explained, type Text, via } from "./explained.ts";
+
+/** The server that a request was for. */
+export interface Server {
+  /** Also the first word of its anchors. */
+  of: "id-token" | "sts";
+  /** With the port, where it is not 443. */
+  host: string;
+  proxy: ProxySetting | undefined;
+}
+
+/** The kinds of a failure in which neither GitHub nor STS answered. */
+type NetworkKind = Extract<
+  FailureKind,
+  "certificate" | "not-tls" | "unknown-name" | "dns" | "proxy" | "unreachable"
+>;
+
+const TEXTS: Record<NetworkKind, (failure: Failure, server: Server) => Text> = {
+  certificate: ({ code }, { of, host, proxy }) => ({
+    anchor: `${of}-tls`,
+    title: `The certificate of ${host} cannot be verified${code === undefined ? "" : `: ${code}`}`,
+    lines: [
+      `Cause: Node.js does not trust the certificate that it received. Usually a proxy or firewall intercepts TLS${via(proxy)} and presents its own CA's certificate; or the runner's clock is wrong.`,
+      "Fix: put that CA's certificate (PEM) on the runner and name the file in the job's env: NODE_EXTRA_CA_CERTS for actions, AWS_CA_BUNDLE for later AWS steps.",
+      `Check: openssl s_client -connect ${shellWord(withPort(host))} -servername ${shellWord(nameOf(host))} </dev/null | openssl x509 -noout -issuer -dates`,
+    ],
+  }),
+  "not-tls": ({ code }, { of, host, proxy }) => ({
+    anchor: "not-tls",
+    title: `${host} did not answer with TLS${code === undefined ? "" : `: ${code}`}`,
+    lines: [
+      `Cause: something answered at this address${via(proxy)}, but not with TLS, or only with a TLS version that Node.js refuses. Usually an https URL names a port for plain http, or a proxy answers without TLS.`,
+      `Fix: ${of === "sts" ? "correct the port in sts-endpoint, if it is set; or " : ""}correct HTTPS_PROXY, or exempt the host with NO_PROXY. A certificate is not the problem.`,
+      `Check on the runner: curl -v ${shellWord(`https://${host}/`)}`,
+    ],
+  }),
+  "unknown-name": (failure, { of, host, proxy }) => ({
+    anchor: `${of}-host-not-found`,
+    title: `The name ${askedName(failure, host)} cannot be resolved: ${failure.code ?? "unknown name"}`,
+    lines: [
+      `Cause: ${of === "sts" ? "aws-region or sts-endpoint is misspelled, or " : ""}this runner's DNS does not have the name. The request was for ${host}${via(proxy) || " without a proxy"}.`,
+      `Fix: correct ${of === "sts" ? "the input, " : ""}the runner's DNS, or HTTPS_PROXY and NO_PROXY. Check on the runner: nslookup ${shellWord(askedName(failure, host))}`,
+    ],
+  }),
+  dns: (failure, { of, host, proxy }) => ({
+    anchor: `${of}-host-not-found`,
+    title: `DNS did not answer for the name ${askedName(failure, host)}${failure.code === undefined ? "" : `: ${failure.code}`}`,
+    lines: [
+      `Cause: the DNS server of this runner did not answer, or the runner has no network. The request was for ${host}${via(proxy) || " without a proxy"}.`,
+      `Fix: run the job again. If it fails again, correct the runner's network or DNS. Check on the runner: nslookup ${shellWord(askedName(failure, host))}`,
+    ],
+  }),
+  proxy: (_, { host, proxy }) => ({
+    anchor: "proxy-refused",
+    title: `The proxy refused to connect this runner to ${host}`,
+    lines: [
+      `Fix: allow ${shellWord(withPort(host))} in the proxy${via(proxy)}, or exempt it with NO_PROXY. If the proxy answered 407, put a valid user and password in the URL in HTTPS_PROXY.`,
+      `Check on the runner: curl -v ${shellWord(`https://${host}/`)}`,
+    ],
+  }),
+  unreachable: ({ code }, { of, host, proxy }) => ({
+    anchor: `${of}-unreachable`,
+    title: `${host} cannot be reached: ${code ?? "no answer"}`,
+    lines: [
+      `Cause: nothing answered${via(proxy) || " (no proxy was used)"}. A firewall or a proxy blocks the connection or, in a private network, a route or VPC endpoint is missing.`,
+      `Fix: let the runner reach ${host} over HTTPS, or set HTTPS_PROXY (and NO_PROXY) on the runner. Check on the runner: curl -v ${shellWord(`https://${host}/`)}`,
+    ],
+  }),
+};
+
+export function isNetworkFailure(failure: Failure): failure is Failure & { kind: NetworkKind } {
+  return Object.hasOwn(TEXTS, failure.kind);
+}
+
+/** @param said the first line of the log: what happened, in the words of the one that reported it */
+export function explainNetworkFailure(
+  failure: Failure & { kind: NetworkKind },
+  server: Server,
+  said: string,
+): UserError {
+  const text = TEXTS[failure.kind](failure, server);
+  return explained({ ...text, lines: [said, ...text.lines] }, failure);
+}
+
+/** The name that DNS was asked for: with a proxy, that is the proxy's. */
+function askedName({ message }: Failure, host: string): string {
+  return /getaddrinfo \S+ ([\w.-]+)/.exec(message)?.[1] ?? nameOf(host);
+}
+
+function nameOf(host: string): string {
+  return host.replace(/:\d+$/, "");
+}
+
+function withPort(host: string): string {
+  return host.includes(":") ? host : `${host}:443`;
+}
