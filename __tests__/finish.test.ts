@@ -12,8 +12,7 @@ import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { writeJson } from "../src/base/files.ts";
-import { tokenDirectory, tokenId } from "../src/base/token-directory.ts";
-import { jobDirectory } from "../src/job/job-directory.ts";
+import { jobDirectory, tokenDirectory, tokenId } from "../src/base/layout.ts";
 import { beginUse } from "../src/job/uses.ts";
 import type { KeeperStatus } from "../src/keeper/status.ts";
 import { type Run, runEntry } from "./e2e/entry.ts";
@@ -64,7 +63,7 @@ async function began(
     Buffer.from(JSON.stringify(part)).toString("base64url"),
   );
   await beginUse(
-    root,
+    jobDirectory(root),
     {
       id,
       startedAt: Date.now(),
@@ -101,7 +100,7 @@ function keeperEnded(changes: Partial<KeeperStatus> = {}): void {
     ended: { at: now, why: "stopped" },
     ...changes,
   };
-  writeJson(tokenDirectory(`${jobDirectory(root).tokens}/${tokenId(AUDIENCE)}`).status, status);
+  writeJson(tokenDirectory(jobDirectory(root), AUDIENCE).status, status);
 }
 
 const warnings = ({ output }: Run): string[] =>
@@ -114,7 +113,7 @@ describe("with nothing to do, post says so and no more", () => {
   ])("%s", async (_, state) => {
     expect(await post("a", { STATE_use: state })).toMatchObject({
       code: 0,
-      output: "Nothing to clean up: main had not begun.\n",
+      output: "Nothing to clean up: the main step stopped before it wrote anything.\n",
       environment: {},
       summary: "",
     });

@@ -93,7 +93,7 @@ describe("main refuses before it does anything", () => {
     [
       "no RUNNER_TEMP",
       { RUNNER_TEMP: undefined },
-      "RUNNER_TEMP is not set. The runner sets it; this action cannot run without one.",
+      "RUNNER_TEMP is not set. The runner sets it; this action cannot run without it.",
     ],
     [
       "an endpoint that is no URL",
@@ -130,7 +130,7 @@ test("a RUNNER_TEMP that is not there is said, and nothing else is lost", async 
   const run = await main({ RUNNER_TEMP: path.join(folder, "no") });
   expect(run.code).toBe(1);
   expect(run.output).toContain(
-    `${folder}/no/aws-role-refresh cannot be made: ENOENT. RUNNER_TEMP must exist and be writable.`,
+    `${folder}/no/aws-role-refresh cannot be created: ENOENT. RUNNER_TEMP must exist and be writable.`,
   );
   expect(clouds.github.requests).toEqual([]);
 });

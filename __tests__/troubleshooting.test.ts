@@ -5,11 +5,12 @@ import path from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { planEnvironment } from "../src/aws/environment.ts";
 import { UserError } from "../src/base/errors.ts";
+import { jobDirectory, jobDirectoryPath } from "../src/base/layout.ts";
 import { checkProxies, knowsProxies, proxyWarning } from "../src/base/proxy.ts";
 import { troubleshootingLink } from "../src/base/troubleshooting.ts";
 import { explainIdTokenError, explainStsError, type IdTokenFailureKind } from "../src/explain/explain.ts";
 import { checkAccount, loadInputs } from "../src/inputs.ts";
-import { jobDirectoryPath, openJobDirectory } from "../src/job/job-directory.ts";
+import { openJobDirectory } from "../src/job/private-directory.ts";
 import type { Ending, KeeperStatus } from "../src/keeper/status.ts";
 import { makeReport } from "../src/report/report.ts";
 
@@ -206,8 +207,8 @@ function saidOfEnvironment(): Said[] {
     saidBy(() => planEnvironment(webIdentity, { ...use, mirror: "never" })),
     saidBy(() => jobDirectoryPath(undefined)),
     saidBy(() => jobDirectoryPath("/a#b")),
-    saidBy(() => openJobDirectory("/nowhere/aws-role-refresh")),
-    saidBy(() => openJobDirectory("/dev/null")),
+    saidBy(() => openJobDirectory(jobDirectory("/nowhere/aws-role-refresh"))),
+    saidBy(() => openJobDirectory(jobDirectory("/dev/null"))),
   ];
 }
 
@@ -316,7 +317,7 @@ const SAID: Said[] = [
   ...[
     "read the state",
     "remove the profile and the token",
-    "delete sessions that the AWS CLI keeps on disk",
+    "delete the AWS CLI's cached sessions",
     "restore the environment",
     "write the report",
   ].map((what): Said => ["clean-up-failed", `Could not ${what}: x`]),

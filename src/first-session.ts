@@ -1,7 +1,7 @@
 import { pathToFileURL } from "node:url";
 import * as core from "@actions/core";
+import { home } from "./aws/user-files.ts";
 import { bundlePath } from "./base/bundles.ts";
-import { home } from "./base/home.ts";
 import type { IdToken } from "./base/id-token.ts";
 import { findProxy } from "./base/proxy.ts";
 import type { Session } from "./exchange.ts";

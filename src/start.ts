@@ -1,15 +1,16 @@
 import * as core from "@actions/core";
 import { deleteCachedSessions, isSessionOf } from "./aws/cli-cache.ts";
+import { cliCache, home } from "./aws/user-files.ts";
 import { errorText } from "./base/errors.ts";
 import { readJson } from "./base/files.ts";
-import { cliCache, home } from "./base/home.ts";
 import type { IdToken } from "./base/id-token.ts";
 import { tokenId } from "./base/layout.ts";
 import { findWorker } from "./base/process.ts";
 import { firstSession, loadExchange, plannedSession } from "./first-session.ts";
 import { firstToken } from "./first-token.ts";
 import { checkAccount, loadInputs } from "./inputs.ts";
-import { beginUse, endUse, locked } from "./job/uses.ts";
+import { locked } from "./job/lock.ts";
+import { beginUse, endUse } from "./job/uses.ts";
 import { type LaunchedKeeper, launchKeeper } from "./keeper/launch.ts";
 import type { KeeperStatus } from "./keeper/status.ts";
 import { hasKeeper } from "./keeper/stop.ts";

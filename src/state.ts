@@ -1,7 +1,7 @@
 import * as core from "@actions/core";
 import type { Summary } from "./inputs.ts";
 
-/** What main leaves for post in the runner's state: where to look, and nothing secret. */
+/** What main saves for post in the runner's state: where to look, and nothing secret. */
 export interface SavedUse {
   root: string;
   id: string;
@@ -12,7 +12,7 @@ export function saveUse(use: SavedUse): void {
   core.saveState("use", JSON.stringify(use));
 }
 
-/** Undefined where main did not get as far as to save it. */
+/** Undefined if main ended before it saved anything. */
 export function loadUse(): SavedUse | undefined {
   const state = core.getState("use");
   return state === "" ? undefined : (JSON.parse(state) as SavedUse);

@@ -149,7 +149,7 @@ describe("post", () => {
     const scene = await startScene();
     expect((await scene.job.use(ACTION, { with: { ...WITH, profile: "no good" } })).outcome).toBe("failure");
     const { posts } = await finishClean(scene);
-    expect(posts[0]?.log).toBe("Nothing to clean up: main had not begun.\n");
+    expect(posts[0]?.log).toBe("Nothing to clean up: the main step stopped before it wrote anything.\n");
   });
 });
 
@@ -186,7 +186,7 @@ test("a job directory that is not the action's own is refused, left as it is, an
   const use = await job.use(ACTION, { with: WITH });
   expect(use.outcome).toBe("failure");
   expect(use.annotations.map(({ message }) => message.split("\n")[0])).toEqual([
-    `${scene.root} is there already and is open to other users (mode 755). Remove it from this runner: this action did not make it.`,
+    `${scene.root} already exists and is open to other users (mode 755). Remove it from this runner: this action did not make it.`,
   ]);
   // The token was not even asked for.
   expect(clouds.github.requests).toEqual([]);

@@ -202,7 +202,7 @@ describe("the ID token endpoint", () => {
     failed(scene, use);
     expect(use.log).toContain("id-token: write");
     const { posts } = await finishClean(scene);
-    expect(posts[0]?.log).toBe("Nothing to clean up: main had not begun.\n");
+    expect(posts[0]?.log).toBe("Nothing to clean up: the main step stopped before it wrote anything.\n");
   });
 });
 
@@ -248,7 +248,7 @@ describe("RUNNER_TEMP", () => {
     symlinkSync(target, root);
     const use = await job.use(ACTION, { with: WITH });
     expect(use.annotations[0]?.message.split("\n")[0]).toBe(
-      `${root} is there already and is a symlink. Remove it from this runner: this action did not make it.`,
+      `${root} already exists and is a symlink. Remove it from this runner: this action did not make it.`,
     );
     expect(use.exportedEnvironment).toEqual({});
     const { posts } = await job.finish();

@@ -18,9 +18,14 @@ import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { renderProfile } from "../../src/aws/profile.ts";
 import { UserError } from "../../src/base/errors.ts";
 import { writeJson } from "../../src/base/files.ts";
+import {
+  type JobDirectory,
+  jobDirectory,
+  type TokenDirectory,
+  tokenDirectory,
+  tokenId,
+} from "../../src/base/layout.ts";
 import { identify, isRunning } from "../../src/base/process.ts";
-import { type TokenDirectory, tokenDirectory, tokenId } from "../../src/base/token-directory.ts";
-import { type JobDirectory, jobDirectory } from "../../src/job/job-directory.ts";
 import { beginUse, endUse, type NewUse } from "../../src/job/uses.ts";
 import type { KeeperStatus } from "../../src/keeper/status.ts";
 import { stopKeeper } from "../../src/keeper/stop.ts";
@@ -84,8 +89,8 @@ const begin = (
   ambient: NodeJS.ProcessEnv = {},
   token = TOKEN,
   requestToken = "this job's",
-): Promise<void> => beginUse(job.path, use, { requestToken, token }, ambient, home);
-const end = (id: string): ReturnType<typeof endUse> => endUse(job.path, id);
+): Promise<void> => beginUse(job, use, { requestToken, token }, ambient, home);
+const end = (id: string): ReturnType<typeof endUse> => endUse(job, id);
 const text = (file: string): string => readFileSync(file, "latin1");
 const record = (id: string): Record<string, unknown> =>
   JSON.parse(text(`${job.uses}/${id}.json`)) as Record<string, unknown>;
@@ -416,7 +421,7 @@ describe("many at once", () => {
 async function fakeKeeper(
   script: string,
 ): Promise<{ directory: TokenDirectory; status: KeeperStatus; child: ChildProcess }> {
-  const directory = tokenDirectory(`${job.tokens}/${tokenId("sts.amazonaws.com")}`);
+  const directory = tokenDirectory(job, "sts.amazonaws.com");
   mkdirSync(directory.path, { recursive: true, mode: 0o700 });
   const source = `const fs = require("node:fs"); const directory = ${JSON.stringify(directory)};
     process.on("SIGTERM", () => fs.writeFileSync(directory.path + "/got-SIGTERM", ""));
@@ -545,7 +550,7 @@ describe("a directory that a crashed job left", () => {
     symlinkSync(`${temp}/mine`, job.config);
     symlinkSync(`${temp}/mine too`, job.tokens);
     symlinkSync(`${temp}/mine too`, job.uses);
-    writeFileSync(job.job, "{");
+    writeFileSync(job.claim, "{");
     await begin(newUse("a"));
     expect(text(`${temp}/mine`)).toBe("precious");
     expect(readdirSync(`${temp}/mine too`)).toEqual(["file"]);
@@ -558,7 +563,7 @@ describe("a directory that a crashed job left", () => {
   test("that is a symlink or open to others is refused", async () => {
     mkdirSync(`${temp}/target`, 0o700);
     symlinkSync(`${temp}/target`, job.path);
-    await expect(begin(newUse("a"))).rejects.toThrow("is there already and is a symlink");
+    await expect(begin(newUse("a"))).rejects.toThrow("already exists and is a symlink");
     expect(readdirSync(`${temp}/target`)).toEqual([]);
     rmSync(job.path);
     mkdirSync(job.path);

@@ -12,9 +12,8 @@ import { unless } from "../../harness/machine/means.ts";
 import { planEnvironment } from "../../src/aws/environment.ts";
 import { append, renderProfile, takeFromConfig } from "../../src/aws/profile.ts";
 import { UserError } from "../../src/base/errors.ts";
-import { tokenDirectory, tokenId } from "../../src/base/token-directory.ts";
+import { jobDirectory, jobDirectoryPath, tokenDirectory } from "../../src/base/layout.ts";
 import { type Inputs, loadInputs } from "../../src/inputs.ts";
-import { jobDirectory, jobDirectoryPath } from "../../src/job/job-directory.ts";
 
 const RUNS = 400;
 const TEMP = "/home/runner/work/_temp";
@@ -104,7 +103,7 @@ interface Written {
 /** What main would write into the config file. */
 function write({ profile, role, sessionName, region, stsEndpoint, audience }: Inputs): Written {
   const root = jobDirectoryPath(TEMP);
-  const tokenFile = tokenDirectory(`${jobDirectory(root).tokens}/${tokenId(audience)}`).token;
+  const tokenFile = tokenDirectory(jobDirectory(root), audience).token;
   // Nothing of any input can lead a path out of the job directory.
   expect(path.posix.normalize(tokenFile)).toBe(tokenFile);
   expect(tokenFile.startsWith(`${TEMP}/aws-role-refresh/tokens/`)).toBe(true);
@@ -180,7 +179,7 @@ describe("what is accepted is read back as exactly what was meant", () => {
         if (!loaded) return;
         const { profile, region, role, sessionName, stsEndpoint, mirror, audience } = loaded;
         const job = jobDirectory(jobDirectoryPath(TEMP));
-        const tokenFile = tokenDirectory(`${job.tokens}/${tokenId(audience)}`).token;
+        const tokenFile = tokenDirectory(job, audience).token;
         const use = {
           profile,
           configFile: job.config,

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { canBeAnother, NOBODY, STRANGER, unless } from "../../harness/machine/means.ts";
 import { type Answers, OtherUser } from "../../harness/machine/other-user.ts";
 import { AUDIENCES } from "../../harness/machine/stage.ts";
-import { tokenDirectory, tokenId } from "../../src/base/token-directory.ts";
+import { jobDirectory, tokenDirectory } from "../../src/base/layout.ts";
 
 interface Attempt {
   /** The first bytes read, or the error. */
@@ -56,7 +56,7 @@ function readAs(uid: number, paths: string[]): Record<string, Attempt> {
       ({ root } = await owner.start());
       use = await owner.use();
       expect(use.result.outcome).toBe("success");
-      const directory = tokenDirectory(path.join(root, "tokens", tokenId(AUDIENCES[0] ?? "")));
+      const directory = tokenDirectory(jobDirectory(root), AUDIENCES[0] ?? "");
       const keeper = `/proc/${use.keepers[0]}`;
       secret = [
         ...[

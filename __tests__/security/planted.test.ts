@@ -18,7 +18,7 @@ import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { waitFor } from "../../harness/machine/keeper.ts";
 import { AUDIENCES, Stage } from "../../harness/machine/stage.ts";
-import { tokenId } from "../../src/base/token-directory.ts";
+import { tokenId } from "../../src/base/layout.ts";
 
 const MACHINES = 3;
 /** Far longer than main or post ever take, far shorter than for ever. */

@@ -18,7 +18,8 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { runAlone } from "../../harness/machine/alone.ts";
 import { canBeAnother, NOBODY, STRANGER, unless } from "../../harness/machine/means.ts";
 import { INPUTS, Stage } from "../../harness/machine/stage.ts";
-import { openJobDirectory } from "../../src/job/job-directory.ts";
+import { jobDirectory } from "../../src/base/layout.ts";
+import { openJobDirectory } from "../../src/job/private-directory.ts";
 
 const NOT_ROOT = "needs root";
 
@@ -122,7 +123,7 @@ describe("RUNNER_TEMP", () => {
       uid: NOBODY,
     });
     expect(result.code).toBe(1);
-    expect(result.stdout).toMatch(/::error::.*cannot be made: EACCES.*RUNNER_TEMP/);
+    expect(result.stdout).toMatch(/::error::.*cannot be created: EACCES.*RUNNER_TEMP/);
   });
 });
 
@@ -230,7 +231,7 @@ loop();
       for (let round = 0; round < 150; round++) {
         await sleep(2);
         try {
-          openJobDirectory(root);
+          openJobDirectory(jobDirectory(root));
         } catch (error) {
           outcomes.refused += 1;
           expect(String(error)).toMatch(/is a symlink|is not a directory|belongs to another user|ENOENT/);
@@ -257,7 +258,7 @@ loop();
         const { main, post } = await mainAndPost(runnerEnvironment(temp));
         expect(post.code).toBe(0);
         if (main.code !== 0)
-          expect(main.stdout).toMatch(/is there already and (is a symlink|belongs to another user)/);
+          expect(main.stdout).toMatch(/already exists and (is a symlink|belongs to another user)/);
       }
       expect(stolen).toBe("");
     }, 60_000);

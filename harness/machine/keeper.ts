@@ -17,8 +17,8 @@ import os from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Endpoint } from "../../src/base/id-token.ts";
+import { type TokenDirectory, tokenDirectoryAt, tokenId } from "../../src/base/layout.ts";
 import type { ProcessIdentity } from "../../src/base/process.ts";
-import { type TokenDirectory, tokenDirectory, tokenId } from "../../src/base/token-directory.ts";
 import type { Ask, Reply, Watch } from "../../src/keeper/messages.ts";
 import type { KeeperStatus } from "../../src/keeper/status.ts";
 import { isAlive, killProcesses } from "../runner/processes.ts";
@@ -83,7 +83,7 @@ export class Keeper {
   constructor(child: ChildProcess, folder: string, root: string, audience: string) {
     this.pid = child.pid as number;
     this.root = root;
-    this.directory = tokenDirectory(path.join(root, "tokens", tokenId(audience)));
+    this.directory = tokenDirectoryAt(path.join(root, "tokens", tokenId(audience)));
     this.#child = child;
     this.#folder = folder;
     for (const stream of [child.stdout, child.stderr]) {
@@ -180,7 +180,7 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
   const script = path.join(folder, "keeper");
   cpSync(path.join(repository(), "dist", "keeper"), script, { recursive: true });
   const root = path.join(folder, "temp", "aws-role-refresh");
-  const directory = tokenDirectory(path.join(root, "tokens", tokenId(audience)));
+  const directory = tokenDirectoryAt(path.join(root, "tokens", tokenId(audience)));
   for (const made of [path.join(root, "uses"), directory.path])
     mkdirSync(made, { recursive: true, mode: 0o700 });
   writeFileSync(path.join(root, "uses", "0123456789abcdef.json"), "{}", { mode: 0o600 });

@@ -1,7 +1,7 @@
 /** A small file system for one process alone, which can be filled, and goes away with the process. */
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
 import path from "node:path";
-import { type TokenDirectory, tokenDirectory } from "../../src/base/token-directory.ts";
+import { type TokenDirectory, tokenDirectoryAt } from "../../src/base/layout.ts";
 import type { Keeper } from "./keeper.ts";
 
 /**
@@ -26,7 +26,7 @@ export class Storage {
 
   constructor(keeper: Keeper) {
     const view = (inside: string) => path.join("/proc", String(keeper.pid), "root", inside);
-    this.directory = tokenDirectory(view(keeper.directory.path));
+    this.directory = tokenDirectoryAt(view(keeper.directory.path));
     this.#filler = view(path.join(path.dirname(keeper.root), "filler"));
   }
 

@@ -1,11 +1,11 @@
 import * as fs from "node:fs";
 import { errorCode } from "./errors.ts";
 
-/** A process and when it started: a pid alone may by now be another's. */
+/** A process and when it started, because another process may get the same pid later. */
 export interface ProcessIdentity {
   pid: number;
-  /** Clock ticks since boot (/proc/PID/stat, field 22); empty where there is no /proc. */
-  started: string;
+  /** Clock ticks since boot (/proc/PID/stat, field 22); undefined without /proc. */
+  started?: string;
 }
 
 interface Stat {
@@ -16,8 +16,8 @@ interface Stat {
 }
 
 /**
- * proc(5), /proc/PID/stat. The name stands in parentheses and may hold any character. Undefined if there is
- * no such process.
+ * proc(5), /proc/PID/stat. The name is in parentheses and may contain any character. Undefined if there is no such
+ * process.
  */
 function readStat(pid: number): Stat | undefined {
   try {
@@ -36,12 +36,13 @@ function readStat(pid: number): Stat | undefined {
 }
 
 export function identify(pid: number): ProcessIdentity {
-  return { pid, started: readStat(pid)?.started ?? "" };
+  const started = readStat(pid)?.started;
+  return started === undefined ? { pid } : { pid, started };
 }
 
-/** Whether the very process still runs; a zombie does not. Without /proc, whether any process has its pid. */
+/** Whether this process still runs; a zombie does not. Without /proc: whether any process has its pid. */
 export function isRunning(process_: ProcessIdentity): boolean {
-  if (process_.started !== "") {
+  if (process_.started !== undefined) {
     const stat = readStat(process_.pid);
     return (
       stat !== undefined && stat.started === process_.started && stat.state !== "Z" && stat.state !== "X"

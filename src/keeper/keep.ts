@@ -4,9 +4,9 @@ import { errorCode, errorText } from "../base/errors.ts";
 import { writeFileAtomic, writeJson } from "../base/files.ts";
 import { type IdToken, requestIdToken } from "../base/id-token.ts";
 import { decodeClaims, timeClaim } from "../base/jwt.ts";
+import { type TokenDirectory, tokenDirectoryAt } from "../base/layout.ts";
 import { RequestError } from "../base/network.ts";
 import { isRunning, type ProcessIdentity } from "../base/process.ts";
-import { type TokenDirectory, tokenDirectory } from "../base/token-directory.ts";
 import { expiry, hold, pastOf } from "./held-token.ts";
 import type { Ask, Watch } from "./messages.ts";
 import { clockJumped, refreshDelay, requestTimeout, retryDelay, TICK_MS } from "./schedule.ts";
@@ -119,9 +119,9 @@ function expiryOf(requestToken: string, clockOffset: number): number {
  * name, nothing is written there. Windows would refuse to remove a directory that a process works in.
  */
 function workIn(path: string): TokenDirectory {
-  if (process.platform === "win32") return tokenDirectory(path);
+  if (process.platform === "win32") return tokenDirectoryAt(path);
   process.chdir(path);
-  return tokenDirectory(".");
+  return tokenDirectoryAt(".");
 }
 
 /**

@@ -29,7 +29,7 @@ export type Ending =
 
 export interface KeeperStatus {
   pid: number;
-  started: string;
+  started?: string;
   startedAt: number;
   /** The token in the file: when it was received and when it expires. */
   tokenReceivedAt: number;
