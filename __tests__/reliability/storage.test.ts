@@ -1,7 +1,7 @@
 // The keeper cannot write: the old token stays as it is, the keeper goes on, and once it can write again the
 // token is fresh.
 import { execFileSync } from "node:child_process";
-import { chmodSync, readdirSync, readFileSync, renameSync, statSync } from "node:fs";
+import { chmodSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { waitFor } from "../../harness/machine/keeper.ts";
