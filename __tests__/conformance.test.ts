@@ -5,12 +5,14 @@ import { describe, expect, test } from "@jest/globals";
 import { adviceFor, exceptions } from "../conformance/advice.ts";
 import { type Call, Turns } from "../conformance/calls.ts";
 import { CLIENTS, FOLDERS } from "../conformance/clients.ts";
-import { clientNamed, ROOT } from "../conformance/install.ts";
+import { clientNamed } from "../conformance/install.ts";
 import { judgeAfter, judgeCalls, judgeStale, regressions } from "../conformance/judge.ts";
 import { DOCUMENT_FILE, RESULTS_FILE, renderCompatibility } from "../conformance/report.ts";
 import { type Results, type RowResult, stable, type Verdict } from "../conformance/results.ts";
 import { AFTER_ROWS, HOSTILE_ROWS, shortRows } from "../conformance/scenarios.ts";
+import { repository } from "../harness/repository.ts";
 
+const ROOT = repository();
 const results = JSON.parse(readFileSync(RESULTS_FILE, "utf8")) as Results;
 const pinnedFiles = ["requirements.txt", "package.json", "go.mod", "Cargo.toml", "pom.xml", "debs.txt"];
 

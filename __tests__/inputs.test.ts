@@ -1,5 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { UserError } from "../src/base/errors.ts";
+import { parseTrustPolicy } from "../src/explain/trust-policy.ts";
 import { isLoopback } from "../src/input-readers.ts";
 import { checkAccount, type Inputs, loadInputs } from "../src/inputs.ts";
 
@@ -68,7 +69,7 @@ test("what is given is taken as it is", () => {
     stsEndpoint: "https://sts.example.com:8443/base",
     trial: false,
     mirror: "always",
-    trustPolicy: POLICY,
+    trustPolicy: parseTrustPolicy(POLICY),
     summary: "always",
   });
 });
@@ -139,7 +140,7 @@ describe("role-to-assume", () => {
   });
 
   test.each([
-    ["arn:minio:iam:::role/deploy", "minio", "", "deploy"],
+    ["arn:minio:iam:::role/deploy", "minio", undefined, "deploy"],
     ["arn:aws:iam::000000000000:role/deploy", "aws", "000000000000", "deploy"],
     ["arn:xrn:sts:region:tenant-1:role/a/b", "xrn", "tenant-1", "b"],
   ])("with sts-endpoint any ARN: %s", (arn, partition, accountId, name) => {
@@ -269,7 +270,7 @@ describe("allowed-account-ids", () => {
     },
   );
 
-  const check = (given: Record<string, string>, accountId: string) => () =>
+  const check = (given: Record<string, string>, accountId: string | undefined) => () =>
     checkAccount(load(given), accountId);
 
   test("an account that is not listed is refused, by name", () => {
@@ -283,7 +284,7 @@ describe("allowed-account-ids", () => {
 
   test("so is a role without an account", () => {
     const role = { "role-to-assume": "arn:minio:iam:::role/deploy", "sts-endpoint": "https://minio.example" };
-    expect(check({ ...role, "allowed-account-ids": "444455556666" }, "")).toThrow(
+    expect(check({ ...role, "allowed-account-ids": "444455556666" }, undefined)).toThrow(
       "is in account (none), which ",
     );
   });
@@ -291,7 +292,7 @@ describe("allowed-account-ids", () => {
   test("an account that is listed is not, nor is any without a list", () => {
     expect(check({ "allowed-account-ids": "444455556666,111122223333" }, "111122223333")).not.toThrow();
     expect(check({}, "111122223333")).not.toThrow();
-    expect(check({}, "")).not.toThrow();
+    expect(check({}, undefined)).not.toThrow();
   });
 });
 

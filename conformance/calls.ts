@@ -1,5 +1,5 @@
 /** Runs client processes and reads their lines. */
-import { spawn } from "node:child_process";
+import { run } from "../harness/run.ts";
 import type { Client } from "./clients.ts";
 import { ACCOUNTS, type Principal } from "./scenarios.ts";
 
@@ -20,7 +20,7 @@ export interface CallOptions {
   /** The whole environment. */
   environment: Record<string, string>;
   /** Default: the folder the suite was started in. */
-  cwd?: string;
+  cwd?: string | undefined;
 }
 
 /** A client that fails retries before it says so; the most patient takes half a minute. */
@@ -30,51 +30,29 @@ const GRACE_MS = 30_000;
 
 /** One call by a new process. */
 export async function callOnce(options: CallOptions): Promise<Call> {
-  const { calls, end, stderr } = await run(options, ["once"], CALL_TIMEOUT_MS);
-  return calls.at(-1) ?? { at: Date.now(), error: `no answer (${end}): ${stderr.trim().slice(-300)}` };
+  const calls = await callsOf(options, ["once"], CALL_TIMEOUT_MS);
+  return calls.at(-1) as Call;
 }
 
 /** A call every second by one process, for so many seconds. */
-export async function callForSeconds(options: CallOptions, seconds: number): Promise<Call[]> {
+export function callForSeconds(options: CallOptions, seconds: number): Promise<Call[]> {
   const environment = { ...options.environment, CLIENT_SECONDS: String(seconds) };
-  const { calls, end, stderr } = await run({ ...options, environment }, [], seconds * 1000 + GRACE_MS);
-  return calls.length > 0
-    ? calls
-    : [{ at: Date.now(), error: `no answer (${end}): ${stderr.trim().slice(-300)}` }];
+  return callsOf({ ...options, environment }, [], seconds * 1000 + GRACE_MS);
 }
 
-function run(
+/** What a client printed: one call at least, which failed if there was none. */
+async function callsOf(
   { client, directory, environment, cwd }: CallOptions,
   mode: string[],
   timeoutMs: number,
-): Promise<{ calls: Call[]; end: string; stderr: string }> {
-  const [command = "", ...args] = client.start(directory);
-  const child = spawn(command, [...args, ...mode], {
+): Promise<Call[]> {
+  const { stdout, stderr, end } = await run([...client.start(directory), ...mode], timeoutMs, {
     env: { ...environment, ...client.environment },
-    stdio: ["ignore", "pipe", "pipe"],
-    ...(cwd === undefined ? {} : { cwd }),
-    // Its own process group, so that one that hangs is ended with what it started.
-    detached: true,
+    cwd,
   });
-  let stdout = "";
-  let stderr = "";
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
-    stdout += text;
-  });
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    stderr = (stderr + text).slice(-2000);
-  });
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => {
-      if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
-    }, timeoutMs);
-    const finish = (end: string): void => {
-      clearTimeout(timer);
-      resolve({ calls: stdout.split("\n").flatMap(readCall), end, stderr });
-    };
-    child.on("error", (error) => finish(error.message));
-    child.on("close", (code, signal) => finish(`exit ${signal ?? code}`));
-  });
+  const calls = stdout.split("\n").flatMap(readCall);
+  if (calls.length > 0) return calls;
+  return [{ at: Date.now(), error: `no answer (exit ${end}): ${stderr.trim().slice(-300)}` }];
 }
 
 function readCall(line: string): Call[] {

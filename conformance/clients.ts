@@ -58,7 +58,7 @@ export const FOLDERS: Record<string, Folder> = {
 export interface Client {
   /** As in `--only`. */
   name: string;
-  /** As in the table of docs/compatibility.md. */
+  /** As in the tables. */
   title: string;
   language: string;
   /** Under clients/. */
@@ -80,8 +80,6 @@ export interface Client {
   authority: string;
   /** How a program names a profile. */
   explicit: string;
-  /** A process for every call: there is no memory between calls, except on the disk. */
-  perCall?: true;
   /** Member of `--short`. */
   short?: true;
   /** It keeps credentials on the disk, under HOME. */
@@ -94,7 +92,6 @@ const CLI = {
   language: "Python",
   authority: "AWS_CA_BUNDLE",
   explicit: "--profile",
-  perCall: true,
   diskCache: true,
 } as const;
 const BOTO3 = { language: "Python", authority: "AWS_CA_BUNDLE", explicit: "Session(profile_name=)" } as const;
@@ -117,22 +114,20 @@ const java = (directory: string): string[] => [
   "Client",
 ];
 
-export const CLIENTS: Client[] = [
+/** A client is in the folder of its name, and knows both ways to the clouds, unless its entry differs. */
+const ENTRIES: (Omit<Client, "folder" | "endpoints"> & Partial<Pick<Client, "folder" | "endpoints">>)[] = [
   {
     ...BOTO3,
     name: "boto3",
     title: "boto3",
-    folder: "boto3",
     version: "1.44.5",
     start: inside("venv/bin/python", "client.py"),
-    endpoints: ["variable", "proxy"],
     short: true,
   },
   {
     ...BOTO3,
     name: "boto3-2022",
     title: "boto3 of 2022",
-    folder: "boto3-2022",
     version: "1.24.96",
     start: inside("venv/bin/python", "client.py"),
     endpoints: ["proxy"],
@@ -144,7 +139,6 @@ export const CLIENTS: Client[] = [
     folder: "awscli-v1",
     version: "1.46.3",
     start: inside("node", "client.js", "venv/bin/aws"),
-    endpoints: ["variable", "proxy"],
     short: true,
   },
   {
@@ -154,7 +148,6 @@ export const CLIENTS: Client[] = [
     folder: "awscli-v2",
     version: "2.36.12",
     start: inside("node", "client.js", "layer/awscli/v2/2.36.12/dist/aws"),
-    endpoints: ["variable", "proxy"],
     note: "AWS's own build, as @aws-cdk/asset-awscli-v2 carries it",
   },
   {
@@ -170,10 +163,8 @@ export const CLIENTS: Client[] = [
     ...NODE,
     name: "js-v3",
     title: "SDK for JavaScript v3",
-    folder: "js-v3",
     version: "3.1173.0",
     start: inside("node", "client.js"),
-    endpoints: ["variable", "proxy"],
     explicit: "new Client({ profile })",
     short: true,
     note: "reads no proxy variable: its program passes an agent",
@@ -186,7 +177,6 @@ export const CLIENTS: Client[] = [
     version: "3.1173.0",
     start: inside("node", "client.js"),
     environment: { CLIENT_PROVIDER: "fromIni" },
-    endpoints: ["variable", "proxy"],
     explicit: "fromIni({ profile })",
     note: "reads no proxy variable: its program passes an agent",
   },
@@ -194,7 +184,6 @@ export const CLIENTS: Client[] = [
     ...NODE,
     name: "js-v2",
     title: "SDK for JavaScript v2",
-    folder: "js-v2",
     version: "2.1693.0",
     start: inside("node", "client.js"),
     endpoints: ["proxy"],
@@ -205,10 +194,8 @@ export const CLIENTS: Client[] = [
     ...GO,
     name: "go-v2",
     title: "SDK for Go v2",
-    folder: "go-v2",
     version: "1.33.16",
     start: inside("client"),
-    endpoints: ["variable", "proxy"],
     explicit: "config.WithSharedConfigProfile",
     short: true,
     note: "the version is that of the module config",
@@ -217,7 +204,6 @@ export const CLIENTS: Client[] = [
     ...GO,
     name: "go-v1",
     title: "SDK for Go v1",
-    folder: "go-v1",
     version: "1.55.8",
     start: inside("client"),
     endpoints: ["proxy"],
@@ -227,10 +213,8 @@ export const CLIENTS: Client[] = [
     ...GO,
     name: "go-base",
     title: "aws-sdk-go-base",
-    folder: "go-base",
     version: "2.0.0-beta.74",
     start: inside("client"),
-    endpoints: ["variable", "proxy"],
     explicit: "Config{Profile}",
     note: "what the Terraform provider for AWS authenticates with",
   },
@@ -238,17 +222,14 @@ export const CLIENTS: Client[] = [
     ...JAVA,
     name: "java-v2",
     title: "SDK for Java v2",
-    folder: "java-v2",
     version: "2.57.8",
     start: java,
     explicit: "defaultProfileName",
-    endpoints: ["variable", "proxy"],
   },
   {
     ...JAVA,
     name: "java-v1",
     title: "SDK for Java v1",
-    folder: "java-v1",
     version: "1.12.797",
     start: java,
     explicit: "ProfileCredentialsProvider",
@@ -258,10 +239,8 @@ export const CLIENTS: Client[] = [
     name: "rust",
     title: "SDK for Rust",
     language: "Rust",
-    folder: "rust",
     version: "1.13.0",
     start: inside("client"),
-    endpoints: ["variable", "proxy"],
     authority: "SSL_CERT_FILE",
     explicit: "ConfigLoader::profile_name",
     note: "the version is that of the crate aws-config",
@@ -270,20 +249,17 @@ export const CLIENTS: Client[] = [
     name: "cdk",
     title: "CDK CLI",
     language: "JavaScript",
-    folder: "cdk",
     version: "2.1148.1",
     start: inside("node", "client.js", "node_modules/.bin/cdk"),
     endpoints: ["variable"],
     authority: "AWS_CA_BUNDLE",
     explicit: "--profile",
-    perCall: true,
     note: "tells the account, not the role; asks STS for the role of a profile past HTTPS_PROXY, for that of AWS_ROLE_ARN (`mirror-environment: true`) through it",
   },
   {
     name: "ruby",
     title: "SDK for Ruby",
     language: "Ruby",
-    folder: "ruby",
     versionOf: "ruby-aws-sdk-core",
     start: inside("start.sh"),
     endpoints: ["proxy"],
@@ -295,7 +271,6 @@ export const CLIENTS: Client[] = [
     name: "php-async-aws",
     title: "AsyncAws (PHP)",
     language: "PHP",
-    folder: "php-async-aws",
     versionOf: "php-async-aws-core",
     start: inside("start.sh"),
     endpoints: ["proxy"],
@@ -304,6 +279,12 @@ export const CLIENTS: Client[] = [
     note: "what Symfony uses; not AWS's own SDK for PHP",
   },
 ];
+
+export const CLIENTS: Client[] = ENTRIES.map((entry) => ({
+  folder: entry.name,
+  endpoints: ["variable", "proxy"],
+  ...entry,
+}));
 
 /**
  * What no package registry served in a form that runs here; never a result, only what a reader of its source

@@ -2,16 +2,14 @@
  * Installs the clients of the conformance suite from their package registries, each pinned, into a folder
  * that git ignores.
  */
-import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync } from "node:fs";
-import { cp, mkdir, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { appendFile, cp, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
+import { repository } from "../harness/repository.ts";
+import { run } from "../harness/run.ts";
 import { CLIENTS, type Client, FOLDERS, type Folder, NODE_24 } from "./clients.ts";
 
-/** The repository, whether this runs compiled or as it is. */
-export const ROOT = findRoot(import.meta.dirname);
-export const CACHE_DIRECTORY = path.join(ROOT, "conformance", ".cache");
+export const CACHE_DIRECTORY = path.join(repository(), "conformance", ".cache");
 
 /** Bound on one command of an installation. The slowest, Rust's, takes about two minutes on two cores. */
 const COMMAND_TIMEOUT_MS = 15 * 60_000;
@@ -102,7 +100,7 @@ async function installFolder(
   progress: (line: string) => void,
 ): Promise<Stamp> {
   const sources = [...(folder.shared ?? []), name].map((each) =>
-    path.join(ROOT, "conformance", "clients", each),
+    path.join(repository(), "conformance", "clients", each),
   );
   const hash = await hashOf(folder, sources);
   const stampFile = path.join(directory, "stamp.json");
@@ -115,10 +113,10 @@ async function installFolder(
   progress(`${name}: installing`);
   await rm(directory, { recursive: true, force: true });
   for (const source of sources) await cp(source, directory, { recursive: true });
-  const run = (command: string, ...args: string[]): Promise<string> => runCommand(directory, command, args);
-  const packages = await INSTALLERS[folder.installer](run, directory);
+  const inside: Run = (command, ...args) => runCommand(directory, command, args);
+  const packages = await INSTALLERS[folder.installer](inside, directory);
   if (folder.archive !== undefined) {
-    await run("unzip", "-q", folder.archive.file, "-d", folder.archive.into);
+    await inside("unzip", "-q", folder.archive.file, "-d", folder.archive.into);
     await rm(path.join(directory, folder.archive.file));
   }
   const stamp = { hash, packages };
@@ -156,23 +154,15 @@ const INSTALLERS: Record<
   },
   maven: async (run) => {
     const copy = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies";
-    await run(
-      "mvn",
-      "-q",
-      "-B",
-      "--strict-checksums",
-      copy,
-      "-DincludeScope=runtime",
-      "-DoutputDirectory=jars",
-    );
+    const flags = ["-q", "-B", "--strict-checksums", "-DincludeScope=runtime", "-DoutputDirectory=jars"];
+    await run("mvn", ...flags, copy);
     await run("javac", "-d", "classes", "-cp", "jars/*", "Client.java");
     return {};
   },
   debs: async (run, directory) => {
     const names = (await readFile(path.join(directory, "debs.txt"), "utf8")).trim().split("\n");
     const download = (): Promise<string> => run("apt-get", "download", ...names);
-    // A new machine knows no package until its list is fetched, which needs root and fails beside another one
-    // that does.
+    // A new machine has no list of packages. Fetching it needs root, and fails beside another fetch.
     await download().catch(async () => {
       packageLists ??= run("apt-get", "update");
       await packageLists;
@@ -191,60 +181,26 @@ const INSTALLERS: Record<
 
 let packageLists: Promise<string> | undefined;
 
-/** Resolves with its stdout; both streams go to install.log as well. Rejects with the end of what it said. */
+/** Resolves with its stdout; both streams go to install.log as well. Rejects with the end of what it printed. */
 async function runCommand(directory: string, command: string, args: string[]): Promise<string> {
-  const log = await open(path.join(directory, "install.log"), "a");
-  try {
-    // Its own process group, so that a command which hangs is ended with everything it started.
-    const child = spawn(command.includes("/") ? path.join(directory, command) : command, args, {
-      cwd: directory,
-      stdio: ["ignore", "pipe", "pipe"],
-      detached: true,
-    });
-    let stdout = "";
-    let said = "";
-    const keep = (text: string): void => {
-      said = (said + text).slice(-4000);
-    };
-    child.stdout.setEncoding("utf8").on("data", (text: string) => {
-      stdout += text;
-      keep(text);
-    });
-    child.stderr.setEncoding("utf8").on("data", keep);
-    const end = await new Promise<string | undefined>((resolve) => {
-      const timer = setTimeout(() => {
-        if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
-      }, COMMAND_TIMEOUT_MS);
-      child.on("error", (error) => {
-        clearTimeout(timer);
-        resolve(error.message);
-      });
-      child.on("close", (code, signal) => {
-        clearTimeout(timer);
-        resolve(code === 0 ? undefined : `ended with ${signal ?? code}`);
-      });
-    });
-    await log.write(`${[command, ...args].join(" ")}\n${said}\n`);
-    if (end !== undefined)
-      throw new Error(`${command} ${end}: ${said.trim().split("\n").slice(-5).join(" / ")}`);
-    return stdout;
-  } finally {
-    await log.close();
-  }
+  const file = command.includes("/") ? path.join(directory, command) : command;
+  const { stdout, stderr, end } = await run([file, ...args], COMMAND_TIMEOUT_MS, { cwd: directory });
+  const printed = `${stdout}${stderr}`.trim().slice(-4000);
+  await appendFile(path.join(directory, "install.log"), `${[command, ...args].join(" ")}\n${printed}\n`);
+  if (end !== 0)
+    throw new Error(`${command} ended with ${end}: ${printed.split("\n").slice(-5).join(" / ")}`);
+  return stdout;
 }
 
 /** Of everything that decides what is installed. */
 async function hashOf(folder: Folder, sources: string[]): Promise<string> {
   const hash = createHash("sha256").update(JSON.stringify([folder, process.platform, process.arch]));
   for (const source of sources) {
-    for (const file of (await readdir(source, { recursive: true, withFileTypes: true })).filter((each) =>
-      each.isFile(),
-    )) {
+    for (const file of await readdir(source, { recursive: true, withFileTypes: true })) {
+      if (!file.isFile()) continue;
       const name = path.join(file.parentPath, file.name);
-      hash
-        .update(`${path.relative(source, name)}\0`)
-        .update(await readFile(name))
-        .update("\0");
+      hash.update(`${path.relative(source, name)}\0`).update(await readFile(name));
+      hash.update("\0");
     }
   }
   return hash.digest("hex");
@@ -252,10 +208,6 @@ async function hashOf(folder: Folder, sources: string[]): Promise<string> {
 
 function asError(error: unknown): Error {
   return error instanceof Error ? error : new Error(String(error));
-}
-
-function findRoot(start: string): string {
-  return existsSync(path.join(start, "package.json")) ? start : findRoot(path.dirname(start));
 }
 
 if (process.argv[1] === import.meta.filename) {

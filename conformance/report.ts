@@ -1,12 +1,12 @@
 /** docs/compatibility.md, written from the results. */
 import path from "node:path";
+import { repository } from "../harness/repository.ts";
 import { ADVICE, adviceFor, exceptions, type Where } from "./advice.ts";
 import { CLIENTS, type Client, READ_NOT_RUN } from "./clients.ts";
-import { ROOT } from "./install.ts";
 import type { Results, RowResult, Scenario, StepResult, Verdict } from "./results.ts";
 
-export const RESULTS_FILE = path.join(ROOT, "conformance", "results.json");
-export const DOCUMENT_FILE = path.join(ROOT, "docs", "compatibility.md");
+export const RESULTS_FILE = path.join(repository(), "conformance", "results.json");
+export const DOCUMENT_FILE = path.join(repository(), "docs", "compatibility.md");
 
 const VERDICTS: Record<Verdict, string> = {
   right: "right role",

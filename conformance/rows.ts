@@ -1,19 +1,19 @@
 /** The scenarios, each as a function from a run to its rows. */
+import { readFileSync } from "node:fs";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
+import { repository } from "../harness/repository.ts";
+import { waitFor } from "../harness/wait.ts";
 import { append, renderProfile } from "../src/aws/profile.ts";
 import { type Call, callForSeconds, callOnce, Turns } from "./calls.ts";
 import type { Client } from "./clients.ts";
-import { type Installation, ROOT } from "./install.ts";
+import type { Installation } from "./install.ts";
 import { isOurs, judgeAfter, judgeCall, judgeCalls, judgeStale } from "./judge.ts";
 import { type Cell, type RowResult, type StepResult, stable } from "./results.ts";
 import { ambientNamed, FORMS, REGION, ROLE_ARNS, type Row, type Step } from "./scenarios.ts";
-import { type Scene, Stage, type StageOptions } from "./stage.ts";
+import { type Scene, World, type WorldOptions } from "./world.ts";
 
-/**
- * Short enough to see several within a minute, long enough for a machine that is busy with twenty clients.
- */
+/** Short enough to see several within a minute, long enough for a machine that runs twenty clients. */
 const ID_TOKEN_SECONDS = 10;
 const SESSION_SECONDS = 20;
 const SESSIONS = 3;
@@ -29,10 +29,24 @@ const ROWS_AT_ONCE = 2;
 export interface Run {
   clients: Client[];
   installation: Installation;
-  action: Pick<StageOptions, "action" | "node24">;
+  action: Pick<WorldOptions, "action" | "node24">;
   /** For processes that make one call. */
   turns: Turns;
   progress: (line: string) => void;
+}
+
+/** Opens a world for one scenario, and closes it when `act` is over. */
+async function inWorld<T>(
+  run: Run,
+  lifetimes: Pick<WorldOptions, "idTokenSeconds" | "sessionSeconds">,
+  act: (world: World) => Promise<T>,
+): Promise<T> {
+  const world = await World.open({ ...lifetimes, ...run.action });
+  try {
+    return await act(world);
+  } finally {
+    await world.close();
+  }
 }
 
 /** Resolves with a result for every client, in their order. */
@@ -53,29 +67,29 @@ async function everyClient(
 /** Every client makes one call in the step's environment. */
 function callAll(
   run: Run,
-  stage: Stage,
+  world: World,
   environment: Record<string, string>,
-  step: Pick<Step, "env" | "explicit">,
+  step: Pick<Step, "env" | "explicit"> & { cwd?: string },
   judge: (call: Call, client: Client) => Cell,
 ): Promise<Record<string, Cell>> {
   return everyClient(run, (client, directory) =>
     run.turns.take(async () => {
-      const variables = { ...environment, ...stage.endpointVariables(client, "proxy"), ...step.env };
-      const explicit = step.explicit === undefined ? {} : { CLIENT_PROFILE: step.explicit };
-      return judge(await callOnce({ client, directory, environment: { ...variables, ...explicit } }), client);
+      const variables = { ...environment, ...world.endpointVariables(client, "proxy"), ...step.env };
+      if (step.explicit !== undefined) variables.CLIENT_PROFILE = step.explicit;
+      return judge(await callOnce({ client, directory, environment: variables, cwd: step.cwd }), client);
     }),
   );
 }
 
 /** Runs the uses of a row. Resolves with the warnings, and with the message of a main that failed. */
 async function runUses(
-  stage: Stage,
+  world: World,
   scene: Scene,
   { uses }: Pick<Row, "uses">,
 ): Promise<{ warnings: string[]; refusal: string | undefined }> {
   const warnings: string[] = [];
   for (const use of uses) {
-    const main = await stage.use(scene, use);
+    const main = await world.use(scene, use);
     const said = (level: string): string[] =>
       main.annotations.filter((each) => each.level === level).map(({ message }) => stable(message));
     warnings.push(...said("warning"));
@@ -98,71 +112,68 @@ const REFRESHES = [
 ] as const;
 
 /** Scenario 1: calls over several sessions, none of which may fail. */
-export async function refreshRows(run: Run): Promise<RowResult[]> {
-  const stage = await Stage.open({
-    idTokenSeconds: ID_TOKEN_SECONDS,
-    sessionSeconds: SESSION_SECONDS,
-    ...run.action,
-  });
-  try {
-    const seconds = SESSIONS * SESSION_SECONDS + 5;
-    const rows: RowResult[] = [];
-    for (const { id, title, profile, env, endpoint } of REFRESHES) {
-      const row = await stage.scene(ambientNamed("users-files"), async (scene): Promise<RowResult> => {
-        const { warnings, refusal } = await runUses(stage, scene, { uses: [{ profile, role: "role" }] });
-        if (refusal !== undefined) throw new Error(`main failed: ${refusal}`);
-        const environmentOf = (client: Client) => ({
-          ...scene.job.environment,
-          ...stage.endpointVariables(client, endpoint),
-          ...env,
-        });
-        const hosts = await hostsAsked(run, stage, environmentOf);
-        run.progress(`scenario 1: ${title}: ${seconds} s`);
-        const cells = await everyClient(run, async (client, directory) => {
-          const calls = await callForSeconds(
-            { client, directory, environment: environmentOf(client) },
-            seconds,
-          );
-          const host = hosts[client.name];
+export function refreshRows(run: Run): Promise<RowResult[]> {
+  return inWorld(
+    run,
+    { idTokenSeconds: ID_TOKEN_SECONDS, sessionSeconds: SESSION_SECONDS },
+    async (world) => {
+      const seconds = SESSIONS * SESSION_SECONDS + 5;
+      const rows: RowResult[] = [];
+      for (const { id, title, profile, env, endpoint } of REFRESHES) {
+        const row = await world.scene(ambientNamed("users-files"), async (scene): Promise<RowResult> => {
+          const { warnings, refusal } = await runUses(world, scene, { uses: [{ profile, role: "role" }] });
+          if (refusal !== undefined) throw new Error(`main failed: ${refusal}`);
+          const environmentOf = (client: Client) => ({
+            ...scene.job.environment,
+            ...world.endpointVariables(client, endpoint),
+            ...env,
+          });
+          const hosts = await hostsAsked(run, world, environmentOf);
+          run.progress(`scenario 1: ${title}: ${seconds} s`);
+          const cells = await everyClient(run, async (client, directory) => {
+            const calls = await callForSeconds(
+              { client, directory, environment: environmentOf(client) },
+              seconds,
+            );
+            const host = hosts[client.name];
+            return {
+              ...judgeCalls(calls, SESSION_SECONDS * (SESSIONS - 1)),
+              ...(host === undefined ? {} : { host }),
+            };
+          });
+          await scene.job.finish();
           return {
-            ...judgeCalls(calls, SESSION_SECONDS * (SESSIONS - 1)),
-            ...(host === undefined ? {} : { host }),
+            scenario: 1,
+            id,
+            title,
+            ambient: "files of the user's own in ~/.aws",
+            warnings,
+            steps: [{ id: "calls", title: `a call a second over ${SESSIONS} sessions`, cells }],
           };
         });
-        await scene.job.finish();
-        return {
-          scenario: 1,
-          id,
-          title,
-          ambient: "files of the user's own in ~/.aws",
-          warnings,
-          steps: [{ id: "calls", title: `a call a second over ${SESSIONS} sessions`, cells }],
-        };
-      });
-      rows.push(row);
-      run.progress(`scenario 1: ${title}: ${tally(row)}`);
-    }
-    return rows;
-  } finally {
-    await stage.close();
-  }
+        rows.push(row);
+        run.progress(`scenario 1: ${title}: ${tally(row)}`);
+      }
+      return rows;
+    },
+  );
 }
 
 /** The host names that each client asks, one client after the other. */
 async function hostsAsked(
   run: Run,
-  stage: Stage,
+  world: World,
   environmentOf: (client: Client) => Record<string, string>,
 ): Promise<Record<string, string>> {
   const hosts: Record<string, string> = {};
   for (const client of run.clients) {
     const installed = run.installation.installed.get(client.name);
-    if (installed === undefined || stage.endpointOf(client, "proxy") !== "proxy") continue;
-    const before = stage.clouds.sts.requests.length;
+    if (installed === undefined || world.endpointOf(client, "proxy") !== "proxy") continue;
+    const before = world.clouds.sts.requests.length;
     const environment = { ...environmentOf(client) };
     delete environment.AWS_ENDPOINT_URL_STS;
     await callOnce({ client, directory: installed.directory, environment });
-    const asked = stage.clouds.sts.requests.slice(before).map(({ host }) => host.replace(/:443$/, ""));
+    const asked = world.clouds.sts.requests.slice(before).map(({ host }) => host.replace(/:443$/, ""));
     hosts[client.name] = [...new Set(asked)].join(", ");
   }
   return hosts;
@@ -172,38 +183,35 @@ async function hostsAsked(
  * Scenario 2: the same with a token that nobody refreshes. Whoever does not fail here proves nothing in
  * scenario 1.
  */
-export async function staleRows(run: Run): Promise<RowResult[]> {
-  const stage = await Stage.open({
-    idTokenSeconds: ID_TOKEN_SECONDS,
-    sessionSeconds: SESSION_SECONDS,
-    ...run.action,
-  });
-  try {
-    const folder = await stage.folder("token written once ");
-    const tokenFile = path.join(folder, "token");
-    const environment = await byHand(stage, folder, renderProfile({ ...PROFILE, tokenFile }));
-    await writeFile(tokenFile, await stage.idToken(), { mode: 0o600 });
-    const seconds = 2 * SESSION_SECONDS;
-    run.progress(`scenario 2: ${seconds} s`);
-    const cells = await everyClient(run, async (client, directory): Promise<Cell> => {
-      const own = { ...environment, ...stage.endpointVariables(client, "proxy") };
-      const calls = await callForSeconds({ client, directory, environment: own }, seconds);
-      return judgeStale(calls);
-    });
-    const steps = [{ id: "calls", title: `a call a second for ${seconds} s`, cells }];
-    const row: RowResult = {
-      scenario: 2,
-      id: "written-once",
-      title: "the token written once",
-      ambient: "no action",
-      warnings: [],
-      steps,
-    };
-    run.progress(`scenario 2: ${tally(row)}`);
-    return [row];
-  } finally {
-    await stage.close();
-  }
+export function staleRows(run: Run): Promise<RowResult[]> {
+  return inWorld(
+    run,
+    { idTokenSeconds: ID_TOKEN_SECONDS, sessionSeconds: SESSION_SECONDS },
+    async (world) => {
+      const folder = await world.folder("token written once ");
+      const tokenFile = path.join(folder, "token");
+      const environment = await byHand(world, folder, renderProfile({ ...PROFILE, tokenFile }));
+      await writeFile(tokenFile, world.idToken(), { mode: 0o600 });
+      const seconds = 2 * SESSION_SECONDS;
+      run.progress(`scenario 2: ${seconds} s`);
+      const cells = await everyClient(run, async (client, directory): Promise<Cell> => {
+        const own = { ...environment, ...world.endpointVariables(client, "proxy") };
+        const calls = await callForSeconds({ client, directory, environment: own }, seconds);
+        return judgeStale(calls);
+      });
+      const steps = [{ id: "calls", title: `a call a second for ${seconds} s`, cells }];
+      const row: RowResult = {
+        scenario: 2,
+        id: "written-once",
+        title: "the token written once",
+        ambient: "no action",
+        warnings: [],
+        steps,
+      };
+      run.progress(`scenario 2: ${tally(row)}`);
+      return [row];
+    },
+  );
 }
 
 const PROFILE = {
@@ -215,13 +223,13 @@ const PROFILE = {
 };
 
 /** The environment that the action would leave, for a config file that it did not write. */
-async function byHand(stage: Stage, folder: string, config: string): Promise<Record<string, string>> {
+async function byHand(world: World, folder: string, config: string): Promise<Record<string, string>> {
   await writeFile(path.join(folder, "config"), config);
   await writeFile(path.join(folder, "credentials"), "");
   return {
     PATH: `${path.dirname(process.execPath)}:${process.env.PATH}`,
     HOME: folder,
-    ...stage.variables,
+    ...world.variables,
     AWS_CONFIG_FILE: path.join(folder, "config"),
     AWS_SHARED_CREDENTIALS_FILE: path.join(folder, "credentials"),
     AWS_REGION: REGION,
@@ -232,21 +240,16 @@ async function byHand(stage: Stage, folder: string, config: string): Promise<Rec
 }
 
 /** Scenario 3. */
-export async function hostileRows(run: Run, rows: Row[]): Promise<RowResult[]> {
-  const stage = await Stage.open({
-    idTokenSeconds: 300,
-    sessionSeconds: HOSTILE_SESSION_SECONDS,
-    ...run.action,
-  });
-  try {
+export function hostileRows(run: Run, rows: Row[]): Promise<RowResult[]> {
+  return inWorld(run, { idTokenSeconds: 300, sessionSeconds: HOSTILE_SESSION_SECONDS }, async (world) => {
     return await inTurns(run, rows, (row) =>
-      stage.scene(row.ambient, async (scene): Promise<RowResult> => {
-        const { warnings, refusal } = await runUses(stage, scene, row);
+      world.scene(row.ambient, async (scene): Promise<RowResult> => {
+        const { warnings, refusal } = await runUses(world, scene, row);
         const steps: StepResult[] = [];
         for (const { id, title, expect, ...step } of row.steps) {
           const cells =
             refusal === undefined
-              ? await callAll(run, stage, scene.job.environment, step, (call) => judgeCall(call, expect))
+              ? await callAll(run, world, scene.job.environment, step, (call) => judgeCall(call, expect))
               : await everyClient(run, async (): Promise<Cell> => ({ verdict: "refused" }));
           steps.push({ id, title, cells });
         }
@@ -263,47 +266,42 @@ export async function hostileRows(run: Run, rows: Row[]): Promise<RowResult[]> {
         };
       }),
     );
-  } finally {
-    await stage.close();
-  }
+  });
 }
 
-const PROBE = path.join(ROOT, "conformance", "probe");
+const PROBE = path.join(repository(), "conformance", "probe");
 const PROBE_TIMEOUT_MS = 600_000;
 
 /** Scenario 4. */
-export async function afterRows(run: Run, rows: Row[]): Promise<RowResult[]> {
-  const stage = await Stage.open({ idTokenSeconds: 300, ...run.action });
-  try {
+export function afterRows(run: Run, rows: Row[]): Promise<RowResult[]> {
+  return inWorld(run, { idTokenSeconds: 300 }, async (world) => {
     return await inTurns(run, rows, (row) =>
-      stage.scene(row.ambient, (scene) => afterRow(run, stage, scene, row)),
+      world.scene(row.ambient, (scene) => afterRow(run, world, scene, row)),
     );
-  } finally {
-    await stage.close();
-  }
+  });
 }
 
-async function afterRow(run: Run, stage: Stage, scene: Scene, row: Row): Promise<RowResult> {
+async function afterRow(run: Run, world: World, scene: Scene, row: Row): Promise<RowResult> {
   const { job, home } = scene;
-  const meeting = await stage.folder("meeting ");
+  const meeting = await world.folder("meeting ");
   await job.use(PROBE, { env: { PROBE_DIRECTORY: meeting }, timeoutMs: PROBE_TIMEOUT_MS });
   const before = new Map<string, Call>();
-  await callAll(run, stage, job.environment, {}, (call, client) => {
+  await callAll(run, world, job.environment, {}, (call, client) => {
     before.set(client.name, call);
     return { verdict: "right" };
   });
-  const { warnings, refusal } = await runUses(stage, scene, row);
+  const { warnings, refusal } = await runUses(world, scene, row);
   if (refusal !== undefined) throw new Error(`${row.id}: main failed: ${refusal}`);
   for (const step of row.steps)
-    await callAll(run, stage, job.environment, step, (call) => judgeCall(call, step.expect));
+    await callAll(run, world, job.environment, step, (call) => judgeCall(call, step.expect));
 
   const finished = job.finish();
   const left = await Promise.race([
-    appears(path.join(meeting, "environment.json")),
+    waitFor("the probe", 60_000, () => readFileSync(path.join(meeting, "environment.json"), "utf8")),
     finished.then(() => undefined),
   ]);
   if (left === undefined) throw new Error(`${row.id}: the probe's post step told no environment`);
-  const cells = await callAll(run, stage, JSON.parse(left) as Record<string, string>, {}, (call, client) =>
+  const cells = await callAll(run, world, JSON.parse(left) as Record<string, string>, {}, (call, client) =>
     judgeAfter(before.get(client.name), call),
   );
   const cached = await cachedSessions(home);
@@ -319,17 +317,6 @@ async function afterRow(run: Run, stage: Stage, scene: Scene, row: Row): Promise
   if (Object.keys(cacheCells).length > 0)
     steps.push({ id: "cache", title: "the disk cache of the AWS CLI after post", cells: cacheCells });
   return { scenario: 4, id: row.id, title: row.title, ambient: row.ambient.title, warnings, steps };
-}
-
-/** The file's content, once there is one. */
-async function appears(file: string): Promise<string> {
-  const end = Date.now() + 60_000;
-  while (Date.now() < end) {
-    const text = await readFile(file, "utf8").catch(() => undefined);
-    if (text !== undefined) return text;
-    await sleep(50);
-  }
-  throw new Error(`no ${file} within a minute`);
 }
 
 /** The sessions of our roles that the AWS CLI keeps on the disk. */
@@ -348,28 +335,17 @@ async function cachedSessions(home: string): Promise<string[]> {
 }
 
 /** Scenario 5. */
-export async function formRows(run: Run): Promise<RowResult[]> {
-  const stage = await Stage.open({
-    idTokenSeconds: 900,
-    sessionSeconds: HOSTILE_SESSION_SECONDS,
-    ...run.action,
-  });
-  try {
+export function formRows(run: Run): Promise<RowResult[]> {
+  return inWorld(run, { idTokenSeconds: 900, sessionSeconds: HOSTILE_SESSION_SECONDS }, async (world) => {
     return await inTurns(run, FORMS, async ({ id, title, tokenFile, before, change }): Promise<RowResult> => {
-      const folder = await stage.folder("form ");
+      const folder = await world.folder("form ");
       const token = path.join(folder, tokenFile);
       await mkdir(path.dirname(token), { recursive: true });
-      await writeFile(token, await stage.idToken());
+      await writeFile(token, world.idToken());
       const written = append(before, renderProfile({ ...PROFILE, tokenFile }));
-      const environment = await byHand(stage, folder, change?.(written) ?? written);
-      const cells = await everyClient(run, (client, directory) =>
-        run.turns.take(async () => {
-          const variables = { ...environment, ...stage.endpointVariables(client, "proxy") };
-          return judgeCall(
-            await callOnce({ client, directory, environment: variables, cwd: folder }),
-            "role",
-          );
-        }),
+      const environment = await byHand(world, folder, change?.(written) ?? written);
+      const cells = await callAll(run, world, environment, { cwd: folder }, (call) =>
+        judgeCall(call, "role"),
       );
       return {
         scenario: 5,
@@ -380,9 +356,7 @@ export async function formRows(run: Run): Promise<RowResult[]> {
         steps: [{ id: "parse", title: "a call", cells }],
       };
     });
-  } finally {
-    await stage.close();
-  }
+  });
 }
 
 /** As many rows at once as the machine takes; results in the order of the rows. */

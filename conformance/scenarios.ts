@@ -187,8 +187,7 @@ const AMBIENTS: Ambient[] = [
     title: "AWS_REGION and AWS_DEFAULT_REGION of other regions",
     variables: () => ({ AWS_REGION: "us-east-2", AWS_DEFAULT_REGION: "us-west-1" }),
   },
-  // The pairs that a job comes by: keys exported by another action, and a runner that has an identity of its
-  // own.
+  // The pairs that occur: keys exported by another action, and a runner that has an identity.
   {
     id: "keys+profile",
     title: "static keys and AWS_PROFILE=other",
@@ -234,17 +233,27 @@ const AMBIENT_USE: Use = { profile: "default", role: "role" };
 const NAMED_USE: Use = { profile: "deploy", role: "role" };
 const SECOND_USE: Use = { profile: "second", role: "second" };
 const AMBIENT_STEP: Step = { id: "ambient", title: "nothing said", expect: "role" };
-const BY_VARIABLE: Step = {
-  id: "variable",
-  title: "AWS_PROFILE=deploy",
-  env: { AWS_PROFILE: "deploy" },
-  expect: "role",
-};
-const EXPLICIT: Step = {
-  id: "explicit",
-  title: "profile deploy by the client's own means",
-  explicit: "deploy",
-  expect: "role",
+
+/** The two ways in which a step chooses a profile: AWS_PROFILE, and the client's own means. */
+function choosing(profile: string, expect: Principal, prefix = ""): [byVariable: Step, explicit: Step] {
+  return [
+    { id: `${prefix}variable`, title: `AWS_PROFILE=${profile}`, env: { AWS_PROFILE: profile }, expect },
+    {
+      id: `${prefix}explicit`,
+      title: `profile ${profile} by the client's own means`,
+      explicit: profile,
+      expect,
+    },
+  ];
+}
+const [BY_VARIABLE, EXPLICIT] = choosing("deploy", "role");
+const SECOND_STEPS = choosing("second", "second", "second-");
+const CHAINED_STEPS = choosing("mine", "chained", "chained-");
+const [OTHERS_VARIABLE, OTHERS_EXPLICIT] = choosing("other", "other", "other-");
+const OTHERS_STEP: Step = {
+  ...OTHERS_VARIABLE,
+  id: "other",
+  title: `${OTHERS_VARIABLE.title}, a profile of the user's own`,
 };
 
 const CHAINED: (source: string) => Ambient = (source) => ({
@@ -255,37 +264,6 @@ const CHAINED: (source: string) => Ambient = (source) => ({
     ".aws/config": `[profile mine]\nrole_arn = ${ROLE_ARNS.chained}\nsource_profile = ${source}\nregion = ${REGION}\n`,
   }),
 });
-const CHAINED_STEPS: Step[] = [
-  { id: "chained-variable", title: "AWS_PROFILE=mine", env: { AWS_PROFILE: "mine" }, expect: "chained" },
-  {
-    id: "chained-explicit",
-    title: "profile mine by the client's own means",
-    explicit: "mine",
-    expect: "chained",
-  },
-];
-const OTHERS_STEP: Step = {
-  id: "other",
-  title: "AWS_PROFILE=other, a profile of the user's own",
-  env: { AWS_PROFILE: "other" },
-  expect: "other",
-};
-const OTHERS_EXPLICIT: Step = {
-  id: "other-explicit",
-  title: "profile other by the client's own means",
-  explicit: "other",
-  expect: "other",
-};
-const SECOND_STEPS: Step[] = [
-  { id: "second-variable", title: "AWS_PROFILE=second", env: { AWS_PROFILE: "second" }, expect: "second" },
-  {
-    id: "second-explicit",
-    title: "profile second by the client's own means",
-    explicit: "second",
-    expect: "second",
-  },
-];
-
 /** Most clients call nothing without a region. */
 function withRegion(ambient: Ambient): Ambient {
   const variables = (given: Given): Record<string, string> => ({
@@ -303,23 +281,31 @@ export function ambientNamed(id: string): Ambient {
   return ambient;
 }
 
+const ambientRow = (id: string, ambient: Ambient, steps = [AMBIENT_STEP], title = "ambient use"): Row => ({
+  id,
+  title,
+  ambient,
+  uses: [AMBIENT_USE],
+  steps,
+});
+const namedRow = (id: string, ambient: Ambient, steps: Step[], title = "named use"): Row => ({
+  id,
+  title,
+  ambient,
+  uses: [NAMED_USE],
+  steps,
+});
+const CHAINED_ROWS: Row[] = [
+  ambientRow("chained/ambient", CHAINED("default"), CHAINED_STEPS),
+  namedRow("chained/named", CHAINED("deploy"), CHAINED_STEPS),
+];
+const OTHERS_TITLE = "and a step with a profile of the user's own";
+
 /** Scenario 3. */
 export const HOSTILE_ROWS: Row[] = [
   ...AMBIENTS.flatMap((ambient): Row[] => [
-    {
-      id: `${ambient.id}/ambient`,
-      title: "ambient use",
-      ambient,
-      uses: [AMBIENT_USE],
-      steps: [AMBIENT_STEP],
-    },
-    {
-      id: `${ambient.id}/named`,
-      title: "named use",
-      ambient,
-      uses: [NAMED_USE],
-      steps: [BY_VARIABLE, EXPLICIT],
-    },
+    ambientRow(`${ambient.id}/ambient`, ambient),
+    namedRow(`${ambient.id}/named`, ambient, [BY_VARIABLE, EXPLICIT]),
   ]),
   {
     id: "two-named",
@@ -335,27 +321,24 @@ export const HOSTILE_ROWS: Row[] = [
     uses: [AMBIENT_USE, SECOND_USE],
     steps: [AMBIENT_STEP, ...SECOND_STEPS],
   },
-  {
-    id: "named-and-nothing",
-    title: "named use, and a step that does not choose it",
-    ambient: withRegion(ambientNamed("home-keys")),
-    uses: [NAMED_USE],
-    steps: [{ id: "nothing", title: "nothing said", expect: "home" }],
-  },
-  {
-    id: "ambient-and-others",
-    title: "ambient use, and a step with a profile of the user's own",
-    ambient: ambientNamed("users-files"),
-    uses: [AMBIENT_USE],
-    steps: [OTHERS_STEP, OTHERS_EXPLICIT],
-  },
-  {
-    id: "mirrored-and-others",
-    title: "ambient use on an EKS runner, and a step with a profile of the user's own",
-    ambient: ambientNamed("irsa"),
-    uses: [AMBIENT_USE],
-    steps: [OTHERS_STEP, OTHERS_EXPLICIT],
-  },
+  namedRow(
+    "named-and-nothing",
+    withRegion(ambientNamed("home-keys")),
+    [{ id: "nothing", title: "nothing said", expect: "home" }],
+    "named use, and a step that does not choose it",
+  ),
+  ambientRow(
+    "ambient-and-others",
+    ambientNamed("users-files"),
+    [OTHERS_STEP, OTHERS_EXPLICIT],
+    `ambient use, ${OTHERS_TITLE}`,
+  ),
+  ambientRow(
+    "mirrored-and-others",
+    ambientNamed("irsa"),
+    [OTHERS_STEP, OTHERS_EXPLICIT],
+    `ambient use on an EKS runner, ${OTHERS_TITLE}`,
+  ),
   {
     id: "mirrored",
     title: "ambient use with mirror-environment: true",
@@ -363,42 +346,16 @@ export const HOSTILE_ROWS: Row[] = [
     uses: [{ ...AMBIENT_USE, with: { "mirror-environment": "true" } }],
     steps: [AMBIENT_STEP, OTHERS_STEP, OTHERS_EXPLICIT],
   },
-  {
-    id: "chained/ambient",
-    title: "ambient use",
-    ambient: CHAINED("default"),
-    uses: [AMBIENT_USE],
-    steps: CHAINED_STEPS,
-  },
-  {
-    id: "chained/named",
-    title: "named use",
-    ambient: CHAINED("deploy"),
-    uses: [NAMED_USE],
-    steps: CHAINED_STEPS,
-  },
+  ...CHAINED_ROWS,
 ];
 
 /** Scenario 4: what every client can do before the action, and after its post step. */
 export const AFTER_ROWS: Row[] = [
-  ...["none", "home-keys", "keys", "session-keys", "profile", "irsa", "config-file"].map((id): Row => {
-    const ambient = withRegion(ambientNamed(id));
-    return { id: `${id}/ambient`, title: "ambient use", ambient, uses: [AMBIENT_USE], steps: [AMBIENT_STEP] };
-  }),
-  {
-    id: "no-region/ambient",
-    title: "ambient use",
-    ambient: ambientNamed("home-keys"),
-    uses: [AMBIENT_USE],
-    steps: [AMBIENT_STEP],
-  },
-  {
-    id: "no-region/named",
-    title: "named use",
-    ambient: ambientNamed("home-keys"),
-    uses: [NAMED_USE],
-    steps: [BY_VARIABLE],
-  },
+  ...["none", "home-keys", "keys", "session-keys", "profile", "irsa", "config-file"].map((id) =>
+    ambientRow(`${id}/ambient`, withRegion(ambientNamed(id))),
+  ),
+  ambientRow("no-region/ambient", ambientNamed("home-keys")),
+  namedRow("no-region/named", ambientNamed("home-keys"), [BY_VARIABLE]),
   {
     id: "session-name/ambient",
     title: "ambient use with role-session-name",
@@ -406,20 +363,7 @@ export const AFTER_ROWS: Row[] = [
     uses: [{ ...AMBIENT_USE, with: { "role-session-name": "release" } }],
     steps: [AMBIENT_STEP],
   },
-  {
-    id: "chained/ambient",
-    title: "ambient use",
-    ambient: CHAINED("default"),
-    uses: [AMBIENT_USE],
-    steps: CHAINED_STEPS,
-  },
-  {
-    id: "chained/named",
-    title: "named use",
-    ambient: CHAINED("deploy"),
-    uses: [NAMED_USE],
-    steps: CHAINED_STEPS,
-  },
+  ...CHAINED_ROWS,
 ];
 const SHORT_AFTER = ["none/ambient", "home-keys/ambient", "keys/ambient", "chained/ambient"];
 

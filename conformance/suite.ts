@@ -10,11 +10,12 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
+import { repository } from "../harness/repository.ts";
 import { copyAction } from "../harness/runner/surroundings.ts";
 import { adviceFor, exceptions, type Where } from "./advice.ts";
 import { Turns } from "./calls.ts";
 import { CLIENTS } from "./clients.ts";
-import { CACHE_DIRECTORY, install, ROOT } from "./install.ts";
+import { CACHE_DIRECTORY, install } from "./install.ts";
 import { regressions } from "./judge.ts";
 import { DOCUMENT_FILE, RESULTS_FILE, renderCompatibility } from "./report.ts";
 import { type Results, type RowResult, type Scenario, stable } from "./results.ts";
@@ -59,7 +60,7 @@ async function main(): Promise<void> {
   const run: Run = { clients, installation, action, turns: new Turns(CLIENTS_AT_ONCE), progress };
   const rows: RowResult[] = [];
   try {
-    await copyAction(ROOT, action.action);
+    await copyAction(repository(), action.action);
     if (scenarios.includes(1)) rows.push(...(await refreshRows(run)));
     if (scenarios.includes(2)) rows.push(...(await staleRows(run)));
     if (scenarios.includes(3)) rows.push(...(await hostileRows(run, chosen(HOSTILE_ROWS))));

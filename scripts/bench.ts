@@ -11,19 +11,27 @@
  * ratios within a round.
  */
 import { execFile } from "node:child_process";
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
-import { parseArgs, promisify } from "node:util";
+import { promisify } from "node:util";
 import { type Clouds, startClouds } from "../harness/clouds/clouds.ts";
 import { trustGitHub } from "../harness/clouds/trust.ts";
+import { repository } from "../harness/repository.ts";
 import { readActionManifest } from "../harness/runner/action-manifest.ts";
 import { cpuMsOf, memoryOf, processesWith } from "../harness/runner/processes.ts";
 import { createRunner, type Job, type Runner, type StepResult } from "../harness/runner/runner.ts";
-import { formatTable } from "../harness/timeline-table.ts";
-import { type Cleanup, runScript, UsageError } from "./script.ts";
+import {
+  asJson,
+  type Cleanup,
+  readFlags,
+  runScript,
+  UsageError,
+  wholeNumber,
+  writeResult,
+} from "./script.ts";
+import { formatTable } from "./table.ts";
 
 const LEAST_RUNS = 11;
 const LATENCIES_MS = [0, 60];
@@ -52,7 +60,7 @@ ACTION_NODE names the node that runs the actions; without it, the one that runs 
 /** The node that runs the actions. */
 const NODE = process.env.ACTION_NODE ?? process.execPath;
 
-const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
+const root = repository();
 
 interface Options {
   runs: number;
@@ -91,37 +99,22 @@ interface Keeper {
   cpuSecondsPerHour: number;
 }
 
-function readOptions(argv: string[]): Options {
-  let values: { runs?: string; json?: string; peer?: string; "peer-input"?: string[]; help?: boolean };
-  try {
-    ({ values } = parseArgs({
-      args: argv,
-      options: {
-        runs: { type: "string" },
-        json: { type: "string" },
-        peer: { type: "string" },
-        "peer-input": { type: "string", multiple: true },
-        help: { type: "boolean" },
-      },
-    }));
-  } catch (error) {
-    throw new UsageError((error as Error).message);
-  }
-  if (values.help) throw new UsageError("");
-  const runs = Number(values.runs ?? LEAST_RUNS);
-  if (!Number.isInteger(runs) || runs < LEAST_RUNS)
-    throw new UsageError(`--runs: a whole number of at least ${LEAST_RUNS}, not ${values.runs}`);
-  const inputs = (values["peer-input"] ?? []).map((pair): [string, string] => {
+function readOptions(): Options {
+  const flags = readFlags({
+    runs: { type: "string" },
+    json: { type: "string" },
+    peer: { type: "string" },
+    "peer-input": { type: "string", multiple: true },
+  });
+  const runs = wholeNumber("--runs", flags.runs ?? LEAST_RUNS, LEAST_RUNS);
+  const inputs = (flags["peer-input"] ?? []).map((pair): [string, string] => {
     const equals = pair.indexOf("=");
     if (equals < 1) throw new UsageError(`--peer-input: NAME=VALUE, not ${pair}`);
     return [pair.slice(0, equals), pair.slice(equals + 1)];
   });
-  if (values.peer === undefined && inputs.length > 0) throw new UsageError("--peer-input needs --peer");
-  const peer =
-    values.peer === undefined
-      ? undefined
-      : { directory: path.resolve(values.peer), inputs: Object.fromEntries(inputs) };
-  return { runs, json: values.json, peer };
+  if (flags.peer === undefined && inputs.length > 0) throw new UsageError("--peer-input needs --peer");
+  const peer = flags.peer && { directory: path.resolve(flags.peer), inputs: Object.fromEntries(inputs) };
+  return { runs, json: flags.json, peer: peer || undefined };
 }
 
 /** A stand-in for node that runs the real one and notes, a line each, wall and user seconds. */
@@ -419,12 +412,11 @@ async function bench(options: Options, cleanup: Cleanup): Promise<void> {
       `${keeper.idleCpuMsPerSecond.toFixed(3)} ms an idle second (${IDLE_SECONDS} s)`,
   );
   if (options.json !== undefined) {
-    await mkdir(path.dirname(path.resolve(options.json)), { recursive: true });
-    await writeFile(options.json, `${JSON.stringify({ machine, latencies, sizes, keeper }, undefined, 2)}\n`);
+    await writeResult(options.json, asJson({ machine, latencies, sizes, keeper }));
   }
 }
 
 await runScript(USAGE, async (cleanup) => {
-  await bench(readOptions(process.argv.slice(2)), cleanup);
+  await bench(readOptions(), cleanup);
   return 0;
 });

@@ -3,8 +3,9 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
 import ncc from "@vercel/ncc";
+import { repository } from "../harness/repository.ts";
 
-const root = path.join(import.meta.dirname, "..", "..");
+const root = repository();
 
 const ENTRIES = ["main", "post", "keeper", "exchange"];
 /**

@@ -2,13 +2,11 @@
  * The fleet: what many jobs that start in the same minute ask of GitHub's ID token endpoint and of STS,
  * second by second, simulated with the keeper's own schedule. `npm run fleet -- --help` tells the options.
  */
-import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
-import { type Panel, renderPanels } from "../harness/machine/panels-svg.ts";
+import { repository } from "../harness/repository.ts";
 import { refreshDelay, retryDelay } from "../src/keeper/schedule.ts";
-import { runScript, UsageError } from "./script.ts";
+import { type Panel, renderPanels } from "./panels.ts";
+import { readFlags, runScript, wholeNumber, writeResult } from "./script.ts";
 
 const HOURS = 6;
 const SECONDS = HOURS * 3600;
@@ -28,8 +26,6 @@ const ANSWER_MS = [50, 250] as const;
 const SDK_EARLY_SECONDS = 900;
 /** For the table: an outage in which every request fails at once. */
 const OUTAGE = { at: 3 * 3600, seconds: 120 };
-
-const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
 
 const USAGE = `usage: npm run fleet -- [--jobs N] [--svg FILE]
 
@@ -117,25 +113,10 @@ function peak(load: Load, from: number, to: number): string {
   return String(load.subarray(from, to).reduce((most, one) => Math.max(most, one), 0));
 }
 
-function readOptions(argv: string[]): { jobs: number; svg: string } {
-  let values: { jobs?: string; svg?: string; help?: boolean };
-  try {
-    ({ values } = parseArgs({
-      args: argv,
-      options: { jobs: { type: "string" }, svg: { type: "string" }, help: { type: "boolean" } },
-    }));
-  } catch (error) {
-    throw new UsageError((error as Error).message);
-  }
-  if (values.help) throw new UsageError("");
-  const jobs = Number(values.jobs ?? 10_000);
-  if (!Number.isInteger(jobs) || jobs < 1)
-    throw new UsageError(`--jobs: a whole number of at least 1, not ${values.jobs}`);
-  return { jobs, svg: values.svg ?? path.join(root, "docs", "reliability.svg") };
-}
-
 async function fleet(): Promise<number> {
-  const { jobs, svg } = readOptions(process.argv.slice(2));
+  const flags = readFlags({ jobs: { type: "string" }, svg: { type: "string" } });
+  const jobs = wholeNumber("--jobs", flags.jobs ?? 10_000, 1);
+  const svg = flags.svg ?? path.join(repository(), "docs", "reliability.svg");
   const panels: Panel[] = [
     ...WAYS.map(({ name, note, next }) => ({
       group: "ID token endpoint",
@@ -156,8 +137,7 @@ async function fleet(): Promise<number> {
       load: stsLoad(jobs, { trial: false, lasting: false }),
     },
   ];
-  await mkdir(path.dirname(svg), { recursive: true });
-  await writeFile(
+  await writeResult(
     svg,
     renderPanels(`${jobs.toLocaleString("en")} jobs that start in the same minute`, SECONDS, panels),
   );

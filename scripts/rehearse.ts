@@ -4,24 +4,26 @@
  */
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
-import { parseArgs, promisify } from "node:util";
-import type { CallLine } from "../harness/clients/call-loop.ts";
+import { promisify } from "node:util";
 import { type Clouds, startClouds } from "../harness/clouds/clouds.ts";
 import { trustGitHub } from "../harness/clouds/trust.ts";
+import { repository } from "../harness/repository.ts";
+import { createRunner, type JobResult, type Runner } from "../harness/runner/runner.ts";
+import type { CallLine } from "./rehearsal/clients/call-loop.ts";
+import { renderSvg } from "./rehearsal/picture.ts";
+import { type Progress, Reporter, type Way } from "./rehearsal/progress.ts";
+import { brokenPromises, renderTable, type Timeline } from "./rehearsal/timeline.ts";
 import {
-  createRunner,
-  type Job,
-  type JobResult,
-  type Runner,
-  type StepResult,
-} from "../harness/runner/runner.ts";
-import { brokenPromises, type Call, renderTable, type Timeline } from "../harness/timeline.ts";
-import { renderSvg } from "../harness/timeline-svg.ts";
-import { type Cleanup, runScript, UsageError } from "./script.ts";
+  asJson,
+  type Cleanup,
+  readFlags,
+  runScript,
+  UsageError,
+  wholeNumber,
+  writeResult,
+} from "./script.ts";
 
 const ID_TOKEN_SECONDS = 6;
 const SESSION_SECONDS = 15;
@@ -45,7 +47,7 @@ const USAGE = `usage: npm run rehearse -- [--seconds N] [--json FILE] [--svg FIL
 Exit code: 0 if this action showed no failure and the other two failed as they do in reality, else 1.
 `;
 
-const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
+const root = repository();
 
 interface Client {
   name: string;
@@ -60,51 +62,23 @@ interface Options {
   further: string[];
 }
 
-/** One of the three ways, before it begins. */
-interface Way {
-  name: string;
-  note: string;
-  mustHold: boolean;
-  prepare(job: Job, role: string): Promise<StepResult>;
-}
-
-/** A job while it runs. */
-interface Progress {
-  way: Way;
-  role: string;
-  clients: { name: string; calls: Call[] }[];
-  cloudJob: ReturnType<Clouds["github"]["startJob"]>;
-  problems: string[];
-}
-
-function readOptions(argv: string[]): Options {
-  let values: { seconds?: string; json?: string; svg?: string; with?: string; help?: boolean };
-  try {
-    ({ values } = parseArgs({
-      args: argv,
-      options: {
-        seconds: { type: "string" },
-        json: { type: "string" },
-        svg: { type: "string" },
-        with: { type: "string" },
-        help: { type: "boolean" },
-      },
-    }));
-  } catch (error) {
-    throw new UsageError((error as Error).message);
-  }
-  if (values.help) throw new UsageError("");
-  const seconds = Number(values.seconds ?? 60);
-  if (!Number.isInteger(seconds) || seconds < LEAST_SECONDS) {
-    throw new UsageError(`--seconds: a whole number of at least ${LEAST_SECONDS}, not ${values.seconds}`);
-  }
-  const further = (values.with ?? "").split(",").filter((name) => name !== "");
+function readOptions(): Options {
+  const flags = readFlags({
+    seconds: { type: "string" },
+    json: { type: "string" },
+    svg: { type: "string" },
+    with: { type: "string" },
+  });
+  const seconds = wholeNumber("--seconds", flags.seconds ?? 60, LEAST_SECONDS);
+  const further = (flags.with ?? "").split(",").filter((name) => name !== "");
   const unknown = further.find((name) => name !== "boto3" && name !== "aws");
   if (unknown !== undefined) throw new UsageError(`--with: boto3 and aws are known, not ${unknown}`);
-  return { seconds, json: values.json, svg: values.svg ?? path.join(root, "out", "rehearsal.svg"), further };
+  return { seconds, json: flags.json, svg: flags.svg ?? path.join(root, "out", "rehearsal.svg"), further };
 }
 
 const run = promisify(execFile);
+
+const compiled = (name: string): string => path.join(root, "lib", "scripts", "rehearsal", "clients", name);
 
 /**
  * The version, if it is at least `least`; both as "major.minor...". Throws otherwise: older ones do not read
@@ -123,7 +97,6 @@ function requireVersion(name: string, version: string, least: [number, number][]
 async function findClients(
   further: string[],
 ): Promise<{ clients: Client[]; environment: Record<string, string> }> {
-  const compiled = (name: string): string => path.join(root, "lib", "harness", "clients", name);
   const clients: Client[] = [
     { name: "AWS SDK for JS", command: [process.execPath, compiled("sdk-js.js")], intervalMs: 500 },
   ];
@@ -141,7 +114,7 @@ async function findClients(
     environment.PYTHONUSERBASE = userBase;
     clients.push({
       name: "boto3",
-      command: [python, path.join(root, "harness", "clients", "sdk_boto3.py")],
+      command: [python, path.join(root, "scripts", "rehearsal", "clients", "sdk_boto3.py")],
       intervalMs: 500,
     });
   }
@@ -162,7 +135,7 @@ async function findClients(
 function ways(stsUrl: string): Way[] {
   const script = (name: string): string[] => [
     process.execPath,
-    path.join(root, "lib", "harness", "clients", name),
+    path.join(root, "lib", "scripts", "rehearsal", "clients", name),
   ];
   // The same for every client; this action needs no such variable, since it writes the endpoint into the
   // profile.
@@ -261,80 +234,6 @@ function timelineOf(clouds: Clouds, jobs: Progress[], start: number, seconds: nu
   };
 }
 
-/**
- * Says every moment how it stands: redrawn in place on a terminal, else a line for each first failure and
- * every ten seconds.
- */
-class Reporter {
-  readonly #jobs: Progress[];
-  readonly #start: number;
-  readonly #seconds: number;
-  readonly #terminal = process.stdout.isTTY;
-  readonly #failed = new Set<Progress>();
-  #drawn = 0;
-  #nextLine = 0;
-
-  constructor(jobs: Progress[], start: number, seconds: number) {
-    this.#jobs = jobs;
-    this.#start = start;
-    this.#seconds = seconds;
-  }
-
-  update(): void {
-    const elapsed = Math.min(this.#seconds, (Date.now() - this.#start) / 1000);
-    if (this.#terminal) this.#redraw(elapsed);
-    else this.#print(elapsed);
-  }
-
-  #counts({ clients }: Progress): { calls: number; failures: Call[] } {
-    const calls = clients.flatMap((client) => client.calls);
-    return {
-      calls: calls.length,
-      failures: calls.filter(({ error }) => error !== undefined).sort((a, b) => a.at - b.at),
-    };
-  }
-
-  #redraw(elapsed: number): void {
-    const filled = Math.round((elapsed / this.#seconds) * 40);
-    const lines = [
-      `${"█".repeat(filled)}${"░".repeat(40 - filled)} ${elapsed.toFixed(0)} of ${this.#seconds} s`,
-    ];
-    for (const progress of this.#jobs) {
-      const { calls, failures } = this.#counts(progress);
-      const state = failures.length === 0 ? "\x1b[32m✓\x1b[0m" : "\x1b[31m✗\x1b[0m";
-      const failed = failures.length === 0 ? "" : `, ${failures.length} failed (${failures[0]?.error})`;
-      lines.push(`${state} ${progress.way.name.padEnd(20)} ${calls} calls${failed}`);
-    }
-    const up = this.#drawn === 0 ? "" : `\x1b[${this.#drawn}A`;
-    process.stdout.write(`${up}${lines.map((line) => `\x1b[2K${line}\n`).join("")}`);
-    this.#drawn = lines.length;
-  }
-
-  #print(elapsed: number): void {
-    for (const progress of this.#jobs) {
-      const [first] = this.#counts(progress).failures;
-      if (first !== undefined && !this.#failed.has(progress)) {
-        this.#failed.add(progress);
-        console.log(
-          `${((first.at - this.#start) / 1000).toFixed(1).padStart(6)} s  ${progress.way.name}: first failure, ${first.error}`,
-        );
-      }
-    }
-    if (elapsed < this.#nextLine) return;
-    this.#nextLine += 10;
-    const counts = this.#jobs.map((progress) => {
-      const { calls, failures } = this.#counts(progress);
-      return `${progress.way.name} ${calls} calls, ${failures.length} failed`;
-    });
-    console.log(`${elapsed.toFixed(1).padStart(6)} s  ${counts.join("; ")}`);
-  }
-}
-
-async function writeOut(file: string, content: string): Promise<void> {
-  await mkdir(path.dirname(path.resolve(file)), { recursive: true });
-  await writeFile(file, content);
-}
-
 /** Rehearses and reports; returns the exit code. Whatever is started is handed to `cleanup`. */
 async function rehearse(options: Options, cleanup: Cleanup): Promise<number> {
   if (!existsSync(path.join(root, "dist", "main", "index.js")))
@@ -375,16 +274,13 @@ async function rehearse(options: Options, cleanup: Cleanup): Promise<number> {
 
   const timeline = timelineOf(clouds, jobs, start, options.seconds);
   const problems = [...jobs.flatMap((job) => job.problems), ...brokenPromises(timeline)];
-  await writeOut(options.svg, renderSvg(timeline));
+  await writeResult(options.svg, renderSvg(timeline));
   if (options.json !== undefined) {
-    await writeOut(
-      options.json,
-      `${JSON.stringify({ node: process.version, ...timeline, problems }, undefined, 2)}\n`,
-    );
+    await writeResult(options.json, asJson({ node: process.version, ...timeline, problems }));
   }
   console.log(`\n${renderTable(timeline)}\n\npicture: ${path.relative(process.cwd(), options.svg)}`);
   for (const problem of problems) console.error(`the promise did not hold: ${problem}`);
   return problems.length === 0 ? 0 : 1;
 }
 
-await runScript(USAGE, (cleanup) => rehearse(readOptions(process.argv.slice(2)), cleanup));
+await runScript(USAGE, (cleanup) => rehearse(readOptions(), cleanup));

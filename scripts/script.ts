@@ -1,10 +1,37 @@
-/** What the scripts have in common: usage errors, and an end that leaves nothing running however it comes. */
+/** What the scripts have in common: flags, and an end that leaves nothing running however it comes. */
+import { mkdir, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { type ParseArgsConfig, parseArgs } from "node:util";
 
 /**
  * Its message and the usage are printed, and the exit code is 2; with an empty message, the usage was asked
  * for.
  */
 export class UsageError extends Error {}
+
+type Flags = NonNullable<ParseArgsConfig["options"]>;
+
+/** The values of the command line's flags. Throws UsageError for one that is not there, and for --help. */
+export function readFlags<const F extends Flags>(
+  flags: F,
+): ReturnType<typeof parseArgs<{ options: F }>>["values"] {
+  const options: Flags = { ...flags, help: { type: "boolean" } };
+  let values: Record<string, unknown>;
+  try {
+    ({ values } = parseArgs({ options }));
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+  if (values.help) throw new UsageError("");
+  return values as ReturnType<typeof readFlags<F>>;
+}
+
+/** The value of a flag that is a whole number. Throws UsageError for anything else. */
+export function wholeNumber(flag: string, value: string | number, least: number): number {
+  const number = Number(value);
+  if (Number.isInteger(number) && number >= least) return number;
+  throw new UsageError(`${flag}: a whole number of at least ${least}, not ${value}`);
+}
 
 /** Hands over what undoes something that was started. The latest is undone first. */
 export type Cleanup = (end: () => Promise<void>) => void;
@@ -39,3 +66,11 @@ export async function runScript(usage: string, body: (cleanup: Cleanup) => Promi
     await endAll();
   }
 }
+
+/** Writes a file of results, and its folder. */
+export async function writeResult(file: string, content: string): Promise<void> {
+  await mkdir(path.dirname(path.resolve(file)), { recursive: true });
+  await writeFile(file, content);
+}
+
+export const asJson = (value: unknown): string => `${JSON.stringify(value, undefined, 2)}\n`;

@@ -4,10 +4,9 @@
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { parseArgs } from "node:util";
 import { Stage } from "../harness/machine/stage.ts";
 import { TokenReader } from "../harness/machine/token-reader.ts";
-import { type Cleanup, runScript, UsageError } from "./script.ts";
+import { type Cleanup, readFlags, runScript, UsageError } from "./script.ts";
 
 /** A real token lives 300 s. */
 const SPEED = 60;
@@ -43,20 +42,10 @@ interface Sample {
   state: string;
 }
 
-function readMinutes(argv: string[]): number {
-  let values: { minutes?: string; help?: boolean };
-  try {
-    ({ values } = parseArgs({
-      args: argv,
-      options: { minutes: { type: "string" }, help: { type: "boolean" } },
-    }));
-  } catch (error) {
-    throw new UsageError((error as Error).message);
-  }
-  if (values.help) throw new UsageError("");
-  const minutes = Number(values.minutes ?? 6);
-  if (!(minutes >= 1)) throw new UsageError(`--minutes: a number of at least 1, not ${values.minutes}`);
-  return minutes;
+function readMinutes(): number {
+  const { minutes = 6 } = readFlags({ minutes: { type: "string" } });
+  if (Number(minutes) >= 1) return Number(minutes);
+  throw new UsageError(`--minutes: a number of at least 1, not ${minutes}`);
 }
 
 /**
@@ -86,7 +75,7 @@ function time(ms: number): string {
 }
 
 async function soak(cleanup: Cleanup): Promise<number> {
-  const lastsMs = readMinutes(process.argv.slice(2)) * 60_000;
+  const lastsMs = readMinutes() * 60_000;
   const stage = await Stage.start({ clouds: { requestTokenSeconds: 2 * (lastsMs / 1000) } });
   cleanup(() => stage.close());
   const { github } = stage.clouds;
@@ -158,9 +147,8 @@ async function soak(cleanup: Cleanup): Promise<number> {
   ];
   // Where something is wrong, when it was and what the keeper met then.
   for (const { from, to } of status.stale) console.log(`! stale from ${time(from)} to ${time(to)}`);
-  for (const { from, to, attempts, lastError } of status.outages.filter(
-    (one) => one.to - one.from > LIFE_MS / 2,
-  )) {
+  for (const { from, to = Date.now(), attempts, lastError } of status.outages) {
+    if (to - from <= LIFE_MS / 2) continue;
     console.log(`! ${attempts} tries from ${time(from)} to ${time(to)}: ${lastError}`);
   }
   for (const [name, value, good] of rows) console.log(`${good ? "  " : "! "}${name.padEnd(36)} ${value}`);

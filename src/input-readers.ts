@@ -4,7 +4,7 @@ import { randomBytes } from "node:crypto";
 import type { Mirror } from "./aws/environment.ts";
 import { errorText, UserError } from "./base/errors.ts";
 import { quoted } from "./base/text.ts";
-import { parseTrustPolicy } from "./explain/trust-policy.ts";
+import { parseTrustPolicy, type TrustPolicy } from "./explain/trust-policy.ts";
 
 /** Returns the text of an input, trimmed, or "" if the input is not given (getInput of @actions/core). */
 export type Reader = (name: string) => string;
@@ -15,8 +15,8 @@ export type Summary = "auto" | "always" | "never";
 export interface Role {
   arn: string;
   partition: string;
-  /** Empty if `sts-endpoint` allows an ARN without an account. */
-  accountId: string;
+  /** undefined: `sts-endpoint` allows an ARN without an account. */
+  accountId: string | undefined;
   /** The last part of the role's path. The ARN of an assumed role repeats only this part. */
   name: string;
 }
@@ -39,9 +39,9 @@ export function readRole(read: Reader, anyArn: boolean): Role {
     "the ARN of the role, such as arn:aws:iam::111122223333:role/deploy",
   );
   const aws = arn.length <= 2048 ? ROLE_ARN.exec(arn) : null;
-  if (aws) return { arn, partition: aws[1] ?? "", accountId: aws[2] ?? "", name: aws[4] ?? "" };
+  if (aws) return { arn, partition: aws[1] ?? "", accountId: aws[2], name: aws[4] ?? "" };
   const any = anyArn && arn.length <= 2048 ? ANY_ARN.exec(arn) : null;
-  if (any) return { arn, partition: any[1] ?? "", accountId: any[2] ?? "", name: any[3] ?? "" };
+  if (any) return { arn, partition: any[1] ?? "", accountId: any[2] || undefined, name: any[3] ?? "" };
   const hint = /^arn:aws[a-z-]*:sts::\d{12}:assumed-role\//.test(arn)
     ? "That is the ARN of a session. Give the ARN of the role itself."
     : /^[\w+=,.@/-]+$/.test(arn)
@@ -163,15 +163,14 @@ export function readMirror(read: Reader): Mirror {
   return value ? "always" : "never";
 }
 
-export function readTrustPolicy(read: Reader): string | undefined {
+export function readTrustPolicy(read: Reader): TrustPolicy | undefined {
   const given = read("explain-trust-policy");
   if (given === "") return undefined;
   try {
-    parseTrustPolicy(given);
+    return parseTrustPolicy(given);
   } catch (error) {
     throw new UserError("input-refused", `explain-trust-policy cannot be read: ${errorText(error)}`);
   }
-  return given;
 }
 
 export function readSummary(read: Reader): Summary {

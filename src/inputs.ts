@@ -1,5 +1,6 @@
 import type { Mirror } from "./aws/environment.ts";
 import { UserError } from "./base/errors.ts";
+import type { TrustPolicy } from "./explain/trust-policy.ts";
 import {
   type Reader,
   type Role,
@@ -35,8 +36,8 @@ export interface Inputs {
   /** Whether main makes the trial exchange. */
   trial: boolean;
   mirror: Mirror;
-  /** JSON of the role's trust policy. It serves to explain a refusal. */
-  trustPolicy: string | undefined;
+  /** The role's trust policy, to explain a refusal. */
+  trustPolicy: TrustPolicy | undefined;
   summary: Summary;
 }
 
@@ -64,11 +65,12 @@ export function loadInputs(read: Reader, run: Run): Inputs {
 }
 
 /** Throws a UserError if an account is not one of those that `allowed-account-ids` lists. */
-export function checkAccount({ allowedAccountIds, role }: Inputs, accountId: string): void {
-  if (allowedAccountIds.length === 0 || allowedAccountIds.includes(accountId)) return;
+export function checkAccount({ allowedAccountIds, role }: Inputs, accountId: string | undefined): void {
+  if (allowedAccountIds.length === 0) return;
+  if (accountId !== undefined && allowedAccountIds.includes(accountId)) return;
   throw new UserError(
     "account-not-allowed",
-    `The role ${role.arn} is in account ${accountId || "(none)"}, which allowed-account-ids (${allowedAccountIds.join(", ")}) does not list. ` +
+    `The role ${role.arn} is in account ${accountId ?? "(none)"}, which allowed-account-ids (${allowedAccountIds.join(", ")}) does not list. ` +
       "Correct the ARN or the list.",
   );
 }

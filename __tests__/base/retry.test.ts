@@ -3,14 +3,18 @@ import { type Failure, type FailureKind, kindOfCode, RequestError } from "../../
 import { retrying } from "../../src/base/retry.ts";
 
 /** Fails as listed, then succeeds; how often it was tried, and what was reported. */
-async function attempt(failures: Failure[]): Promise<{ tries: number; reported: Failure[]; error?: unknown }> {
+async function attempt(
+  failures: Failure[],
+): Promise<{ tries: number; reported: Failure[]; error?: unknown }> {
   const reported: Failure[] = [];
   let tries = 0;
   const request = async () => {
     const failure = failures[tries++];
     if (failure) throw new RequestError(failure);
   };
-  const error = await retrying(request, (failure) => reported.push(failure)).catch((thrown: unknown) => thrown);
+  const error = await retrying(request, (failure) => reported.push(failure)).catch(
+    (thrown: unknown) => thrown,
+  );
   return { tries, reported, error };
 }
 

@@ -2,8 +2,8 @@ import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "@jest/globals";
-import type { CallLine } from "../../harness/clients/call-loop.ts";
 import type { StepResult } from "../../harness/runner/runner.ts";
+import type { CallLine } from "../../scripts/rehearsal/clients/call-loop.ts";
 import {
   ACTION,
   addRole,
@@ -50,7 +50,7 @@ test("a job outlives its first token three times over: an ambient and a named ro
   const seconds = 3 * TOKEN_SECONDS + 2;
   const client = [
     NODE,
-    path.join(ACTION, "lib/harness/clients/sdk-js.js"),
+    path.join(ACTION, "lib/scripts/rehearsal/clients/sdk-js.js"),
     String(Date.now() + seconds * 1000),
     "500",
   ];

@@ -4,11 +4,12 @@
  */
 import { randomBytes } from "node:crypto";
 import path from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, expect } from "@jest/globals";
 import { type Clouds, type CloudsOptions, startClouds } from "../../harness/clouds/clouds.ts";
 import type { CloudJob } from "../../harness/clouds/github.ts";
 import { trustGitHub } from "../../harness/clouds/trust.ts";
+import { keepersOf, Stage } from "../../harness/machine/stage.ts";
+import { repository } from "../../harness/repository.ts";
 import { isAlive, type ProcessInfo, processesWith } from "../../harness/runner/processes.ts";
 import {
   createRunner,
@@ -19,9 +20,10 @@ import {
   type RunnerOptions,
   type StepResult,
 } from "../../harness/runner/runner.ts";
+import { waitFor } from "../../harness/wait.ts";
 
 /** The checkout: what the action is used from. */
-export const ACTION = path.resolve(import.meta.dirname, "../..");
+export const ACTION = repository();
 /** The node that runs actions: ACTION_NODE, to try another one than that of the tests. */
 export const NODE = process.env.ACTION_NODE ?? process.execPath;
 export const ACCOUNT = "111122223333";
@@ -47,52 +49,38 @@ export interface Scene {
   root: string;
 }
 
-const scenes: Pick<Scene, "clouds" | "runner">[] = [];
+const stages: Stage[] = [];
 
 afterEach(async () => {
-  for (const { runner, clouds } of scenes.splice(0)) {
-    await runner.close();
-    await clouds.close();
-  }
+  for (const stage of stages.splice(0)) await stage.close();
 });
 
 /** Makes ROLE, which trusts every job, and starts a job on a machine of its own. */
 export async function startScene(options: SceneOptions = {}): Promise<Scene> {
-  const {
-    runner: runnerOptions = {},
-    job: jobOptions = {},
-    stsInEnvironment = true,
-    before,
-    ...cloudsOptions
-  } = options;
+  const { runner: runnerOptions, job: jobOptions, stsInEnvironment, before, ...cloudsOptions } = options;
+  const grace = { cancelGraceMs: { interrupt: 5_000, terminate: 2_000 } };
   const clouds = await startClouds(cloudsOptions);
-  const runner = await createRunner({
-    cancelGraceMs: { interrupt: 5_000, terminate: 2_000 },
-    ...runnerOptions,
-  });
-  scenes.push({ clouds, runner });
+  const stage = new Stage(clouds, await createRunner({ ...grace, ...runnerOptions }));
+  stages.push(stage);
+  const { runner, root } = stage;
   addRole(clouds, ROLE);
-  if (before) before(runner, clouds);
+  before?.(runner, clouds);
   const cloudJob = clouds.github.startJob();
   const job = await startJob({ clouds, runner, cloudJob }, jobOptions, stsInEnvironment);
-  return { clouds, runner, cloudJob, job, root: path.join(runner.temp, "aws-role-refresh") };
+  return { clouds, runner, cloudJob, job, root };
 }
 
-export function startJob(
-  { clouds, runner, cloudJob }: Pick<Scene, "clouds" | "runner" | "cloudJob">,
-  options: JobOptions = {},
-  stsInEnvironment = true,
+/** Starts a job of a scene's machine. */
+export async function startJob(
+  { runner, cloudJob }: Pick<Scene, "clouds" | "runner" | "cloudJob">,
+  { environment, ...options }: JobOptions = {},
+  sts = true,
 ): Promise<Job> {
-  return runner.startJob({
-    ...options,
-    environment: {
-      // The SDK's notice that it will end support for this Node.
-      NODE_NO_WARNINGS: "1",
-      ...cloudJob.environment,
-      ...(stsInEnvironment && { AWS_ENDPOINT_URL_STS: clouds.sts.url }),
-      ...options.environment,
-    },
-  });
+  const stage = stages.find((one) => one.runner === runner);
+  if (stage === undefined) throw new Error("no scene has this runner");
+  // The SDK's notice that it will end support for this Node.
+  const quiet = { NODE_NO_WARNINGS: "1", ...environment };
+  return (await stage.startJob({ ...options, cloudJob, sts, environment: quiet })).job;
 }
 
 export function addRole(clouds: Clouds, arn: string, audience?: string): void {
@@ -152,27 +140,13 @@ export function worked(use: StepResult): StepResult {
   return use;
 }
 
-/** Waits until `condition` gives something other than undefined or false. */
-export async function until<T>(
-  what: string,
-  condition: () => T | undefined | false,
-  limitMs = 30_000,
-): Promise<T> {
-  const deadline = performance.now() + limitMs;
-  for (;;) {
-    const value = condition();
-    if (value !== undefined && value !== false) return value;
-    if (performance.now() > deadline) throw new Error(`${what}: not within ${limitMs / 1000} s`);
-    await sleep(10);
-  }
+/** `waitFor` with the time that a busy machine needs. */
+export function until<T>(what: string, look: () => T | undefined | false, limitMs = 30_000): Promise<T> {
+  return waitFor(what, limitMs, look);
 }
 
 /** The keepers of a machine that run now. */
-export function keepers(runner: Runner): ProcessInfo[] {
-  return processesWith("RUNNER_TEMP", (value) => value === runner.temp).filter(
-    ({ pid, command }) => isAlive(pid) && command.includes(`${path.sep}keeper${path.sep}`),
-  );
-}
+export const keepers = keepersOf;
 
 /** Every process that a job of this machine started and that lives. */
 export function processesOf(runner: Runner, job: Job): ProcessInfo[] {

@@ -5,8 +5,8 @@ import os from "node:os";
 import path from "node:path";
 import { afterAll, expect, test } from "@jest/globals";
 import { crashAt } from "../../harness/machine/crash.ts";
-import { waitFor } from "../../harness/machine/keeper.ts";
 import { Stage } from "../../harness/machine/stage.ts";
+import { waitFor } from "../../harness/wait.ts";
 
 /** So many machines at work at once. */
 const MACHINES = 3;

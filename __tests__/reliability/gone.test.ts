@@ -4,9 +4,9 @@ import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, test } from "@jest/globals";
-import { waitFor } from "../../harness/machine/keeper.ts";
 import { Stage } from "../../harness/machine/stage.ts";
 import { isAlive } from "../../harness/runner/processes.ts";
+import { waitFor } from "../../harness/wait.ts";
 
 /** What the keeper may take to notice what nobody tells it. */
 const GONE_WITHIN_MS = 15_000;

@@ -5,8 +5,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterAll, expect, test } from "@jest/globals";
-import { repository } from "../../harness/machine/keeper.ts";
 import { sealed } from "../../harness/machine/sealed.ts";
+import { repository } from "../../harness/repository.ts";
 import { writeFileAtomic } from "../../src/base/files.ts";
 
 const REWRITES = 10_000;

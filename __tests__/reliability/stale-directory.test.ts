@@ -14,11 +14,11 @@ import {
 } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { waitFor } from "../../harness/machine/keeper.ts";
 import { canBeAnother, isRoot, NOBODY, unless } from "../../harness/machine/means.ts";
 import { OtherUser } from "../../harness/machine/other-user.ts";
 import { Stage } from "../../harness/machine/stage.ts";
 import { isAlive } from "../../harness/runner/processes.ts";
+import { waitFor } from "../../harness/wait.ts";
 
 const NOT_ROOT = "needs root";
 

@@ -4,10 +4,10 @@ import { execFileSync } from "node:child_process";
 import { chmodSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { waitFor } from "../../harness/machine/keeper.ts";
 import { canMount, hasPrlimit, isRoot, NOBODY, unless } from "../../harness/machine/means.ts";
 import { type KeptToken, Scene } from "../../harness/machine/scene.ts";
 import { onTmpfs, Storage } from "../../harness/machine/storage.ts";
+import { waitFor } from "../../harness/wait.ts";
 
 const LIFE_MS = 4_000;
 const RETRY_CAP_MS = LIFE_MS / 10;

@@ -8,10 +8,11 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { beforeAll, describe, expect, test } from "@jest/globals";
 import { runAlone } from "../../harness/machine/alone.ts";
-import { AUDIENCE, type Keeper, startKeeper, waitFor } from "../../harness/machine/keeper.ts";
+import { AUDIENCE, type Keeper, startKeeper } from "../../harness/machine/keeper.ts";
 import { answerWith, RawServer, unsignedToken } from "../../harness/machine/raw-server.ts";
 import { INPUTS } from "../../harness/machine/stage.ts";
 import { together } from "../../harness/machine/together.ts";
+import { waitFor } from "../../harness/wait.ts";
 
 const LIFE_MS = 6_000;
 const HOSTILE_MS = LIFE_MS / 4;

@@ -16,8 +16,8 @@ import {
 import { createServer } from "node:net";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { waitFor } from "../../harness/machine/keeper.ts";
 import { AUDIENCES, Stage } from "../../harness/machine/stage.ts";
+import { waitFor } from "../../harness/wait.ts";
 import { tokenId } from "../../src/base/layout.ts";
 
 const MACHINES = 3;

@@ -6,10 +6,10 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { GitHubFault, StsFault } from "../../harness/clouds/faults.ts";
-import { waitFor } from "../../harness/machine/keeper.ts";
 import { Stage } from "../../harness/machine/stage.ts";
 import { together } from "../../harness/machine/together.ts";
 import { isTokenFile, readTree } from "../../harness/machine/tree.ts";
+import { waitFor } from "../../harness/wait.ts";
 
 function read(file: string): string {
   try {

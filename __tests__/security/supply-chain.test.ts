@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, test } from "@jest/globals";
-import { repository } from "../../harness/machine/keeper.ts";
+import { repository } from "../../harness/repository.ts";
 
 const root = repository();
 const read = (file: string) => readFileSync(path.join(root, file), "utf8");

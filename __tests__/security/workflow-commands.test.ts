@@ -3,8 +3,8 @@
 // "##[name]" anywhere in it for one (actions/runner, ActionCommand.cs, TryParseV2 and TryParse).
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { repository } from "../../harness/machine/keeper.ts";
 import { Stage } from "../../harness/machine/stage.ts";
+import { repository } from "../../harness/repository.ts";
 import { readActionManifest } from "../../harness/runner/action-manifest.ts";
 
 /** Machines at work at once. */

@@ -159,8 +159,7 @@ export class GitHubCloud {
   startJob(claims: Partial<JobClaims> = {}, format: SubjectFormat = "classic"): CloudJob {
     const now = Math.floor(Date.now() / 1000);
     const expires = now + this.requestTokenSeconds;
-    // The shape of the real address: a pool number, an empty segment, and a query that the client must add
-    // to.
+    // The shape of the real address: a pool number, an empty segment, and a query to add to.
     const path = `/${randomInt(1, 100)}//idtoken/${randomUUID()}/${randomUUID()}`;
     const requestToken = signJwt(this.#requestTokenSigner, {
       nameid: randomUUID(),
@@ -243,7 +242,6 @@ export class GitHubCloud {
         subject_types_supported: ["public", "pairwise"],
         response_types_supported: ["id_token"],
         claims_supported: [
-          "sub",
           "aud",
           "exp",
           "iat",
@@ -283,23 +281,24 @@ export class GitHubCloud {
     // words are not documented anywhere.
     if (!job.takeInProgress()) return refusal(403, "Can't issue ID_TOKEN for non-inprogress job");
 
+    const { value, payload } = this.issue(job, entry.audience, fault);
+    if (fault === undefined) entry.issued = payload;
+    return json(200, { count: value.length, value });
+  }
+
+  /** An ID token of the job, as the endpoint would answer with now. */
+  issue(
+    job: CloudJob,
+    audience = `https://github.com/${job.claims.repository_owner}`,
+    fault?: TokenFault,
+  ): { value: string; payload: { jti: string; iat: number; exp: number } } {
     const now = Math.floor(Date.now() / 1000);
     const { sub, ...claims } = job.claims;
-    const payload: JWTPayload = {
-      jti: randomUUID(),
-      sub,
-      aud: entry.audience ?? `https://github.com/${claims.repository_owner}`,
-      ...claims,
-      iss: this.issuer,
-      nbf: now - NBF_MARGIN_SECONDS,
-      exp: now + this.idTokenSeconds,
-      iat: now,
-    };
+    const times = { nbf: now - NBF_MARGIN_SECONDS, exp: now + this.idTokenSeconds, iat: now };
+    const payload = { jti: randomUUID(), sub, aud: audience, ...claims, iss: this.issuer, ...times };
     const value = this.#token(payload, fault);
     this.#remember(value, `ID token ${payload.jti}`);
-    if (fault === undefined)
-      entry.issued = { jti: String(payload.jti), iat: now, exp: now + this.idTokenSeconds };
-    return json(200, { count: value.length, value });
+    return { value, payload: { jti: payload.jti, iat: now, exp: times.exp } };
   }
 
   #token(payload: JWTPayload, fault: TokenFault | undefined): string {
@@ -307,6 +306,7 @@ export class GitHubCloud {
     const signed = (changes: Record<string, unknown>) =>
       signJwt(this.#idTokenSigner, { ...payload, ...changes });
     if (typeof fault === "object") return "value" in fault ? fault.value : signed(fault.claims);
+    const past = now - 60 - this.idTokenSeconds;
     switch (fault) {
       case undefined:
         return signed({});
@@ -315,11 +315,7 @@ export class GitHubCloud {
       case "not-a-jwt":
         return "this is not a token";
       case "expired-token":
-        return signed({
-          iat: now - 60 - this.idTokenSeconds,
-          nbf: now - 60 - this.idTokenSeconds,
-          exp: now - 60,
-        });
+        return signed({ iat: past, nbf: past, exp: now - 60 });
       case "future-token":
         return signed({ iat: now + 3600, nbf: now + 3600, exp: now + 3600 + this.idTokenSeconds });
       case "other-audience":

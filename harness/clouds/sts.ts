@@ -98,6 +98,17 @@ interface Key {
   principal: Principal;
 }
 
+/** A role session and its keys. */
+export interface Session {
+  accessKeyId: string;
+  secretAccessKey: string;
+  sessionToken: string;
+  /** Milliseconds since the epoch. */
+  expires: number;
+  arn: string;
+  userId: string;
+}
+
 /** How far the clock of a signing client may be off. */
 const SKEW_SECONDS = 15 * 60;
 const DEFAULT_SESSION_SECONDS = 3600;
@@ -178,6 +189,13 @@ export class StsCloud {
       principal: { arn, account, userId: uniqueId("AIDA"), roleArn: undefined },
     });
     return { arn, accessKeyId, secretAccessKey: secret };
+  }
+
+  /** A session of a role, which nobody had to ask for. */
+  addSession(roleArn: string, sessionName: string): Session {
+    const role = this.#roles.get(roleArn);
+    if (role === undefined) throw new Error(`no role ${roleArn}`);
+    return this.#issueSession(role, sessionName, this.sessionSeconds ?? DEFAULT_SESSION_SECONDS);
   }
 
   /** Names the keys issued so far, users' too, whose secret or session token stands in `text`. */
@@ -294,13 +312,12 @@ export class StsCloud {
     if (!trusted)
       throw new StsError("AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity");
 
-    const session = this.#issueSession(entry, role, sessionName, this.#sessionSeconds(parameters, role));
+    const session = this.#issueSession(role, sessionName, this.#sessionSeconds(parameters, role));
     return {
       Audience: [claims.aud].flat()[0],
-      AssumedRoleUser: session.user,
       Provider: providerArn,
-      Credentials: session.credentials,
       SubjectFromWebIdentityToken: claims.sub,
+      ...sessionElements(entry, session),
     };
   }
 
@@ -346,8 +363,7 @@ export class StsCloud {
         "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining",
       );
     }
-    const session = this.#issueSession(entry, role, sessionName, seconds);
-    return { AssumedRoleUser: session.user, Credentials: session.credentials };
+    return sessionElements(entry, this.#issueSession(role, sessionName, seconds));
   }
 
   /**
@@ -410,12 +426,7 @@ export class StsCloud {
     return this.sessionSeconds ?? Number(asked ?? DEFAULT_SESSION_SECONDS);
   }
 
-  #issueSession(
-    entry: StsRequest,
-    role: Role,
-    sessionName: string,
-    seconds: number,
-  ): { user: Elements; credentials: Elements } {
+  #issueSession(role: Role, sessionName: string, seconds: number): Session {
     const arn = `arn:${role.partition}:sts::${role.account}:assumed-role/${role.name}/${sessionName}`;
     const accessKeyId = uniqueId("ASIA");
     const secret = randomBytes(30).toString("base64");
@@ -423,22 +434,24 @@ export class StsCloud {
     // Whole seconds, as the answer says it: the key dies at the very moment that its owner was told.
     const expires = Math.floor(Date.now() / 1000 + seconds) * 1000;
     const userId = `${role.id}:${sessionName}`;
-    this.#keys.set(accessKeyId, {
-      secret,
-      session: { token, expires },
-      principal: { arn, account: role.account, userId, roleArn: role.arn },
-    });
-    entry.sessionExpires = expires;
-    return {
-      user: { AssumedRoleId: userId, Arn: arn },
-      credentials: {
-        AccessKeyId: accessKeyId,
-        SecretAccessKey: secret,
-        SessionToken: token,
-        Expiration: new Date(expires).toISOString().replace(".000Z", "Z"),
-      },
-    };
+    const principal = { arn, account: role.account, userId, roleArn: role.arn };
+    this.#keys.set(accessKeyId, { secret, session: { token, expires }, principal });
+    return { accessKeyId, secretAccessKey: secret, sessionToken: token, expires, arn, userId };
   }
+}
+
+/** What STS answers about a session. */
+function sessionElements(entry: StsRequest, session: Session): Elements {
+  entry.sessionExpires = session.expires;
+  return {
+    AssumedRoleUser: { AssumedRoleId: session.userId, Arn: session.arn },
+    Credentials: {
+      AccessKeyId: session.accessKeyId,
+      SecretAccessKey: session.secretAccessKey,
+      SessionToken: session.sessionToken,
+      Expiration: new Date(session.expires).toISOString().replace(".000Z", "Z"),
+    },
+  };
 }
 
 /** Condition keys of a web identity: every claim that is text, under the provider's name. */

@@ -1,9 +1,9 @@
 /** Main or post without a runner: for surroundings that no runner would make. */
-import { spawn } from "node:child_process";
-import { chmodSync, chownSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chownSync } from "node:fs";
 import path from "node:path";
-import { parseKeyValueFile } from "../runner/file-commands.ts";
-import { repository } from "./keeper.ts";
+import { repository } from "../repository.ts";
+import { type Ran, run } from "../run.ts";
+import { collectFileCommands, createFileCommands } from "../runner/file-commands.ts";
 
 const LIMIT_MS = 60_000;
 
@@ -17,50 +17,21 @@ export interface AloneOptions {
   uid?: number;
 }
 
-export interface AloneResult {
-  code: number | null;
-  stdout: string;
-  stderr: string;
+export interface AloneResult extends Omit<Ran, "end"> {
+  code: Ran["end"];
   exported: Record<string, string>;
   state: Record<string, string>;
 }
 
 export async function runAlone({ entry, env, folder, cwd = "/", uid }: AloneOptions): Promise<AloneResult> {
-  mkdirSync(folder, { recursive: true });
-  const files = Object.fromEntries(
-    ["GITHUB_ENV", "GITHUB_STATE", "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"].map((name) => [
-      name,
-      path.join(folder, name),
-    ]),
-  );
-  for (const file of Object.values(files)) {
-    writeFileSync(file, "");
-    chmodSync(file, 0o600);
-    if (uid !== undefined) chownSync(file, uid, uid);
-  }
-  const child = spawn(
-    process.env.ACTION_NODE ?? process.execPath,
-    [path.join(repository(), "dist", entry, "index.js")],
-    {
-      cwd,
-      env: { PATH: process.env.PATH ?? "", ...env, ...files },
-      stdio: ["ignore", "pipe", "pipe"],
-      timeout: LIMIT_MS,
-      killSignal: "SIGKILL",
-      ...(uid === undefined ? {} : { uid, gid: uid }),
-    },
-  );
-  const output = { stdout: "", stderr: "" };
-  for (const stream of ["stdout", "stderr"] as const) {
-    child[stream].on("data", (chunk: Buffer) => {
-      output[stream] += chunk;
-    });
-  }
-  const code = await new Promise<number | null>((resolve, reject) => {
-    child.once("error", reject);
-    child.once("close", resolve);
+  const files = await createFileCommands(folder);
+  if (uid !== undefined) for (const file of Object.values(files.variables)) chownSync(file, uid, uid);
+  const node = process.env.ACTION_NODE ?? process.execPath;
+  const { end, ...output } = await run([node, path.join(repository(), "dist", entry, "index.js")], LIMIT_MS, {
+    cwd,
+    env: { PATH: process.env.PATH ?? "", ...env, ...files.variables },
+    ...(uid === undefined ? {} : { uid, gid: uid }),
   });
-  const read = (name: string) =>
-    Object.fromEntries(parseKeyValueFile(readFileSync(files[name] ?? "", "utf8")));
-  return { code, ...output, exported: read("GITHUB_ENV"), state: read("GITHUB_STATE") };
+  const { environment, state } = await collectFileCommands(files);
+  return { code: end, ...output, exported: environment, state };
 }

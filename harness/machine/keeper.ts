@@ -4,7 +4,6 @@ import {
   chmodSync,
   chownSync,
   cpSync,
-  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -15,13 +14,14 @@ import {
 } from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Endpoint } from "../../src/base/id-token.ts";
 import { type TokenDirectory, tokenDirectoryAt, tokenId } from "../../src/base/layout.ts";
 import type { ProcessIdentity } from "../../src/base/process.ts";
 import type { Ask, Reply, Watch } from "../../src/keeper/messages.ts";
 import type { KeeperStatus } from "../../src/keeper/status.ts";
+import { repository } from "../repository.ts";
 import { isAlive, killProcesses } from "../runner/processes.ts";
+import { waitFor } from "../wait.ts";
 
 export const AUDIENCE = "sts.amazonaws.com";
 
@@ -42,32 +42,6 @@ export interface KeeperOptions {
   onFirstToken?: () => void;
   /** The user it runs as, by number. Only root can choose one. */
   uid?: number;
-}
-
-/** The root of the repository, from source and from lib/. */
-export function repository(): string {
-  let directory = import.meta.dirname;
-  while (!existsSync(path.join(directory, "action.yml"))) directory = path.dirname(directory);
-  return directory;
-}
-
-/**
- * Calls `look` every few milliseconds until it returns something; throws after `limitMs`. A look that throws
- * is tried again.
- */
-export async function waitFor<T>(what: string, limitMs: number, look: () => T | undefined): Promise<T> {
-  const deadline = performance.now() + limitMs;
-  for (;;) {
-    let cause: unknown;
-    try {
-      const found = look();
-      if (found !== undefined) return found;
-    } catch (error) {
-      cause = error;
-    }
-    if (performance.now() > deadline) throw new Error(`waited ${limitMs} ms in vain for ${what}`, { cause });
-    await sleep(5);
-  }
 }
 
 export class Keeper {
@@ -115,7 +89,7 @@ export class Keeper {
   until(what: string, condition: (status: KeeperStatus) => boolean, limitMs = 30_000): Promise<KeeperStatus> {
     return waitFor(what, limitMs, () => {
       const status = this.status();
-      return condition(status) ? status : undefined;
+      return condition(status) && status;
     });
   }
 

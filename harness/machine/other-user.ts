@@ -1,8 +1,8 @@
 /** A whole stage (clouds, runner, jobs) as another user of this machine, steered from here. Root only. */
 import { type ChildProcess, fork } from "node:child_process";
 import path from "node:path";
+import { repository } from "../repository.ts";
 import type { StepResult } from "../runner/runner.ts";
-import { repository } from "./keeper.ts";
 
 /** What the other process is asked to do, in this order. */
 export type Order = { kind: "start" } | { kind: "use"; inputs: Record<string, string> } | { kind: "finish" };

@@ -5,7 +5,7 @@
 import { type Clouds, startClouds } from "../clouds/clouds.ts";
 import type { GitHubFault } from "../clouds/faults.ts";
 import type { CloudJob, IdTokenRequest } from "../clouds/github.ts";
-import { AUDIENCE, type Keeper, type KeeperOptions, startKeeper } from "./keeper.ts";
+import { type Keeper, type KeeperOptions, startKeeper } from "./keeper.ts";
 import { TokenReader } from "./token-reader.ts";
 
 /** A fault of the endpoint as one job meets it; asked for each request but the one for the first token. */

@@ -10,7 +10,8 @@ import type { KeeperStatus } from "../../src/keeper/status.ts";
 import { type Clouds, type CloudsOptions, startClouds } from "../clouds/clouds.ts";
 import type { CloudJob } from "../clouds/github.ts";
 import { trustGitHub } from "../clouds/trust.ts";
-import { type ProcessInfo, processesWith } from "../runner/processes.ts";
+import { repository } from "../repository.ts";
+import { isAlive, type ProcessInfo, processesWith } from "../runner/processes.ts";
 import {
   createRunner,
   type Job,
@@ -19,7 +20,6 @@ import {
   type RunnerOptions,
   type StepResult,
 } from "../runner/runner.ts";
-import { repository } from "./keeper.ts";
 
 export const ACCOUNT = "111122223333";
 export const ROLE = `arn:aws:iam::${ACCOUNT}:role/deploy`;
@@ -28,9 +28,23 @@ export const INPUTS = { "role-to-assume": ROLE, "aws-region": "eu-west-1" };
 /** Audiences that STS takes, for jobs with more than one token. */
 export const AUDIENCES = ["sts.amazonaws.com", "second.example", "third.example", "fourth.example"];
 
+export interface StageJobOptions extends JobOptions {
+  /** Default: a new one. */
+  cloudJob?: CloudJob;
+  /** Whether the environment names STS, as AWS_ENDPOINT_URL_STS. Default true. */
+  sts?: boolean;
+}
+
 export interface StartedJob {
   job: Job;
   cloudJob: CloudJob;
+}
+
+/** Every keeper process that a job of this machine has started and that lives. */
+export function keepersOf({ temp }: Runner): ProcessInfo[] {
+  return processesWith("RUNNER_TEMP", (value) => value === temp).filter(
+    ({ pid, command }) => isAlive(pid) && command.includes(`${path.sep}keeper${path.sep}`),
+  );
 }
 
 export class Stage {
@@ -44,36 +58,38 @@ export class Stage {
     this.runner = runner;
   }
 
-  static async start({
-    clouds,
-    runner,
-  }: {
-    clouds?: CloudsOptions;
-    runner?: RunnerOptions;
-  } = {}): Promise<Stage> {
-    const started = await startClouds(clouds);
+  static async start(options: { clouds?: CloudsOptions; runner?: RunnerOptions } = {}): Promise<Stage> {
+    const started = await startClouds(options.clouds);
     const trust = trustGitHub(ACCOUNT, "repo:*");
     const statements = AUDIENCES.flatMap((audience) => trustGitHub(ACCOUNT, "repo:*", audience).Statement);
     started.sts.addRole({ arn: ROLE, trust: { ...trust, Statement: statements } });
     started.sts.providers.get(ACCOUNT)?.clientIds.push(...AUDIENCES.slice(1));
-    return new Stage(started, await createRunner(runner));
+    return new Stage(started, await createRunner(options.runner));
   }
 
-  async startJob({ environment, ...options }: JobOptions = {}): Promise<StartedJob> {
-    const cloudJob = this.clouds.github.startJob();
+  /** Starts a job whose environment leads to both clouds. */
+  async startJob({
+    cloudJob,
+    sts = true,
+    environment,
+    ...options
+  }: StageJobOptions = {}): Promise<StartedJob> {
+    const known = cloudJob ?? this.clouds.github.startJob();
     const job = await this.runner.startJob({
       ...options,
-      environment: { ...cloudJob.environment, AWS_ENDPOINT_URL_STS: this.clouds.sts.url, ...environment },
+      environment: {
+        ...known.environment,
+        ...(sts ? { AWS_ENDPOINT_URL_STS: this.clouds.sts.url } : {}),
+        ...environment,
+      },
     });
     const finish = job.finish.bind(job);
     job.finish = async () => {
       const result = await finish();
-      result.posts.forEach((post) => {
-        this.overhear(post);
-      });
+      for (const post of result.posts) this.overhear(post);
       return result;
     };
-    return { job, cloudJob };
+    return { job, cloudJob: known };
   }
 
   /** One use of the action as it is built. */
@@ -113,11 +129,8 @@ export class Stage {
     return status;
   }
 
-  /** Every keeper process that a job of this machine has started and that lives. */
   keepers(): ProcessInfo[] {
-    return processesWith("RUNNER_TEMP", (value) => value === this.runner.temp).filter(({ command }) =>
-      /keeper/.test(command),
-    );
+    return keepersOf(this.runner);
   }
 
   /** The names of all tokens and keys that the clouds have issued and that stand in `text`. */

@@ -1,4 +1,5 @@
 /** Loads over time as areas, one panel below the other on the same axes. */
+import { COLOUR, escapeXml, text } from "./svg.ts";
 
 export interface Panel {
   /** A heading above the first panel of a group. */
@@ -18,20 +19,8 @@ const TITLE = 22;
 const HEIGHT = 78;
 const GAP = 18;
 const FOOT = 44;
-const COLOUR = { text: "#1f2328", muted: "#656d76", grid: "#e6e9ed", area: "#2f74c0" };
-
-function escapeXml(text: string): string {
-  return text
-    .replaceAll("&", "&amp;")
-    .replaceAll("<", "&lt;")
-    .replaceAll(">", "&gt;")
-    .replaceAll('"', "&quot;");
-}
-
-function text(x: number, y: number, content: string, size: number, fill: string, rest = ""): string {
-  return `<text x="${x}" y="${y}" font-size="${size}" fill="${fill}"${rest}>${escapeXml(content)}</text>`;
-}
-
+const SUBTITLE =
+  "Requests per second, the busiest second of each moment; simulated with the keeper's own schedule.";
 /** A round number at or above `most`, for the top of an axis. */
 function ceiling(most: number): number {
   const unit = 10 ** Math.floor(Math.log10(Math.max(most, 1)));
@@ -47,7 +36,7 @@ function area(load: Uint32Array, top: number, most: number): string {
     const to = Math.max(from + 1, Math.floor(((x + 1) / PLOT) * load.length));
     path += `L${LEFT + x} ${y(load.subarray(from, to).reduce((best, one) => Math.max(best, one), 0))}`;
   }
-  return `<path d="${path}L${LEFT + PLOT - 1} ${y(0)}Z" fill="${COLOUR.area}"/>`;
+  return `<path d="${path}L${LEFT + PLOT - 1} ${y(0)}Z" fill="${COLOUR.blue}"/>`;
 }
 
 /**
@@ -56,14 +45,8 @@ function area(load: Uint32Array, top: number, most: number): string {
  */
 export function renderPanels(title: string, seconds: number, panels: Panel[]): string {
   const body: string[] = [
-    text(16, 30, title, 18, COLOUR.text, ' font-weight="600"'),
-    text(
-      16,
-      50,
-      "Requests per second, the busiest second of each moment; simulated with the keeper's own schedule.",
-      13,
-      COLOUR.muted,
-    ),
+    text(16, 30, title, { "font-size": 18, fill: COLOUR.text, "font-weight": 600 }),
+    text(16, 50, SUBTITLE, { "font-size": 13, fill: COLOUR.muted }),
   ];
   let top = HEAD;
   let group = "";
@@ -78,7 +61,7 @@ export function renderPanels(title: string, seconds: number, panels: Panel[]): s
     if (panel.group !== group) {
       group = panel.group;
       top += GROUP;
-      body.push(text(16, top - 10, group, 15, COLOUR.text, ' font-weight="600"'));
+      body.push(text(16, top - 10, group, { "font-size": 15, fill: COLOUR.text, "font-weight": 600 }));
     }
     top += TITLE;
     const name = `${panel.name} `;
@@ -88,7 +71,8 @@ export function renderPanels(title: string, seconds: number, panels: Panel[]): s
     for (const share of [0, 0.5, 1]) {
       const y = top + HEIGHT * (1 - share);
       body.push(`<path d="M${LEFT} ${y}h${PLOT}" stroke="${COLOUR.grid}"/>`);
-      body.push(text(LEFT - 8, y + 4, String(most * share), 11, COLOUR.muted, ' text-anchor="end"'));
+      const figure = { "font-size": 11, fill: COLOUR.muted, "text-anchor": "end" };
+      body.push(text(LEFT - 8, y + 4, String(most * share), figure));
     }
     body.push(area(panel.load, top, most));
     top += HEIGHT + GAP;
@@ -96,16 +80,8 @@ export function renderPanels(title: string, seconds: number, panels: Panel[]): s
   for (let hour = 0; hour <= seconds / 3600; hour++) {
     const x = LEFT + (hour * 3600 * PLOT) / seconds;
     const anchor = hour === 0 ? "start" : hour === seconds / 3600 ? "end" : "middle";
-    body.push(
-      text(
-        Math.round(x),
-        top + 4,
-        hour === 0 ? "start" : `${hour} h`,
-        12,
-        COLOUR.muted,
-        ` text-anchor="${anchor}"`,
-      ),
-    );
+    const label = { "font-size": 12, fill: COLOUR.muted, "text-anchor": anchor };
+    body.push(text(Math.round(x), top + 4, hour === 0 ? "start" : `${hour} h`, label));
   }
   const height = top + FOOT - 20;
   return [

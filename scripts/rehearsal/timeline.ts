@@ -2,7 +2,7 @@
  * What a rehearsal saw, and what it says of the three ways to hold AWS credentials. All times are seconds
  * since its start.
  */
-import { formatTable } from "./timeline-table.ts";
+import { formatTable } from "../table.ts";
 
 export interface Span {
   from: number;

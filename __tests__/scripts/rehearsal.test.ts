@@ -1,4 +1,5 @@
 import { expect, test } from "@jest/globals";
+import { renderSvg } from "../../scripts/rehearsal/picture.ts";
 import {
   brokenPromises,
   type Call,
@@ -6,8 +7,7 @@ import {
   renderTable,
   summarise,
   type Timeline,
-} from "../../harness/timeline.ts";
-import { renderSvg } from "../../harness/timeline-svg.ts";
+} from "../../scripts/rehearsal/timeline.ts";
 
 const good = (...at: number[]): Call[] => at.map((moment) => ({ at: moment }));
 const bad = (...at: number[]): Call[] => at.map((moment) => ({ at: moment, error: "ExpiredToken" }));

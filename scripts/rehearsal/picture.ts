@@ -2,6 +2,7 @@
  * The picture of a rehearsal: for each job the lives of its tokens and sessions, and every call of its
  * clients, on one time axis.
  */
+import { round, COLOUR as SHARED, text } from "../svg.ts";
 import { type Call, type JobTimeline, type Span, summarise, type Timeline } from "./timeline.ts";
 
 const WIDTH = 1120;
@@ -18,31 +19,14 @@ const CALLS_HEIGHT = 20;
 const SPANS_HEIGHT = 66;
 
 const COLOUR = {
-  text: "#1f2328",
-  muted: "#656d76",
-  grid: "#e6e9ed",
+  ...SHARED,
   panel: "#f8f9fb",
-  token: "#2f74c0",
+  token: SHARED.blue,
   session: "#8a63b8",
   good: "#2b9a66",
   bad: "#cf222e",
   badGround: "#fdecec",
 };
-
-const escapeXml = (text: string): string =>
-  text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
-
-const round = (value: number): string => String(Math.round(value * 100) / 100);
-
-function text(
-  x: number,
-  y: number,
-  content: string,
-  attributes: Record<string, string | number> = {},
-): string {
-  const rest = Object.entries(attributes).map(([name, value]) => ` ${name}="${value}"`);
-  return `<text x="${round(x)}" y="${round(y)}"${rest.join("")}>${escapeXml(content)}</text>`;
-}
 
 function rectangle(x: number, y: number, width: number, height: number, fill: string, rest = ""): string {
   return `<rect x="${round(x)}" y="${round(y)}" width="${round(width)}" height="${round(height)}" fill="${fill}"${rest}/>`;

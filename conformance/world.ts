@@ -24,7 +24,7 @@ import {
   type Use,
 } from "./scenarios.ts";
 
-export interface StageOptions {
+export interface WorldOptions {
   idTokenSeconds: number;
   /** Of every role session; undefined: an hour, as STS does. */
   sessionSeconds?: number;
@@ -49,7 +49,7 @@ const OTHER_ROLES = {
   container: `arn:aws:iam::${ACCOUNTS.container}:role/container`,
 };
 
-export class Stage {
+export class World {
   readonly clouds: Clouds;
   readonly #directory: string;
   readonly #proxyVariables: Record<string, string>;
@@ -57,7 +57,7 @@ export class Stage {
   readonly #node24: string | undefined;
   readonly #keys: Record<"keys" | "other" | "home", Keys>;
 
-  static async open({ idTokenSeconds, sessionSeconds, ...actionOptions }: StageOptions): Promise<Stage> {
+  static async open({ idTokenSeconds, sessionSeconds, ...actionOptions }: WorldOptions): Promise<World> {
     const clouds = await startClouds({
       idTokenSeconds,
       tls: true,
@@ -68,15 +68,8 @@ export class Stage {
     // A store that Java reads without a password; this one it needs only to write it.
     const store = path.join(directory, "authority.jks");
     const options = ["-storetype", "JKS", "-storepass", "changeit"];
-    await promisify(execFile)("keytool", [
-      "-importcert",
-      "-noprompt",
-      "-file",
-      caFile,
-      "-keystore",
-      store,
-      ...options,
-    ]);
+    const keytool = ["-importcert", "-noprompt", "-file", caFile, "-keystore", store, ...options];
+    await promisify(execFile)("keytool", keytool);
     const proxyVariables = {
       HTTPS_PROXY: proxyUrl,
       https_proxy: proxyUrl,
@@ -87,14 +80,14 @@ export class Stage {
       NODE_EXTRA_CA_CERTS: caFile,
       JAVA_TOOL_OPTIONS: `-Djavax.net.ssl.trustStore=${store} -Dhttps.proxyHost=127.0.0.1 -Dhttps.proxyPort=${new URL(proxyUrl).port}`,
     };
-    return new Stage(clouds, directory, proxyVariables, actionOptions);
+    return new World(clouds, directory, proxyVariables, actionOptions);
   }
 
   private constructor(
     clouds: Clouds,
     directory: string,
     proxyVariables: Record<string, string>,
-    { action, node24 }: Pick<StageOptions, "action" | "node24">,
+    { action, node24 }: Pick<WorldOptions, "action" | "node24">,
   ) {
     this.clouds = clouds;
     this.#directory = directory;
@@ -124,12 +117,12 @@ export class Stage {
     let container: Server | undefined;
     try {
       const environment = this.#idTokenVariables();
-      const token = await this.idToken();
       const tokenFile = path.join(elsewhere, "irsa token");
-      await writeFile(tokenFile, token, { mode: 0o600 });
-      container = await serveCredentials(await this.#assume(OTHER_ROLES.container, token));
+      await writeFile(tokenFile, this.idToken(), { mode: 0o600 });
+      const { sts } = this.clouds;
+      container = await serveCredentials(sts.addSession(OTHER_ROLES.container, "suite"));
       const given: Given = {
-        keys: { ...this.#keys, session: await this.#assume(OTHER_ROLES.session, token) },
+        keys: { ...this.#keys, session: sts.addSession(OTHER_ROLES.session, "suite") },
         tokenFile,
         containerUrl: `http://127.0.0.1:${(container.address() as AddressInfo).port}/credentials`,
         elsewhere,
@@ -184,23 +177,14 @@ export class Stage {
     return { ...this.#proxyVariables, AWS_EC2_METADATA_DISABLED: "true" };
   }
 
-  /** A folder for one purpose, removed with the stage. */
+  /** A folder for one purpose, removed with the world. */
   folder(name: string): Promise<string> {
     return mkdtemp(path.join(this.#directory, name));
   }
 
   /** A fresh ID token for STS, as one that was written once. */
-  async idToken(): Promise<string> {
-    const { ACTIONS_ID_TOKEN_REQUEST_URL: url = "", ACTIONS_ID_TOKEN_REQUEST_TOKEN: bearer = "" } =
-      this.clouds.github.startJob().environment;
-    const plain = new URL(url);
-    const answer = await fetch(
-      `${this.clouds.github.url}${plain.pathname}${plain.search}&audience=sts.amazonaws.com`,
-      {
-        headers: { authorization: `bearer ${bearer}` },
-      },
-    );
-    return ((await answer.json()) as { value: string }).value;
+  idToken(): string {
+    return this.clouds.github.issue(this.clouds.github.startJob(), "sts.amazonaws.com").value;
   }
 
   #idTokenVariables(): Record<string, string> {
@@ -208,26 +192,6 @@ export class Stage {
     if (this.#node24 !== undefined) return { ...environment };
     const { pathname, search } = new URL(environment.ACTIONS_ID_TOKEN_REQUEST_URL);
     return { ...environment, ACTIONS_ID_TOKEN_REQUEST_URL: `${this.clouds.github.url}${pathname}${search}` };
-  }
-
-  async #assume(roleArn: string, token: string): Promise<Keys> {
-    const answer = await fetch(this.clouds.sts.url, {
-      method: "POST",
-      body: new URLSearchParams({
-        Action: "AssumeRoleWithWebIdentity",
-        Version: "2011-06-15",
-        RoleArn: roleArn,
-        RoleSessionName: "suite",
-        WebIdentityToken: token,
-      }),
-    });
-    const xml = await answer.text();
-    const element = (name: string): string => new RegExp(`<${name}>([^<]*)</${name}>`).exec(xml)?.[1] ?? "";
-    return {
-      accessKeyId: element("AccessKeyId"),
-      secretAccessKey: element("SecretAccessKey"),
-      sessionToken: element("SessionToken"),
-    };
   }
 
   async close(): Promise<void> {
