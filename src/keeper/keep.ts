@@ -1,7 +1,7 @@
 import * as fs from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { errorCode, errorText } from "../base/errors.ts";
-import { writeFileAtomic, writeJson } from "../base/files.ts";
+import { writeFileAtomic } from "../base/files.ts";
 import { type IdToken, requestIdToken } from "../base/id-token.ts";
 import { decodeClaims, timeClaim } from "../base/jwt.ts";
 import { type TokenDirectory, tokenDirectoryAt } from "../base/layout.ts";
@@ -9,6 +9,7 @@ import { RequestError } from "../base/network.ts";
 import { isRunning, type ProcessIdentity } from "../base/process.ts";
 import { expiry, hold, pastOf } from "./held-token.ts";
 import type { Ask, Watch } from "./messages.ts";
+import { writeStatus } from "./record.ts";
 import { clockJumped, refreshDelay, requestTimeout, retryDelay, TICK_MS } from "./schedule.ts";
 import {
   beginStatus,
@@ -225,7 +226,7 @@ function emptyJobDirectory(directory: TokenDirectory): void {
 
 function save(directory: TokenDirectory, status: KeeperStatus): void {
   try {
-    writeJson(directory.status, status);
+    writeStatus(directory, status);
   } catch {
     // A full disk: the next write may succeed, and the token matters more.
   }

@@ -1,0 +1,98 @@
+import { randomBytes } from "node:crypto";
+import * as fs from "node:fs";
+import * as path from "node:path";
+import { errorCode } from "../base/errors.ts";
+import { type JobDirectory, type TokenDirectory, tokenDirectoryAt } from "../base/layout.ts";
+import { stopKeeper } from "../keeper/stop.ts";
+import { closeDirectory, entriesOf, notOurs } from "./private-directory.ts";
+
+/**
+ * Gives us back the permissions that a step may have taken away or given to others, on the job directory and the
+ * directories in it. To delete what is ours, owner and "not a link" are enough; believing it needs more.
+ */
+export function closeAll(job: JobDirectory): void {
+  closeDirectory(job.path);
+  for (const directory of [job.uses, job.finished, job.tokens]) if (isOurs(directory)) closeDirectory(directory);
+  for (const directory of tokenPaths(job)) if (isOurs(directory)) closeDirectory(directory);
+}
+
+/** Ends every keeper of a job directory and deletes every token: before anything else can fail. */
+export async function takeSecrets(job: JobDirectory): Promise<void> {
+  await Promise.all(
+    tokenPaths(job)
+      .filter(isOurs)
+      .map((directory) => takeSecret(tokenDirectoryAt(directory))),
+  );
+}
+
+/** Ends the keeper of a token directory and deletes the token. Returns what the keeper recorded. */
+export async function takeSecret(directory: TokenDirectory): ReturnType<typeof stopKeeper> {
+  const stopped = await stopKeeper(directory);
+  fs.rmSync(directory.token, { recursive: true, force: true });
+  return stopped;
+}
+
+/** Renames the job directory first, so that its name is free at once, and then deletes it. */
+export function removeJobDirectory(job: JobDirectory): void {
+  // A name that nobody can occupy beforehand.
+  const gone = `${job.path}.${randomBytes(8).toString("hex")}.gone`;
+  fs.renameSync(job.path, gone);
+  removeTree(gone);
+  clearRemains(job);
+}
+
+/** Deletes what a post that was killed during `removeJobDirectory` left. */
+export function clearRemains(job: JobDirectory): void {
+  const parent = path.dirname(job.path);
+  const name = path.basename(job.path);
+  for (const entry of entriesOf(parent)) {
+    if (!entry.startsWith(`${name}.`) || !entry.endsWith(".gone")) continue;
+    try {
+      removeTree(`${parent}/${entry}`);
+    } catch {
+      // Another post is deleting it, too.
+    }
+  }
+}
+
+/** Deletes a path with everything in it, and enters no link. */
+export function removeTree(target: string): void {
+  try {
+    if (!fs.lstatSync(target).isDirectory()) return fs.unlinkSync(target);
+    try {
+      closeDirectory(target);
+    } catch {
+      // Another user's: what is in there may be deleted all the same.
+    }
+    inside(target, (directory) => {
+      for (const name of fs.readdirSync(directory)) removeTree(`${directory}/${name}`);
+    });
+    fs.rmdirSync(target);
+  } catch (error) {
+    if (errorCode(error) !== "ENOENT") throw error;
+  }
+}
+
+/** On Linux, a path that names the very directory, even if somebody renames it or puts a link in its place. */
+function inside(target: string, action: (directory: string) => void): void {
+  if (process.platform !== "linux") return action(target);
+  const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } = fs.constants;
+  const fd = fs.openSync(target, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  try {
+    action(`/proc/self/fd/${fd}`);
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+function tokenPaths(job: JobDirectory): string[] {
+  return isOurs(job.tokens) ? entriesOf(job.tokens).map((name) => `${job.tokens}/${name}`) : [];
+}
+
+function isOurs(directory: string): boolean {
+  try {
+    return notOurs(directory) === undefined;
+  } catch {
+    return false; // gone
+  }
+}
