@@ -7,6 +7,7 @@ import { repository } from "../harness/repository.ts";
 import { refreshDelay, retryDelay } from "../src/keeper/schedule.ts";
 import { type Panel, renderPanels } from "./panels.ts";
 import { readFlags, runScript, wholeNumber, writeResult } from "./script.ts";
+import { formatTable } from "./table.ts";
 
 const HOURS = 6;
 const SECONDS = HOURS * 3600;
@@ -142,26 +143,20 @@ async function fleet(): Promise<number> {
     renderPanels(`${jobs.toLocaleString("en")} jobs that start in the same minute`, SECONDS, panels),
   );
 
-  const rows: [string, Load][] = [
+  const loads: [string, Load][] = [
     ...panels.map(({ group, name, load }): [string, Load] => [`${group}: ${name}`, load]),
     ["ID token endpoint: this action, outage of 2 min", idTokenLoad(jobs, WAYS[0]?.next as Way, OUTAGE)],
   ];
-  const columns: [string, (load: Load) => string][] = [
-    ["mean", (load) => (load.reduce((sum, one) => sum + one, 0) / SECONDS).toFixed(1)],
-    ["peak, minutes 1-2", (load) => peak(load, 0, 120)],
-    ["minutes 3-60", (load) => peak(load, 120, 3600)],
-    ["last hour", (load) => peak(load, SECONDS - 3600, SECONDS)],
-    ["outage", (load) => peak(load, OUTAGE.at, OUTAGE.at + OUTAGE.seconds + 60)],
-  ];
-  const width = Math.max(...rows.map(([name]) => name.length)) + 2;
-  console.log(
-    "requests per second".padEnd(width) + columns.map(([title]) => title.padStart(title.length + 3)).join(""),
-  );
-  for (const [name, load] of rows) {
-    console.log(
-      name.padEnd(width) + columns.map(([title, of]) => of(load).padStart(title.length + 3)).join(""),
-    );
-  }
+  const rows = loads.map(([name, load]) => [
+    name,
+    (load.reduce((sum, one) => sum + one, 0) / SECONDS).toFixed(1),
+    peak(load, 0, 120),
+    peak(load, 120, 3600),
+    peak(load, SECONDS - 3600, SECONDS),
+    peak(load, OUTAGE.at, OUTAGE.at + OUTAGE.seconds + 60),
+  ]);
+  const head = ["requests per second", "mean", "peak, minutes 1-2", "minutes 3-60", "last hour", "outage"];
+  console.log(formatTable(head, rows));
   console.log(`\nWrote ${svg}`);
   return 0;
 }

@@ -102,8 +102,7 @@ async function findClients(
   ];
   const environment: Record<string, string> = { PATH: process.env.PATH ?? "" };
   if (further.includes("boto3")) {
-    // The steps have a HOME of their own, so that packages installed for the user would be out of their
-    // sight.
+    // The steps have their own HOME, where Python would not find the packages installed for the user.
     const script =
       "import sys, site, boto3; print(sys.executable, site.getuserbase(), boto3.__version__, sep='\\n')";
     const { stdout } = await run("python3", ["-c", script]).catch(() => {
@@ -133,33 +132,29 @@ async function findClients(
 }
 
 function ways(stsUrl: string): Way[] {
-  const script = (name: string): string[] => [
-    process.execPath,
-    path.join(root, "lib", "scripts", "rehearsal", "clients", name),
-  ];
-  // The same for every client; this action needs no such variable, since it writes the endpoint into the
-  // profile.
+  // The same for every client; this action needs none, since it writes the endpoint into the profile.
   const env = { AWS_ENDPOINT_URL_STS: stsUrl, AWS_REGION: REGION };
   const exportCloud = `printf 'AWS_ENDPOINT_URL_STS=%s\\nAWS_REGION=${REGION}\\nAWS_DEFAULT_REGION=${REGION}\\n' '${stsUrl}' >> "$GITHUB_ENV"`;
+  const once = (name: string, script: string, note: string): Way => ({
+    name,
+    note,
+    mustHold: false,
+    prepare: async (job, role) => {
+      await job.run(exportCloud);
+      return job.run([process.execPath, compiled(script), role], { env });
+    },
+  });
   return [
-    {
-      name: "keys exported once",
-      note: "as configure-aws-credentials does: the keys of one session, as environment variables",
-      mustHold: false,
-      prepare: async (job, role) => {
-        await job.run(exportCloud);
-        return job.run([...script("export-keys-once.js"), role], { env });
-      },
-    },
-    {
-      name: "token written once",
-      note: "as every action with a web identity token file does: SDKs refresh, until the ID token has expired",
-      mustHold: false,
-      prepare: async (job, role) => {
-        await job.run(exportCloud);
-        return job.run([...script("write-token-once.js"), role], { env });
-      },
-    },
+    once(
+      "keys exported once",
+      "export-keys-once.js",
+      "as configure-aws-credentials does: the keys of one session, as environment variables",
+    ),
+    once(
+      "token written once",
+      "write-token-once.js",
+      "as every action with a web identity token file does: SDKs refresh, until the ID token has expired",
+    ),
     {
       name: "aws-role-refresh",
       note: "this action, run from dist/: a token file that is valid at every moment of the job",

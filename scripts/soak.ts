@@ -12,18 +12,14 @@ import { type Cleanup, readFlags, runScript, UsageError } from "./script.ts";
 const SPEED = 60;
 const LIFE_MS = 300_000 / SPEED;
 const FAILURE_RATE = 0.05;
-/**
- * Half a life less two retries of a tenth each: the first try after the outage may be one of those that fail.
- */
+/** Half a life less two retries of a tenth each: the first try after the outage may fail too. */
 const OUTAGE_MS = 0.3 * LIFE_MS;
 /** The two outages begin after these shares of the soak. */
 const OUTAGES_AT = [1 / 3, 2 / 3];
 const SAMPLE_MS = 1_000;
 /** Not counted: what V8 takes at first. */
 const WARM_UP = 0.25;
-/**
- * Memory may end above where it was after the warm-up by this much, which is noise of the garbage collector.
- */
+/** Memory may grow by this much after the warm-up: noise of the garbage collector. */
 const GROWTH_KB = 4_096;
 
 const USAGE = `usage: npm run soak -- [--minutes N]

@@ -12,7 +12,7 @@ import {
   type TokenFault,
   type TransportFault,
 } from "./faults.ts";
-import { CloudServer, type Exchange, type RequestRecord } from "./server.ts";
+import { Cloud, CloudServer, type Exchange, type RequestRecord } from "./server.ts";
 import { GITHUB_PROVIDER } from "./trust.ts";
 
 export type { JobClaims } from "./claims.ts";
@@ -98,9 +98,7 @@ export class CloudJob {
 }
 
 /** GitHub's part: the ID token endpoint of jobs, and the issuer's key set and discovery document. */
-export class GitHubCloud {
-  /** The plain HTTP address on loopback, whether or not TLS is served too. */
-  readonly url: string;
+export class GitHubCloud extends Cloud {
   /** `iss` of ID tokens. */
   readonly issuer: string;
   /** The issuer's public keys, as `/.well-known/jwks` serves them. */
@@ -112,7 +110,6 @@ export class GitHubCloud {
   latencyMs: number;
   /** Asked before each answer to the ID token endpoint; what it returns goes wrong. */
   fault: ((request: IdTokenRequest) => GitHubFault | undefined) | undefined;
-  #server: CloudServer;
   #endpoint: string;
   #jobs = new Map<string, CloudJob>();
   /** Signature to the name of what it signed: every token issued. */
@@ -127,14 +124,13 @@ export class GitHubCloud {
     jwks: JSONWebKeySet,
     options: GitHubOptions,
   ) {
-    this.url = server.url;
+    super(server);
     this.#endpoint = server.tlsPort === undefined ? server.url : `https://${ID_TOKEN_HOST}`;
     this.issuer = server.tlsPort === undefined ? server.url : `https://${GITHUB_PROVIDER}`;
     this.jwks = jwks;
     this.idTokenSeconds = options.idTokenSeconds;
     this.requestTokenSeconds = options.requestTokenSeconds;
     this.latencyMs = options.latencyMs;
-    this.#server = server;
     this.#idTokenSigner = idTokens;
     this.#requestTokenSigner = requestTokens;
     server.handler = (exchange) => this.#handle(exchange);
@@ -192,20 +188,6 @@ export class GitHubCloud {
   #remember(token: string, name: string): void {
     const signature = token.split(".")[2];
     if (signature) this.#signatures.set(signature, name);
-  }
-
-  /** An outage as the network shows it: connections are dropped and refused until it is called with false. */
-  refuseConnections(refuse: boolean): Promise<void> {
-    return this.#server.refuse(refuse);
-  }
-
-  /** Loopback ports, for a proxy's routes. */
-  get ports(): { plain: number; tls: number | undefined } {
-    return { plain: this.#server.port, tls: this.#server.tlsPort };
-  }
-
-  close(): Promise<void> {
-    return this.#server.close();
   }
 
   async #handle(exchange: Exchange): Promise<void> {
@@ -360,11 +342,8 @@ function signJwt(signer: Signer, payload: JWTPayload): string {
 }
 
 function json(status: number, value: unknown): Answer {
-  return {
-    status,
-    headers: { "content-type": "application/json; charset=utf-8" },
-    body: JSON.stringify(value),
-  };
+  const headers = { "content-type": "application/json; charset=utf-8" };
+  return { status, headers, body: JSON.stringify(value) };
 }
 
 function refusal(status: number, errorMessage: string): Answer {

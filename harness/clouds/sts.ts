@@ -18,7 +18,7 @@ import {
   type StsFault,
   type TransportFault,
 } from "./faults.ts";
-import { CloudServer, type Exchange, type RequestRecord, readBody } from "./server.ts";
+import { Cloud, CloudServer, type Exchange, type RequestRecord, readBody } from "./server.ts";
 import { parseAuthorization, type SignedRequest, verifySignature } from "./sigv4.ts";
 import { type Elements, errorAnswer, resultAnswer, StsError } from "./sts-errors.ts";
 import { checkTrustPolicy, GITHUB_PROVIDER, isTrusted, type TrustPolicy } from "./trust.ts";
@@ -118,9 +118,7 @@ const CHAINED_MAX_SECONDS = 3600;
  * AWS's part: STS with the three actions that a web identity needs, over roles and users made at run time.
  * Permission policies are not modelled: the trust policy alone decides who may assume a role.
  */
-export class StsCloud {
-  /** The plain HTTP address on loopback, whether or not TLS is served too. */
-  readonly url: string;
+export class StsCloud extends Cloud {
   readonly requests: StsRequest[] = [];
   /** By account id. `addRole` registers GitHub's for the role's account; a test may change or delete it. */
   readonly providers = new Map<string, Provider>();
@@ -129,17 +127,15 @@ export class StsCloud {
   skewSeconds = SKEW_SECONDS;
   /** Asked before each answer; what it returns goes wrong. */
   fault: ((request: StsRequest) => StsFault | undefined) | undefined;
-  #server: CloudServer;
   #issuer: Issuer;
   #keySet: JWTVerifyGetKey;
   #roles = new Map<string, Role>();
   #keys = new Map<string, Key>();
 
   private constructor(server: CloudServer, issuer: Issuer, options: StsOptions) {
-    this.url = server.url;
+    super(server);
     this.sessionSeconds = options.sessionSeconds;
     this.latencyMs = options.latencyMs;
-    this.#server = server;
     this.#issuer = issuer;
     this.#keySet = createLocalJWKSet(issuer.jwks);
     server.handler = (exchange) => this.#handle(exchange);
@@ -203,20 +199,6 @@ export class StsCloud {
     return [...this.#keys]
       .filter(([, key]) => text.includes(key.secret) || text.includes(key.session?.token ?? key.secret))
       .map(([id]) => id);
-  }
-
-  /** An outage as the network shows it: connections are dropped and refused until it is called with false. */
-  refuseConnections(refuse: boolean): Promise<void> {
-    return this.#server.refuse(refuse);
-  }
-
-  /** Loopback ports, for a proxy's routes. */
-  get ports(): { plain: number; tls: number | undefined } {
-    return { plain: this.#server.port, tls: this.#server.tlsPort };
-  }
-
-  close(): Promise<void> {
-    return this.#server.close();
   }
 
   async #handle(exchange: Exchange): Promise<void> {

@@ -19,9 +19,7 @@ export interface JobOptions {
 export interface StepOptions {
   /** `env:` of the step. For an action it holds for its post step too. */
   env?: Record<string, string>;
-  /**
-   * As `timeout-minutes`: the step is then ended by the signals of a cancel, and has failed. Default 120,000.
-   */
+  /** As `timeout-minutes`: then the signals of a cancel end the step, and it has failed. Default 120,000. */
   timeoutMs?: number;
   /** Called with each line of the log as it is printed. */
   onLine?: (line: string) => void;

@@ -46,8 +46,7 @@ export class WorkerProcess {
   readonly #ready: Promise<void>;
 
   private constructor(env: Record<string, string>) {
-    // Its own session, so that a Ctrl-C in the terminal of the runner reaches no step: the runner decides
-    // what ends when.
+    // Its own session: a Ctrl-C in the runner's terminal reaches no step, so the runner decides what ends.
     this.#child = spawn(process.execPath, [workerScript()], {
       env,
       detached: true,
