@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, test } from "@jest/globals";
+import { unless } from "../../harness/machine/means.ts";
 import { ACTION, finishClean, type Scene, sessionArn, startScene, WITH, worked } from "./setup.ts";
 
 const cacheOf = ({ runner }: Pick<Scene, "runner">): string => path.join(runner.home, ".aws", "cli", "cache");
@@ -88,7 +89,7 @@ function findCli(): string | undefined {
 
 const cliPath = findCli();
 (cliPath === undefined ? test.skip : test)(
-  "the AWS CLI itself runs as the role, and nothing of it is left on disk",
+  `the AWS CLI itself runs as the role, and nothing of it is left on disk${unless(cliPath !== undefined, "needs the AWS CLI")}`,
   async () => {
     const scene = await startScene({ runner: { environment: { PATH: cliPath ?? "" } } });
     const { job } = scene;
