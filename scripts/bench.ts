@@ -11,6 +11,7 @@
  * ratios within a round.
  */
 import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
@@ -114,6 +115,8 @@ function readOptions(): Options {
     return [pair.slice(0, equals), pair.slice(equals + 1)];
   });
   if (flags.peer === undefined && inputs.length > 0) throw new UsageError("--peer-input needs --peer");
+  if (flags.peer !== undefined && !existsSync(path.join(flags.peer, "action.yml")))
+    throw new UsageError(`--peer: ${flags.peer} has no action.yml`);
   const peer = flags.peer && { directory: path.resolve(flags.peer), inputs: Object.fromEntries(inputs) };
   return { runs, json: flags.json, peer: peer || undefined };
 }

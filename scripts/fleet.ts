@@ -28,10 +28,11 @@ const SDK_EARLY_SECONDS = 900;
 /** For the table: an outage in which every request fails at once. */
 const OUTAGE = { at: 3 * 3600, seconds: 120 };
 
-const USAGE = `usage: npm run fleet -- [--jobs N] [--svg FILE]
+const USAGE = `usage: npm run fleet -- [--jobs N] [--svg FILE | --write]
 
   --jobs N     how many jobs start in the same minute (default 10000)
-  --svg FILE   where to write the picture (default docs/reliability.svg)
+  --svg FILE   where to write the picture (default out/fleet.svg)
+  --write      write the picture of the documents: docs/reliability.svg
 `;
 
 /** Requests in each second. */
@@ -115,9 +116,13 @@ function peak(load: Load, from: number, to: number): string {
 }
 
 async function fleet(): Promise<number> {
-  const flags = readFlags({ jobs: { type: "string" }, svg: { type: "string" } });
+  const flags = readFlags({
+    jobs: { type: "string" },
+    svg: { type: "string" },
+    write: { type: "boolean", default: false },
+  });
   const jobs = wholeNumber("--jobs", flags.jobs ?? 10_000, 1);
-  const svg = flags.svg ?? path.join(repository(), "docs", "reliability.svg");
+  const svg = flags.svg ?? path.join(repository(), flags.write ? "docs/reliability.svg" : "out/fleet.svg");
   const panels: Panel[] = [
     ...WAYS.map(({ name, note, next }) => ({
       group: "ID token endpoint",
@@ -157,7 +162,7 @@ async function fleet(): Promise<number> {
   ]);
   const head = ["requests per second", "mean", "peak, minutes 1-2", "minutes 3-60", "last hour", "outage"];
   console.log(formatTable(head, rows));
-  console.log(`\nWrote ${svg}`);
+  console.log(`\npicture: ${svg}`);
   return 0;
 }
 

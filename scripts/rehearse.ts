@@ -47,6 +47,9 @@ const USAGE = `usage: npm run rehearse -- [--seconds N] [--json FILE] [--svg FIL
 Exit code: 0 if this action showed no failure and the other two failed as they do in reality, else 1.
 `;
 
+const RENEWALS = `Why so many session refreshes: the AWS SDK for JavaScript asks for a new session when less than 5 minutes of the old
+one are left. A session lives ${SESSION_SECONDS} s here, so the SDK renews it at nearly every call. It renews a session of an hour once in 55 minutes.`;
+
 const root = repository();
 
 interface Client {
@@ -273,7 +276,9 @@ async function rehearse(options: Options, cleanup: Cleanup): Promise<number> {
   if (options.json !== undefined) {
     await writeResult(options.json, asJson({ node: process.version, ...timeline, problems }));
   }
-  console.log(`\n${renderTable(timeline)}\n\npicture: ${path.relative(process.cwd(), options.svg)}`);
+  console.log(
+    `\n${renderTable(timeline)}\n\n${RENEWALS}\n\npicture: ${path.relative(process.cwd(), options.svg)}`,
+  );
   for (const problem of problems) console.error(`the promise did not hold: ${problem}`);
   return problems.length === 0 ? 0 : 1;
 }
