@@ -113,9 +113,9 @@ export class Keeper {
 
   /** Sends a message and resolves with the reply. */
   async converse(message: Ask | Watch): Promise<Reply> {
-    return await ask<Reply>(this.#child, message, READY_LIMIT_MS).catch((cause) => {
+    return (await ask(this.#child, message, READY_LIMIT_MS).catch((cause) => {
       throw new Error(`the keeper did not start: ${this.output}`, { cause });
-    });
+    })) as Reply;
   }
 
   /** Closes its channel to here, as main does. */
