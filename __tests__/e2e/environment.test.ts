@@ -217,15 +217,18 @@ describe("the user's own files", () => {
       trust: { Statement: { Effect: "Allow", Principal: { AWS: ROLE }, Action: "sts:AssumeRole" } },
     });
     const use = worked(await job.use(ACTION, { with: WITH }));
+    const region = "region=us-west-2   \r\n";
+    const own = CONFIG.slice(CONFIG.indexOf("[default]"), CONFIG.indexOf("\r\n[profile  odd]"));
+    const settings = own.slice(own.indexOf(region) + region.length);
     const section = [
       "[default]",
-      `role_arn = ${ROLE}`,
+      `${settings}role_arn = ${ROLE}`,
       `web_identity_token_file = ${use.outputs["web-identity-token-file"]}`,
       `role_session_name = ${use.outputs["role-session-name"]}`,
       "region = eu-west-1",
       "",
     ].join("\n");
-    const own = CONFIG.slice(CONFIG.indexOf("[default]"), CONFIG.indexOf("\r\n[profile  odd]"));
+    expect(settings).toMatch(/^s3 =\r\n/);
     expect(readTree(root).config).toBe(`${CONFIG.replace(own, "")}\n${section}`);
     expect(readTree(root).credentials).toBe("[odd]\nregion=y");
     // A profile of the user's that builds on ours works as it does with any other.
@@ -235,6 +238,46 @@ describe("the user's own files", () => {
     await finishClean(scene);
     expect(look()).toEqual(before);
   });
+
+  test.each(["default", "prod"])(
+    "keep their settings for profile %s: those that were there, and those that a step sets between two uses",
+    async (profile) => {
+      const header = profile === "default" ? "[default]" : `[profile ${profile}]`;
+      const settings = [
+        ..."ca_bundle = /etc/corp.pem|output = yaml|retry_mode = standard|cli_pager =|max_attempts = 7".split(
+          "|",
+        ),
+        ...["s3 =", "  addressing_style = path"],
+      ];
+      const scene = await startScene({
+        before: (runner) =>
+          writeHome(runner, {
+            config: [
+              header,
+              "role_arn = arn:aws:iam::444455556666:role/x",
+              ...settings,
+              "source_profile = x",
+            ].join("\n"),
+            credentials: `[${profile}]\naws_access_key_id = x\ncli_history = enabled\n`,
+          }),
+      });
+      const { job, root } = scene;
+      const use = worked(await job.use(ACTION, { with: { ...WITH, profile } }));
+      const sectionOf = (config = ""): string[] => config.slice(config.indexOf(header)).split("\n").slice(1);
+      const keys = ["role_arn =", "web_identity_token_file =", "role_session_name =", "region ="];
+      const ours = keys.map((key) => expect.stringContaining(key));
+      expect(sectionOf(readTree(root).config)).toEqual([...settings, ...ours, ""]);
+      expect(readTree(root).credentials).toBe(`[${profile}]\ncli_history = enabled\n`);
+      expect(await whoAmI(job, { AWS_PROFILE: profile })).toBe(sessionArn(use));
+      // As `aws configure set` writes: at the end of the section.
+      worked(await job.run(`printf 'output = json\\nregion = us-east-1\\n' >> "$AWS_CONFIG_FILE"`));
+      const second = worked(await job.use(ACTION, { with: { ...WITH, profile } }));
+      const changed = [...settings.filter((line) => line !== "output = yaml"), "output = json"];
+      expect(sectionOf(readTree(root).config)).toEqual([...changed, ...ours, ""]);
+      expect(await whoAmI(job, { AWS_PROFILE: profile })).toBe(sessionArn(second));
+      await finishClean(scene);
+    },
+  );
 
   test("that AWS_CONFIG_FILE names are what the job goes on with", async () => {
     const files = mkdtempSync(path.join(os.tmpdir(), "files of mine "));

@@ -132,12 +132,16 @@ describe("the end of a use", () => {
         );
         expect(ended?.others.length).toBe(3 - index);
         if (index === 3) break;
-        const effective = (profile: string, users: string): string =>
-          left.findLast((use) => use.profile === profile)?.section ?? users;
+        // The user's settings stay in a use's section; all that names no identity, and no region.
+        const effective = (profile: string, users: string, settings: string): string =>
+          left.findLast((use) => use.profile === profile)?.section.replace("]\n", `]\n${settings}`) ?? users;
         const config = text(job.config);
         const usersDefault = "[default]\r\nregion = us-east-1\r\n";
         const usersOther = "[profile other] ; odd\noutput=json # \u00e9\n";
-        const sections = [effective("default", usersDefault), effective("other", usersOther)];
+        const sections = [
+          effective("default", usersDefault, ""),
+          effective("other", usersOther, "output=json # \u00e9\n"),
+        ];
         for (const section of sections) expect(config).toContain(section);
         // And nothing else: comments and blank lines of the user's, and these two.
         expect(config.length).toBe("# mine\r\n\r\n".length + sections.join("").length);

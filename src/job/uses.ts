@@ -1,5 +1,12 @@
 import * as fs from "node:fs";
-import { append, roleArnsIn, takeFromConfig, takeFromCredentials } from "../aws/profile.ts";
+import {
+  append,
+  placeInConfig,
+  placeInCredentials,
+  roleArnsIn,
+  takeFromConfig,
+  takeFromCredentials,
+} from "../aws/profile.ts";
 import { errorCode, errorText } from "../base/errors.ts";
 import { readFileIfExists, readJson, writeFileAtomic, writeJson } from "../base/files.ts";
 import { decodeClaims, timeClaim } from "../base/jwt.ts";
@@ -78,8 +85,8 @@ export async function beginUse(
 
     const uses = activeUses(job);
     const earlier = uses.findLast((other) => other.profile === use.profile);
-    const config = takeFromConfig(read(job.config), use.profile);
-    const credentials = takeFromCredentials(read(job.credentials), use.profile);
+    const config = placeInConfig(read(job.config), use.profile, use.section);
+    const credentials = placeInCredentials(read(job.credentials), use.profile, use.section);
     const previous: Use["previous"] = {};
     for (const name of Object.keys(use.exported)) previous[name] = ambient[name] ?? null;
     const record: Use = {
@@ -89,8 +96,8 @@ export async function beginUse(
       previous: { ...previous, ...claimed.previous },
     };
     writeJson(`${job.uses}/${use.id}.json`, record);
-    write(job.config, append(config.kept, use.section));
-    write(job.credentials, credentials.kept);
+    write(job.config, config.text);
+    write(job.credentials, credentials.text);
   });
 }
 
@@ -171,11 +178,11 @@ async function end(job: JobDirectory, id: string, outcome: "over" | "failed"): P
 /** Restores the profile as it was before this use: another use's section, or the user's own. */
 function takeProfile(job: JobDirectory, config: string, use: Use, others: Use[]): void {
   const earlier = others.findLast((other) => other.profile === use.profile);
-  write(
-    job.config,
-    append(takeFromConfig(config, use.profile).kept, earlier ? earlier.section : use.original.config),
-  );
-  if (earlier) return;
+  if (earlier) {
+    write(job.config, placeInConfig(config, use.profile, earlier.section).text);
+    return;
+  }
+  write(job.config, append(takeFromConfig(config, use.profile).kept, use.original.config));
   write(
     job.credentials,
     append(takeFromCredentials(read(job.credentials), use.profile).kept, use.original.credentials),
