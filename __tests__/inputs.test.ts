@@ -1,7 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
+import { isLoopback } from "../src/aws/sts-endpoint.ts";
 import { UserError } from "../src/base/errors.ts";
 import { parseTrustPolicy } from "../src/explain/trust-policy.ts";
-import { isLoopback } from "../src/input-readers.ts";
 import { checkAccount, type Inputs, loadInputs } from "../src/inputs.ts";
 
 const ROLE = "arn:aws:iam::111122223333:role/deploy";

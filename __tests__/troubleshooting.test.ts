@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { planEnvironment } from "../src/aws/environment.ts";
+import { checkEndpoints } from "../src/aws/sts-endpoint.ts";
 import { UserError } from "../src/base/errors.ts";
 import { jobDirectory, jobDirectoryPath } from "../src/base/layout.ts";
 import type { FailureKind } from "../src/base/network.ts";
@@ -191,6 +192,8 @@ function saidOfEnvironment(): Said[] {
         { ...use, profile: "a", stsEndpoint: "https://x.example.com" },
       ),
     ),
+    saidBy(() => planEnvironment({ AWS_ENDPOINT_URL: "http://x.example" }, use)),
+    ...saidOfEndpoints(),
     saidBy(() => planEnvironment(webIdentity, { ...use, profile: "a" })),
     saidBy(() => planEnvironment({}, { ...use, profile: "a", mirror: "always" })),
     saidBy(() => planEnvironment(webIdentity, { ...use, mirror: "never" })),
@@ -198,6 +201,16 @@ function saidOfEnvironment(): Said[] {
     saidBy(() => jobDirectoryPath("/a#b")),
     saidBy(() => openJobDirectory(jobDirectory("/nowhere/aws-role-refresh"))),
     saidBy(() => openJobDirectory(jobDirectory("/dev/null"))),
+  ];
+}
+
+function saidOfEndpoints(): Said[] {
+  const aws = { profile: "a", section: "[profile a]\n", exported: {} };
+  const minio = { profile: "default", section: "", exported: { AWS_ENDPOINT_URL_STS: "https://x.example" } };
+  return [
+    saidBy(() => checkEndpoints(aws, [minio], "", {})),
+    saidBy(() => checkEndpoints(minio, [aws], "", {})),
+    saidBy(() => checkEndpoints(aws, [], "[profile a]\nendpoint_url = http://x.example\n", {})),
   ];
 }
 

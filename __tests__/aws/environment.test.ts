@@ -341,7 +341,37 @@ describe("sts-endpoint", () => {
     expect(() => plan({ AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: "false" }, use, endpoint)).not.toThrow();
   });
 
-  test("left out, nothing of the environment's endpoints matters", () => {
+  test.each([
+    [
+      "AWS_ENDPOINT_URL_STS",
+      { AWS_ENDPOINT_URL_STS: "http://x.example", AWS_ENDPOINT_URL: "https://y.example" },
+    ],
+    ["AWS_ENDPOINT_URL", { AWS_ENDPOINT_URL: "http://x.example" }],
+  ])("left out, %s over plain http to another machine is refused, as the input is", (name, ambient) => {
+    for (const use of [AMBIENT, NAMED]) {
+      const { message, anchor } = refusal(ambient, use);
+      expect(anchor).toBe("sts-endpoint-over-http");
+      expect(message).toMatch(
+        new RegExp(
+          `^${name} is "http://x.example": later steps would send the ID token there over plain http`,
+        ),
+      );
+    }
+  });
+
+  test.each([
+    ["https", { AWS_ENDPOINT_URL: "https://x.example" }],
+    ["loopback", { AWS_ENDPOINT_URL_STS: "http://localhost:4566" }],
+    [
+      "STS's own before that of all",
+      { AWS_ENDPOINT_URL_STS: "https://x.example", AWS_ENDPOINT_URL: "http://y" },
+    ],
+    ["blank", { AWS_ENDPOINT_URL_STS: "", AWS_ENDPOINT_URL: "" }],
+  ])("left out, the environment's is the user's choice: %s", (_, ambient) => {
+    expect(plan(ambient, AMBIENT)).toEqual({ exports: { ...FILES, ...REGION }, warnings: [] });
+  });
+
+  test("left out, nothing of the environment's endpoints matters where SDKs ignore them", () => {
     const ambient = {
       AWS_ENDPOINT_URL_STS: "http://x",
       AWS_ENDPOINT_URL: "http://y",

@@ -387,6 +387,55 @@ describe("sts-endpoint", () => {
     await finishClean(scene);
   });
 
+  test.each([
+    ["a named use for AWS", { profile: "prod" }],
+    ["an ambient use for AWS", {}],
+    ["a named use for AWS, not tried", { profile: "prod", trial: "false" }],
+  ])("of an ambient use does not get the ID token of %s, which is refused", async (_, inputs) => {
+    const scene = await startScene({ stsInEnvironment: false });
+    const { job, clouds } = scene;
+    const first = worked(await job.use(ACTION, { with: { ...WITH, "sts-endpoint": clouds.sts.url } }));
+    const use = await job.use(ACTION, { with: { ...WITH, ...inputs } });
+    expect(use.outcome).toBe("failure");
+    expect(use.annotations[0]?.message).toContain(
+      "An earlier use of this action exported AWS_ENDPOINT_URL_STS, so later steps would send this use's ID token to",
+    );
+    expect(clouds.sts.requests).toHaveLength(1);
+    // The first one's profile is as it was.
+    expect(await whoAmI(job)).toBe(sessionArn(first));
+    await finishClean(scene);
+  });
+
+  test("of an ambient use after a named use for AWS is refused", async () => {
+    const scene = await startScene({ stsInEnvironment: false });
+    const { job, clouds } = scene;
+    worked(await job.use(ACTION, { with: { ...WITH, profile: "prod", trial: "false" } }));
+    const use = await job.use(ACTION, { with: { ...WITH, "sts-endpoint": clouds.sts.url } });
+    expect(use.annotations[0]?.message).toContain(
+      'This use would export AWS_ENDPOINT_URL_STS, so later steps would send the ID token of profile "prod" to',
+    );
+    expect(clouds.sts.requests).toEqual([]);
+    expect(job.environment).not.toHaveProperty("AWS_ENDPOINT_URL_STS");
+    await finishClean(scene);
+  });
+
+  test.each<[string, Record<string, string>, string]>([
+    ["AWS_ENDPOINT_URL_STS", { AWS_ENDPOINT_URL_STS: "http://sts.example" }, ""],
+    ["AWS_ENDPOINT_URL", { AWS_ENDPOINT_URL: "http://sts.example" }, ""],
+    ["endpoint_url of profile", {}, "[default]\nendpoint_url = http://sts.example\n"],
+  ])("over plain http is refused in the user's settings, too: %s", async (what, environment, config) => {
+    const scene = await startScene({
+      before: (runner) => writeHome(runner, { config }),
+      job: { environment },
+      stsInEnvironment: false,
+    });
+    const use = await scene.job.use(ACTION, { with: { ...WITH, trial: "false" } });
+    expect(use.outcome).toBe("failure");
+    expect(use.annotations[0]?.message).toContain(what);
+    expect(use.annotations[0]?.message).toContain("would send the ID token there over plain http");
+    await finishClean(scene);
+  });
+
   // The clouds know no such role; what a server of this kind answers is enough. Some give the session no ARN.
   test.each(["arn:minio:sts:::assumed-role/uploads/x", ""])(
     "of a role that is not AWS's, whose session is %j",

@@ -1,5 +1,6 @@
 import { UserError } from "../base/errors.ts";
 import { quoted } from "../base/text.ts";
+import { refusePlainHttp } from "./sts-endpoint.ts";
 
 /** Whether the profile is also exported as AWS_ROLE_ARN and its companions: `mirror-environment`. */
 export type Mirror = "auto" | "always" | "never";
@@ -185,14 +186,15 @@ function files(_ambient: Environment, use: PlannedUse): Partial<EnvironmentPlan>
  */
 function stsEndpoint(ambient: Environment, use: PlannedUse): Partial<EnvironmentPlan> {
   const endpoint = use.stsEndpoint;
-  if (endpoint === undefined) return {};
-  const rivals = isAmbient(use)
-    ? []
-    : ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"].filter(
-        (name) => isSet(ambient, name) && !sameUrl(ambient[name], endpoint),
-      );
-  if (/^true$/i.test(ambient.AWS_IGNORE_CONFIGURED_ENDPOINT_URLS ?? ""))
-    rivals.push("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
+  const ignores = /^true$/i.test(ambient.AWS_IGNORE_CONFIGURED_ENDPOINT_URLS ?? "");
+  const found = ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"].filter((name) => isSet(ambient, name));
+  if (endpoint === undefined) {
+    const [name] = found;
+    if (name !== undefined && !ignores) refusePlainHttp(ambient[name], name);
+    return {};
+  }
+  const rivals = isAmbient(use) ? [] : found.filter((name) => !sameUrl(ambient[name], endpoint));
+  if (ignores) rivals.push("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
   if (rivals.length > 0) {
     throw new UserError(
       "sts-endpoint-loses",

@@ -7,6 +7,7 @@ import {
   takeFromConfig,
   takeFromCredentials,
 } from "../aws/profile.ts";
+import { checkEndpoints } from "../aws/sts-endpoint.ts";
 import { errorCode, errorText } from "../base/errors.ts";
 import { readFileIfExists, readJson, writeFileAtomic, writeJson } from "../base/files.ts";
 import { decodeClaims, timeClaim } from "../base/jwt.ts";
@@ -78,15 +79,17 @@ export async function beginUse(
   await locked(job, async () => {
     const claimed = await claim(job, first.requestToken, ambient, home);
 
+    const uses = activeUses(job);
+    const earlier = uses.findLast((other) => other.profile === use.profile);
+    const config = placeInConfig(read(job.config), use.profile, use.section);
+    const credentials = placeInCredentials(read(job.credentials), use.profile, use.section);
+    checkEndpoints(use, uses, config.text, ambient);
+
     const directory = tokenDirectoryAt(`${job.tokens}/${use.tokenId}`);
     ensurePrivateDirectory(directory.path);
     // Another use's keeper may have written a newer token while this use waited for the lock.
     if (expiry(read(directory.token)) < expiry(first.token)) writeFileAtomic(directory.token, first.token);
 
-    const uses = activeUses(job);
-    const earlier = uses.findLast((other) => other.profile === use.profile);
-    const config = placeInConfig(read(job.config), use.profile, use.section);
-    const credentials = placeInCredentials(read(job.credentials), use.profile, use.section);
     const previous: Use["previous"] = {};
     for (const name of Object.keys(use.exported)) previous[name] = ambient[name] ?? null;
     const record: Use = {
