@@ -190,6 +190,15 @@ test.each(["eu-west-1a", "us-gov-west-1b", "ap-southeast-10c"])("aws-region refu
 });
 
 describe("profile", () => {
+  test.each(["constructor", "__proto__", "toString", "hasOwnProperty", "valueOf"])(
+    "%s is refused: the SDK for JavaScript finds something else under this name",
+    (profile) => {
+      expect(refusal({ profile })).toBe(
+        `profile is "${profile}". Allowed: 1 to 64 of the characters A-Z a-z 0-9 _ . -. The AWS SDK for JavaScript cannot read a profile of this name.`,
+      );
+    },
+  );
+
   test.each(["a", "A.b_c-9", "p".repeat(64)])("%s", (profile) => {
     expect(load({ profile }).profile).toBe(profile);
   });

@@ -329,6 +329,20 @@ describe("mirror-environment", () => {
     await job.finish();
   });
 
+  test("true, in a container that has the files at another path: JavaScript v3 needs them hidden, as docs/troubleshooting.md tells", async () => {
+    const scene = await startScene();
+    const { job, runner } = scene;
+    const use = worked(await job.use(ACTION, { with: { ...WITH, "mirror-environment": "true" } }));
+    // The runner translates the variables and not what the files hold.
+    const config = path.join(runner.home, "config-in-container");
+    const token = use.outputs["web-identity-token-file"] ?? "";
+    writeFileSync(config, (readTree(scene.root).config ?? "").replace(token, "/nowhere/token"));
+    expect(await whoAmI(job, { AWS_CONFIG_FILE: config })).toMatch(/ENOENT.*\/nowhere\/token/);
+    expect(await whoAmI(job, NO_FILES)).toBe(sessionArn(use));
+    rmSync(config);
+    await finishClean(scene);
+  });
+
   test("auto: only where something of the kind is set already", async () => {
     const scene = await startScene();
     const use = worked(await scene.job.use(ACTION, { with: WITH }));

@@ -19,6 +19,8 @@ export const ANCHORS = [
   "named-profile-loses",
   "mirror-refused",
   "sts-endpoint-loses",
+  "sts-endpoint-of-another-use",
+  "sts-endpoint-over-http",
   "runner-temp",
   "job-directory",
   "job-directory-locked",
