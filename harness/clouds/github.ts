@@ -9,6 +9,7 @@ import {
   afterDelay,
   deliver,
   type GitHubFault,
+  TOKEN_FAULTS,
   type TokenFault,
   type TransportFault,
 } from "./faults.ts";
@@ -310,18 +311,10 @@ export class GitHubCloud extends Cloud {
   }
 }
 
-const TOKEN_FAULTS = new Set<unknown>([
-  "empty-value",
-  "expired-token",
-  "future-token",
-  "other-audience",
-  "no-exp",
-  "not-a-jwt",
-  "bad-signature",
-]);
-
 function isTokenFault(fault: TransportFault | TokenFault | undefined): fault is TokenFault {
-  return typeof fault === "object" ? "claims" in fault || "value" in fault : TOKEN_FAULTS.has(fault);
+  return typeof fault === "object"
+    ? "claims" in fault || "value" in fault
+    : TOKEN_FAULTS.some((name) => name === fault);
 }
 
 /**

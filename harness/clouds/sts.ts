@@ -162,11 +162,8 @@ export class StsCloud extends Cloud {
     this.#roles.set(arn, { arn, partition, account, name, id: uniqueId("AROA"), trust, maxSessionSeconds });
     if (!this.providers.has(account)) {
       const audience = partition === "aws-cn" ? "sts.amazonaws.com.cn" : "sts.amazonaws.com";
-      this.providers.set(account, {
-        issuer: this.#issuer.issuer,
-        name: GITHUB_PROVIDER,
-        clientIds: [audience],
-      });
+      const { issuer } = this.#issuer;
+      this.providers.set(account, { issuer, name: GITHUB_PROVIDER, clientIds: [audience] });
     }
   }
 
@@ -388,9 +385,8 @@ export class StsCloud extends Cloud {
       throw new StsError("ExpiredTokenException", text);
     }
     if (nbf !== undefined && now < nbf) {
-      throw invalid(
-        `Token not yet valid: current date/time ${Math.floor(now)} must be after the not-before date/time ${nbf}`,
-      );
+      const text = `current date/time ${Math.floor(now)} must be after the not-before date/time ${nbf}`;
+      throw invalid(`Token not yet valid: ${text}`);
     }
     if (![aud].flat().some((audience) => provider.clientIds.includes(audience)))
       throw invalid("Incorrect token audience");
@@ -473,6 +469,11 @@ function validate(
   return { roleArn: roleArn ?? "", sessionName: sessionName ?? "", account: arn.account };
 }
 
+/** What STS says of a parameter; `shown` is its value, in quotes. */
+function violation(name: string, shown: string, must: string): string {
+  return `Value ${shown}at '${name}' failed to satisfy constraint: Member must ${must}`;
+}
+
 function length(
   name: string,
   value: string | null,
@@ -480,27 +481,22 @@ function length(
   max: number,
   hidden?: "hidden",
 ): string | undefined {
-  if (value === null) return `Value null at '${name}' failed to satisfy constraint: Member must not be null`;
-  const shown = hidden ? `Value at '${name}'` : `Value '${value}' at '${name}'`;
-  if (value.length < min)
-    return `${shown} failed to satisfy constraint: Member must have length greater than or equal to ${min}`;
-  if (value.length > max)
-    return `${shown} failed to satisfy constraint: Member must have length less than or equal to ${max}`;
+  if (value === null) return violation(name, "null ", "not be null");
+  const shown = hidden ? "" : `'${value}' `;
+  if (value.length < min) return violation(name, shown, `have length greater than or equal to ${min}`);
+  if (value.length > max) return violation(name, shown, `have length less than or equal to ${max}`);
   return undefined;
 }
 
 function pattern(name: string, value: string, grammar: RegExp, written: string): string | undefined {
   if (grammar.test(value)) return undefined;
-  return `Value '${value}' at '${name}' failed to satisfy constraint: Member must satisfy regular expression pattern: ${written}`;
+  return violation(name, `'${value}' `, `satisfy regular expression pattern: ${written}`);
 }
 
 function range(name: string, value: string, min: number, max: number): string | undefined {
-  const shown = `Value '${value}' at '${name}'`;
-  if (!(Number(value) >= min))
-    return `${shown} failed to satisfy constraint: Member must have value greater than or equal to ${min}`;
-  if (Number(value) > max)
-    return `${shown} failed to satisfy constraint: Member must have value less than or equal to ${max}`;
-  return undefined;
+  if (Number(value) >= min && Number(value) <= max) return undefined;
+  const bound = Number(value) > max ? `less than or equal to ${max}` : `greater than or equal to ${min}`;
+  return violation(name, `'${value}' `, `have value ${bound}`);
 }
 
 function checkJson(policy: string): void {

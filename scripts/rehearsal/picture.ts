@@ -66,14 +66,8 @@ export function renderSvg(timeline: Timeline): string {
       draw: (top) =>
         shown.map(({ from, to }, index) => {
           const y = top + (rows[index] as number) * pitch + (pitch - thickness) / 2;
-          return rectangle(
-            x(from),
-            y,
-            Math.max(1, x(to) - x(from)),
-            thickness,
-            colour,
-            ` rx="${round(Math.min(3, thickness / 2))}"`,
-          );
+          const corners = ` rx="${round(Math.min(3, thickness / 2))}"`;
+          return rectangle(x(from), y, Math.max(1, x(to) - x(from)), thickness, colour, corners);
         }),
     };
   };
@@ -109,12 +103,9 @@ export function renderSvg(timeline: Timeline): string {
     const summaries = summarise({ ...timeline, jobs: [job] });
     const failures = summaries.reduce((sum, summary) => sum + summary.failures, 0);
     const calls = summaries.reduce((sum, summary) => sum + summary.calls, 0);
-    const first = summaries
+    const [first] = summaries
       .flatMap(({ firstFailure }) => firstFailure ?? [])
-      .reduce<Call | undefined>(
-        (earliest, call) => (earliest === undefined || call.at < earliest.at ? call : earliest),
-        undefined,
-      );
+      .sort((one, other) => one.at - other.at);
     const verdict =
       first === undefined
         ? `✓ no failure in ${calls} calls`
@@ -122,15 +113,8 @@ export function renderSvg(timeline: Timeline): string {
 
     parts.push(rectangle(16, top, WIDTH - 32, height, COLOUR.panel, ' rx="8"'));
     if (first !== undefined) {
-      parts.push(
-        rectangle(
-          x(first.at),
-          top + PANEL_HEAD - 6,
-          LEFT + PLOT - x(first.at),
-          height - PANEL_HEAD,
-          COLOUR.badGround,
-        ),
-      );
+      const [left, width] = [x(first.at), LEFT + PLOT - x(first.at)];
+      parts.push(rectangle(left, top + PANEL_HEAD - 6, width, height - PANEL_HEAD, COLOUR.badGround));
     }
     for (let at = 0; at <= seconds; at += gridStep(seconds)) {
       parts.push(
@@ -140,22 +124,12 @@ export function renderSvg(timeline: Timeline): string {
     parts.push(text(32, top + 24, job.name, { "font-size": 16, "font-weight": 600 }));
     parts.push(text(32, top + 40, job.note, { fill: COLOUR.muted, "font-size": 12 }));
     const verdictColour = first === undefined ? COLOUR.good : COLOUR.bad;
-    parts.push(
-      text(WIDTH - RIGHT, top + 25, verdict, {
-        fill: verdictColour,
-        "font-size": 14,
-        "font-weight": 600,
-        "text-anchor": "end",
-      }),
-    );
+    const look = { fill: verdictColour, "font-size": 14, "font-weight": 600, "text-anchor": "end" };
+    parts.push(text(WIDTH - RIGHT, top + 25, verdict, look));
     let laneTop = top + PANEL_HEAD;
     for (const lane of lanes) {
-      parts.push(
-        text(LEFT - 14, laneTop + lane.height / 2 + 4, lane.label, {
-          fill: COLOUR.muted,
-          "text-anchor": "end",
-        }),
-      );
+      const label = { fill: COLOUR.muted, "text-anchor": "end" };
+      parts.push(text(LEFT - 14, laneTop + lane.height / 2 + 4, lane.label, label));
       parts.push(...lane.draw(laneTop));
       laneTop += lane.height + LANE_GAP;
     }
