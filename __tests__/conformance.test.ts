@@ -90,7 +90,7 @@ describe("the clients", () => {
 
   test("are known by name", () => {
     expect(clientNamed("go-v2").title).toBe("SDK for Go v2");
-    expect(() => clientNamed("go-v3")).toThrow(/go-v3 is no client: boto3, /);
+    expect(() => clientNamed("go-v3")).toThrow(/go-v3 is not a client: boto3, /);
   });
 });
 

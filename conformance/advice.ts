@@ -27,7 +27,7 @@ export const ADVICE: Advice[] = [
       cell.verdict === "wrong" && /^mirrored/.test(row.id) && /^other/.test(step.id),
     text:
       "Where the role is also in `AWS_ROLE_ARN` and its companions (on a runner that had them, or by `mirror-environment: true`), these SDKs prefer it to a profile " +
-      "that a step chooses with `AWS_PROFILE`. Name the other profile in the tool (`--profile`, `profile_name`) where the table shows that it works (not `defaultProfileName` of Java v2), or do that work in another job.",
+      "that a step chooses with `AWS_PROFILE`. Name the other profile in the tool (`--profile`, `profile_name`) where [the results](../conformance/RESULTS.md) show that it works (not `defaultProfileName` of Java v2), or do that work in another job.",
   },
   {
     applies: ({ row, step, client }) =>

@@ -91,7 +91,7 @@ export async function install(
 export function clientNamed(name: string): Client {
   const client = CLIENTS.find((each) => each.name === name);
   if (client === undefined)
-    throw new Error(`${name} is no client: ${CLIENTS.map((each) => each.name).join(", ")}`);
+    throw new Error(`${name} is not a client: ${CLIENTS.map((each) => each.name).join(", ")}`);
   return client;
 }
 

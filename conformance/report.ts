@@ -45,11 +45,11 @@ const COMPATIBILITY = `# Which AWS SDKs and tools work
 Later steps of a job run other people's software. This page shows what that software did. Each client below ran as a real process, in a job of this repository's
 small runner with the built action. The ID token endpoint and STS ran on loopback under their real host names; they check signatures, expiry, audience and trust
 policies. What counts is the ARN that each call ran as. [conformance/RESULTS.md](../conformance/RESULTS.md) has every case.
-\`npm run conformance\` writes both pages; do not edit them.`;
+\`npm run conformance -- --write\` writes both pages; do not edit them.`;
 
 const RESULTS = `# Every case of the conformance suite
 
-What is behind [docs/compatibility.md](../docs/compatibility.md). \`npm run conformance\` writes this page; do not edit it.`;
+What is behind [docs/compatibility.md](../docs/compatibility.md). \`npm run conformance -- --write\` writes this page; do not edit it.`;
 
 /** A line for each client: what the README shows. */
 function summarySection(

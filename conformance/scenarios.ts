@@ -4,7 +4,7 @@
  */
 
 /**
- * Whose name a call can run under. Each has an account of its own, so that the account alone tells them
+ * Whose name a call can run under. Each has its own account, so that the account alone tells them
  * apart.
  */
 export const ACCOUNTS = {

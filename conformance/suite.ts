@@ -1,4 +1,4 @@
-/** The conformance suite: the action in front of other people's software. `--help` tells the options. */
+/** The conformance suite: the action in front of other people's software. `--help` lists the options. */
 import { execFileSync } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import os from "node:os";

@@ -1,11 +1,11 @@
 /**
  * The benchmark: what main, post and the keeper cost, beside bare node and, if wanted, another action, in
  * paired runs on the same two clouds on loopback. A script and no test: it judges nothing. `npm run bench --
- * --help` tells the options.
+ * --help` lists the options.
  *
  * How it is measured. Each action runs in the small runner, with `node` replaced by a shell script around the
  * real one: bash's `time` takes wall time, and user CPU from the rusage of its child, all threads and
- * waited-for children included. The keeper is not waited for by main, so it is no part of main's CPU; it is
+ * waited-for children included. Main does not wait for the keeper, so main's CPU does not include it; it is
  * measured by itself, from /proc. NODE_EXTRA_CA_CERTS, which slows every start of node, is not set for any
  * child. A round runs every contender once, in an order that turns with the rounds; ratios are medians of the
  * ratios within a round.

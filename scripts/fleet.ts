@@ -1,6 +1,6 @@
 /**
  * The fleet: what many jobs that start in the same minute ask of GitHub's ID token endpoint and of STS,
- * second by second, simulated with the keeper's own schedule. `npm run fleet -- --help` tells the options.
+ * second by second, simulated with the keeper's own schedule. `npm run fleet -- --help` lists the options.
  */
 import path from "node:path";
 import { repository } from "../harness/repository.ts";

@@ -1,6 +1,6 @@
 /**
  * The rehearsal: three jobs side by side that all live longer than their ID token and their role session, on
- * two clouds on loopback. Needs nothing but Node. `npm run rehearse -- --help` tells the options.
+ * two clouds on loopback. Needs nothing but Node. `npm run rehearse -- --help` lists the options.
  */
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";

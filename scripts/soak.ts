@@ -1,6 +1,6 @@
 /**
  * The soak: one job at sixty times the speed, with the built action, an ID token endpoint that fails now and
- * then, and a reader that never looks away. `npm run soak -- --help` tells the options.
+ * then, and a reader that never looks away. `npm run soak -- --help` lists the options.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -45,7 +45,7 @@ function readMinutes(): number {
 }
 
 /**
- * proc(5): /proc/PID/status. Private memory: what is shared with other processes of the same node says
+ * proc(5): /proc/PID/status. Private memory: what is shared with other processes of the same node shows
  * nothing of this one.
  */
 function sample(pid: number, began: number): Sample {

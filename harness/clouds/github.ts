@@ -55,7 +55,7 @@ interface Signer {
   publicKey: KeyObject;
 }
 
-/** One job: the environment its steps get, and whether the server takes it for one in progress. */
+/** One job: the environment its steps get, and whether the server considers it in progress. */
 export class CloudJob {
   readonly environment: { ACTIONS_ID_TOKEN_REQUEST_URL: string; ACTIONS_ID_TOKEN_REQUEST_TOKEN: string };
   /** The claims of every ID token from now on; a test may change them. */

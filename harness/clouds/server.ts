@@ -33,7 +33,7 @@ export interface Exchange {
 
 export type Handler = (exchange: Exchange) => Promise<void>;
 
-/** Certificates to serve TLS with as well; `name` is for clients that do not say which host they want. */
+/** Certificates to serve TLS with as well; `name` is for clients that do not name the host they want. */
 export interface TlsOptions {
   authority: Authority;
   name: string;
@@ -50,7 +50,7 @@ export class CloudServer {
   readonly port: number;
   readonly tlsPort: number | undefined;
   readonly url: string;
-  /** Answers requests; set by the cloud before it tells anybody the address. */
+  /** Answers requests; set by the cloud before anybody has the address. */
   handler: Handler | undefined;
   #listeners: { server: Server; port: number }[];
   #connections = new Connections();

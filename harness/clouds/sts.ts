@@ -346,8 +346,8 @@ export class StsCloud extends Cloud {
   }
 
   /**
-   * The provider that the account has for the token's issuer, and the token's claims. Throws what STS says of
-   * a bad token.
+   * The provider that the account has for the token's issuer, and the token's claims. Throws STS's error for a
+   * bad token.
    */
   async #verifyIdToken(
     token: string,
@@ -409,7 +409,7 @@ export class StsCloud extends Cloud {
     const accessKeyId = uniqueId("ASIA");
     const secret = randomBytes(30).toString("base64");
     const token = randomBytes(256).toString("base64");
-    // Whole seconds, as the answer says it: the key dies at the very moment that its owner was told.
+    // Whole seconds, as in the answer: the key expires at the very second that its owner read.
     const expires = Math.floor(Date.now() / 1000 + seconds) * 1000;
     const userId = `${role.id}:${sessionName}`;
     const principal = { arn, account: role.account, userId, roleArn: role.arn };
@@ -469,7 +469,7 @@ function validate(
   return { roleArn: roleArn ?? "", sessionName: sessionName ?? "", account: arn.account };
 }
 
-/** What STS says of a parameter; `shown` is its value, in quotes. */
+/** STS's message about a parameter; `shown` is its value, in quotes. */
 function violation(name: string, shown: string, must: string): string {
   return `Value ${shown}at '${name}' failed to satisfy constraint: Member must ${must}`;
 }
@@ -519,7 +519,7 @@ function isErrorFault(fault: TransportFault | ErrorFault | undefined): fault is 
   return typeof fault === "object" && "error" in fault;
 }
 
-/** An identifier as AWS forms them: a prefix that tells its kind, then upper-case letters and digits. */
+/** An identifier as AWS forms them: a prefix for its kind, then upper-case letters and digits. */
 function uniqueId(prefix: string): string {
   const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
   return prefix + Array.from({ length: 16 }, () => alphabet[randomInt(alphabet.length)]).join("");

@@ -1,4 +1,4 @@
-/** The built keeper without main: started as main starts it, over a job directory of its own. */
+/** The built keeper without main: started as main starts it, over its own job directory. */
 import { type ChildProcess, spawn } from "node:child_process";
 import {
   chmodSync,

@@ -12,7 +12,7 @@ export interface JobOptions {
   name?: string;
   /** Changes to the GITHUB_* variables, under their full names. */
   github?: Record<string, string>;
-  /** False: RUNNER_TRACKING_ID is empty and there is no orphan hunt, as under act or in a container job. */
+  /** False: RUNNER_TRACKING_ID is empty and nobody hunts orphans, as under act or in a container job. */
   trackingId?: boolean;
 }
 

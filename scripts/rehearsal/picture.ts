@@ -49,7 +49,7 @@ interface Lane {
   draw(top: number): string[];
 }
 
-/** Draws a rehearsal as an SVG document that needs nothing from outside, on a ground of its own. */
+/** Draws a rehearsal as an SVG document that needs nothing from outside, on its own background. */
 export function renderSvg(timeline: Timeline): string {
   const { seconds } = timeline;
   const x = (at: number): number => LEFT + (Math.min(Math.max(at, 0), seconds) / seconds) * PLOT;
