@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { planEnvironment } from "../src/aws/environment.ts";
+import { overrideWarning } from "../src/aws/restore.ts";
 import { checkEndpoints } from "../src/aws/sts-endpoint.ts";
 import { UserError } from "../src/base/errors.ts";
 import { jobDirectory, jobDirectoryPath } from "../src/base/layout.ts";
@@ -250,6 +251,10 @@ function saidOfReport(): Said[] {
   const early = (why: Ending) =>
     report({ ended: { at: 300_000, why } }).map((text): Said => ["keeper-was-gone", text]);
   return [
+    [
+      "a-later-step-replaced-the-role",
+      overrideWarning({ AWS_ACCESS_KEY_ID: "x" }, { ...use, exported: {}, previous: {} }) ?? "",
+    ],
     ...report({ ...stopped, stale, outages }).map((text): Said => ["token-was-stale", text]),
     ...[...report({}), ...report({}, true)].map((text): Said => ["keeper-was-gone", text]),
     ...early("signal"),

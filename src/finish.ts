@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import * as core from "@actions/core";
 import { deleteCachedSessions, parseRole } from "./aws/cli-cache.ts";
-import { planRestore } from "./aws/environment.ts";
+import { planRestore } from "./aws/restore.ts";
 import { cliCache, defaultFiles } from "./aws/user-files.ts";
 import { errorText } from "./base/errors.ts";
 import { type JobDirectory, jobDirectory } from "./base/layout.ts";

@@ -28,9 +28,9 @@ export interface EnvironmentPlan {
   warnings: string[];
 }
 
-const KEYS = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
-const CONTAINER = ["AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"];
-const WEB_IDENTITY = ["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"];
+export const KEYS = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
+export const CONTAINER = ["AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"];
+export const WEB_IDENTITY = ["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"];
 const SESSION_NAME = "AWS_ROLE_SESSION_NAME";
 
 type Rule = (ambient: Environment, use: PlannedUse) => Partial<EnvironmentPlan>;
@@ -205,26 +205,6 @@ function stsEndpoint(ambient: Environment, use: PlannedUse): Partial<Environment
   return isAmbient(use) ? { exports: { AWS_ENDPOINT_URL_STS: endpoint } } : {};
 }
 
-/**
- * What post exports so that later post steps find the environment as it was before main. A variable that a
- * later step changed stays. One that had no value keeps ours, since GitHub cannot unset it and "" would break
- * SDKs; the two files go back to their default paths.
- * @param defaults what SDKs use without a variable, where a value can express it
- */
-export function planRestore(
-  now: Environment,
-  exported: Environment,
-  previous: Environment,
-  defaults: Environment,
-): Record<string, string> {
-  const restore: Record<string, string> = {};
-  for (const [name, ours] of Object.entries(exported)) {
-    const value = previous[name] || defaults[name];
-    if (value && value !== ours && now[name] === ours) restore[name] = value;
-  }
-  return restore;
-}
-
 function isAmbient(use: PlannedUse): boolean {
   return use.profile === "default";
 }
@@ -247,9 +227,12 @@ function sameUrl(one: string | undefined, other: string): boolean {
 
 /** "A is", "A and B are". */
 function are(names: string[]): string {
-  return names.length < 2
-    ? `${names.join("")} is`
-    : `${names.slice(0, -1).join(", ")} and ${names.at(-1)} are`;
+  return `${list(names)} ${names.length < 2 ? "is" : "are"}`;
+}
+
+/** "A", "A and B", "A, B and C". */
+export function list(names: string[]): string {
+  return names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
 }
 
 function them(names: string[]): string {
