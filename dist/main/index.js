@@ -163,6 +163,7 @@ const ANCHORS = (/* unused pure expression or super */ null && ([
     "token-was-stale",
     "keeper-was-gone",
     "job-outlived-its-id-tokens",
+    "a-later-step-replaced-the-role",
 ]));
 /** At the tag of the major version: the page fits the version that runs, also after the next major one. */
 const PAGE = "https://github.com/org/aws-role-refresh/blob/v1/docs/troubleshooting.md";
@@ -2884,18 +2885,14 @@ function publish(plan, first, session) {
     const { inputs, job, directory, endsAt } = plan;
     const { profile, sessionName } = inputs;
     const refreshableUntil = endsAt === undefined ? undefined : new Date(endsAt).toISOString().replace(".000Z", "Z");
-    const outputs = {
-        "aws-account-id": session.accountId,
-        "assumed-role-arn": session.assumedRoleArn,
-        profile,
-        "config-file": job.config,
-        "credentials-file": job.credentials,
-        "web-identity-token-file": directory.token,
-        "role-session-name": sessionName,
-        "refreshable-until": refreshableUntil,
-    };
-    for (const [name, value] of Object.entries(outputs))
-        lib_core/* setOutput */.uH(name, value ?? "");
+    lib_core/* setOutput */.uH("aws-account-id", session.accountId ?? "");
+    lib_core/* setOutput */.uH("assumed-role-arn", session.assumedRoleArn ?? "");
+    lib_core/* setOutput */.uH("profile", profile);
+    lib_core/* setOutput */.uH("config-file", job.config);
+    lib_core/* setOutput */.uH("credentials-file", job.credentials);
+    lib_core/* setOutput */.uH("web-identity-token-file", directory.token);
+    lib_core/* setOutput */.uH("role-session-name", sessionName);
+    lib_core/* setOutput */.uH("refreshable-until", refreshableUntil ?? "");
     for (const [name, value] of Object.entries(plan.exports))
         lib_core/* exportVariable */.dN(name, value);
     log(plan, first, session, refreshableUntil);

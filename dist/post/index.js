@@ -2341,6 +2341,7 @@ const ANCHORS = (/* unused pure expression or super */ null && ([
     "token-was-stale",
     "keeper-was-gone",
     "job-outlived-its-id-tokens",
+    "a-later-step-replaced-the-role",
 ]));
 /** At the tag of the major version: the page fits the version that runs, also after the next major one. */
 const PAGE = "https://github.com/org/aws-role-refresh/blob/v1/docs/troubleshooting.md";
