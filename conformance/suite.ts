@@ -74,7 +74,6 @@ function readOptions() {
 
 async function conformance(cleanup: Cleanup): Promise<number> {
   const options = readOptions();
-  const { scenarios } = options;
   const committed = await readFile(RESULTS_FILE, "utf8").then((text) => JSON.parse(text) as Results);
   if (options.render) {
     await writePages(committed);
@@ -94,35 +93,26 @@ async function conformance(cleanup: Cleanup): Promise<number> {
   cleanup(() => rm(scratch, { recursive: true }));
   const action = { action: path.join(scratch, "aws-role-refresh"), node24: installation.node24 };
   const run: Run = { clients, installation, action, turns: new Turns(CLIENTS_AT_ONCE), progress };
-  const rows: RowResult[] = [];
   await copyAction(repository(), action.action);
-  if (scenarios.includes(1)) rows.push(...(await refreshRows(run)));
-  if (scenarios.includes(2)) rows.push(...(await staleRows(run)));
-  if (scenarios.includes(3)) rows.push(...(await hostileRows(run, options.hostile)));
-  if (scenarios.includes(4)) rows.push(...(await afterRows(run, options.after)));
-  if (scenarios.includes(5)) rows.push(...(await formRows(run)));
+  const rows = await runScenarios(run, options);
 
   const results: Results = {
     date: new Date(started).toISOString().slice(0, 10),
     system: `${os.type()} ${os.arch()}`,
-    node:
-      installation.node24 === undefined
-        ? process.version
-        : execFileSync(installation.node24, ["--version"], { encoding: "utf8" }).trim(),
+    node: execFileSync(installation.node24 ?? process.execPath, ["--version"], { encoding: "utf8" }).trim(),
     versions: Object.fromEntries([...installation.installed].map(([name, { version }]) => [name, version])),
     refused: Object.fromEntries([...installation.refused].map(([name, reason]) => [name, stable(reason)])),
     rows,
   };
   const others = exceptions(rows);
   for (const where of others) console.log(describe(where));
+  const verdicts = rows.flatMap(({ steps }) => steps.flatMap(({ cells }) => Object.values(cells)));
+  const unadvised = others.filter((where) => adviceFor(where) === undefined);
   const faults = [
     ...regressions(rows, committed.rows).map((cell) => `worse than in conformance/results.json: ${cell}`),
-    ...others
-      .filter((where) => adviceFor(where) === undefined)
-      .map((where) => `no advice: ${describe(where)}`),
+    ...unadvised.map((where) => `no advice: ${describe(where)}`),
+    ...(verdicts.length > 0 ? [] : ["nothing ran: the chosen scenarios have no such row"]),
   ];
-  const verdicts = rows.flatMap(({ steps }) => steps.flatMap(({ cells }) => Object.values(cells)));
-  if (verdicts.length === 0) faults.push("nothing ran: the chosen scenarios have no such row");
   for (const fault of faults) console.log(fault);
   const counts = {
     passed: verdicts.filter(({ verdict }) => verdict === "right").length,
@@ -139,6 +129,22 @@ async function conformance(cleanup: Cleanup): Promise<number> {
     await writePages(results);
   }
   return faults.length > 0 ? 1 : 0;
+}
+
+async function runScenarios(
+  run: Run,
+  { scenarios, hostile, after }: { scenarios: Scenario[]; hostile: Row[]; after: Row[] },
+): Promise<RowResult[]> {
+  const parts: Record<Scenario, () => Promise<RowResult[]>> = {
+    1: () => refreshRows(run),
+    2: () => staleRows(run),
+    3: () => hostileRows(run, hostile),
+    4: () => afterRows(run, after),
+    5: () => formRows(run),
+  };
+  const rows: RowResult[] = [];
+  for (const scenario of scenarios.toSorted()) rows.push(...(await parts[scenario]()));
+  return rows;
 }
 
 async function writePages(results: Results): Promise<void> {

@@ -406,6 +406,12 @@ async function bench(options: Options, cleanup: Cleanup): Promise<void> {
     );
   }
   const keeper = await measureKeeper(setup, inputs);
+  printKeeper(keeper);
+  if (options.json !== undefined)
+    await writeResult(options.json, asJson({ machine, latencies, sizes, keeper }));
+}
+
+function printKeeper(keeper: Keeper): void {
   console.log(
     `keeper after ${KEEPER_REFRESHES} refreshes: ${keeper.residentMiB.toFixed(1)} MiB resident, ${keeper.privateMiB.toFixed(1)} MiB private`,
   );
@@ -414,9 +420,6 @@ async function bench(options: Options, cleanup: Cleanup): Promise<void> {
       `${keeper.cpuMsPerRefresh.toFixed(1)} ms a refresh (${KEEPER_REFRESHES - 1} refreshes at tokens of ${KEEPER_TOKEN_SECONDS} s) and ` +
       `${keeper.idleCpuMsPerSecond.toFixed(3)} ms an idle second (${IDLE_SECONDS} s)`,
   );
-  if (options.json !== undefined) {
-    await writeResult(options.json, asJson({ machine, latencies, sizes, keeper }));
-  }
 }
 
 await runScript(USAGE, async (cleanup) => {

@@ -4,6 +4,7 @@
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { GitHubCloud } from "../harness/clouds/github.ts";
 import { Stage } from "../harness/machine/stage.ts";
 import { TokenReader } from "../harness/machine/token-reader.ts";
 import { type Cleanup, readFlags, runScript, UsageError } from "./script.ts";
@@ -70,13 +71,8 @@ function time(ms: number): string {
   return new Date(ms).toISOString().slice(11, 23);
 }
 
-async function soak(cleanup: Cleanup): Promise<number> {
-  const lastsMs = readMinutes() * 60_000;
-  const stage = await Stage.start({ clouds: { requestTokenSeconds: 2 * (lastsMs / 1000) } });
-  cleanup(() => stage.close());
-  const { github } = stage.clouds;
-
-  const began = performance.now();
+/** Makes the endpoint fail at random, and in two outages of the job's time. Counts what it did. */
+function disturb(github: GitHubCloud, began: number, lastsMs: number): { failures: number; outages: number } {
   const outages = OUTAGES_AT.map((share) => share * lastsMs);
   const counts = { failures: 0, outages: 0 };
   github.fault = () => {
@@ -96,6 +92,16 @@ async function soak(cleanup: Cleanup): Promise<number> {
     const now = Date.now() / 1000;
     return { claims: { iat: now, nbf: now - 600, exp: now + LIFE_MS / 1000 } };
   };
+  return counts;
+}
+
+async function soak(cleanup: Cleanup): Promise<number> {
+  const lastsMs = readMinutes() * 60_000;
+  const stage = await Stage.start({ clouds: { requestTokenSeconds: 2 * (lastsMs / 1000) } });
+  cleanup(() => stage.close());
+
+  const began = performance.now();
+  const counts = disturb(stage.clouds.github, began, lastsMs);
 
   const { job } = await stage.startJob();
   const main = await stage.use(job);
