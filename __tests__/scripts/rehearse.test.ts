@@ -14,6 +14,7 @@ import os from "node:os";
 import path from "node:path";
 import { afterAll, expect, test } from "@jest/globals";
 import { processesWith } from "../../harness/runner/processes.ts";
+import { waitFor } from "../../harness/wait.ts";
 
 /** A rehearsal lasts 30 s at least; this is for a machine with much else to do. */
 const LIMIT_MS = 150_000;
@@ -96,13 +97,9 @@ test.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)(
   "%s ends all that the rehearsal has started",
   async (signal) => {
     const rehearsal = start("rehearse.js", ["--svg", path.join(folder, `${signal}.svg`)]);
-    const deadline = Date.now() + LIMIT_MS / 3;
-    while (
-      !processesOf(rehearsal.temp).some(({ command }) => command.includes("keeper")) &&
-      Date.now() < deadline
-    ) {
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
+    await waitFor("a keeper", LIMIT_MS / 3, () =>
+      processesOf(rehearsal.temp).some(({ command }) => command.includes("keeper")),
+    );
     expect(processesOf(rehearsal.temp).length).toBeGreaterThan(1);
     rehearsal.child.kill(signal);
     expect(await rehearsal.code).toBe(128 + os.constants.signals[signal]);
