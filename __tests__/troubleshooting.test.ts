@@ -47,6 +47,7 @@ function saidOfSts(): Said[] {
   const situation = {
     roleArn: ROLE,
     region: "eu-west-1",
+    stsEndpoint: undefined as string | undefined,
     endpointHost: "sts.eu-west-1.amazonaws.com",
     proxy: undefined,
     audience: "sts.amazonaws.com",
@@ -87,8 +88,26 @@ function saidOfSts(): Said[] {
     ["not-tls", "EPROTO"],
     ["certificate", "SELF_SIGNED_CERT_IN_CHAIN"],
   ];
-  return failures.map(([kind, code, message = "x"]) => {
-    const error = explainStsFailure({ kind, code, message }, situation);
+  const minio: typeof failures = [
+    ["denied", "AccessDenied"],
+    [
+      "denied",
+      "InvalidParameterValue",
+      "STS JWT Token has `azp` claim invalid, `azp` must match configured OpenID Client ID",
+    ],
+    ["denied", "ExpiredToken"],
+    ["denied", "InvalidIdentityToken"],
+    ["denied", "InvalidParameterValue"],
+    ["throttled", "SlowDown"],
+    ["provider", "IDPCommunicationError"],
+    ["server-error", "InternalError"],
+    ["not-tls", "EPROTO"],
+    ["unreachable", "ECONNREFUSED"],
+  ];
+  const host = "minio.example.com:9000";
+  const there = { ...situation, stsEndpoint: `https://${host}`, endpointHost: host };
+  return [...failures, ...minio].map(([kind, code, message = "x"], index) => {
+    const error = explainStsFailure({ kind, code, message }, index < failures.length ? situation : there);
     return [error.anchor, error.message];
   });
 }
@@ -347,6 +366,37 @@ const SAID: Said[] = [
     "write the report",
   ].map((what): Said => ["clean-up-failed", `Could not ${what}: x`]),
 ];
+
+/** What tools of later steps print. */
+const LATER: Said[] = [
+  [
+    "no-credentials-found",
+    'Unable to locate credentials. You can configure credentials by running "aws login".',
+  ],
+  [
+    "another-user-by-su-or-sudo",
+    'Unable to locate credentials. You can configure credentials by running "aws login".',
+  ],
+  [
+    "another-user-by-su-or-sudo",
+    "sudo: sorry, you are not allowed to set the following environment variables: AWS_CONFIG_FILE",
+  ],
+  ["short-sessions-of-minio", "403 InvalidTokenId: The security token included in the request is invalid"],
+  ["audience-not-registered", "`azp` must match configured OpenID Client ID"],
+];
+
+describe("what a later step or another server prints is found", () => {
+  test.each(LATER)("under %s: %s", (anchor, text) => {
+    const runs = quotedIn(byAnchor.get(anchor) ?? "").map((quote) => commonRun(quote, text));
+    expect(Math.max(0, ...runs)).toBe(text.length);
+  });
+
+  test("plain sudo, su, and how long a session of MinIO lives are explained", () => {
+    expect(byAnchor.get("another-user-by-su-or-sudo")).toMatch(/`sudo` removes the variables.*`su -`/);
+    expect(byAnchor.get("no-credentials-found")).toContain("(#another-user-by-su-or-sudo)");
+    expect(byAnchor.get("short-sessions-of-minio")).toContain("only as long as the ID token has left");
+  });
+});
 
 describe("what is said is found", () => {
   test.each(SAID)("under %s: %s", (anchor, text) => {

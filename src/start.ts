@@ -62,8 +62,8 @@ async function openJobDirectory({ job }: Plan): Promise<void> {
 /** Token file and profile. Deletes sessions of this name that a crashed job left in the AWS CLI's cache. */
 async function enter(plan: Plan, first: IdToken, env: NodeJS.ProcessEnv): Promise<void> {
   const { id, inputs, section, exports, endpoint } = plan;
-  const { profile, role, sessionName, audience } = inputs;
-  const use = { id, startedAt: Date.now(), profile, roleArn: role.arn, sessionName, audience };
+  const { profile, role, sessionName, audience, stsEndpoint } = inputs;
+  const use = { id, startedAt: Date.now(), profile, roleArn: role.arn, sessionName, audience, stsEndpoint };
   await beginUse(
     plan.job,
     { ...use, tokenId: tokenId(audience), section, exported: exports },

@@ -34,6 +34,8 @@ export interface Use {
   roleArn: string;
   sessionName: string;
   audience: string;
+  /** The input; undefined: the STS of the region. */
+  stsEndpoint?: string | undefined;
   /** The name of the token directory. */
   tokenId: string;
   /** The profile's section in the config file. */
@@ -47,7 +49,7 @@ export interface Use {
 
 /** What is left of a use when it is over, for the summary. */
 export interface FinishedUse
-  extends Pick<Use, "id" | "startedAt" | "profile" | "roleArn" | "sessionName" | "audience"> {
+  extends Pick<Use, "id" | "startedAt" | "profile" | "roleArn" | "sessionName" | "audience" | "stsEndpoint"> {
   endedAt: number;
   /** The keeper's last status, if this was the last use of its audience. */
   keeper?: KeeperStatus;
@@ -146,8 +148,9 @@ async function end(job: JobDirectory, id: string, outcome: "over" | "failed"): P
     if (others.length === 0) await removeAll(job);
     return undefined;
   }
-  const { startedAt, profile, roleArn, sessionName, audience } = use;
-  const over: FinishedUse = { id, startedAt, profile, roleArn, sessionName, audience, endedAt: Date.now() };
+  const { startedAt, profile, roleArn, sessionName, audience, stsEndpoint } = use;
+  const named = { id, startedAt, profile, roleArn, sessionName, audience, stsEndpoint };
+  const over: FinishedUse = { ...named, endedAt: Date.now() };
 
   // The token first: it has to go, even if a step has damaged everything else in the directory.
   if (!others.some((other) => other.tokenId === use.tokenId)) {

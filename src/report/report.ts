@@ -1,3 +1,4 @@
+import { isOtherSts } from "../aws/sts-endpoint.ts";
 import { codeSpan, quoted } from "../base/text.ts";
 import { type Anchor, troubleshootingLink } from "../base/troubleshooting.ts";
 import type { FinishedUse } from "../job/uses.ts";
@@ -48,9 +49,10 @@ const PLAIN: Style = {
 const MARKDOWN: Style = { quote: codeSpan, more: (anchor) => `[More](${troubleshootingLink(anchor)})` };
 
 /** Lists have at most so many entries; the others are counted. */
-const MAX_USES = 10;
-const MAX_WATCHES = 4;
-const MAX_EVENTS = 4;
+const [MAX_USES, MAX_WATCHES, MAX_EVENTS] = [10, 4, 4];
+
+const CLOUDTRAIL =
+  "In CloudTrail's event history, find a session's calls: search by user name = the session name.";
 
 /** Reports on all uses of a job. Times are UTC, with the date where the job lasted beyond midnight. */
 export function makeReport(finished: FinishedUse[]): Report {
@@ -72,14 +74,13 @@ export function makeReport(finished: FinishedUse[]): Report {
   return {
     warnings: warnings.map((sentence) => sentence(PLAIN)),
     markdown: [
-      "### AWS roles of this job",
+      "### Roles of this job",
       "",
       `${verdict(watches)} from ${time(begin)} to ${time(end)} UTC. ${numbers(uses, watches)}`,
       "",
       ...table(uses, watches),
       "",
-      "To find the calls of a session in CloudTrail's event history, search by user name = the session name.",
-      "",
+      ...(uses.every(({ stsEndpoint }) => isOtherSts(stsEndpoint)) ? [] : [CLOUDTRAIL, ""]),
       ...(items.length > 0 ? [...items, ""] : []),
       ...(watches.length > 0 ? [...ganttChart(watches.slice(0, MAX_WATCHES).map(livesOf)), ""] : []),
     ].join("\n"),
@@ -101,7 +102,7 @@ function watchOf(keeper: KeeperStatus, { audience, endedAt: until, keeperDied = 
   return { keeper, audience, until, fault, outages, gaps };
 }
 
-const CONSEQUENCE = "Calls to AWS that needed a new session then failed.";
+const CONSEQUENCE = "Calls that needed a new session then failed.";
 
 function warningsOf({ keeper, until, fault, outages, gaps }: Watch, time: Time): Sentence[] {
   const stale = longest(keeper.stale, MAX_EVENTS);
