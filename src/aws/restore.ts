@@ -1,3 +1,4 @@
+import { troubleshootingLink } from "../base/troubleshooting.ts";
 import { CONTAINER, type Environment, KEYS, list, WEB_IDENTITY } from "./environment.ts";
 
 /**
@@ -47,7 +48,8 @@ export function overrideWarning(now: Environment, use: ExportedUse): string | un
   if (names.length === 0) return undefined;
   return (
     `${list(names)} changed after this action set up ${use.roleArn}, so later steps may have run as another identity. ` +
-    "Remove the step that sets them, usually a later configure-aws-credentials, or move it to another job."
+    "Remove the step that sets them, usually a later configure-aws-credentials, or move it to another job. " +
+    `More: ${troubleshootingLink("a-later-step-replaced-the-role")}`
   );
 }
 
