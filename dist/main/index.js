@@ -162,6 +162,7 @@ const ANCHORS = (/* unused pure expression or super */ null && ([
     "sts-other",
     "token-was-stale",
     "keeper-was-gone",
+    "a-later-step-replaced-the-role",
     "job-outlived-its-id-tokens",
     "a-later-step-replaced-the-role",
 ]));
@@ -183,7 +184,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _base_errors_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(929);
 /* harmony import */ var _base_text_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(321);
 /* harmony import */ var _base_troubleshooting_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(698);
-/* harmony import */ var _start_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(643);
+/* harmony import */ var _start_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(138);
 
 
 
@@ -210,7 +211,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 643:
+/***/ 138:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -581,16 +582,297 @@ function proxyWarning(env, url, version = process.versions.node) {
     const proxy = findProxy(env, url);
     if (proxy === undefined)
         return undefined;
-    const direct = "so requests go to GitHub and AWS directly";
     if ("unusable" in proxy)
-        return `Node.js cannot use the proxy that is set in the environment, because ${proxy.unusable}, ${direct}. Write it as http://HOST:PORT.`;
+        return `Node.js cannot use the proxy that is set in the environment, because ${proxy.unusable}, so requests bypass it. Write it as http://HOST:PORT.`;
     if (knowsProxies(version))
         return undefined;
-    return `Node.js ${version} cannot use the proxy ${proxy.url}, ${direct}. Use a runner whose Node.js is 24.5 or newer.`;
+    return `Node.js ${version} cannot use the proxy ${proxy.url}, so requests bypass it. Use a runner whose Node.js is 24.5 or newer.`;
 }
 
 // EXTERNAL MODULE: ../lib/src/base/text.js
 var base_text = __nccwpck_require__(321);
+;// CONCATENATED MODULE: ../lib/src/aws/settings.js
+// The settings in a section of an AWS config or credentials file: which of its lines stay when a use of this
+// action puts another identity there. As text, like profile.ts.
+/** What names an identity, or belongs to one: https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html */
+const IDENTITY = new RegExp(`^(?:${[
+    "role_arn|role_session_name|source_profile|external_id|duration_seconds|mfa_serial|login_session",
+    "(?:web_identity|credential|sso)_.*",
+    "aws_(?:access_key_id|secret_access_key|session_token|security_token|account_id|credential_scope|expiration)",
+].join("|")})$`);
+const HEADER = /^\s*\[([^\]]*)\]\s*(?:[#;].*)?$/s;
+const BLANK_OR_COMMENT = /^\s*(?:[#;].*)?$/s;
+/** The entries of all sections whose header (between the brackets) is asked for, in order. */
+function entriesOf(text, isAsked) {
+    const entries = [];
+    let inside = false;
+    let parent;
+    // Python ends a line at a lone CR, too.
+    for (const line of text.split(/(?<=\n|\r(?!\n))/)) {
+        if (/^\s*\[/.test(line)) {
+            const header = HEADER.exec(line)?.[1];
+            inside = header !== undefined && isAsked(header.trim());
+            parent = undefined;
+        }
+        else if (inside) {
+            const entry = parse(line, parent);
+            if (entry.key !== undefined && entry.parent === undefined)
+                parent = entry;
+            entries.push(entry);
+        }
+    }
+    return entries;
+}
+function parse(text, above) {
+    const indent = text.length - text.trimStart().length;
+    const parent = above !== undefined && indent > above.indent ? above : undefined;
+    if (BLANK_OR_COMMENT.test(text))
+        return { text, key: undefined, value: "", indent, parent };
+    const [, key = "", value = ""] = /^([^=:]*)[=:]?(.*)$/s.exec(text) ?? [];
+    return {
+        text,
+        // Some SDKs trim more than spaces.
+        key: key.toLowerCase().replace(/^[^a-z0-9]+|[^a-z0-9]+$/g, ""),
+        value: (value.split(/(?:^|\s)[#;]/)[0] ?? "").trim(),
+        indent,
+        parent,
+    };
+}
+/** The value of a key that is not indented under another; the last one counts. */
+function valueIn(entries, key) {
+    return entries.findLast((entry) => entry.key === key && entry.parent === undefined)?.value;
+}
+/**
+ * The text of the entries that name no identity and none of the keys in `others`. "" if no key is left. No key
+ * is there twice, which botocore refuses.
+ */
+function settingsIn(entries, others) {
+    const top = entries.filter(({ key, parent }) => key !== undefined && parent === undefined);
+    const last = new Map(top.map((entry) => [entry.key, entry]));
+    const isNamed = (entry) => IDENTITY.test(entry.key ?? "") || others(entry);
+    const goes = (entry) => {
+        if (entry.key === undefined)
+            return false;
+        if (entry.parent === undefined)
+            return isNamed(entry) || last.get(entry.key) !== entry;
+        // Under a key without a value it is a part of that key. Under one with a value, SDKs differ: botocore
+        // continues the value, JavaScript reads a key.
+        return goes(entry.parent) || (entry.parent.value !== "" && isNamed(entry));
+    };
+    const kept = entries.filter((entry) => !goes(entry));
+    if (kept.every((entry) => entry.key === undefined))
+        return "";
+    let above;
+    const lines = kept.map((entry) => {
+        if (entry.key === undefined || entry.parent !== undefined)
+            return entry.text;
+        // Indented more than the key before it, it would continue that one.
+        const isDeeper = above !== undefined && entry.indent > above.indent;
+        above = isDeeper ? { ...entry, indent: 0 } : entry;
+        return isDeeper ? entry.text.trimStart() : entry.text;
+    });
+    return lines.join("").replace(/(?<!\n)$/, "\n");
+}
+
+;// CONCATENATED MODULE: ../lib/src/aws/profile.js
+// Edits AWS config and credentials files as text, by whole sections. They are never parsed and printed again,
+// so the user's comments, nested keys, line ends and odd headers stay as they are, byte for byte. Callers
+// decode files as latin1, which maps every byte to one character and back.
+
+/**
+ * The section of a profile for a config file. Keys are in lower case at column 0, without quotes and inline
+ * comments, so that every SDK reads the same values (docs/compatibility.md). Throws on a value that could add
+ * a line or be cut short, even though every input was checked before.
+ */
+function renderProfile(profile) {
+    const section = [
+        profile.name === "default" ? "[default]" : `[profile ${profile.name}]`,
+        `role_arn = ${profile.roleArn}`,
+        `web_identity_token_file = ${profile.tokenFile}`,
+        `role_session_name = ${profile.sessionName}`,
+        `region = ${profile.region}`,
+    ];
+    if (profile.stsEndpoint !== undefined) {
+        // Not endpoint_url in the profile itself: that would send every service's calls there.
+        section.push(`services = ${servicesName(profile.name)}`, `[services ${servicesName(profile.name)}]`, "sts =", `  endpoint_url = ${profile.stsEndpoint}`);
+    }
+    for (const line of section) {
+        if (!/^[\x20-\x7e]*$/.test(line) || /[#;]|\s$/.test(line))
+            throw new Error(`not fit for a config file: ${JSON.stringify(line)}`);
+    }
+    return `${section.join("\n")}\n`;
+}
+function servicesName(profileName) {
+    return `aws-role-refresh-${profileName}`;
+}
+/** Takes every section of a profile, and the services section that renderProfile may add, from a config file. */
+function takeFromConfig(text, profileName) {
+    return takeSections(text, (header) => isProfile(header, profileName) || header === `services ${servicesName(profileName)}`);
+}
+/** Takes every section of a profile from a credentials file. */
+function takeFromCredentials(text, profileName) {
+    return takeSections(text, (header) => isProfile(header, profileName));
+}
+/**
+ * Puts a use's section at the end of a config file, in place of every other section of its profile. The user's
+ * settings in those stay byte for byte: all but what names an identity, and what the use itself sets.
+ */
+function placeInConfig(text, profileName, section) {
+    const { kept, taken } = takeFromConfig(text, profileName);
+    const isOwn = (header) => isConfigHeader(header, profileName);
+    const users = entriesOf(taken, isOwn);
+    const own = keysIn(section, isOwn);
+    const settings = settingsIn(users, ({ key = "", value }) => own.has(key) || value === servicesName(profileName));
+    const services = own.has("services") ? otherServices(text, valueIn(users, "services")) : "";
+    const end = section.indexOf("\n") + 1;
+    // The settings come first: an indented one would continue a key before it.
+    return {
+        text: append(kept, section.slice(0, end) + settings + section.slice(end) + services),
+        taken,
+    };
+}
+/**
+ * Takes what names an identity, and what a use sets in the config file, out of a profile in a credentials file.
+ * SDKs prefer that file.
+ */
+function placeInCredentials(text, profileName, section) {
+    const { kept, taken } = takeFromCredentials(text, profileName);
+    const own = keysIn(section, (header) => isConfigHeader(header, profileName));
+    const settings = settingsIn(entriesOf(taken, (header) => header === profileName), ({ key = "" }) => own.has(key));
+    return { text: append(kept, settings && `[${profileName}]\n${settings}`), taken };
+}
+/** The headers under which SDKs agree to find a profile in a config file. */
+function isConfigHeader(header, profileName) {
+    return isProfile(header, profileName) && (profileName === "default" || /^profile\s/.test(header));
+}
+function keysIn(section, isOwn) {
+    return new Set(entriesOf(section, isOwn).map(({ key }) => key));
+}
+/** The endpoints of other services than STS that a profile's services section names. */
+function otherServices(config, services) {
+    const entries = entriesOf(config, (header) => header === `services ${services}`);
+    return settingsIn(entries, ({ key }) => key === "sts");
+}
+/** Where a profile of a config file sends requests to STS; undefined for AWS. */
+function stsEndpointIn(config, profileName) {
+    const profile = entriesOf(config, (header) => isConfigHeader(header, profileName));
+    const services = valueIn(profile, "services");
+    const ofServices = entriesOf(config, (header) => header === `services ${services}`);
+    const ofSts = ofServices.find(({ key, parent }) => key === "endpoint_url" && parent?.key === "sts");
+    return ofSts?.value || valueIn(profile, "endpoint_url") || undefined;
+}
+/** Adds sections to the end of a file. */
+function append(text, sections) {
+    if (sections === "")
+        return text;
+    return text === "" || text.endsWith("\n") ? text + sections : `${text}\n${sections}`;
+}
+// SDKs differ in which headers they accept for a profile: with or without "profile", quoted, with a comment
+// at the end. A section that any SDK could read as this profile has to go, or that SDK would use another role
+// than the others.
+function isProfile(header, profileName) {
+    const name = header
+        .replace(/^profile\s+/, "")
+        .replace(/^(["'])(.*)\1$/, "$2")
+        .trim();
+    return name === profileName;
+}
+const profile_HEADER = /^\s*\[([^\]]*)\]/;
+const profile_BLANK_OR_COMMENT = /^\s*(?:[#;][\s\S]*)?$/;
+function takeSections(text, matches) {
+    // A byte order mark would hide the first header, from boto3 and others as well as from here.
+    const lines = text.replace(/^\u00ef\u00bb\u00bf/, "").split(/(?<=\n)/);
+    const split = { kept: "", taken: "" };
+    let taking = false;
+    // Comments before a header belong to it; a comment belongs to the section only if another key follows.
+    let pending = "";
+    for (const line of lines) {
+        const header = profile_HEADER.exec(line)?.[1];
+        if (header !== undefined) {
+            split.kept += pending;
+            pending = "";
+            taking = matches(header.trim());
+        }
+        if (!taking)
+            split.kept += line;
+        else if (profile_BLANK_OR_COMMENT.test(line))
+            pending += line;
+        else {
+            split.taken += pending + line;
+            pending = "";
+        }
+    }
+    split.kept += pending;
+    return split;
+}
+/** The ARNs of all roles that a config file names, in any section. */
+function roleArnsIn(text) {
+    return [...text.matchAll(/^[ \t]*role_arn[ \t]*=[ \t]*(\S+)/gim)].map((match) => match[1] ?? "");
+}
+
+;// CONCATENATED MODULE: ../lib/src/aws/sts-endpoint.js
+
+
+
+const VARIABLE = "AWS_ENDPOINT_URL_STS";
+/**
+ * Refuses a use whose ID token, or that of another use of the job, would go to the wrong server, or over plain
+ * http.
+ * @param others the uses of the job that are not over
+ * @param config the job's config file with this use's section
+ */
+function checkEndpoints(use, others, config, ambient) {
+    for (const other of others)
+        refuseRival(use, other);
+    // The environment's endpoints, which planEnvironment checks, override those in a config file.
+    if (use.exported[VARIABLE] || ambient[VARIABLE] || ambient.AWS_ENDPOINT_URL)
+        return;
+    refusePlainHttp(stsEndpointIn(config, use.profile), `endpoint_url of profile ${(0,base_text/* quoted */.TL)(use.profile)}`);
+}
+/** An ambient use with sts-endpoint exports its endpoint, which overrides AWS and the endpoints of all profiles. */
+function refuseRival(use, other) {
+    if (loses(use, other)) {
+        throw refusal(`An earlier use of this action exported ${VARIABLE}, so later steps would send this use's ID token to ${(0,base_text/* quoted */.TL)(other.exported[VARIABLE] ?? "")}`, "the earlier use");
+    }
+    // An earlier use of the same profile is shadowed by this one.
+    if (other.profile !== use.profile && loses(other, use)) {
+        throw refusal(`This use would export ${VARIABLE}, so later steps would send the ID token of profile ${(0,base_text/* quoted */.TL)(other.profile)} to ${(0,base_text/* quoted */.TL)(use.exported[VARIABLE] ?? "")}`, "this use");
+    }
+}
+/** Whether what `other` exports overrides the endpoint of `use`. */
+function loses(use, other) {
+    const exported = other.exported[VARIABLE];
+    if (exported === undefined || use.exported[VARIABLE] !== undefined)
+        return false;
+    return stsEndpointIn(use.section, use.profile) !== exported;
+}
+function refusal(what, which) {
+    return new errors/* UserError */.yo("sts-endpoint-of-another-use", `${what}. Give ${which} a name (profile: NAME), so that only the steps that choose it use that server.`);
+}
+/** Refuses an endpoint over plain http to another machine, as the input sts-endpoint is refused. */
+function refusePlainHttp(endpoint, where) {
+    if (endpoint === undefined || !URL.canParse(endpoint))
+        return;
+    const { protocol, hostname } = new URL(endpoint);
+    if (protocol !== "http:" || isLoopback(hostname))
+        return;
+    throw new errors/* UserError */.yo("sts-endpoint-over-http", `${where} is ${(0,base_text/* quoted */.TL)(endpoint)}: later steps would send the ID token there over plain http, where anyone on the network path could use it. ` +
+        "Use https, or set the endpoint of the service that needs it, such as AWS_ENDPOINT_URL_S3.");
+}
+/** Whether a URL's host is this machine itself. */
+function isLoopback(hostname) {
+    return (hostname === "localhost" || hostname === "[::1]" || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(hostname));
+}
+/**
+ * Whether the input sts-endpoint names a server that is not AWS (MinIO, Ceph, LocalStack): a VPC endpoint is AWS.
+ */
+function isOtherSts(stsEndpoint) {
+    if (stsEndpoint === undefined)
+        return false;
+    const host = URL.canParse(stsEndpoint) ? new URL(stsEndpoint).hostname : "";
+    return !/\.(?:amazonaws\.com(?:\.cn)?|amazonaws\.eu|api\.aws)$/.test(host);
+}
+
 ;// CONCATENATED MODULE: ../lib/src/explain/conditions.js
 
 const equal = (value, actual, variables) => literal(value, variables) === actual;
@@ -1109,20 +1391,20 @@ const TEXTS = {
             `Check: openssl s_client -connect ${(0,base_text/* shellWord */.r7)(withPort(host))} -servername ${(0,base_text/* shellWord */.r7)(network_nameOf(host))} </dev/null | openssl x509 -noout -issuer -dates`,
         ],
     }),
-    "not-tls": ({ code }, { of, host, proxy }) => ({
+    "not-tls": ({ code }, { stsEndpoint, host, proxy }) => ({
         anchor: "not-tls",
         title: `${host} did not answer with TLS${code === undefined ? "" : `: ${code}`}`,
         lines: [
             `Cause: something answered at this address${via(proxy)}, but not with TLS, or only with a TLS version that Node.js refuses. Usually an https URL names a port for plain http, or a proxy answers without TLS.`,
-            `Fix: ${of === "sts" ? "correct the port in sts-endpoint, if it is set; or " : ""}correct HTTPS_PROXY, or exempt the host with NO_PROXY. A certificate is not the problem.`,
+            `Fix: ${stsEndpoint === undefined ? "" : "correct the port in sts-endpoint, or give that server a certificate; or "}correct HTTPS_PROXY, or exempt the host with NO_PROXY. A certificate is not the problem.`,
             `Check on the runner: curl -v ${(0,base_text/* shellWord */.r7)(`https://${host}/`)}`,
         ],
     }),
-    "unknown-name": (failure, { of, host, proxy }) => ({
+    "unknown-name": (failure, { of, host, proxy, stsEndpoint }) => ({
         anchor: `${of}-host-not-found`,
         title: `The name ${askedName(failure, host)} cannot be resolved: ${failure.code ?? "unknown name"}`,
         lines: [
-            `Cause: ${of === "sts" ? "aws-region or sts-endpoint is misspelled, or " : ""}this runner's DNS does not have the name. The request was for ${host}${via(proxy) || " without a proxy"}.`,
+            `Cause: ${of === "id-token" ? "" : `${stsEndpoint === undefined ? "aws-region" : "sts-endpoint"} is misspelled, or `}this runner's DNS does not have the name. The request was for ${host}${via(proxy) || " without a proxy"}.`,
             `Fix: correct ${of === "sts" ? "the input, " : ""}the runner's DNS, or HTTPS_PROXY and NO_PROXY. Check on the runner: nslookup ${(0,base_text/* shellWord */.r7)(askedName(failure, host))}`,
         ],
     }),
@@ -1142,13 +1424,18 @@ const TEXTS = {
             `Check on the runner: curl -v ${(0,base_text/* shellWord */.r7)(`https://${host}/`)}`,
         ],
     }),
-    unreachable: ({ code }, { of, host, proxy }) => ({
+    unreachable: ({ code }, { of, host, proxy, stsEndpoint }) => ({
         anchor: `${of}-unreachable`,
         title: `${host} cannot be reached: ${code ?? "no answer"}`,
-        lines: [
-            `Cause: nothing answered${via(proxy) || " (no proxy was used)"}. A firewall or a proxy blocks the connection or, in a private network, a route or VPC endpoint is missing.`,
-            `Fix: let the runner reach ${host} over HTTPS, or set HTTPS_PROXY (and NO_PROXY) on the runner. Check on the runner: curl -v ${(0,base_text/* shellWord */.r7)(`https://${host}/`)}`,
-        ],
+        lines: stsEndpoint === undefined
+            ? [
+                `Cause: nothing answered${via(proxy) || " (no proxy was used)"}. A firewall or a proxy blocks the connection or, in a private network, a route or VPC endpoint is missing.`,
+                `Fix: let the runner reach ${host} over HTTPS, or set HTTPS_PROXY (and NO_PROXY) on the runner. Check on the runner: curl -v ${(0,base_text/* shellWord */.r7)(`https://${host}/`)}`,
+            ]
+            : [
+                `Cause: nothing answered${via(proxy) || " (no proxy was used)"}. The server in sts-endpoint is not running, its port is another one, or a firewall or a proxy blocks the connection.`,
+                `Fix: start that server before this step, or correct sts-endpoint. Check on the runner: curl -v ${(0,base_text/* shellWord */.r7)(stsEndpoint)}`,
+            ],
     }),
 };
 function isNetworkFailure(failure) {
@@ -1170,7 +1457,103 @@ function withPort(host) {
     return host.includes(":") ? host : `${host}:443`;
 }
 
+;// CONCATENATED MODULE: ../lib/src/explain/other-sts.js
+
+
+
+function explainOtherSts(asked) {
+    const { failure, endpointHost: host } = asked;
+    switch (failure.kind) {
+        case "throttled":
+            return {
+                anchor: "sts-throttled",
+                title: `${host} refuses requests because it gets too many`,
+                lines: [
+                    "Fix: run the job again. If it fails again, start fewer jobs at once (strategy: max-parallel).",
+                ],
+            };
+        case "server-error":
+            return {
+                anchor: "sts-unavailable",
+                title: `${host} is not available: HTTP ${failure.httpStatus ?? "error"}`,
+                lines: ["Fix: run the job again later. If it fails again, look at the log of that server."],
+            };
+        case "provider":
+            return {
+                anchor: "provider-not-reached",
+                title: `${host} could not reach the identity provider`,
+                lines: [
+                    `Fix: run the job again. If it fails again, let that server reach ${(0,base_text/* quoted */.TL)(claimText(asked.claims.iss))}.`,
+                ],
+            };
+        default:
+            return refused(asked);
+    }
+}
+/** MinIO's texts: https://github.com/minio/minio/blob/master/internal/config/identity/openid/jwt.go */
+function refused({ failure, code, endpointHost: host, roleArn, audience, claims }) {
+    if (/`(?:azp|aud)`|audience/i.test(failure.message)) {
+        return {
+            anchor: "audience-not-registered",
+            title: `${host} does not accept the audience ${(0,base_text/* quoted */.TL)(audience, 100)}`,
+            lines: [
+                "Cause: the input audience is not the client ID in that server's OpenID configuration. (MinIO names azp, a claim that it tries if aud does not match.)",
+                "Fix: set the input audience to that client ID. In MinIO it is MINIO_IDENTITY_OPENID_CLIENT_ID.",
+            ],
+        };
+    }
+    switch (code) {
+        case "AccessDenied":
+            return {
+                anchor: "access-denied",
+                title: `${host} refused to let this job assume ${(0,base_text/* shortened */.vI)(roleArn, 140)} with sub ${(0,base_text/* quoted */.TL)(claimText(claims.sub), 140)}. Likely cause: its rules do not accept that sub, or it has no such role.`,
+                lines: [
+                    ...claimLines(claims),
+                    `Cause: ${host} has no role ${(0,base_text/* quoted */.TL)(roleArn)}, or its rules for that role do not accept these claims.`,
+                    "Fix: correct role-to-assume, or make that server accept this issuer, audience and sub.",
+                ],
+            };
+        case "ExpiredToken":
+            return {
+                anchor: "id-token-expired",
+                title: `${host} considers the ID token expired`,
+                lines: [
+                    "Cause: the token was issued for this exchange, so either the clock of that server is wrong, or the runner was suspended in between.",
+                    "Fix: set the clock of that server by NTP, and run the job again.",
+                ],
+            };
+        case "InvalidIdentityToken":
+        case "IDPRejectedClaim":
+            return {
+                anchor: "id-token-rejected",
+                title: `${host} rejected the ID token`,
+                lines: [
+                    ...claimLines(claims),
+                    "Fix: compare the issuer (iss) and the audience (aud) with the OpenID configuration of that server. It must reach the issuer to check the signature.",
+                ],
+            };
+        case "MalformedPolicyDocument":
+        case "PackedPolicyTooLarge":
+            return {
+                anchor: "session-policy",
+                title: `${host} rejected a session policy, but this action does not send one`,
+                lines: ["Fix: find out what that server, or a proxy before it, adds to requests."],
+            };
+        default:
+            return {
+                anchor: "sts-other",
+                title: `${host} refused the exchange: ${code || "no error code"}`,
+                lines: [
+                    `The request had the role ${(0,base_text/* quoted */.TL)(roleArn)} and the audience ${(0,base_text/* quoted */.TL)(audience)}.`,
+                    "Fix: follow the message, and read the documentation of that server.",
+                ],
+            };
+    }
+}
+
 ;// CONCATENATED MODULE: ../lib/src/explain/sts.js
+
+
 
 
 
@@ -1179,18 +1562,30 @@ function withPort(host) {
 
 /** Explains why AssumeRoleWithWebIdentity returned no session. */
 function explainStsFailure(failure, situation) {
-    const { endpointHost, proxy, attempts } = situation;
+    const { endpointHost, proxy, stsEndpoint, attempts } = situation;
     const tries = `${attempts} ${attempts === 1 ? "attempt" : "attempts"}`;
     const code = (failure.code ?? "").replace(/Exception$/, "");
     const status = failure.httpStatus === undefined ? "" : `HTTP ${failure.httpStatus}, `;
     const said = `${endpointHost}: ${code === "" ? "" : `${code} `}(${status}${tries}): ${(0,base_text/* printable */.g$)(failure.message, 500)}`;
     if (isNetworkFailure(failure))
-        return explainNetworkFailure(failure, { of: "sts", host: endpointHost, proxy }, said);
+        return explainNetworkFailure(failure, { of: "sts", host: endpointHost, proxy, stsEndpoint }, said);
     const text = textOf({ ...situation, failure, code, tries, context: contextOf(situation) });
     return explained({ ...text, lines: [said, ...text.lines] }, failure);
 }
 function textOf(asked) {
     const { endpointHost, region } = asked;
+    if (asked.failure.kind === "malformed") {
+        return {
+            anchor: "sts-malformed",
+            title: `${endpointHost} did not return an STS response`,
+            lines: [
+                `Cause: a proxy or a firewall answered instead${via(asked.proxy)}, or the server in sts-endpoint does not fully implement STS.`,
+                `Fix: let requests to ${endpointHost} pass unchanged (NO_PROXY, if a proxy changes them). Check on the runner: curl -v ${(0,base_text/* shellWord */.r7)(asked.stsEndpoint ?? `https://${endpointHost}/`)}`,
+            ],
+        };
+    }
+    if (isOtherSts(asked.stsEndpoint))
+        return explainOtherSts(asked);
     switch (asked.failure.kind) {
         case "throttled":
             return {
@@ -1203,15 +1598,6 @@ function textOf(asked) {
             };
         case "provider":
             return notReached(asked);
-        case "malformed":
-            return {
-                anchor: "sts-malformed",
-                title: `${endpointHost} did not return an STS response`,
-                lines: [
-                    `Cause: a proxy or a firewall answered instead${via(asked.proxy)}, or the server behind sts-endpoint does not fully implement STS.`,
-                    `Fix: let requests to ${endpointHost} pass unchanged (NO_PROXY, if a proxy changes them). Check on the runner: curl -v ${(0,base_text/* shellWord */.r7)(`https://${endpointHost}/`)}`,
-                ],
-            };
         case "server-error":
             return {
                 anchor: "sts-unavailable",
@@ -1229,7 +1615,7 @@ function denied(asked) {
     const { code, context, region, roleArn } = asked;
     switch (code) {
         case "AccessDenied":
-            return accessDenied(asked);
+            return { anchor: "access-denied", ...explainRefusal(asked, context) };
         case "InvalidIdentityToken":
             return invalidToken(asked);
         case "IDPRejectedClaim":
@@ -1252,7 +1638,7 @@ function denied(asked) {
                 anchor: "session-policy",
                 title: "STS rejected a session policy, but this action does not send one",
                 lines: [
-                    "Fix: nothing in the workflow causes this. If sts-endpoint is set, find out what that server adds to requests; otherwise, please report this log as a bug.",
+                    "Fix: nothing in the workflow causes this. A proxy may add one. Otherwise, please report this log as a bug.",
                 ],
             };
         case "ValidationError":
@@ -1273,20 +1659,6 @@ function denied(asked) {
                 ],
             };
     }
-}
-function accessDenied(asked) {
-    const { context, roleArn, claims } = asked;
-    if (context.accountId !== "")
-        return { anchor: "access-denied", ...explainRefusal(asked, context) };
-    return {
-        anchor: "access-denied",
-        title: `${asked.endpointHost} refused to let this job assume ${roleArn}`,
-        lines: [
-            ...claimLines(claims),
-            `Cause: the server behind sts-endpoint has no role ${(0,base_text/* quoted */.TL)(roleArn)}, or its rules for that role do not accept these claims.`,
-            "Fix: correct role-to-assume, or make the server accept this issuer, audience and sub.",
-        ],
-    };
 }
 /** Several causes share the code: AWS tells them apart in the message only. */
 function invalidToken({ failure, context, audience }) {
@@ -1360,7 +1732,7 @@ function expired({ claims, clockSkewSeconds: skew }) {
         anchor: "id-token-expired",
         title: "AWS considers the ID token expired",
         lines: [
-            `Cause: the token ${life > 0 ? `lives ${life} s and ` : ""}was issued for this exchange, so either the runner was suspended in between, or the clock of the server in sts-endpoint is wrong.`,
+            `Cause: the token ${life > 0 ? `lives ${life} s and ` : ""}was issued for this exchange, so the runner was suspended in between.`,
             ...clock,
             "Fix: run the job again, on a machine that is not suspended.",
         ],
@@ -1403,6 +1775,7 @@ async function firstSession({ exchange }, { inputs }, first, env) {
     throw explainStsFailure(failure, {
         roleArn: role.arn,
         region,
+        stsEndpoint,
         endpointHost: new URL(endpointUrl).host,
         proxy: findProxy(env, endpointUrl),
         audience,
@@ -1506,10 +1879,10 @@ function explainIdTokenFailure(failure, situation) {
     return explained({
         anchor: "id-token-refused",
         title: `GitHub did not issue an ID token: HTTP ${failure.httpStatus ?? "error"}`,
-        lines: [failure.message, ...refusal(failure)],
+        lines: [failure.message, ...id_token_refusal(failure)],
     }, failure);
 }
-function refusal({ kind, httpStatus }) {
+function id_token_refusal({ kind, httpStatus }) {
     if (kind === "server-error" || kind === "throttled")
         return [
             "Fix: run the job again. https://www.githubstatus.com shows whether GitHub Actions has a problem.",
@@ -1544,279 +1917,6 @@ async function firstToken(keeper, { endpoint, inputs: { audience } }, env) {
     }
 }
 
-;// CONCATENATED MODULE: ../lib/src/aws/settings.js
-// The settings in a section of an AWS config or credentials file: which of its lines stay when a use of this
-// action puts another identity there. As text, like profile.ts.
-/** What names an identity, or belongs to one: https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html */
-const IDENTITY = new RegExp(`^(?:${[
-    "role_arn|role_session_name|source_profile|external_id|duration_seconds|mfa_serial|login_session",
-    "(?:web_identity|credential|sso)_.*",
-    "aws_(?:access_key_id|secret_access_key|session_token|security_token|account_id|credential_scope|expiration)",
-].join("|")})$`);
-const HEADER = /^\s*\[([^\]]*)\]\s*(?:[#;].*)?$/s;
-const BLANK_OR_COMMENT = /^\s*(?:[#;].*)?$/s;
-/** The entries of all sections whose header (between the brackets) is asked for, in order. */
-function entriesOf(text, isAsked) {
-    const entries = [];
-    let inside = false;
-    let parent;
-    // Python ends a line at a lone CR, too.
-    for (const line of text.split(/(?<=\n|\r(?!\n))/)) {
-        if (/^\s*\[/.test(line)) {
-            const header = HEADER.exec(line)?.[1];
-            inside = header !== undefined && isAsked(header.trim());
-            parent = undefined;
-        }
-        else if (inside) {
-            const entry = parse(line, parent);
-            if (entry.key !== undefined && entry.parent === undefined)
-                parent = entry;
-            entries.push(entry);
-        }
-    }
-    return entries;
-}
-function parse(text, above) {
-    const indent = text.length - text.trimStart().length;
-    const parent = above !== undefined && indent > above.indent ? above : undefined;
-    if (BLANK_OR_COMMENT.test(text))
-        return { text, key: undefined, value: "", indent, parent };
-    const [, key = "", value = ""] = /^([^=:]*)[=:]?(.*)$/s.exec(text) ?? [];
-    return {
-        text,
-        // Some SDKs trim more than spaces.
-        key: key.toLowerCase().replace(/^[^a-z0-9]+|[^a-z0-9]+$/g, ""),
-        value: (value.split(/(?:^|\s)[#;]/)[0] ?? "").trim(),
-        indent,
-        parent,
-    };
-}
-/** The value of a key that is not indented under another; the last one counts. */
-function valueIn(entries, key) {
-    return entries.findLast((entry) => entry.key === key && entry.parent === undefined)?.value;
-}
-/**
- * The text of the entries that name no identity and none of the keys in `others`. "" if no key is left. No key
- * is there twice, which botocore refuses.
- */
-function settingsIn(entries, others) {
-    const top = entries.filter(({ key, parent }) => key !== undefined && parent === undefined);
-    const last = new Map(top.map((entry) => [entry.key, entry]));
-    const isNamed = (entry) => IDENTITY.test(entry.key ?? "") || others(entry);
-    const goes = (entry) => {
-        if (entry.key === undefined)
-            return false;
-        if (entry.parent === undefined)
-            return isNamed(entry) || last.get(entry.key) !== entry;
-        // Under a key without a value it is a part of that key. Under one with a value, SDKs differ: botocore
-        // continues the value, JavaScript reads a key.
-        return goes(entry.parent) || (entry.parent.value !== "" && isNamed(entry));
-    };
-    const kept = entries.filter((entry) => !goes(entry));
-    if (kept.every((entry) => entry.key === undefined))
-        return "";
-    let above;
-    const lines = kept.map((entry) => {
-        if (entry.key === undefined || entry.parent !== undefined)
-            return entry.text;
-        // Indented more than the key before it, it would continue that one.
-        const isDeeper = above !== undefined && entry.indent > above.indent;
-        above = isDeeper ? { ...entry, indent: 0 } : entry;
-        return isDeeper ? entry.text.trimStart() : entry.text;
-    });
-    return lines.join("").replace(/(?<!\n)$/, "\n");
-}
-
-;// CONCATENATED MODULE: ../lib/src/aws/profile.js
-// Edits AWS config and credentials files as text, by whole sections. They are never parsed and printed again,
-// so the user's comments, nested keys, line ends and odd headers stay as they are, byte for byte. Callers
-// decode files as latin1, which maps every byte to one character and back.
-
-/**
- * The section of a profile for a config file. Keys are in lower case at column 0, without quotes and inline
- * comments, so that every SDK reads the same values (docs/compatibility.md). Throws on a value that could add
- * a line or be cut short, even though every input was checked before.
- */
-function renderProfile(profile) {
-    const section = [
-        profile.name === "default" ? "[default]" : `[profile ${profile.name}]`,
-        `role_arn = ${profile.roleArn}`,
-        `web_identity_token_file = ${profile.tokenFile}`,
-        `role_session_name = ${profile.sessionName}`,
-        `region = ${profile.region}`,
-    ];
-    if (profile.stsEndpoint !== undefined) {
-        // Not endpoint_url in the profile itself: that would send every service's calls there.
-        section.push(`services = ${servicesName(profile.name)}`, `[services ${servicesName(profile.name)}]`, "sts =", `  endpoint_url = ${profile.stsEndpoint}`);
-    }
-    for (const line of section) {
-        if (!/^[\x20-\x7e]*$/.test(line) || /[#;]|\s$/.test(line))
-            throw new Error(`not fit for a config file: ${JSON.stringify(line)}`);
-    }
-    return `${section.join("\n")}\n`;
-}
-function servicesName(profileName) {
-    return `aws-role-refresh-${profileName}`;
-}
-/** Takes every section of a profile, and the services section that renderProfile may add, from a config file. */
-function takeFromConfig(text, profileName) {
-    return takeSections(text, (header) => isProfile(header, profileName) || header === `services ${servicesName(profileName)}`);
-}
-/** Takes every section of a profile from a credentials file. */
-function takeFromCredentials(text, profileName) {
-    return takeSections(text, (header) => isProfile(header, profileName));
-}
-/**
- * Puts a use's section at the end of a config file, in place of every other section of its profile. The user's
- * settings in those stay byte for byte: all but what names an identity, and what the use itself sets.
- */
-function placeInConfig(text, profileName, section) {
-    const { kept, taken } = takeFromConfig(text, profileName);
-    const isOwn = (header) => isConfigHeader(header, profileName);
-    const users = entriesOf(taken, isOwn);
-    const own = keysIn(section, isOwn);
-    const settings = settingsIn(users, ({ key = "", value }) => own.has(key) || value === servicesName(profileName));
-    const services = own.has("services") ? otherServices(text, valueIn(users, "services")) : "";
-    const end = section.indexOf("\n") + 1;
-    // The settings come first: an indented one would continue a key before it.
-    return {
-        text: append(kept, section.slice(0, end) + settings + section.slice(end) + services),
-        taken,
-    };
-}
-/**
- * Takes what names an identity, and what a use sets in the config file, out of a profile in a credentials file.
- * SDKs prefer that file.
- */
-function placeInCredentials(text, profileName, section) {
-    const { kept, taken } = takeFromCredentials(text, profileName);
-    const own = keysIn(section, (header) => isConfigHeader(header, profileName));
-    const settings = settingsIn(entriesOf(taken, (header) => header === profileName), ({ key = "" }) => own.has(key));
-    return { text: append(kept, settings && `[${profileName}]\n${settings}`), taken };
-}
-/** The headers under which SDKs agree to find a profile in a config file. */
-function isConfigHeader(header, profileName) {
-    return isProfile(header, profileName) && (profileName === "default" || /^profile\s/.test(header));
-}
-function keysIn(section, isOwn) {
-    return new Set(entriesOf(section, isOwn).map(({ key }) => key));
-}
-/** The endpoints of other services than STS that a profile's services section names. */
-function otherServices(config, services) {
-    const entries = entriesOf(config, (header) => header === `services ${services}`);
-    return settingsIn(entries, ({ key }) => key === "sts");
-}
-/** Where a profile of a config file sends requests to STS; undefined for AWS. */
-function stsEndpointIn(config, profileName) {
-    const profile = entriesOf(config, (header) => isConfigHeader(header, profileName));
-    const services = valueIn(profile, "services");
-    const ofServices = entriesOf(config, (header) => header === `services ${services}`);
-    const ofSts = ofServices.find(({ key, parent }) => key === "endpoint_url" && parent?.key === "sts");
-    return ofSts?.value || valueIn(profile, "endpoint_url") || undefined;
-}
-/** Adds sections to the end of a file. */
-function append(text, sections) {
-    if (sections === "")
-        return text;
-    return text === "" || text.endsWith("\n") ? text + sections : `${text}\n${sections}`;
-}
-// SDKs differ in which headers they accept for a profile: with or without "profile", quoted, with a comment
-// at the end. A section that any SDK could read as this profile has to go, or that SDK would use another role
-// than the others.
-function isProfile(header, profileName) {
-    const name = header
-        .replace(/^profile\s+/, "")
-        .replace(/^(["'])(.*)\1$/, "$2")
-        .trim();
-    return name === profileName;
-}
-const profile_HEADER = /^\s*\[([^\]]*)\]/;
-const profile_BLANK_OR_COMMENT = /^\s*(?:[#;][\s\S]*)?$/;
-function takeSections(text, matches) {
-    // A byte order mark would hide the first header, from boto3 and others as well as from here.
-    const lines = text.replace(/^\u00ef\u00bb\u00bf/, "").split(/(?<=\n)/);
-    const split = { kept: "", taken: "" };
-    let taking = false;
-    // Comments before a header belong to it; a comment belongs to the section only if another key follows.
-    let pending = "";
-    for (const line of lines) {
-        const header = profile_HEADER.exec(line)?.[1];
-        if (header !== undefined) {
-            split.kept += pending;
-            pending = "";
-            taking = matches(header.trim());
-        }
-        if (!taking)
-            split.kept += line;
-        else if (profile_BLANK_OR_COMMENT.test(line))
-            pending += line;
-        else {
-            split.taken += pending + line;
-            pending = "";
-        }
-    }
-    split.kept += pending;
-    return split;
-}
-/** The ARNs of all roles that a config file names, in any section. */
-function roleArnsIn(text) {
-    return [...text.matchAll(/^[ \t]*role_arn[ \t]*=[ \t]*(\S+)/gim)].map((match) => match[1] ?? "");
-}
-
-;// CONCATENATED MODULE: ../lib/src/aws/sts-endpoint.js
-
-
-
-const VARIABLE = "AWS_ENDPOINT_URL_STS";
-/**
- * Refuses a use whose ID token, or that of another use of the job, would go to the wrong server, or over plain
- * http.
- * @param others the uses of the job that are not over
- * @param config the job's config file with this use's section
- */
-function checkEndpoints(use, others, config, ambient) {
-    for (const other of others)
-        refuseRival(use, other);
-    // The environment's endpoints, which planEnvironment checks, override those in a config file.
-    if (use.exported[VARIABLE] || ambient[VARIABLE] || ambient.AWS_ENDPOINT_URL)
-        return;
-    refusePlainHttp(stsEndpointIn(config, use.profile), `endpoint_url of profile ${(0,base_text/* quoted */.TL)(use.profile)}`);
-}
-/** An ambient use with sts-endpoint exports its endpoint, which overrides AWS and the endpoints of all profiles. */
-function refuseRival(use, other) {
-    if (loses(use, other)) {
-        throw sts_endpoint_refusal(`An earlier use of this action exported ${VARIABLE}, so later steps would send this use's ID token to ${(0,base_text/* quoted */.TL)(other.exported[VARIABLE] ?? "")}`, "the earlier use");
-    }
-    // An earlier use of the same profile is shadowed by this one.
-    if (other.profile !== use.profile && loses(other, use)) {
-        throw sts_endpoint_refusal(`This use would export ${VARIABLE}, so later steps would send the ID token of profile ${(0,base_text/* quoted */.TL)(other.profile)} to ${(0,base_text/* quoted */.TL)(use.exported[VARIABLE] ?? "")}`, "this use");
-    }
-}
-/** Whether what `other` exports overrides the endpoint of `use`. */
-function loses(use, other) {
-    const exported = other.exported[VARIABLE];
-    if (exported === undefined || use.exported[VARIABLE] !== undefined)
-        return false;
-    return stsEndpointIn(use.section, use.profile) !== exported;
-}
-function sts_endpoint_refusal(what, which) {
-    return new errors/* UserError */.yo("sts-endpoint-of-another-use", `${what}. Give ${which} a name (profile: NAME), so that only the steps that choose it use that server.`);
-}
-/** Refuses an endpoint over plain http to another machine, as the input sts-endpoint is refused. */
-function refusePlainHttp(endpoint, where) {
-    if (endpoint === undefined || !URL.canParse(endpoint))
-        return;
-    const { protocol, hostname } = new URL(endpoint);
-    if (protocol !== "http:" || isLoopback(hostname))
-        return;
-    throw new errors/* UserError */.yo("sts-endpoint-over-http", `${where} is ${(0,base_text/* quoted */.TL)(endpoint)}: later steps would send the ID token there over plain http, where anyone on the network path could use it. ` +
-        "Use https, or set the endpoint of the service that needs it, such as AWS_ENDPOINT_URL_S3.");
-}
-/** Whether a URL's host is this machine itself. */
-function isLoopback(hostname) {
-    return (hostname === "localhost" || hostname === "[::1]" || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(hostname));
-}
-
 ;// CONCATENATED MODULE: ../lib/src/input-readers.js
 // One reader for each input. It checks the text and returns the value, or throws a UserError that shows the text,
 // what is allowed and what to do.
@@ -1842,17 +1942,17 @@ function readRole(read, anyArn) {
         : /^[\w+=,.@/-]+$/.test(arn)
             ? "A name alone does not identify the account."
             : "Copy it from the role's page in IAM.";
-    throw refused("role-to-assume", arn, "a role ARN, such as arn:aws:iam::111122223333:role/deploy", hint);
+    throw input_readers_refused("role-to-assume", arn, "a role ARN, such as arn:aws:iam::111122223333:role/deploy", hint);
 }
 function readRegion(read) {
     const region = required(read, "aws-region", "a region, such as eu-west-1");
     if (/^[a-z]{2}(?:-[a-z]+)+-\d+[a-z]$/.test(region)) {
-        throw refused("aws-region", region, "a region, such as eu-west-1", `That is a zone of the region ${region.slice(0, -1)}.`);
+        throw input_readers_refused("aws-region", region, "a region, such as eu-west-1", `That is a zone of the region ${region.slice(0, -1)}.`);
     }
     // The region becomes part of host names, so it must be one DNS label.
     if (/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(region))
         return region;
-    throw refused("aws-region", region, "a region's name in lower case, such as eu-west-1", "AWS lists them under Regions and Zones.");
+    throw input_readers_refused("aws-region", region, "a region's name in lower case, such as eu-west-1", "AWS lists them under Regions and Zones.");
 }
 function readProfile(read) {
     const profile = read("profile") || "default";
@@ -1861,7 +1961,7 @@ function readProfile(read) {
     const isInherited = profile in {};
     if (/^[A-Za-z0-9_.-]{1,64}$/.test(profile) && !isInherited)
         return profile;
-    throw refused("profile", profile, "1 to 64 of the characters A-Z a-z 0-9 _ . -", isInherited
+    throw input_readers_refused("profile", profile, "1 to 64 of the characters A-Z a-z 0-9 _ . -", isInherited
         ? "The AWS SDK for JavaScript cannot read a profile of this name."
         : "Leave it out to give every later step this role.");
 }
@@ -1874,13 +1974,13 @@ function readSessionName(read, run) {
     }
     if (/^[\w+=,.@-]{2,64}$/.test(given))
         return given;
-    throw refused("role-session-name", given, "2 to 64 of the characters A-Z a-z 0-9 _ + = , . @ -", "Leave it out to get a unique name.");
+    throw input_readers_refused("role-session-name", given, "2 to 64 of the characters A-Z a-z 0-9 _ + = , . @ -", "Leave it out to get a unique name.");
 }
 function readAudience(read, partition) {
     const audience = read("audience") || (partition === "aws-cn" ? "sts.amazonaws.com.cn" : "sts.amazonaws.com");
     if (/^[\x21-\x7e]{1,255}$/.test(audience))
         return audience;
-    throw refused("audience", audience, "1 to 255 ASCII characters without a space", "The identity provider in IAM must list it as an audience.");
+    throw input_readers_refused("audience", audience, "1 to 255 ASCII characters without a space", "The identity provider in IAM must list it as an audience.");
 }
 function readAccountIds(read) {
     const ids = read("allowed-account-ids")
@@ -1888,7 +1988,7 @@ function readAccountIds(read) {
         .filter((id) => id !== "");
     for (const id of ids) {
         if (!/^\d{12}$/.test(id)) {
-            throw refused("allowed-account-ids", id, "account ids of 12 digits, separated by commas", "In YAML, put ids that begin with 0 in quotes.");
+            throw input_readers_refused("allowed-account-ids", id, "account ids of 12 digits, separated by commas", "In YAML, put ids that begin with 0 in quotes.");
         }
     }
     return ids;
@@ -1901,10 +2001,10 @@ function readStsEndpoint(read) {
     // Every reader of the config file leaves these characters as they are.
     const url = /^https?:\/\/[\w.:/[\]~-]+$/.test(given) && URL.canParse(given) ? new URL(given) : undefined;
     if (url?.username !== "" || url.password !== "") {
-        throw refused("sts-endpoint", given, allowed, "Leave it out to use AWS.");
+        throw input_readers_refused("sts-endpoint", given, allowed, "Leave it out to use AWS.");
     }
     if (url.protocol === "http:" && !isLoopback(url.hostname)) {
-        throw refused("sts-endpoint", given, allowed, "Over plain http, anyone on the network path could read the ID token.");
+        throw input_readers_refused("sts-endpoint", given, allowed, "Over plain http, anyone on the network path could read the ID token.");
     }
     return url.href.replace(/\/+$/, "");
 }
@@ -1914,7 +2014,7 @@ function readMirror(read) {
         return "auto";
     const value = parseBoolean(given);
     if (value === undefined)
-        throw refused("mirror-environment", given, "auto, true or false", "auto is right for most jobs.");
+        throw input_readers_refused("mirror-environment", given, "auto, true or false", "auto is right for most jobs.");
     return value ? "always" : "never";
 }
 function readTrustPolicy(read) {
@@ -1932,7 +2032,7 @@ function readSummary(read) {
     const given = read("summary") || "auto";
     if (given === "auto" || given === "always" || given === "never")
         return given;
-    throw refused("summary", given, "auto, always or never", "auto writes one only if there was an outage or another problem.");
+    throw input_readers_refused("summary", given, "auto, always or never", "auto writes one only if there was an outage or another problem.");
 }
 function readBoolean(read, name, otherwise) {
     const given = read(name);
@@ -1940,7 +2040,7 @@ function readBoolean(read, name, otherwise) {
         return otherwise;
     const value = parseBoolean(given);
     if (value === undefined)
-        throw refused(name, given, "true or false", "If it comes from an expression, check the value of the expression.");
+        throw input_readers_refused(name, given, "true or false", "If it comes from an expression, check the value of the expression.");
     return value;
 }
 // The same spellings as getBooleanInput of @actions/core (YAML 1.2, core schema).
@@ -1958,7 +2058,7 @@ function required(read, name, what) {
     throw new errors/* UserError */.yo("input-missing", `${name} is missing or empty. Give ${what} under "with:". An expression is empty if its secret or variable does not ` +
         "exist for this job (misspelled, defined in another environment, or not available to forks).");
 }
-function refused(name, given, allowed, hint) {
+function input_readers_refused(name, given, allowed, hint) {
     return new errors/* UserError */.yo("input-refused", `${name} is ${(0,base_text/* quoted */.TL)(given, 100)}. Allowed: ${allowed}. ${hint}`);
 }
 function digits(text) {
@@ -2410,8 +2510,9 @@ async function end(job, id, outcome) {
             await removeAll(job);
         return undefined;
     }
-    const { startedAt, profile, roleArn, sessionName, audience } = use;
-    const over = { id, startedAt, profile, roleArn, sessionName, audience, endedAt: Date.now() };
+    const { startedAt, profile, roleArn, sessionName, audience, stsEndpoint } = use;
+    const named = { id, startedAt, profile, roleArn, sessionName, audience, stsEndpoint };
+    const over = { ...named, endedAt: Date.now() };
     // The token first: it has to go, even if a step has damaged everything else in the directory.
     if (!others.some((other) => other.tokenId === use.tokenId)) {
         const directory = tokenDirectoryAt(`${job.tokens}/${use.tokenId}`);
@@ -2991,8 +3092,8 @@ async function start_openJobDirectory({ job }) {
 /** Token file and profile. Deletes sessions of this name that a crashed job left in the AWS CLI's cache. */
 async function enter(plan, first, env) {
     const { id, inputs, section, exports, endpoint } = plan;
-    const { profile, role, sessionName, audience } = inputs;
-    const use = { id, startedAt: Date.now(), profile, roleArn: role.arn, sessionName, audience };
+    const { profile, role, sessionName, audience, stsEndpoint } = inputs;
+    const use = { id, startedAt: Date.now(), profile, roleArn: role.arn, sessionName, audience, stsEndpoint };
     await beginUse(plan.job, { ...use, tokenId: tokenId(audience), section, exported: exports }, { requestToken: endpoint.requestToken, token: first.token }, env, home());
     deleteCachedSessions(cliCache(), role.arn, sessionName);
 }

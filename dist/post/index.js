@@ -1445,6 +1445,15 @@ function refusePlainHttp(endpoint, where) {
 function isLoopback(hostname) {
     return (hostname === "localhost" || hostname === "[::1]" || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(hostname));
 }
+/**
+ * Whether the input sts-endpoint names a server that is not AWS (MinIO, Ceph, LocalStack): a VPC endpoint is AWS.
+ */
+function isOtherSts(stsEndpoint) {
+    if (stsEndpoint === undefined)
+        return false;
+    const host = URL.canParse(stsEndpoint) ? new URL(stsEndpoint).hostname : "";
+    return !/\.(?:amazonaws\.com(?:\.cn)?|amazonaws\.eu|api\.aws)$/.test(host);
+}
 
 ;// CONCATENATED MODULE: ../lib/src/aws/environment.js
 
@@ -1636,6 +1645,7 @@ function them(names) {
 
 ;// CONCATENATED MODULE: ../lib/src/aws/restore.js
 
+
 /**
  * What post exports so that later post steps find the environment as it was before main. A variable that a
  * later step changed stays. One that had no value keeps ours, since GitHub cannot unset it and "" would break
@@ -1668,7 +1678,8 @@ function overrideWarning(now, use) {
     if (names.length === 0)
         return undefined;
     return (`${list(names)} changed after this action set up ${use.roleArn}, so later steps may have run as another identity. ` +
-        "Remove the step that sets them, usually a later configure-aws-credentials, or move it to another job.");
+        "Remove the step that sets them, usually a later configure-aws-credentials, or move it to another job. " +
+        `More: ${troubleshootingLink("a-later-step-replaced-the-role")}`);
 }
 function isForeign(name, now, { exported, previous }) {
     const value = now[name];
@@ -2223,8 +2234,9 @@ async function end(job, id, outcome) {
             await removeAll(job);
         return undefined;
     }
-    const { startedAt, profile, roleArn, sessionName, audience } = use;
-    const over = { id, startedAt, profile, roleArn, sessionName, audience, endedAt: Date.now() };
+    const { startedAt, profile, roleArn, sessionName, audience, stsEndpoint } = use;
+    const named = { id, startedAt, profile, roleArn, sessionName, audience, stsEndpoint };
+    const over = { ...named, endedAt: Date.now() };
     // The token first: it has to go, even if a step has damaged everything else in the directory.
     if (!others.some((other) => other.tokenId === use.tokenId)) {
         const directory = layout_tokenDirectoryAt(`${job.tokens}/${use.tokenId}`);
@@ -2340,13 +2352,14 @@ const ANCHORS = (/* unused pure expression or super */ null && ([
     "sts-other",
     "token-was-stale",
     "keeper-was-gone",
+    "a-later-step-replaced-the-role",
     "job-outlived-its-id-tokens",
     "a-later-step-replaced-the-role",
 ]));
 /** At the tag of the major version: the page fits the version that runs, also after the next major one. */
 const PAGE = "https://github.com/org/aws-role-refresh/blob/v1/docs/troubleshooting.md";
 /** Where the entry of an anchor in docs/troubleshooting.md is on the web. */
-function troubleshootingLink(anchor) {
+function troubleshooting_troubleshootingLink(anchor) {
     return `${PAGE}#${anchor}`;
 }
 
@@ -2482,15 +2495,15 @@ function tokenBars(lives, breaks, shortRun) {
 
 
 
+
 const PLAIN = {
     quote: (text) => text_quoted(text, 200),
-    more: (anchor) => `More: ${troubleshootingLink(anchor)}`,
+    more: (anchor) => `More: ${troubleshooting_troubleshootingLink(anchor)}`,
 };
-const MARKDOWN = { quote: codeSpan, more: (anchor) => `[More](${troubleshootingLink(anchor)})` };
+const MARKDOWN = { quote: codeSpan, more: (anchor) => `[More](${troubleshooting_troubleshootingLink(anchor)})` };
 /** Lists have at most so many entries; the others are counted. */
-const MAX_USES = 10;
-const MAX_WATCHES = 4;
-const MAX_EVENTS = 4;
+const [MAX_USES, MAX_WATCHES, MAX_EVENTS] = [10, 4, 4];
+const CLOUDTRAIL = "In CloudTrail's event history, find a session's calls: search by user name = the session name.";
 /** Reports on all uses of a job. Times are UTC, with the date where the job lasted beyond midnight. */
 function makeReport(finished) {
     const uses = finished.toSorted((a, b) => a.startedAt - b.startedAt);
@@ -2507,14 +2520,13 @@ function makeReport(finished) {
     return {
         warnings: warnings.map((sentence) => sentence(PLAIN)),
         markdown: [
-            "### AWS roles of this job",
+            "### Roles of this job",
             "",
             `${verdict(watches)} from ${time(begin)} to ${time(end)} UTC. ${numbers(uses, watches)}`,
             "",
             ...table(uses, watches),
             "",
-            "To find the calls of a session in CloudTrail's event history, search by user name = the session name.",
-            "",
+            ...(uses.every(({ stsEndpoint }) => isOtherSts(stsEndpoint)) ? [] : [CLOUDTRAIL, ""]),
             ...(items.length > 0 ? [...items, ""] : []),
             ...(watches.length > 0 ? [...ganttChart(watches.slice(0, MAX_WATCHES).map(livesOf)), ""] : []),
         ].join("\n"),
@@ -2534,7 +2546,7 @@ function watchOf(keeper, { audience, endedAt: until, keeperDied = false }) {
     const outages = keeper.outages.map((outage) => ({ ...outage, to: outage.to ?? ended?.at ?? until }));
     return { keeper, audience, until, fault, outages, gaps };
 }
-const CONSEQUENCE = "Calls to AWS that needed a new session then failed.";
+const CONSEQUENCE = "Calls that needed a new session then failed.";
 function warningsOf({ keeper, until, fault, outages, gaps }, time) {
     const stale = longest(keeper.stale, MAX_EVENTS);
     const sentences = stale.map((interval) => {
