@@ -4,6 +4,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { planEnvironment } from "../src/aws/environment.ts";
+import { overrideWarning } from "../src/aws/restore.ts";
+import { checkEndpoints } from "../src/aws/sts-endpoint.ts";
 import { UserError } from "../src/base/errors.ts";
 import { jobDirectory, jobDirectoryPath } from "../src/base/layout.ts";
 import type { FailureKind } from "../src/base/network.ts";
@@ -45,6 +47,7 @@ function saidOfSts(): Said[] {
   const situation = {
     roleArn: ROLE,
     region: "eu-west-1",
+    stsEndpoint: undefined as string | undefined,
     endpointHost: "sts.eu-west-1.amazonaws.com",
     proxy: undefined,
     audience: "sts.amazonaws.com",
@@ -85,8 +88,26 @@ function saidOfSts(): Said[] {
     ["not-tls", "EPROTO"],
     ["certificate", "SELF_SIGNED_CERT_IN_CHAIN"],
   ];
-  return failures.map(([kind, code, message = "x"]) => {
-    const error = explainStsFailure({ kind, code, message }, situation);
+  const minio: typeof failures = [
+    ["denied", "AccessDenied"],
+    [
+      "denied",
+      "InvalidParameterValue",
+      "STS JWT Token has `azp` claim invalid, `azp` must match configured OpenID Client ID",
+    ],
+    ["denied", "ExpiredToken"],
+    ["denied", "InvalidIdentityToken"],
+    ["denied", "InvalidParameterValue"],
+    ["throttled", "SlowDown"],
+    ["provider", "IDPCommunicationError"],
+    ["server-error", "InternalError"],
+    ["not-tls", "EPROTO"],
+    ["unreachable", "ECONNREFUSED"],
+  ];
+  const host = "minio.example.com:9000";
+  const there = { ...situation, stsEndpoint: `https://${host}`, endpointHost: host };
+  return [...failures, ...minio].map(([kind, code, message = "x"], index) => {
+    const error = explainStsFailure({ kind, code, message }, index < failures.length ? situation : there);
     return [error.anchor, error.message];
   });
 }
@@ -191,6 +212,8 @@ function saidOfEnvironment(): Said[] {
         { ...use, profile: "a", stsEndpoint: "https://x.example.com" },
       ),
     ),
+    saidBy(() => planEnvironment({ AWS_ENDPOINT_URL: "http://x.example" }, use)),
+    ...saidOfEndpoints(),
     saidBy(() => planEnvironment(webIdentity, { ...use, profile: "a" })),
     saidBy(() => planEnvironment({}, { ...use, profile: "a", mirror: "always" })),
     saidBy(() => planEnvironment(webIdentity, { ...use, mirror: "never" })),
@@ -198,6 +221,16 @@ function saidOfEnvironment(): Said[] {
     saidBy(() => jobDirectoryPath("/a#b")),
     saidBy(() => openJobDirectory(jobDirectory("/nowhere/aws-role-refresh"))),
     saidBy(() => openJobDirectory(jobDirectory("/dev/null"))),
+  ];
+}
+
+function saidOfEndpoints(): Said[] {
+  const aws = { profile: "a", section: "[profile a]\n", exported: {} };
+  const minio = { profile: "default", section: "", exported: { AWS_ENDPOINT_URL_STS: "https://x.example" } };
+  return [
+    saidBy(() => checkEndpoints(aws, [minio], "", {})),
+    saidBy(() => checkEndpoints(minio, [aws], "", {})),
+    saidBy(() => checkEndpoints(aws, [], "[profile a]\nendpoint_url = http://x.example\n", {})),
   ];
 }
 
@@ -237,6 +270,10 @@ function saidOfReport(): Said[] {
   const early = (why: Ending) =>
     report({ ended: { at: 300_000, why } }).map((text): Said => ["keeper-was-gone", text]);
   return [
+    [
+      "a-later-step-replaced-the-role",
+      overrideWarning({ AWS_ACCESS_KEY_ID: "x" }, { ...use, exported: {}, previous: {} }) ?? "",
+    ],
     ...report({ ...stopped, stale, outages }).map((text): Said => ["token-was-stale", text]),
     ...[...report({}), ...report({}, true)].map((text): Said => ["keeper-was-gone", text]),
     ...early("signal"),
@@ -329,6 +366,37 @@ const SAID: Said[] = [
     "write the report",
   ].map((what): Said => ["clean-up-failed", `Could not ${what}: x`]),
 ];
+
+/** What tools of later steps print. */
+const LATER: Said[] = [
+  [
+    "no-credentials-found",
+    'Unable to locate credentials. You can configure credentials by running "aws login".',
+  ],
+  [
+    "another-user-by-su-or-sudo",
+    'Unable to locate credentials. You can configure credentials by running "aws login".',
+  ],
+  [
+    "another-user-by-su-or-sudo",
+    "sudo: sorry, you are not allowed to set the following environment variables: AWS_CONFIG_FILE",
+  ],
+  ["short-sessions-of-minio", "403 InvalidTokenId: The security token included in the request is invalid"],
+  ["audience-not-registered", "`azp` must match configured OpenID Client ID"],
+];
+
+describe("what a later step or another server prints is found", () => {
+  test.each(LATER)("under %s: %s", (anchor, text) => {
+    const runs = quotedIn(byAnchor.get(anchor) ?? "").map((quote) => commonRun(quote, text));
+    expect(Math.max(0, ...runs)).toBe(text.length);
+  });
+
+  test("plain sudo, su, and how long a session of MinIO lives are explained", () => {
+    expect(byAnchor.get("another-user-by-su-or-sudo")).toMatch(/`sudo` removes the variables.*`su -`/);
+    expect(byAnchor.get("no-credentials-found")).toContain("(#another-user-by-su-or-sudo)");
+    expect(byAnchor.get("short-sessions-of-minio")).toContain("only as long as the ID token has left");
+  });
+});
 
 describe("what is said is found", () => {
   test.each(SAID)("under %s: %s", (anchor, text) => {

@@ -35,6 +35,7 @@ export async function firstSession(
   throw explainStsFailure(failure, {
     roleArn: role.arn,
     region,
+    stsEndpoint,
     endpointHost: new URL(endpointUrl).host,
     proxy: findProxy(env, endpointUrl),
     audience,

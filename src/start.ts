@@ -1,18 +1,17 @@
 import * as core from "@actions/core";
-import { deleteCachedSessions, isSessionOf } from "./aws/cli-cache.ts";
+import { deleteCachedSessions } from "./aws/cli-cache.ts";
 import { cliCache, home } from "./aws/user-files.ts";
 import { errorText } from "./base/errors.ts";
-import { readJson } from "./base/files.ts";
 import type { IdToken } from "./base/id-token.ts";
-import { tokenId } from "./base/layout.ts";
 import { findWorker } from "./base/process.ts";
 import { firstSession, loadExchange, plannedSession } from "./first-session.ts";
 import { firstToken } from "./first-token.ts";
 import { checkAccount, loadInputs } from "./inputs.ts";
 import { locked } from "./job/lock.ts";
+import type { PublishedUse } from "./job/records.ts";
 import { beginUse, endUse } from "./job/uses.ts";
 import { type LaunchedKeeper, launchKeeper } from "./keeper/launch.ts";
-import type { KeeperStatus } from "./keeper/status.ts";
+import { readStatus } from "./keeper/record.ts";
 import { hasKeeper } from "./keeper/stop.ts";
 import { makePlan, type Plan } from "./plan.ts";
 import { publish } from "./publish.ts";
@@ -30,7 +29,8 @@ export async function start(env: NodeJS.ProcessEnv): Promise<void> {
   for (const secret of plan.masks) core.setSecret(secret);
   if (inputs.role.accountId !== undefined) checkAccount(inputs, inputs.role.accountId);
 
-  saveUse({ root: plan.job.path, id: plan.id, summary: inputs.summary });
+  const state = { root: plan.job.path, id: plan.id, summary: inputs.summary };
+  saveUse(state);
   // The slowest to start. It asks for the first token, and so proves that it can ask for the others.
   const keeper = launchKeeper();
   try {
@@ -40,11 +40,12 @@ export async function start(env: NodeJS.ProcessEnv): Promise<void> {
       inputs.trial ? loadExchange() : undefined,
     ]);
     core.setSecret(first.token);
-    await enter(plan, first, env);
+    const use = await enter(plan, first, env);
     const session = exchange ? await firstSession(exchange, plan, first, env) : plannedSession(inputs);
     if (inputs.maskAccountId && session.accountId !== undefined) core.setSecret(session.accountId);
     checkAccount(inputs, session.accountId);
     await handOver(plan, keeper);
+    saveUse({ ...state, use });
     publish(plan, first, session);
   } catch (error) {
     await undo(plan);
@@ -60,33 +61,34 @@ async function openJobDirectory({ job }: Plan): Promise<void> {
 }
 
 /** Token file and profile. Deletes sessions of this name that a crashed job left in the AWS CLI's cache. */
-async function enter(plan: Plan, first: IdToken, env: NodeJS.ProcessEnv): Promise<void> {
+async function enter(plan: Plan, first: IdToken, env: NodeJS.ProcessEnv): Promise<PublishedUse> {
   const { id, inputs, section, exports, endpoint } = plan;
-  const { profile, role, sessionName, audience } = inputs;
-  const use = { id, startedAt: Date.now(), profile, roleArn: role.arn, sessionName, audience };
-  await beginUse(
+  const { profile, role, sessionName, audience, stsEndpoint } = inputs;
+  const use = { id, startedAt: Date.now(), profile, roleArn: role.arn, sessionName, audience, stsEndpoint };
+  const published = await beginUse(
     plan.job,
-    { ...use, tokenId: tokenId(audience), section, exported: exports },
+    { ...use, section, exported: exports },
     { requestToken: endpoint.requestToken, token: first.token },
     env,
     home(),
   );
-  deleteCachedSessions(cliCache(), (arn) => isSessionOf(arn, role.arn, sessionName));
+  deleteCachedSessions(cliCache(), role.arn, sessionName);
+  return published;
 }
 
 /** Lets the keeper watch over the token for the rest of the job, unless another use's does already. */
 async function handOver({ job, directory }: Plan, keeper: LaunchedKeeper): Promise<void> {
   await locked(job, async () => {
     if (hasKeeper(directory)) return;
-    const dead = readJson<KeeperStatus>(directory.status);
+    const dead = readStatus(directory);
     await keeper.watch({ directory: directory.path, worker: findWorker(), dead });
   });
 }
 
 /** Post would do the same; but the job may go on after this step, if it has continue-on-error. */
-async function undo({ job, id }: Plan): Promise<void> {
+async function undo({ job, id, endpoint }: Plan): Promise<void> {
   try {
-    await endUse(job, id, "failed");
+    await endUse(job, id, { requestToken: endpoint.requestToken, outcome: "failed" });
   } catch (error) {
     core.debug(`Could not clean up: ${errorText(error)}`);
   }

@@ -35,7 +35,9 @@ export function loadUse(env: NodeJS.ProcessEnv): SavedUse | undefined {
   const { version } = object<{ version: string }>({ version: String })(JSON.parse(state));
   const saved = version === String(VERSION) ? savedUse(JSON.parse(state)) : undefined;
   if (saved?.root !== jobDirectoryPath(env.RUNNER_TEMP)) {
-    throw new Error("STATE_use does not name the job directory of this job, so the main step did not save it");
+    throw new Error(
+      "STATE_use does not name the job directory of this job, so the main step did not save it",
+    );
   }
   return saved;
 }

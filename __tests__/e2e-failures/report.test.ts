@@ -72,7 +72,7 @@ describe("a job in which all went well", () => {
     expect(posts.map(({ summary }) => summary !== "")).toEqual([false, false, true]);
     const summary = posts[2]?.summary ?? "";
     expect(summary).toMatch(
-      /^### AWS roles of this job\n\n\*\*A valid ID token at every moment\*\* from .* 3 were issued, no request failed\./,
+      /^### Roles of this job\n\n\*\*A valid ID token at every moment\*\* from .* 3 were issued, no request failed\./,
     );
     const names = uses.map((use) => use.outputs["role-session-name"]);
     expect(summary).toContain(
@@ -126,7 +126,7 @@ describe("a job in which something happened", () => {
     expect(warnings).toEqual([
       expect.stringMatching(
         new RegExp(
-          `^The ID token was stale ${TIMES}: \\d+ requests failed, the last with ".*ECONNREFUSED.*"\\. Calls to AWS that needed a new session then failed\\. More: https://.*#token-was-stale$`,
+          `^The ID token was stale ${TIMES}: \\d+ requests failed, the last with ".*ECONNREFUSED.*"\\. Calls that needed a new session then failed\\. More: https://.*#token-was-stale$`,
         ),
       ),
     ]);
@@ -169,7 +169,7 @@ describe("a job in which something happened", () => {
     expect(warnings).toEqual([
       expect.stringMatching(
         new RegExp(
-          `^The keeper, which renews the ID token, was gone before the job was over\\. There was no valid ID token ${TIMES}\\. Calls to AWS .*#keeper-was-gone$`,
+          `^The keeper, which renews the ID token, was gone before the job was over\\. There was no valid ID token ${TIMES}\\. Calls that .*#keeper-was-gone$`,
         ),
       ),
     ]);

@@ -129,13 +129,6 @@ describe("AccessDenied", () => {
     expect(textOf({}, { accountIsMasked: false })).not.toContain("***");
   });
 
-  test("of a server that is not AWS does not speak of IAM", () => {
-    const text = textOf({}, { roleArn: "arn:minio:iam:::role/x" });
-    expect(text).toContain('  sub                  "repo:octo/app:ref:refs/heads/main"');
-    expect(text).toContain('has no role "arn:minio:iam:::role/x"');
-    expect(text).not.toMatch(/aws iam|AWS/);
-  });
-
   test.each([
     [
       "an environment",

@@ -22,6 +22,7 @@ export const claims: Record<string, unknown> = {
 export const situation: StsSituation = {
   roleArn: "arn:aws:iam::111122223333:role/deploy",
   region: "eu-west-1",
+  stsEndpoint: undefined,
   endpointHost: "sts.eu-west-1.amazonaws.com",
   proxy: undefined,
   audience: "sts.amazonaws.com",

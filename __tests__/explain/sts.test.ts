@@ -72,8 +72,8 @@ const STS_CASES: [
     "region-disabled",
     "aws account get-region-opt-status --region-name eu-west-1",
   ],
-  ["denied", "MalformedPolicyDocument", "x", 400, "session-policy", "sts-endpoint"],
-  ["denied", "PackedPolicyTooLargeException", "x", 400, "session-policy", "sts-endpoint"],
+  ["denied", "MalformedPolicyDocument", "x", 400, "session-policy", "report this log as a bug"],
+  ["denied", "PackedPolicyTooLargeException", "x", 400, "session-policy", "report this log as a bug"],
   [
     "denied",
     "ValidationError",
@@ -205,7 +205,10 @@ describe("explainStsFailure", () => {
 
   test("a port without TLS is not explained as a certificate", () => {
     const failure: Failure = { kind: "not-tls", code: "EPROTO", message: "wrong version number" };
-    const { title, text } = explainSts(failure, { endpointHost: "minio.example.com:9000" });
+    const { title, text } = explainSts(failure, {
+      endpointHost: "minio.example.com:9000",
+      stsEndpoint: "https://minio.example.com:9000",
+    });
     expect(title).toBe("minio.example.com:9000 did not answer with TLS: EPROTO");
     expect(text).toContain("correct the port in sts-endpoint");
     expect(text).not.toMatch(/NODE_EXTRA_CA_CERTS|openssl/);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import type { FinishedUse } from "../../src/job/uses.ts";
+import type { FinishedUse } from "../../src/job/records.ts";
 import type { Ending, KeeperStatus } from "../../src/keeper/status.ts";
 import { makeReport } from "../../src/report/report.ts";
 
@@ -145,6 +145,17 @@ describe("when all went well", () => {
         "| `artifacts` | `arn:aws:iam::111122223333:role/deploy` | `artifacts-1` |",
       ]),
     );
+  });
+
+  test("CloudTrail is named for uses of AWS only", () => {
+    const report = (...stsEndpoints: (string | undefined)[]) =>
+      makeReport(stsEndpoints.map((stsEndpoint) => use(1, { keeper: keeper(1), stsEndpoint }))).markdown;
+    const named = "search by user name = the session name";
+    expect(report(undefined)).toContain(named);
+    expect(report("https://vpce-1a2b.sts.eu-west-1.vpce.amazonaws.com")).toContain(named);
+    expect(report("https://minio.example.com", undefined)).toContain(named);
+    for (const other of ["https://minio.example.com", "no URL"])
+      expect(report(other)).not.toMatch(/CloudTrail|\bAWS\b/);
   });
 
   test("a refresh that succeeded on a later try is counted and not worth reading", () => {
@@ -334,7 +345,7 @@ describe("the chart", () => {
   });
 });
 
-const CONSEQUENCE = "Calls to AWS that needed a new session then failed.";
+const CONSEQUENCE = "Calls that needed a new session then failed.";
 const RENEWS = "The keeper, which renews the ID token,";
 const ended = (minute: number, why: Ending) => ({ ended: { at: NOON + minute * MINUTE, why } });
 const stale = `The ID token was stale from 12:23:00 to 12:30:00 UTC (7 min): 5 requests failed, the last with "${HOST} answered 503". ${CONSEQUENCE} More: ${TROUBLESHOOTING}#token-was-stale`;

@@ -69,9 +69,8 @@ export function proxyWarning(
 ): string | undefined {
   const proxy = findProxy(env, url);
   if (proxy === undefined) return undefined;
-  const direct = "so requests go to GitHub and AWS directly";
   if ("unusable" in proxy)
-    return `Node.js cannot use the proxy that is set in the environment, because ${proxy.unusable}, ${direct}. Write it as http://HOST:PORT.`;
+    return `Node.js cannot use the proxy that is set in the environment, because ${proxy.unusable}, so requests bypass it. Write it as http://HOST:PORT.`;
   if (knowsProxies(version)) return undefined;
-  return `Node.js ${version} cannot use the proxy ${proxy.url}, ${direct}. Use a runner whose Node.js is 24.5 or newer.`;
+  return `Node.js ${version} cannot use the proxy ${proxy.url}, so requests bypass it. Use a runner whose Node.js is 24.5 or newer.`;
 }

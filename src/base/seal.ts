@@ -31,5 +31,7 @@ export function unseal(sealed: string, requestToken: string | undefined): string
 }
 
 function keyOf(requestToken: string): Uint8Array {
-  return new Uint8Array(hkdfSync("sha256", requestToken, "", "aws-role-refresh: the user's own settings", 32));
+  return new Uint8Array(
+    hkdfSync("sha256", requestToken, "", "aws-role-refresh: the user's own settings", 32),
+  );
 }

@@ -11,6 +11,8 @@ export interface Server {
   /** With the port, where it is not 443. */
   host: string;
   proxy: ProxySetting | undefined;
+  /** The input, where the server is the one that it names. */
+  stsEndpoint?: string | undefined;
 }
 
 /** The kinds of a failure in which neither GitHub nor STS answered. */
@@ -29,20 +31,20 @@ const TEXTS: Record<NetworkKind, (failure: Failure, server: Server) => Text> = {
       `Check: openssl s_client -connect ${shellWord(withPort(host))} -servername ${shellWord(nameOf(host))} </dev/null | openssl x509 -noout -issuer -dates`,
     ],
   }),
-  "not-tls": ({ code }, { of, host, proxy }) => ({
+  "not-tls": ({ code }, { stsEndpoint, host, proxy }) => ({
     anchor: "not-tls",
     title: `${host} did not answer with TLS${code === undefined ? "" : `: ${code}`}`,
     lines: [
       `Cause: something answered at this address${via(proxy)}, but not with TLS, or only with a TLS version that Node.js refuses. Usually an https URL names a port for plain http, or a proxy answers without TLS.`,
-      `Fix: ${of === "sts" ? "correct the port in sts-endpoint, if it is set; or " : ""}correct HTTPS_PROXY, or exempt the host with NO_PROXY. A certificate is not the problem.`,
+      `Fix: ${stsEndpoint === undefined ? "" : "correct the port in sts-endpoint, or give that server a certificate; or "}correct HTTPS_PROXY, or exempt the host with NO_PROXY. A certificate is not the problem.`,
       `Check on the runner: curl -v ${shellWord(`https://${host}/`)}`,
     ],
   }),
-  "unknown-name": (failure, { of, host, proxy }) => ({
+  "unknown-name": (failure, { of, host, proxy, stsEndpoint }) => ({
     anchor: `${of}-host-not-found`,
     title: `The name ${askedName(failure, host)} cannot be resolved: ${failure.code ?? "unknown name"}`,
     lines: [
-      `Cause: ${of === "sts" ? "aws-region or sts-endpoint is misspelled, or " : ""}this runner's DNS does not have the name. The request was for ${host}${via(proxy) || " without a proxy"}.`,
+      `Cause: ${of === "id-token" ? "" : `${stsEndpoint === undefined ? "aws-region" : "sts-endpoint"} is misspelled, or `}this runner's DNS does not have the name. The request was for ${host}${via(proxy) || " without a proxy"}.`,
       `Fix: correct ${of === "sts" ? "the input, " : ""}the runner's DNS, or HTTPS_PROXY and NO_PROXY. Check on the runner: nslookup ${shellWord(askedName(failure, host))}`,
     ],
   }),
@@ -62,13 +64,19 @@ const TEXTS: Record<NetworkKind, (failure: Failure, server: Server) => Text> = {
       `Check on the runner: curl -v ${shellWord(`https://${host}/`)}`,
     ],
   }),
-  unreachable: ({ code }, { of, host, proxy }) => ({
+  unreachable: ({ code }, { of, host, proxy, stsEndpoint }) => ({
     anchor: `${of}-unreachable`,
     title: `${host} cannot be reached: ${code ?? "no answer"}`,
-    lines: [
-      `Cause: nothing answered${via(proxy) || " (no proxy was used)"}. A firewall or a proxy blocks the connection or, in a private network, a route or VPC endpoint is missing.`,
-      `Fix: let the runner reach ${host} over HTTPS, or set HTTPS_PROXY (and NO_PROXY) on the runner. Check on the runner: curl -v ${shellWord(`https://${host}/`)}`,
-    ],
+    lines:
+      stsEndpoint === undefined
+        ? [
+            `Cause: nothing answered${via(proxy) || " (no proxy was used)"}. A firewall or a proxy blocks the connection or, in a private network, a route or VPC endpoint is missing.`,
+            `Fix: let the runner reach ${host} over HTTPS, or set HTTPS_PROXY (and NO_PROXY) on the runner. Check on the runner: curl -v ${shellWord(`https://${host}/`)}`,
+          ]
+        : [
+            `Cause: nothing answered${via(proxy) || " (no proxy was used)"}. The server in sts-endpoint is not running, its port is another one, or a firewall or a proxy blocks the connection.`,
+            `Fix: start that server before this step, or correct sts-endpoint. Check on the runner: curl -v ${shellWord(stsEndpoint)}`,
+          ],
   }),
 };
 

@@ -1,16 +1,21 @@
+import { isOtherSts } from "../aws/sts-endpoint.ts";
 import type { UserError } from "../base/errors.ts";
 import type { Failure } from "../base/network.ts";
 import type { ProxySetting } from "../base/proxy.ts";
 import { printable, quoted, shellWord } from "../base/text.ts";
-import { claimLines, explainRefusal, type Refusal } from "./access-denied.ts";
+import { explainRefusal, type Refusal } from "./access-denied.ts";
 import { claimText, type TrustPolicyContext } from "./conditions.ts";
 import { explained, type Text, via } from "./explained.ts";
 import { explainNetworkFailure, isNetworkFailure } from "./network.ts";
+import { explainOtherSts } from "./other-sts.ts";
 import { providerArn } from "./trust-policy.ts";
 
 /** What was asked of STS, and with which claims. */
 export interface StsSituation extends Refusal {
   region: string;
+  /** The input; undefined: the STS of the region. */
+  stsEndpoint: string | undefined;
+  /** The server that was asked. */
   endpointHost: string;
   proxy: ProxySetting | undefined;
   /** By how much this machine's clock is ahead of GitHub's. */
@@ -28,19 +33,30 @@ interface Asked extends StsSituation {
 
 /** Explains why AssumeRoleWithWebIdentity returned no session. */
 export function explainStsFailure(failure: Failure, situation: StsSituation): UserError {
-  const { endpointHost, proxy, attempts } = situation;
+  const { endpointHost, proxy, stsEndpoint, attempts } = situation;
   const tries = `${attempts} ${attempts === 1 ? "attempt" : "attempts"}`;
   const code = (failure.code ?? "").replace(/Exception$/, "");
   const status = failure.httpStatus === undefined ? "" : `HTTP ${failure.httpStatus}, `;
   const said = `${endpointHost}: ${code === "" ? "" : `${code} `}(${status}${tries}): ${printable(failure.message, 500)}`;
   if (isNetworkFailure(failure))
-    return explainNetworkFailure(failure, { of: "sts", host: endpointHost, proxy }, said);
+    return explainNetworkFailure(failure, { of: "sts", host: endpointHost, proxy, stsEndpoint }, said);
   const text = textOf({ ...situation, failure, code, tries, context: contextOf(situation) });
   return explained({ ...text, lines: [said, ...text.lines] }, failure);
 }
 
 function textOf(asked: Asked): Text {
   const { endpointHost, region } = asked;
+  if (asked.failure.kind === "malformed") {
+    return {
+      anchor: "sts-malformed",
+      title: `${endpointHost} did not return an STS response`,
+      lines: [
+        `Cause: a proxy or a firewall answered instead${via(asked.proxy)}, or the server in sts-endpoint does not fully implement STS.`,
+        `Fix: let requests to ${endpointHost} pass unchanged (NO_PROXY, if a proxy changes them). Check on the runner: curl -v ${shellWord(asked.stsEndpoint ?? `https://${endpointHost}/`)}`,
+      ],
+    };
+  }
+  if (isOtherSts(asked.stsEndpoint)) return explainOtherSts(asked);
   switch (asked.failure.kind) {
     case "throttled":
       return {
@@ -53,15 +69,6 @@ function textOf(asked: Asked): Text {
       };
     case "provider":
       return notReached(asked);
-    case "malformed":
-      return {
-        anchor: "sts-malformed",
-        title: `${endpointHost} did not return an STS response`,
-        lines: [
-          `Cause: a proxy or a firewall answered instead${via(asked.proxy)}, or the server behind sts-endpoint does not fully implement STS.`,
-          `Fix: let requests to ${endpointHost} pass unchanged (NO_PROXY, if a proxy changes them). Check on the runner: curl -v ${shellWord(`https://${endpointHost}/`)}`,
-        ],
-      };
     case "server-error":
       return {
         anchor: "sts-unavailable",
@@ -80,7 +87,7 @@ function denied(asked: Asked): Text {
   const { code, context, region, roleArn } = asked;
   switch (code) {
     case "AccessDenied":
-      return accessDenied(asked);
+      return { anchor: "access-denied", ...explainRefusal(asked, context) };
     case "InvalidIdentityToken":
       return invalidToken(asked);
     case "IDPRejectedClaim":
@@ -103,7 +110,7 @@ function denied(asked: Asked): Text {
         anchor: "session-policy",
         title: "STS rejected a session policy, but this action does not send one",
         lines: [
-          "Fix: nothing in the workflow causes this. If sts-endpoint is set, find out what that server adds to requests; otherwise, please report this log as a bug.",
+          "Fix: nothing in the workflow causes this. A proxy may add one. Otherwise, please report this log as a bug.",
         ],
       };
     case "ValidationError":
@@ -124,20 +131,6 @@ function denied(asked: Asked): Text {
         ],
       };
   }
-}
-
-function accessDenied(asked: Asked): Text {
-  const { context, roleArn, claims } = asked;
-  if (context.accountId !== "") return { anchor: "access-denied", ...explainRefusal(asked, context) };
-  return {
-    anchor: "access-denied",
-    title: `${asked.endpointHost} refused to let this job assume ${roleArn}`,
-    lines: [
-      ...claimLines(claims),
-      `Cause: the server behind sts-endpoint has no role ${quoted(roleArn)}, or its rules for that role do not accept these claims.`,
-      "Fix: correct role-to-assume, or make the server accept this issuer, audience and sub.",
-    ],
-  };
 }
 
 /** Several causes share the code: AWS tells them apart in the message only. */
@@ -216,7 +209,7 @@ function expired({ claims, clockSkewSeconds: skew }: Asked): Text {
     anchor: "id-token-expired",
     title: "AWS considers the ID token expired",
     lines: [
-      `Cause: the token ${life > 0 ? `lives ${life} s and ` : ""}was issued for this exchange, so either the runner was suspended in between, or the clock of the server in sts-endpoint is wrong.`,
+      `Cause: the token ${life > 0 ? `lives ${life} s and ` : ""}was issued for this exchange, so the runner was suspended in between.`,
       ...clock,
       "Fix: run the job again, on a machine that is not suspended.",
     ],

@@ -27,6 +27,8 @@ export interface Use {
   roleArn: string;
   sessionName: string;
   audience: string;
+  /** The input; undefined: the STS of the region. */
+  stsEndpoint?: string | undefined;
   /** The profile's section in the config file. */
   section: string;
   /** Sealed, since it may hold keys: OriginalSections. */
@@ -51,7 +53,7 @@ export type PublishedUse = Omit<Use, "order" | "section" | "original">;
 
 /** What is left of a use when it is over, for the summary. */
 export interface FinishedUse
-  extends Pick<Use, "id" | "startedAt" | "profile" | "roleArn" | "sessionName" | "audience"> {
+  extends Pick<Use, "id" | "startedAt" | "profile" | "roleArn" | "sessionName" | "audience" | "stsEndpoint"> {
   endedAt: number;
   /** The keeper's last status, if this was the last use of its audience. */
   keeper?: KeeperStatus;
@@ -81,6 +83,7 @@ const about = {
   roleArn: text(/^arn:[\x21-\x7e]{1,2048}$/),
   sessionName: text(/^[\w+=,.@-]{2,64}$/),
   audience: text(/^[\x21-\x7e]{1,255}$/),
+  stsEndpoint: optional(text(/^https?:\/\/[\x21-\x7e]{1,2048}$/)),
 };
 const ANYTHING = text(/^[\s\S]{0,1000000}$/);
 const SEALED = text(/^[A-Za-z0-9+/]{1,1000000}={0,2}$/);

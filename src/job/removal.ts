@@ -3,7 +3,7 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import { errorCode } from "../base/errors.ts";
 import { type JobDirectory, type TokenDirectory, tokenDirectoryAt } from "../base/layout.ts";
-import { stopKeeper } from "../keeper/stop.ts";
+import { type StoppedKeeper, stopKeeper } from "../keeper/stop.ts";
 import { closeDirectory, entriesOf, notOurs } from "./private-directory.ts";
 
 /**
@@ -12,21 +12,22 @@ import { closeDirectory, entriesOf, notOurs } from "./private-directory.ts";
  */
 export function closeAll(job: JobDirectory): void {
   closeDirectory(job.path);
-  for (const directory of [job.uses, job.finished, job.tokens]) if (isOurs(directory)) closeDirectory(directory);
+  for (const directory of [job.uses, job.finished, job.tokens])
+    if (isOurs(directory)) closeDirectory(directory);
   for (const directory of tokenPaths(job)) if (isOurs(directory)) closeDirectory(directory);
 }
 
 /** Ends every keeper of a job directory and deletes every token: before anything else can fail. */
 export async function takeSecrets(job: JobDirectory): Promise<void> {
-  await Promise.all(
-    tokenPaths(job)
-      .filter(isOurs)
-      .map((directory) => takeSecret(tokenDirectoryAt(directory))),
-  );
+  await Promise.all(tokenPaths(job).map((directory) => takeSecret(tokenDirectoryAt(directory))));
 }
 
-/** Ends the keeper of a token directory and deletes the token. Returns what the keeper recorded. */
-export async function takeSecret(directory: TokenDirectory): ReturnType<typeof stopKeeper> {
+/**
+ * Ends the keeper of a token directory and deletes the token. Returns what the keeper recorded. If a step has put
+ * something else in its place, its keeper finds that out itself.
+ */
+export async function takeSecret(directory: TokenDirectory): Promise<StoppedKeeper> {
+  if (!isOurs(directory.path)) return {};
   const stopped = await stopKeeper(directory);
   fs.rmSync(directory.token, { recursive: true, force: true });
   return stopped;
@@ -58,24 +59,31 @@ export function clearRemains(job: JobDirectory): void {
 /** Deletes a path with everything in it, and enters no link. */
 export function removeTree(target: string): void {
   try {
-    if (!fs.lstatSync(target).isDirectory()) return fs.unlinkSync(target);
-    try {
-      closeDirectory(target);
-    } catch {
-      // Another user's: what is in there may be deleted all the same.
-    }
-    inside(target, (directory) => {
-      for (const name of fs.readdirSync(directory)) removeTree(`${directory}/${name}`);
-    });
-    fs.rmdirSync(target);
+    if (fs.lstatSync(target).isDirectory()) removeDirectory(target);
+    else fs.unlinkSync(target);
   } catch (error) {
     if (errorCode(error) !== "ENOENT") throw error;
   }
 }
 
+function removeDirectory(target: string): void {
+  try {
+    closeDirectory(target);
+  } catch {
+    // Another user's: what is in there may be deleted all the same.
+  }
+  inside(target, (directory) => {
+    for (const name of fs.readdirSync(directory)) removeTree(`${directory}/${name}`);
+  });
+  fs.rmdirSync(target);
+}
+
 /** On Linux, a path that names the very directory, even if somebody renames it or puts a link in its place. */
 function inside(target: string, action: (directory: string) => void): void {
-  if (process.platform !== "linux") return action(target);
+  if (process.platform !== "linux") {
+    action(target);
+    return;
+  }
   const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } = fs.constants;
   const fd = fs.openSync(target, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   try {

@@ -1,10 +1,13 @@
 import * as fs from "node:fs";
-import { append, roleArnsIn, takeFromConfig, takeFromCredentials } from "../aws/profile.ts";
+import { roleArnsIn } from "../aws/profile.ts";
+import { IDENTITY_VARIABLES } from "../aws/restore.ts";
+import { checkEndpoints } from "../aws/sts-endpoint.ts";
 import { errorCode, errorText } from "../base/errors.ts";
-import { readFileIfExists, writeFileAtomic, writeRecord } from "../base/files.ts";
+import { writeFileAtomic, writeRecord } from "../base/files.ts";
 import { decodeClaims, timeClaim } from "../base/jwt.ts";
 import { type JobDirectory, tokenDirectory } from "../base/layout.ts";
-import { seal, unseal } from "../base/seal.ts";
+import { seal } from "../base/seal.ts";
+import { placeProfile, readText, restoreProfile } from "./aws-files.ts";
 import { claim, isOfAnotherJob } from "./claim.ts";
 import { locked, withLock } from "./lock.ts";
 import { ensurePrivateDirectory, notOurs, openness } from "./private-directory.ts";
@@ -12,8 +15,6 @@ import {
   activeUses,
   type FinishedUse,
   finishedUses,
-  type OriginalSections,
-  originalSections,
   type PreviousVariables,
   type PublishedUse,
   type Use,
@@ -52,33 +53,30 @@ export async function beginUse(
   return locked(job, async () => {
     const claimed = await claim(job, requestToken, ambient, home);
 
+    const uses = activeUses(job);
+    const earlier = uses.findLast((other) => other.profile === use.profile);
+    const { original, config, save } = placeProfile(job, use);
+    checkEndpoints(use, uses, config, ambient);
+
     const directory = tokenDirectory(job, use.audience);
     ensurePrivateDirectory(directory.path);
     // Another use's keeper may have written a newer token while this use waited for the lock.
-    if (expiry(read(directory.token, MAX_TOKEN_BYTES)) < expiry(token)) writeFileAtomic(directory.token, token);
+    if (expiry(readText(directory.token, MAX_TOKEN_BYTES)) < expiry(token))
+      writeFileAtomic(directory.token, token);
 
-    const uses = activeUses(job);
-    const earlier = uses.findLast((other) => other.profile === use.profile);
-    const config = takeFromConfig(read(job.config), use.profile);
-    const credentials = takeFromCredentials(read(job.credentials), use.profile);
-    const original: OriginalSections = { config: config.taken, credentials: credentials.taken };
-    const previous: PreviousVariables = { ...claimed.previous };
-    for (const name of Object.keys(use.exported)) previous[name] ??= ambientValue(name);
+    const previous: PreviousVariables = {};
+    for (const name of [...Object.keys(use.exported), ...IDENTITY_VARIABLES])
+      previous[name] = ambient[name] ?? null;
     const record: Use = {
       ...use,
       order: Math.max(0, ...uses.map((other) => other.order)) + 1,
       original: earlier?.original ?? seal(JSON.stringify(original), requestToken),
-      previous: seal(JSON.stringify(previous), requestToken),
+      previous: seal(JSON.stringify({ ...previous, ...claimed.previous }), requestToken),
     };
     writeRecord(`${job.uses}/${use.id}.json`, record);
-    write(job.config, append(config.kept, use.section));
-    write(job.credentials, credentials.kept);
+    save();
     const { order: _, section: __, original: ___, ...published } = record;
     return published;
-
-    function ambientValue(name: string): string | null {
-      return name in claimed.previous ? null : (ambient[name] ?? null);
-    }
   });
 }
 
@@ -96,16 +94,24 @@ export interface Ended {
   damage: string[];
 }
 
+export interface EndOptions {
+  /** Of this job, to read what is sealed. */
+  requestToken: string | undefined;
+  /** A use that failed in main is not reported. */
+  outcome?: "over" | "failed";
+  /** Gives the environment back, before the record of it goes. */
+  restore?: (use: PublishedUse, others: Use[]) => void;
+}
+
 /**
  * Removes a use from the job directory, and the directory with the last use. Every step may be interrupted and
- * repeated. Keeper and token are the first to go, even if the directory cannot be locked or believed. A use that failed
- * in main is not reported. Returns undefined if that use has no record (any more).
+ * repeated. Keeper and token are the first to go, even if the directory cannot be locked or believed. Returns undefined
+ * if that use has no record (any more).
  */
 export async function endUse(
   job: JobDirectory,
   id: string,
-  requestToken: string | undefined,
-  outcome: "over" | "failed" = "over",
+  { requestToken, outcome = "over", restore = () => {} }: EndOptions,
 ): Promise<Ended | undefined> {
   clearRemains(job);
   let isLocked = false;
@@ -118,14 +124,14 @@ export async function endUse(
     if (open) return await removeUnbelieved(job, open);
     return await withLock(job, POST_LOCK_WAIT_MS, () => {
       isLocked = true;
-      return end(job, id, requestToken, outcome);
+      return end(job, id, { requestToken, outcome, restore });
     });
   } catch (error) {
     // It never existed, or another post has just removed it.
     if (errorCode(error) === "ENOENT" && !fs.existsSync(job.path)) return undefined;
     // Main may try again later. Post is the last chance: on a full disk, or beside a process that hangs.
     if (isLocked || outcome === "failed" || notOurs(job.path) !== undefined) throw error;
-    const ended = await end(job, id, requestToken, outcome);
+    const ended = await end(job, id, { requestToken, outcome, restore });
     ended?.damage.unshift(`lock the job directory: ${errorText(error)}`);
     return ended;
   }
@@ -142,8 +148,7 @@ async function removeUnbelieved(job: JobDirectory, open: string): Promise<Ended>
 async function end(
   job: JobDirectory,
   id: string,
-  requestToken: string | undefined,
-  outcome: "over" | "failed",
+  { requestToken, outcome, restore }: Required<EndOptions>,
 ): Promise<Ended | undefined> {
   const uses = activeUses(job);
   const use = uses.find((other) => other.id === id);
@@ -152,8 +157,9 @@ async function end(
     if (others.length === 0 && !isOfAnotherJob(job, requestToken)) await removeAll(job);
     return undefined;
   }
-  const { startedAt, profile, roleArn, sessionName, audience } = use;
-  const over: FinishedUse = { id, startedAt, profile, roleArn, sessionName, audience, endedAt: Date.now() };
+  const { startedAt, profile, roleArn, sessionName, audience, stsEndpoint } = use;
+  const named = { id, startedAt, profile, roleArn, sessionName, audience, stsEndpoint };
+  const over: FinishedUse = { ...named, endedAt: Date.now() };
   const damage: string[] = [];
   const tryTo = async (what: string, action: () => void | Promise<void>) => {
     try {
@@ -172,9 +178,10 @@ async function end(
   });
   let config = "";
   await tryTo("restore the profile", () => {
-    config = read(job.config);
-    if (others.length > 0) takeProfile(job, config, use, others, requestToken);
+    config = readText(job.config);
+    if (others.length > 0) restoreProfile(job, use, others, requestToken);
   });
+  await tryTo("restore the environment", () => restore(use, others));
   await tryTo("record the end of this use", () => {
     ensurePrivateDirectory(job.finished);
     if (outcome === "over") writeRecord(`${job.finished}/${id}.json`, over);
@@ -193,28 +200,6 @@ async function end(
   };
 }
 
-/** Restores the profile as it was before this use: another use's section, or the user's own. */
-function takeProfile(
-  job: JobDirectory,
-  config: string,
-  use: Use,
-  others: Use[],
-  requestToken: string | undefined,
-): void {
-  const { kept } = takeFromConfig(config, use.profile);
-  const earlier = others.findLast((other) => other.profile === use.profile);
-  if (earlier) return write(job.config, append(kept, earlier.section));
-  // Ours goes in any case, also where the user's own cannot be read.
-  let original: OriginalSections = { config: "", credentials: "" };
-  try {
-    original = originalSections(JSON.parse(unseal(use.original, requestToken)));
-  } finally {
-    write(job.config, append(kept, original.config));
-    const credentials = takeFromCredentials(read(job.credentials), use.profile);
-    write(job.credentials, append(credentials.kept, original.credentials));
-  }
-}
-
 async function removeAll(job: JobDirectory): Promise<void> {
   await takeSecrets(job);
   removeJobDirectory(job);
@@ -222,12 +207,4 @@ async function removeAll(job: JobDirectory): Promise<void> {
 
 function expiry(token: string): number {
   return timeClaim(decodeClaims(token), "exp") ?? 0;
-}
-
-function read(file: string, limit?: number): string {
-  return (readFileIfExists(file, limit) ?? Buffer.alloc(0)).toString("latin1");
-}
-
-function write(file: string, text: string): void {
-  writeFileAtomic(file, Buffer.from(text, "latin1"));
 }

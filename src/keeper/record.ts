@@ -18,6 +18,7 @@ const outage = object<Outage>({
 });
 const why = oneOf<Ending>(
   "stopped",
+  "stopped by a step",
   "job directory gone",
   "job over",
   "request token expired",

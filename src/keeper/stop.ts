@@ -29,13 +29,14 @@ export interface StoppedKeeper {
  */
 export async function stopKeeper(directory: TokenDirectory): Promise<StoppedKeeper> {
   const status = readStatus(directory);
-  const isGone = () => status === undefined || !isKeeperOf(directory, status);
-  const hasEnded = () => readStatus(directory)?.ended !== undefined;
-  const wasGone = isGone();
-  const wasAsked = isAskedByPost(directory);
+  if (status !== undefined && !isKeeperOf(directory, status)) {
+    const keeper = isAskedByPost(directory) ? status : notByPost(status);
+    return { keeper, keeperDied: status.ended === undefined };
+  }
   const isAsked = ask(directory);
   if (status === undefined) return {};
-  if (wasGone) return { keeper: wasAsked ? status : notByPost(status), keeperDied: status.ended === undefined };
+  const isGone = () => !isRunning(status);
+  const hasEnded = () => readStatus(directory)?.ended !== undefined;
   if (isAsked) await within(STOP_TIMEOUT_MS, () => isGone() || hasEnded());
   for (const signal of signalsFor(status, isAsked, hasEnded())) {
     if (isGone()) break;

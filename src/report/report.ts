@@ -1,6 +1,7 @@
+import { isOtherSts } from "../aws/sts-endpoint.ts";
 import { codeSpan, quoted } from "../base/text.ts";
 import { type Anchor, troubleshootingLink } from "../base/troubleshooting.ts";
-import type { FinishedUse } from "../job/uses.ts";
+import type { FinishedUse } from "../job/records.ts";
 import type { Ending, Interval, KeeperStatus, Outage } from "../keeper/status.ts";
 import { ganttChart } from "./chart.ts";
 import { day, duration, length, longest, overlap, plural, timestamp, total } from "./intervals.ts";
@@ -48,9 +49,10 @@ const PLAIN: Style = {
 const MARKDOWN: Style = { quote: codeSpan, more: (anchor) => `[More](${troubleshootingLink(anchor)})` };
 
 /** Lists have at most so many entries; the others are counted. */
-const MAX_USES = 10;
-const MAX_WATCHES = 4;
-const MAX_EVENTS = 4;
+const [MAX_USES, MAX_WATCHES, MAX_EVENTS] = [10, 4, 4];
+
+const CLOUDTRAIL =
+  "In CloudTrail's event history, find a session's calls: search by user name = the session name.";
 
 /** Reports on all uses of a job. Times are UTC, with the date where the job lasted beyond midnight. */
 export function makeReport(finished: FinishedUse[]): Report {
@@ -72,14 +74,13 @@ export function makeReport(finished: FinishedUse[]): Report {
   return {
     warnings: warnings.map((sentence) => sentence(PLAIN)),
     markdown: [
-      "### AWS roles of this job",
+      "### Roles of this job",
       "",
       `${verdict(watches)} from ${time(begin)} to ${time(end)} UTC. ${numbers(uses, watches)}`,
       "",
       ...table(uses, watches),
       "",
-      "To find the calls of a session in CloudTrail's event history, search by user name = the session name.",
-      "",
+      ...(uses.every(({ stsEndpoint }) => isOtherSts(stsEndpoint)) ? [] : [CLOUDTRAIL, ""]),
       ...(items.length > 0 ? [...items, ""] : []),
       ...(watches.length > 0 ? [...ganttChart(watches.slice(0, MAX_WATCHES).map(livesOf)), ""] : []),
     ].join("\n"),
@@ -101,7 +102,7 @@ function watchOf(keeper: KeeperStatus, { audience, endedAt: until, keeperDied = 
   return { keeper, audience, until, fault, outages, gaps };
 }
 
-const CONSEQUENCE = "Calls to AWS that needed a new session then failed.";
+const CONSEQUENCE = "Calls that needed a new session then failed.";
 
 function warningsOf({ keeper, until, fault, outages, gaps }: Watch, time: Time): Sentence[] {
   const stale = longest(keeper.stale, MAX_EVENTS);
@@ -138,6 +139,7 @@ const FAULTS: Record<Fault, string> = {
   gone: `${KEEPER} was gone before the job was over.`,
   silent: `${KEEPER} did not answer at the end of the job.`,
   signal: `${KEEPER} ended early because another process sent it a signal.`,
+  "stopped by a step": `${KEEPER} ended early because a step made the file "stop" in its folder.`,
   "job directory gone": `${KEEPER} ended early because its folder was removed from RUNNER_TEMP.`,
   "job over": `${KEEPER} ended early because the runner's worker process was gone.`,
   failed: `${KEEPER} ended early because of an internal error.`,
