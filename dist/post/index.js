@@ -2354,7 +2354,6 @@ const ANCHORS = (/* unused pure expression or super */ null && ([
     "keeper-was-gone",
     "a-later-step-replaced-the-role",
     "job-outlived-its-id-tokens",
-    "a-later-step-replaced-the-role",
 ]));
 /** At the tag of the major version: the page fits the version that runs, also after the next major one. */
 const PAGE = "https://github.com/org/aws-role-refresh/blob/v1/docs/troubleshooting.md";

@@ -49,7 +49,6 @@ export const ANCHORS = [
   "keeper-was-gone",
   "a-later-step-replaced-the-role",
   "job-outlived-its-id-tokens",
-  "a-later-step-replaced-the-role",
 ] as const;
 
 export type Anchor = (typeof ANCHORS)[number];
