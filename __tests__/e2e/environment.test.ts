@@ -450,6 +450,27 @@ describe("sts-endpoint", () => {
     await finishClean(scene);
   });
 
+  test.each(["default", "prod"])(
+    "left out, in the user's own profile %s: main asks the server that later steps ask",
+    async (profile) => {
+      const scene = await startScene({
+        before: (runner, clouds) =>
+          writeHome(runner, {
+            config:
+              `[${profile === "default" ? "default" : `profile ${profile}`}]\nendpoint_url = ${clouds.sts.url}\n` +
+              `[${profile === "default" ? "profile other" : "default"}]\nendpoint_url = http://127.0.0.1:1\n`,
+          }),
+        job: { environment: { AWS_PROFILE: profile === "default" ? "other" : "default" } },
+        stsInEnvironment: false,
+      });
+      const { job, clouds } = scene;
+      const use = worked(await job.use(ACTION, { with: { ...WITH, profile } }));
+      expect(clouds.sts.requests).toHaveLength(1);
+      expect(await whoAmI(job, { AWS_PROFILE: profile })).toBe(sessionArn(use));
+      await finishClean(scene);
+    },
+  );
+
   // The clouds know no such role; what a server of this kind answers is enough. Some give the session no ARN.
   test.each(["arn:minio:sts:::assumed-role/uploads/x", ""])(
     "of a role that is not AWS's, whose session is %j",
