@@ -155,6 +155,33 @@ describe("the environment of the posts", () => {
     expect(job.environment).toMatchObject({ AWS_REGION: "ap-south-1", AWS_CONFIG_FILE: "/mine" });
   });
 
+  test.each([
+    ["keys", "a-key", "eu-west-1"],
+    ["keys that its post step emptied again", "", ""],
+  ])(
+    "where another action set %s after ours: the role was replaced, and post warns",
+    async (_, key, region) => {
+      const scene = await startScene();
+      const { job } = scene;
+      const use = worked(await job.use(ACTION, { with: WITH }));
+      worked(
+        await job.run(
+          `printf 'AWS_ACCESS_KEY_ID=${key}\\nAWS_SECRET_ACCESS_KEY=${key}\\nAWS_REGION=${region}\\n' >> "$GITHUB_ENV"`,
+        ),
+      );
+      const { posts } = await job.finish();
+      expect(posts.flatMap(({ annotations }) => annotations)).toEqual([
+        expect.objectContaining({
+          level: "warning",
+          message: expect.stringContaining(
+            `AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY changed after this action set up ${ROLE}`,
+          ),
+        }),
+      ]);
+      expect(use.outcome).toBe("success");
+    },
+  );
+
   test("of several uses: the files stay named until the last one is over", async () => {
     const scene = await startScene();
     const { job, root } = scene;
