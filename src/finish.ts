@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import * as core from "@actions/core";
 import { deleteCachedSessions, parseRole } from "./aws/cli-cache.ts";
-import { planRestore } from "./aws/restore.ts";
+import { overrideWarning, planRestore } from "./aws/restore.ts";
 import { cliCache, defaultFiles } from "./aws/user-files.ts";
 import { errorText } from "./base/errors.ts";
 import { type JobDirectory, jobDirectory } from "./base/layout.ts";
@@ -56,6 +56,8 @@ function forgetSessions({ use, roleArns }: Ended): void {
 }
 
 function restoreEnvironment({ use, others }: Ended, env: NodeJS.ProcessEnv): void {
+  const overridden = overrideWarning(env, use);
+  if (overridden !== undefined) core.warning(overridden);
   const previous: Record<string, string | undefined> = {};
   for (const [name, value] of Object.entries(use.previous)) previous[name] = value ?? undefined;
   // The values of a use that is not over come before the values of before any use: they may have begun in parallel.

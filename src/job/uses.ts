@@ -7,6 +7,7 @@ import {
   takeFromConfig,
   takeFromCredentials,
 } from "../aws/profile.ts";
+import { IDENTITY_VARIABLES } from "../aws/restore.ts";
 import { checkEndpoints } from "../aws/sts-endpoint.ts";
 import { errorCode, errorText } from "../base/errors.ts";
 import { readFileIfExists, readJson, writeFileAtomic, writeJson } from "../base/files.ts";
@@ -93,7 +94,8 @@ export async function beginUse(
     if (expiry(read(directory.token)) < expiry(first.token)) writeFileAtomic(directory.token, first.token);
 
     const previous: Use["previous"] = {};
-    for (const name of Object.keys(use.exported)) previous[name] = ambient[name] ?? null;
+    for (const name of [...IDENTITY_VARIABLES, ...Object.keys(use.exported)])
+      previous[name] = ambient[name] ?? null;
     const record: Use = {
       ...use,
       order: Math.max(0, ...uses.map((other) => other.order)) + 1,
