@@ -10,4 +10,9 @@ export default {
     ],
   },
   testTimeout: 60_000,
+  // Jest leaves a core idle unless told: on two, all tests would wait for each other.
+  maxWorkers: "100%",
+  // Else jest leaves a folder in the temporary directory of the machine.
+  cacheDirectory: "<rootDir>/.cache/jest",
+  reporters: ["default", "<rootDir>/scripts/jest-reporter.mjs"],
 };

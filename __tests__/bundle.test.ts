@@ -129,7 +129,7 @@ describe("dist/", () => {
 
   test("has the entries that action.yml names and the two that they start, all as ES modules", () => {
     const names = readdirSync(DIST, { withFileTypes: true }).filter((each) => each.isDirectory());
-    expect(names.map(({ name }) => name).sort()).toEqual(["keeper", "main", "post", "exchange"]);
+    expect(names.map(({ name }) => name).sort()).toEqual(["exchange", "keeper", "main", "post"]);
     for (const { name } of names)
       expect(JSON.parse(text(path.join(DIST, name, "package.json")))).toEqual({ type: "module" });
     for (const file of ["main", "post"])

@@ -7,7 +7,7 @@ import { type Call, Turns } from "../conformance/calls.ts";
 import { CLIENTS, FOLDERS } from "../conformance/clients.ts";
 import { clientNamed } from "../conformance/install.ts";
 import { judgeAfter, judgeCalls, judgeStale, regressions } from "../conformance/judge.ts";
-import { DOCUMENT_FILE, RESULTS_FILE, renderCompatibility } from "../conformance/report.ts";
+import { RESULTS_FILE, renderPages } from "../conformance/report.ts";
 import { type Results, type RowResult, stable, type Verdict } from "../conformance/results.ts";
 import { AFTER_ROWS, HOSTILE_ROWS, shortRows } from "../conformance/scenarios.ts";
 import { repository } from "../harness/repository.ts";
@@ -17,8 +17,18 @@ const results = JSON.parse(readFileSync(RESULTS_FILE, "utf8")) as Results;
 const pinnedFiles = ["requirements.txt", "package.json", "go.mod", "Cargo.toml", "pom.xml", "debs.txt"];
 
 describe("the committed results", () => {
-  test("are what docs/compatibility.md shows", () => {
-    expect(readFileSync(DOCUMENT_FILE, "utf8")).toBe(renderCompatibility(results));
+  test.each(Object.entries(renderPages(results)))("are what %s shows", (file, text) => {
+    expect(readFileSync(path.join(ROOT, file), "utf8")).toBe(text);
+  });
+
+  test("are shown with links that lead somewhere", () => {
+    const pages = Object.entries(renderPages(results));
+    const anchors = pages.flatMap(([, text]) => [...text.matchAll(/<a id="([^"]+)"/g)].map(([, id]) => id));
+    for (const [file, text] of pages)
+      for (const [, target = "", anchor] of text.matchAll(/\]\(([^)#]*)(?:#([^)]+))?\)/g)) {
+        expect([file, existsSync(path.resolve(ROOT, path.dirname(file), target))]).toEqual([file, true]);
+        if (anchor !== undefined) expect(anchors).toContain(anchor);
+      }
   });
 
   test("say of every cell that is not right what a user should do", () => {
@@ -80,7 +90,7 @@ describe("the clients", () => {
 
   test("are known by name", () => {
     expect(clientNamed("go-v2").title).toBe("SDK for Go v2");
-    expect(() => clientNamed("go-v3")).toThrow(/go-v3 is no client: boto3, /);
+    expect(() => clientNamed("go-v3")).toThrow(/go-v3 is not a client: boto3, /);
   });
 });
 

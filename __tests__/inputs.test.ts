@@ -1,7 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
+import { isLoopback } from "../src/aws/sts-endpoint.ts";
 import { UserError } from "../src/base/errors.ts";
 import { parseTrustPolicy } from "../src/explain/trust-policy.ts";
-import { isLoopback } from "../src/input-readers.ts";
 import { checkAccount, type Inputs, loadInputs } from "../src/inputs.ts";
 
 const ROLE = "arn:aws:iam::111122223333:role/deploy";
@@ -190,6 +190,15 @@ test.each(["eu-west-1a", "us-gov-west-1b", "ap-southeast-10c"])("aws-region refu
 });
 
 describe("profile", () => {
+  test.each(["constructor", "__proto__", "toString", "hasOwnProperty", "valueOf"])(
+    "%s is refused: the SDK for JavaScript finds something else under this name",
+    (profile) => {
+      expect(refusal({ profile })).toBe(
+        `profile is "${profile}". Allowed: 1 to 64 of the characters A-Z a-z 0-9 _ . -. The AWS SDK for JavaScript cannot read a profile of this name.`,
+      );
+    },
+  );
+
   test.each(["a", "A.b_c-9", "p".repeat(64)])("%s", (profile) => {
     expect(load({ profile }).profile).toBe(profile);
   });

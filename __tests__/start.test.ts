@@ -98,12 +98,12 @@ describe("main refuses before it does anything", () => {
     [
       "an endpoint that is no URL",
       { ACTIONS_ID_TOKEN_REQUEST_URL: "file:///etc/passwd" },
-      "ACTIONS_ID_TOKEN_REQUEST_URL or ACTIONS_ID_TOKEN_REQUEST_TOKEN does not hold what the runner puts there: a URL and a token. Remove them from the workflow's env.",
+      "ACTIONS_ID_TOKEN_REQUEST_URL and ACTIONS_ID_TOKEN_REQUEST_TOKEN must hold the URL and the token that the runner sets. Remove them from the workflow's env.",
     ],
     [
       "a request token that adds a header",
       { ACTIONS_ID_TOKEN_REQUEST_TOKEN: "x\r\nx-evil: y" },
-      "ACTIONS_ID_TOKEN_REQUEST_URL or ACTIONS_ID_TOKEN_REQUEST_TOKEN does not hold what the runner puts there: a URL and a token. Remove them from the workflow's env.",
+      "ACTIONS_ID_TOKEN_REQUEST_URL and ACTIONS_ID_TOKEN_REQUEST_TOKEN must hold the URL and the token that the runner sets. Remove them from the workflow's env.",
     ],
     [
       "a named profile that would lose to the environment",

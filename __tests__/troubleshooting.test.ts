@@ -4,6 +4,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { planEnvironment } from "../src/aws/environment.ts";
+import { overrideWarning } from "../src/aws/restore.ts";
+import { checkEndpoints } from "../src/aws/sts-endpoint.ts";
 import { UserError } from "../src/base/errors.ts";
 import { jobDirectory, jobDirectoryPath } from "../src/base/layout.ts";
 import type { FailureKind } from "../src/base/network.ts";
@@ -210,6 +212,8 @@ function saidOfEnvironment(): Said[] {
         { ...use, profile: "a", stsEndpoint: "https://x.example.com" },
       ),
     ),
+    saidBy(() => planEnvironment({ AWS_ENDPOINT_URL: "http://x.example" }, use)),
+    ...saidOfEndpoints(),
     saidBy(() => planEnvironment(webIdentity, { ...use, profile: "a" })),
     saidBy(() => planEnvironment({}, { ...use, profile: "a", mirror: "always" })),
     saidBy(() => planEnvironment(webIdentity, { ...use, mirror: "never" })),
@@ -217,6 +221,16 @@ function saidOfEnvironment(): Said[] {
     saidBy(() => jobDirectoryPath("/a#b")),
     saidBy(() => openJobDirectory(jobDirectory("/nowhere/aws-role-refresh"))),
     saidBy(() => openJobDirectory(jobDirectory("/dev/null"))),
+  ];
+}
+
+function saidOfEndpoints(): Said[] {
+  const aws = { profile: "a", section: "[profile a]\n", exported: {} };
+  const minio = { profile: "default", section: "", exported: { AWS_ENDPOINT_URL_STS: "https://x.example" } };
+  return [
+    saidBy(() => checkEndpoints(aws, [minio], "", {})),
+    saidBy(() => checkEndpoints(minio, [aws], "", {})),
+    saidBy(() => checkEndpoints(aws, [], "[profile a]\nendpoint_url = http://x.example\n", {})),
   ];
 }
 
@@ -256,6 +270,10 @@ function saidOfReport(): Said[] {
   const early = (why: Ending) =>
     report({ ended: { at: 300_000, why } }).map((text): Said => ["keeper-was-gone", text]);
   return [
+    [
+      "a-later-step-replaced-the-role",
+      overrideWarning({ AWS_ACCESS_KEY_ID: "x" }, { ...use, exported: {}, previous: {} }) ?? "",
+    ],
     ...report({ ...stopped, stale, outages }).map((text): Said => ["token-was-stale", text]),
     ...[...report({}), ...report({}, true)].map((text): Said => ["keeper-was-gone", text]),
     ...early("signal"),

@@ -19,15 +19,15 @@ export const ADVICE: Advice[] = [
   {
     applies: ({ cell }) => cell.verdict === "refused",
     text:
-      "A named use on a runner whose environment has `AWS_ROLE_ARN` or `AWS_WEB_IDENTITY_TOKEN_FILE` (an EKS runner, as a rule): most SDKs would prefer those to the " +
-      "profile, so main refuses and says so. Leave out `profile` to make the role ambient, or remove the variables from the job.",
+      "A named use on a runner whose environment has `AWS_ROLE_ARN` or `AWS_WEB_IDENTITY_TOKEN_FILE` (usually an EKS runner): most SDKs would prefer those to the " +
+      "profile, so main refuses it and explains why. Leave out `profile` to make the role ambient, or remove the variables from the job.",
   },
   {
     applies: ({ row, step, cell }) =>
       cell.verdict === "wrong" && /^mirrored/.test(row.id) && /^other/.test(step.id),
     text:
       "Where the role is also in `AWS_ROLE_ARN` and its companions (on a runner that had them, or by `mirror-environment: true`), these SDKs prefer it to a profile " +
-      "that a step chooses with `AWS_PROFILE`. Choose the other profile by the tool's own means (`--profile`, `profile_name`) where the table shows that it works (not `defaultProfileName` of Java v2), or do that work in another job.",
+      "that a step chooses with `AWS_PROFILE`. Name the other profile in the tool (`--profile`, `profile_name`) where [the results](../conformance/RESULTS.md) show that it works (not `defaultProfileName` of Java v2), or do that work in another job.",
   },
   {
     applies: ({ row, step, client }) =>
@@ -37,18 +37,18 @@ export const ADVICE: Advice[] = [
       /^(boto3|cli-v1)/.test(client),
     text:
       "boto3 and AWS CLI v1 prefer `AWS_DEFAULT_PROFILE` to `AWS_PROFILE`. Where a job has `AWS_DEFAULT_PROFILE`, set both in a step that chooses a named profile, " +
-      "use `--profile` or `profile_name`, or remove it: it is an old name that other SDKs do not know.",
+      "use `--profile` or `profile_name`, or remove it: it is an old name that other SDKs do not read.",
   },
   {
     applies: ({ client, cell }) => client === "java-v1" && cell.verdict === "error",
     text:
       "The SDK for Java v1 cannot read a role from a config file (it is out of support since the end of 2025). With `mirror-environment: true`, or on a runner that had " +
-      "`AWS_ROLE_ARN`, it gets the role from the environment; a profile with `source_profile` it cannot use at all.",
+      "`AWS_ROLE_ARN`, it gets the role from the environment. It cannot use a profile with `source_profile`.",
   },
   {
     applies: ({ client, cell }) => client === "php-async-aws" && /InvalidClientTokenId/.test(cell.text ?? ""),
     text:
-      "AsyncAws takes an empty `AWS_ACCESS_KEY_ID` for a key. Do not export static keys in a job that uses this action, or `unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN` " +
+      "AsyncAws treats an empty `AWS_ACCESS_KEY_ID` as a key. Do not export static keys in a job that uses this action, or `unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN` " +
       "in the step that runs PHP: an action cannot unset a variable, only blank it.",
   },
   {

@@ -3,7 +3,7 @@ import { run } from "../harness/run.ts";
 import type { Client } from "./clients.ts";
 import { ACCOUNTS, type Principal } from "./scenarios.ts";
 
-/** One call, as its client told it. */
+/** One call, as its client reported it. */
 export interface Call {
   /** Milliseconds since the epoch, when it was over. */
   at: number;
@@ -23,7 +23,7 @@ export interface CallOptions {
   cwd?: string | undefined;
 }
 
-/** A client that fails retries before it says so; the most patient takes half a minute. */
+/** A client retries before it reports a failure; the most patient takes half a minute. */
 const CALL_TIMEOUT_MS = 90_000;
 /** After its time, a long-lived client may finish the call it is in. */
 const GRACE_MS = 30_000;

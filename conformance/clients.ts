@@ -99,7 +99,7 @@ const GO = { language: "Go", authority: "SSL_CERT_FILE or AWS_CA_BUNDLE" } as co
 const JAVA = {
   language: "Java",
   authority: "javax.net.ssl.trustStore",
-  note: "takes the proxy from https.proxyHost and https.proxyPort",
+  note: "reads the proxy from https.proxyHost and https.proxyPort",
 } as const;
 const NODE = { language: "JavaScript", authority: "NODE_EXTRA_CA_CERTS" } as const;
 
@@ -254,7 +254,7 @@ const ENTRIES: (Omit<Client, "folder" | "endpoints"> & Partial<Pick<Client, "fol
     endpoints: ["variable"],
     authority: "AWS_CA_BUNDLE",
     explicit: "--profile",
-    note: "tells the account, not the role; asks STS for the role of a profile past HTTPS_PROXY, for that of AWS_ROLE_ARN (`mirror-environment: true`) through it",
+    note: "prints the account, not the role; asks STS for the role of a profile past HTTPS_PROXY, for that of AWS_ROLE_ARN (`mirror-environment: true`) through it",
   },
   {
     name: "ruby",
@@ -295,7 +295,7 @@ export const READ_NOT_RUN: { title: string; source: string; finding: string }[] 
     title: "SDK for PHP",
     source: "aws-sdk-php, CredentialProvider.php; aws/aws-sdk-php#2939",
     finding:
-      "Reads profiles from ~/.aws alone, whatever AWS_CONFIG_FILE says, so it does not find this action's. `mirror-environment: true` gives it the role through AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE.",
+      "Reads profiles from ~/.aws alone, and ignores AWS_CONFIG_FILE, so it does not find this action's. `mirror-environment: true` gives it the role through AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE.",
   },
   {
     title: "SDK for .NET",

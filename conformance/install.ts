@@ -9,7 +9,9 @@ import { repository } from "../harness/repository.ts";
 import { run } from "../harness/run.ts";
 import { CLIENTS, type Client, FOLDERS, type Folder, NODE_24 } from "./clients.ts";
 
-export const CACHE_DIRECTORY = path.join(repository(), "conformance", ".cache");
+/** CONFORMANCE_CACHE names another folder. */
+export const CACHE_DIRECTORY =
+  process.env.CONFORMANCE_CACHE ?? path.join(repository(), "conformance", ".cache");
 
 /** Bound on one command of an installation. The slowest, Rust's, takes about two minutes on two cores. */
 const COMMAND_TIMEOUT_MS = 15 * 60_000;
@@ -89,7 +91,7 @@ export async function install(
 export function clientNamed(name: string): Client {
   const client = CLIENTS.find((each) => each.name === name);
   if (client === undefined)
-    throw new Error(`${name} is no client: ${CLIENTS.map((each) => each.name).join(", ")}`);
+    throw new Error(`${name} is not a client: ${CLIENTS.map((each) => each.name).join(", ")}`);
   return client;
 }
 

@@ -1,4 +1,4 @@
-/** Verdicts: what calls say of the action. */
+/** Verdicts: what calls show about the action. */
 import type { Call } from "./calls.ts";
 import { type Cell, type RowResult, type StepResult, stable } from "./results.ts";
 import { ACCOUNTS, type Principal } from "./scenarios.ts";
@@ -13,7 +13,7 @@ export function judgeCall(call: Call, expected: Principal): Cell {
 
 /**
  * A client that asks for a new session at the very second of expiry, as Go does, may have signed a call just
- * before: one that fails alone, for its expired session, is no failure of the refresh.
+ * before: one that fails alone, for its expired session, is not a failure of the refresh.
  */
 function failedAtExpiry(calls: Call[], index: number): boolean {
   return /ExpiredToken\b/.test(calls[index]?.error ?? "") && calls[index + 1]?.principal === "role";

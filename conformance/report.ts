@@ -1,4 +1,4 @@
-/** docs/compatibility.md, written from the results. */
+/** What is written from the results: the page that users read, and every row behind it. */
 import path from "node:path";
 import { repository } from "../harness/repository.ts";
 import { ADVICE, adviceFor, exceptions, type Where } from "./advice.ts";
@@ -6,7 +6,6 @@ import { CLIENTS, type Client, READ_NOT_RUN } from "./clients.ts";
 import type { Results, RowResult, Scenario, StepResult, Verdict } from "./results.ts";
 
 export const RESULTS_FILE = path.join(repository(), "conformance", "results.json");
-export const DOCUMENT_FILE = path.join(repository(), "docs", "compatibility.md");
 
 const VERDICTS: Record<Verdict, string> = {
   right: "right role",
@@ -15,111 +14,115 @@ const VERDICTS: Record<Verdict, string> = {
   refused: "refused by main",
 };
 
-const INTRODUCTION = `# Which AWS SDKs and tools work
-
-What later steps of a job run is other people's software. This page says what it did: each client below ran as a real process, in a job of the small
-runner of this repository with the built action, against an ID token endpoint and an STS on loopback that check signatures, expiry, audience and trust policies, under
-their real host names. What counts is the ARN that each call ran as. Written by \`npm run conformance\`; not by hand.`;
-
-/** The whole page. */
-export function renderCompatibility(results: Results): string {
+/** Every page that is written from the results, by its path in the repository. */
+export function renderPages(results: Results): Record<string, string> {
   const clients = CLIENTS.filter(({ name }) => name in results.versions);
-  return `${[
-    INTRODUCTION,
-    `Run on ${results.date}, ${results.system}; the action on Node.js ${results.node.replace(/^v/, "")}.`,
-    "## In short",
-    renderShort(results),
-    refreshSection(clients, results.rows),
-    hostileSection(results.rows),
-    afterSection(results.rows),
-    formSection(results.rows),
-    adviceSection(results.rows),
-    clientSection(clients, results),
-    readNotRunSection(),
-  ].join("\n\n")}\n`;
+  const of = (scenario: Scenario): RowResult[] => results.rows.filter((row) => row.scenario === scenario);
+  const run = `Run on ${results.date}, ${results.system}; the action on Node.js ${results.node.replace(/^v/, "")}.`;
+  return {
+    "docs/compatibility.md": page([
+      COMPATIBILITY,
+      run,
+      summarySection(clients, results.versions, of),
+      adviceSection(results.rows),
+      readNotRunSection(),
+    ]),
+    // The numbers of the notes are those of the other page.
+    "conformance/RESULTS.md": page([
+      RESULTS,
+      run,
+      refreshSection(clients, of(1)),
+      hostileSection(of(3)),
+      afterSection(of(4)),
+      formSection(of(5)),
+      clientSection(clients, results.refused),
+    ]).replaceAll("](#note-", "](../docs/compatibility.md#note-"),
+  };
 }
 
+const COMPATIBILITY = `# Which AWS SDKs and tools work
+
+Later steps of a job run other people's software. This page shows what that software did. Each client below ran as a real process, in a job of this repository's
+small runner with the built action. The ID token endpoint and STS ran on loopback under their real host names; they check signatures, expiry, audience and trust
+policies. What counts is the ARN that each call ran as. [conformance/RESULTS.md](../conformance/RESULTS.md) has every case.
+\`npm run conformance -- --write\` writes both pages; do not edit them.`;
+
+const RESULTS = `# Every case of the conformance suite
+
+What is behind [docs/compatibility.md](../docs/compatibility.md). \`npm run conformance -- --write\` writes this page; do not edit it.`;
+
 /** A line for each client: what the README shows. */
-function renderShort(results: Results): string {
-  const clients = CLIENTS.filter(({ name }) => name in results.versions);
+function summarySection(
+  clients: Client[],
+  versions: Results["versions"],
+  of: (scenario: Scenario) => RowResult[],
+): string {
   const summary = (client: Client, scenario: Scenario): string => {
-    const rows = results.rows.filter((row) => row.scenario === scenario);
-    const verdicts = rows.flatMap(({ steps }) =>
-      steps.flatMap(({ cells }) => cells[client.name]?.verdict ?? []),
-    );
-    const run = verdicts.filter((verdict) => verdict !== "refused");
-    const right = run.filter((verdict) => verdict === "right");
+    const cells = of(scenario).flatMap(({ steps }) => steps.flatMap(({ cells }) => cells[client.name] ?? []));
+    const run = cells.filter(({ verdict }) => verdict !== "refused");
+    const right = run.filter(({ verdict }) => verdict === "right");
     if (right.length === run.length) return "yes";
-    const others = exceptions(rows).filter(
+    const others = exceptions(of(scenario)).filter(
       (where) => where.client === client.name && where.cell.verdict !== "refused",
     );
     return `${right.length === 0 ? "no" : `${right.length} of ${run.length}`} ${notes(others)}`;
   };
-  return table(
-    [
-      "Client",
-      "Version",
-      "Refreshes for as long as the job lives",
-      "Right role in hostile environments",
-      "After post as before",
-      "Files of Windows and macOS",
-    ],
+  const columns: [string, Scenario][] = [
+    ["Refreshes for as long as the job lives", 1],
+    ["Right role in hostile environments", 3],
+    ["After post as before", 4],
+    ["Files of Windows and macOS", 5],
+  ];
+  return section(
+    "In short",
+    "*Hostile environments*: keys, profiles and roles that were set before the action ran. The numbers lead to what to do.",
+    ["Client", "Version", ...columns.map(([title]) => title)],
     clients.map((client) => [
       client.title,
-      results.versions[client.name] ?? "",
-      summary(client, 1),
-      summary(client, 3),
-      summary(client, 4),
-      summary(client, 5),
+      versions[client.name] ?? "",
+      ...columns.map(([, scenario]) => summary(client, scenario)),
     ]),
   );
 }
 
 function refreshSection(clients: Client[], rows: RowResult[]): string {
-  const refresh = rows.filter(({ scenario }) => scenario === 1);
   const cellOf = (row: RowResult, client: Client): string => {
     const [step] = row.steps;
     const cell = step?.cells[client.name];
-    return cell === undefined || step === undefined
-      ? "not run"
-      : outcome({ row, step, client: client.name, cell });
+    if (cell === undefined || step === undefined) return "not run";
+    if (cell.verdict === "right") return VERDICTS.right;
+    const text = (cell.text ?? "").replace(/^(.{80}).+$/s, "$1…");
+    return `${VERDICTS[cell.verdict]}: ${text} ${notes([{ row, step, client: client.name, cell }])}`;
   };
-  const hosts = (client: Client): string =>
-    [
-      ...new Set(
-        refresh.flatMap(({ steps }) => steps.flatMap(({ cells }) => cells[client.name]?.host || [])),
-      ),
-    ].join(", ") || "–";
-  return [
-    "## Refresh",
-    "One long-lived process (of the CLIs a process for every call) calls GetCallerIdentity every second over three role sessions and six ID tokens; a failed call is an error, " +
+  const hosts = ({ name }: Client): string => {
+    const asked = rows.flatMap(({ steps }) => steps.flatMap(({ cells }) => cells[name]?.host || []));
+    return [...new Set(asked)].join(", ") || "–";
+  };
+  return section(
+    "Refresh",
+    "One long-lived process calls GetCallerIdentity every second over three role sessions and six ID tokens; of the CLIs, each call is a process. A failed call is an error, " +
       "unless it was signed just before its session ended and the next one works (Go and others ask for a new session at that very second). " +
-      "The same with an ID token that is written once, as other actions do, failed for every client that works here, as it must.",
-    table(
-      ["Client", ...refresh.map(({ title }) => title), "STS host asked"],
-      clients.map((client) => [client.title, ...refresh.map((row) => cellOf(row, client)), hosts(client)]),
-    ),
-  ].join("\n\n");
+      "With an ID token that is written once, as other actions do, every client that works here failed, as it must.",
+    ["Client", ...rows.map(({ title }) => title), "STS host asked"],
+    clients.map((client) => [client.title, ...rows.map((row) => cellOf(row, client)), hosts(client)]),
+  );
 }
 
 function hostileSection(rows: RowResult[]): string {
-  const hostile = rows.filter(({ scenario }) => scenario === 3);
-  return [
-    "## Hostile environments",
-    "What was ambient in the job before the action, how the action was used, and what the step said. *Warned*: main's log names what it found and what it did.",
-    table(
-      ["Ambient", "Use", "Step", "Warned", "Outcome"],
-      hostile.flatMap((row) =>
-        alike(row).map(([titles, outcome]) => [
-          row.ambient,
-          row.title,
-          titles,
-          row.warnings.length > 0 ? "yes" : "",
-          outcome,
-        ]),
-      ),
+  return section(
+    "Hostile environments",
+    "What was ambient in the job before the action, how the action was used, and which profile the step chose. *Warned*: main's log names what it found and what it did.",
+    ["Ambient", "Use", "Step", "Warned", "Outcome"],
+    rows.flatMap((row) =>
+      alike(row).map(([titles, outcome]) => [
+        row.ambient,
+        row.title,
+        titles,
+        row.warnings.length > 0 ? "yes" : "",
+        outcome,
+      ]),
     ),
-  ].join("\n\n");
+  );
 }
 
 /** The steps of a row, those with the same outcome together. */
@@ -133,35 +136,29 @@ function alike(row: RowResult): [string, string][] {
 }
 
 function afterSection(rows: RowResult[]): string {
-  const after = rows.filter(({ scenario }) => scenario === 4);
-  return [
-    "## After post",
+  return section(
+    "After post",
     "Post steps of other actions run after this action's, in the environment it leaves. *As before*: a call does what it did before the action's main, or fails for want of credentials " +
       "where it failed before; none runs as the role. The disk cache of the AWS CLI must hold no session of the role, nor of a role reached through it.",
-    table(
-      ["Ambient", "Use", "What", "Outcome"],
-      after.flatMap((row) =>
-        row.steps.map((step) => [
-          row.ambient,
-          row.title,
-          step.title,
-          outcomes(row, step, step.id === "cache" ? "nothing left" : "as before"),
-        ]),
-      ),
+    ["Ambient", "Use", "What", "Outcome"],
+    rows.flatMap((row) =>
+      row.steps.map((step) => [
+        row.ambient,
+        row.title,
+        step.title,
+        outcomes(row, step, step.id === "cache" ? "nothing left" : "as before"),
+      ]),
     ),
-  ].join("\n\n");
+  );
 }
 
 function formSection(rows: RowResult[]): string {
-  const forms = rows.filter(({ scenario }) => scenario === 5);
-  return [
-    "## Files of Windows and macOS",
-    "The config file as the action writes it on those systems, read on Linux by each client's own reader (a path of Windows is an ordinary relative path there).",
-    table(
-      ["File", "Outcome"],
-      forms.flatMap((row) => row.steps.map((step) => [row.title, outcomes(row, step)])),
-    ),
-  ].join("\n\n");
+  return section(
+    "Files of Windows and macOS",
+    "The config file as the action writes it on those systems. Each client's own reader read it on Linux, where a path of Windows is an ordinary relative path.",
+    ["File", "Outcome"],
+    rows.flatMap((row) => row.steps.map((step) => [row.title, outcomes(row, step)])),
+  );
 }
 
 function adviceSection(rows: RowResult[]): string {
@@ -169,19 +166,17 @@ function adviceSection(rows: RowResult[]): string {
   const lines = ADVICE.flatMap(({ text }, index) =>
     given.has(index + 1) ? [`- <a id="note-${index + 1}"></a>**${index + 1}.** ${text}`] : [],
   );
-  return ["## What to do", ...lines].join("\n\n").replaceAll("\n\n- ", "\n- ").replace("\n- ", "\n\n- ");
+  return `## What to do\n\n${lines.join("\n")}`;
 }
 
-function clientSection(clients: Client[], results: Results): string {
-  const refused = Object.entries(results.refused).map(
-    ([name, reason]) => `${name} could not be installed: ${reason}`,
-  );
-  return [
-    "## How each client was run",
-    "Pinned, from its package registry; the programs are under conformance/clients/. The proxy with the real host names stands for AWS; a client that knows " +
-      "AWS_ENDPOINT_URL_STS was also led by that.",
-    table(
-      ["Client", "Language", "A profile by its own means", "Certificate authority from", "Remarks"],
+function clientSection(clients: Client[], refused: Results["refused"]): string {
+  const reasons = Object.entries(refused).map(([name, reason]) => `\n\n${name} was not installed: ${reason}`);
+  return (
+    section(
+      "How each client was run",
+      "Pinned, from its package registry; the programs are under conformance/clients/. The proxy with the real host names stands for AWS; a client that reads " +
+        "AWS_ENDPOINT_URL_STS was also led by that.",
+      ["Client", "Language", "How it names a profile", "Certificate authority from", "Remarks"],
       clients.map(({ title, language, explicit, authority, note }) => [
         title,
         language,
@@ -189,45 +184,34 @@ function clientSection(clients: Client[], results: Results): string {
         authority,
         note ?? "",
       ]),
-    ),
-    ...refused,
-  ].join("\n\n");
+    ) + reasons.join("")
+  );
 }
 
 function readNotRunSection(): string {
-  return [
-    "## Read, not run",
-    "No registry that the suite uses serves these in a form that runs; what follows is from their sources and is no result.",
-    table(
-      ["SDK", "Source read", "What it says"],
-      READ_NOT_RUN.map(({ title, source, finding }) => [title, source, finding]),
-    ),
-  ].join("\n\n");
+  return section(
+    "Read, not run",
+    "No registry that the suite uses serves these in a form that runs. What follows is from their sources; nothing of it was tested.",
+    ["SDK", "Source read", "What it does"],
+    READ_NOT_RUN.map(({ title, source, finding }) => [title, source, finding]),
+  );
 }
 
-/** "right role (17)", then every other outcome with its clients. */
+/** "right role: 16 of 17", then every other outcome with its clients. */
 function outcomes(row: RowResult, step: StepResult, right = VERDICTS.right): string {
   const wheres = Object.entries(step.cells).map(([client, cell]): Where => ({ row, step, client, cell }));
-  const all = wheres.length;
+  const titleOf = (name: string): string => CLIENTS.find((client) => client.name === name)?.title ?? name;
   return (["right", "refused", "error", "wrong"] as const)
     .flatMap((verdict) => {
       const group = wheres.filter(({ cell }) => cell.verdict === verdict);
+      const isAll = group.length === wheres.length;
       if (group.length === 0) return [];
-      const text = verdict === "right" ? right : VERDICTS[verdict];
-      if (verdict === "right" || group.length === all)
-        return [
-          `${text}: ${group.length === all ? "all" : `${group.length} of ${all}`}${verdict === "right" ? "" : ` ${notes(group)}`}`,
-        ];
-      return [`${text}: ${group.map((where) => `${titleOf(where.client)} ${notes([where])}`).join(", ")}`];
+      if (verdict === "right") return `${right}: ${isAll ? "all" : `${group.length} of ${wheres.length}`}`;
+      if (isAll) return `${VERDICTS[verdict]}: all ${notes(group)}`;
+      const clients = group.map((where) => `${titleOf(where.client)} ${notes([where])}`);
+      return `${VERDICTS[verdict]}: ${clients.join(", ")}`;
     })
     .join("; ");
-}
-
-function outcome(where: Where): string {
-  const { verdict, text } = where.cell;
-  return verdict === "right"
-    ? VERDICTS.right
-    : `${VERDICTS[verdict]}: ${shorten(text ?? "")} ${notes([where])}`;
 }
 
 function notes(wheres: Where[]): string {
@@ -237,16 +221,11 @@ function notes(wheres: Where[]): string {
   return numbers.map((number) => `[${number}](#note-${number})`).join(" ");
 }
 
-function titleOf(name: string): string {
-  return CLIENTS.find((client) => client.name === name)?.title ?? name;
-}
-
-function shorten(text: string): string {
-  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
-}
-
-function table(head: string[], rows: string[][]): string {
+function section(title: string, text: string, head: string[], rows: string[][]): string {
   const line = (cells: string[]): string =>
     `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
-  return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
+  const table = [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
+  return `## ${title}\n\n${text}\n\n${table}`;
 }
+
+const page = (parts: string[]): string => `${parts.join("\n\n")}\n`;

@@ -14,8 +14,8 @@ import { ambientNamed, FORMS, REGION, ROLE_ARNS, type Row, type Step } from "./s
 import { type Scene, World, type WorldOptions } from "./world.ts";
 
 /** Short enough to see several within a minute, long enough for a machine that runs twenty clients. */
-const ID_TOKEN_SECONDS = 10;
 const SESSION_SECONDS = 20;
+const FAST = { idTokenSeconds: 10, sessionSeconds: SESSION_SECONDS };
 const SESSIONS = 3;
 /**
  * Under the 15 minutes that the AWS CLI wants to be left: its disk cache then serves no client what another
@@ -113,50 +113,36 @@ const REFRESHES = [
 
 /** Scenario 1: calls over several sessions, none of which may fail. */
 export function refreshRows(run: Run): Promise<RowResult[]> {
-  return inWorld(
-    run,
-    { idTokenSeconds: ID_TOKEN_SECONDS, sessionSeconds: SESSION_SECONDS },
-    async (world) => {
-      const seconds = SESSIONS * SESSION_SECONDS + 5;
-      const rows: RowResult[] = [];
-      for (const { id, title, profile, env, endpoint } of REFRESHES) {
-        const row = await world.scene(ambientNamed("users-files"), async (scene): Promise<RowResult> => {
-          const { warnings, refusal } = await runUses(world, scene, { uses: [{ profile, role: "role" }] });
-          if (refusal !== undefined) throw new Error(`main failed: ${refusal}`);
-          const environmentOf = (client: Client) => ({
-            ...scene.job.environment,
-            ...world.endpointVariables(client, endpoint),
-            ...env,
-          });
-          const hosts = await hostsAsked(run, world, environmentOf);
-          run.progress(`scenario 1: ${title}: ${seconds} s`);
-          const cells = await everyClient(run, async (client, directory) => {
-            const calls = await callForSeconds(
-              { client, directory, environment: environmentOf(client) },
-              seconds,
-            );
-            const host = hosts[client.name];
-            return {
-              ...judgeCalls(calls, SESSION_SECONDS * (SESSIONS - 1)),
-              ...(host === undefined ? {} : { host }),
-            };
-          });
-          await scene.job.finish();
-          return {
-            scenario: 1,
-            id,
-            title,
-            ambient: "files of the user's own in ~/.aws",
-            warnings,
-            steps: [{ id: "calls", title: `a call a second over ${SESSIONS} sessions`, cells }],
-          };
+  return inWorld(run, FAST, async (world) => {
+    const seconds = SESSIONS * SESSION_SECONDS + 5;
+    const ambient = ambientNamed("users-files");
+    const rows: RowResult[] = [];
+    for (const { id, title, profile, env, endpoint } of REFRESHES) {
+      const row = await world.scene(ambient, async (scene): Promise<RowResult> => {
+        const { warnings, refusal } = await runUses(world, scene, { uses: [{ profile, role: "role" }] });
+        if (refusal !== undefined) throw new Error(`main failed: ${refusal}`);
+        const environmentOf = (client: Client) => ({
+          ...scene.job.environment,
+          ...world.endpointVariables(client, endpoint),
+          ...env,
         });
-        rows.push(row);
-        run.progress(`scenario 1: ${title}: ${tally(row)}`);
-      }
-      return rows;
-    },
-  );
+        const hosts = await hostsAsked(run, world, environmentOf);
+        run.progress(`scenario 1: ${title}: ${seconds} s`);
+        const cells = await everyClient(run, async (client, directory) => {
+          const call = { client, directory, environment: environmentOf(client) };
+          const cell = judgeCalls(await callForSeconds(call, seconds), SESSION_SECONDS * (SESSIONS - 1));
+          const host = hosts[client.name];
+          return host === undefined ? cell : { ...cell, host };
+        });
+        await scene.job.finish();
+        const steps = [{ id: "calls", title: `a call a second over ${SESSIONS} sessions`, cells }];
+        return { scenario: 1, id, title, ambient: ambient.title, warnings, steps };
+      });
+      rows.push(row);
+      run.progress(`scenario 1: ${title}: ${tally(row)}`);
+    }
+    return rows;
+  });
 }
 
 /** The host names that each client asks, one client after the other. */
@@ -184,34 +170,30 @@ async function hostsAsked(
  * scenario 1.
  */
 export function staleRows(run: Run): Promise<RowResult[]> {
-  return inWorld(
-    run,
-    { idTokenSeconds: ID_TOKEN_SECONDS, sessionSeconds: SESSION_SECONDS },
-    async (world) => {
-      const folder = await world.folder("token written once ");
-      const tokenFile = path.join(folder, "token");
-      const environment = await byHand(world, folder, renderProfile({ ...PROFILE, tokenFile }));
-      await writeFile(tokenFile, world.idToken(), { mode: 0o600 });
-      const seconds = 2 * SESSION_SECONDS;
-      run.progress(`scenario 2: ${seconds} s`);
-      const cells = await everyClient(run, async (client, directory): Promise<Cell> => {
-        const own = { ...environment, ...world.endpointVariables(client, "proxy") };
-        const calls = await callForSeconds({ client, directory, environment: own }, seconds);
-        return judgeStale(calls);
-      });
-      const steps = [{ id: "calls", title: `a call a second for ${seconds} s`, cells }];
-      const row: RowResult = {
-        scenario: 2,
-        id: "written-once",
-        title: "the token written once",
-        ambient: "no action",
-        warnings: [],
-        steps,
-      };
-      run.progress(`scenario 2: ${tally(row)}`);
-      return [row];
-    },
-  );
+  return inWorld(run, FAST, async (world) => {
+    const folder = await world.folder("token written once ");
+    const tokenFile = path.join(folder, "token");
+    const environment = await byHand(world, folder, renderProfile({ ...PROFILE, tokenFile }));
+    await writeFile(tokenFile, world.idToken(), { mode: 0o600 });
+    const seconds = 2 * SESSION_SECONDS;
+    run.progress(`scenario 2: ${seconds} s`);
+    const cells = await everyClient(run, async (client, directory): Promise<Cell> => {
+      const own = { ...environment, ...world.endpointVariables(client, "proxy") };
+      const calls = await callForSeconds({ client, directory, environment: own }, seconds);
+      return judgeStale(calls);
+    });
+    const steps = [{ id: "calls", title: `a call a second for ${seconds} s`, cells }];
+    const row: RowResult = {
+      scenario: 2,
+      id: "written-once",
+      title: "the token written once",
+      ambient: "no action",
+      warnings: [],
+      steps,
+    };
+    run.progress(`scenario 2: ${tally(row)}`);
+    return [row];
+  });
 }
 
 const PROFILE = {
@@ -242,7 +224,7 @@ async function byHand(world: World, folder: string, config: string): Promise<Rec
 /** Scenario 3. */
 export function hostileRows(run: Run, rows: Row[]): Promise<RowResult[]> {
   return inWorld(run, { idTokenSeconds: 300, sessionSeconds: HOSTILE_SESSION_SECONDS }, async (world) => {
-    return await inTurns(run, rows, (row) =>
+    return inTurns(run, rows, (row) =>
       world.scene(row.ambient, async (scene): Promise<RowResult> => {
         const { warnings, refusal } = await runUses(world, scene, row);
         const steps: StepResult[] = [];
@@ -255,15 +237,8 @@ export function hostileRows(run: Run, rows: Row[]): Promise<RowResult[]> {
         }
         await scene.job.finish();
         const refused = refusal === undefined ? {} : { refusal };
-        return {
-          scenario: 3,
-          id: row.id,
-          title: row.title,
-          ambient: row.ambient.title,
-          warnings,
-          ...refused,
-          steps,
-        };
+        const { id, title, ambient } = row;
+        return { scenario: 3, id, title, ambient: ambient.title, warnings, ...refused, steps };
       }),
     );
   });
@@ -275,9 +250,7 @@ const PROBE_TIMEOUT_MS = 600_000;
 /** Scenario 4. */
 export function afterRows(run: Run, rows: Row[]): Promise<RowResult[]> {
   return inWorld(run, { idTokenSeconds: 300 }, async (world) => {
-    return await inTurns(run, rows, (row) =>
-      world.scene(row.ambient, (scene) => afterRow(run, world, scene, row)),
-    );
+    return inTurns(run, rows, (row) => world.scene(row.ambient, (scene) => afterRow(run, world, scene, row)));
   });
 }
 
@@ -337,7 +310,7 @@ async function cachedSessions(home: string): Promise<string[]> {
 /** Scenario 5. */
 export function formRows(run: Run): Promise<RowResult[]> {
   return inWorld(run, { idTokenSeconds: 900, sessionSeconds: HOSTILE_SESSION_SECONDS }, async (world) => {
-    return await inTurns(run, FORMS, async ({ id, title, tokenFile, before, change }): Promise<RowResult> => {
+    return inTurns(run, FORMS, async ({ id, title, tokenFile, before, change }): Promise<RowResult> => {
       const folder = await world.folder("form ");
       const token = path.join(folder, tokenFile);
       await mkdir(path.dirname(token), { recursive: true });
@@ -347,14 +320,8 @@ export function formRows(run: Run): Promise<RowResult[]> {
       const cells = await callAll(run, world, environment, { cwd: folder }, (call) =>
         judgeCall(call, "role"),
       );
-      return {
-        scenario: 5,
-        id,
-        title,
-        ambient: "config file written by hand",
-        warnings: [],
-        steps: [{ id: "parse", title: "a call", cells }],
-      };
+      const steps = [{ id: "parse", title: "a call", cells }];
+      return { scenario: 5, id, title, ambient: "config file written by hand", warnings: [], steps };
     });
   });
 }

@@ -4,7 +4,7 @@
  */
 
 /**
- * Whose name a call can run under. Each has an account of its own, so that the account alone tells them
+ * Whose name a call can run under. Each has its own account, so that the account alone tells them
  * apart.
  */
 export const ACCOUNTS = {
@@ -123,7 +123,7 @@ const irsa =
 const IRSA_ALL = irsa("AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_SESSION_NAME");
 
 /** Each is tried with an ambient and with a named use. */
-const AMBIENTS: Ambient[] = [
+const SINGLE: Ambient[] = [
   { id: "none", title: "nothing, HOME without .aws", files: () => ({}), short: true },
   { id: "users-files", title: "files of the user's own in ~/.aws", short: true },
   { id: "keys", title: "static keys", variables: ({ keys }) => keyVariables(keys.keys), short: true },
@@ -187,47 +187,28 @@ const AMBIENTS: Ambient[] = [
     title: "AWS_REGION and AWS_DEFAULT_REGION of other regions",
     variables: () => ({ AWS_REGION: "us-east-2", AWS_DEFAULT_REGION: "us-west-1" }),
   },
-  // The pairs that occur: keys exported by another action, and a runner that has an identity.
-  {
-    id: "keys+profile",
-    title: "static keys and AWS_PROFILE=other",
-    variables: ({ keys }) => ({ ...keyVariables(keys.keys), AWS_PROFILE: "other" }),
-  },
-  {
-    id: "keys+irsa",
-    title: "temporary keys and all three of AWS_ROLE_ARN",
-    variables: (given) => ({ ...keyVariables(given.keys.session), ...IRSA_ALL(given) }),
-  },
-  {
-    id: "irsa+profile",
-    title: "all three of AWS_ROLE_ARN and AWS_PROFILE=other",
-    variables: (given) => ({ ...IRSA_ALL(given), AWS_PROFILE: "other" }),
-  },
-  {
-    id: "irsa+container",
-    title: "all three of AWS_ROLE_ARN and AWS_CONTAINER_CREDENTIALS_FULL_URI",
-    variables: (given) => ({ ...IRSA_ALL(given), AWS_CONTAINER_CREDENTIALS_FULL_URI: given.containerUrl }),
-  },
-  {
-    id: "home-keys+profile",
-    title: "static keys of [default] in ~/.aws/credentials and AWS_PROFILE=other",
-    variables: () => ({ AWS_PROFILE: "other" }),
-    files: HOME_KEYS,
-  },
-  {
-    id: "profiles",
-    title: "AWS_PROFILE=other and AWS_DEFAULT_PROFILE=other",
-    variables: () => ({ AWS_PROFILE: "other", AWS_DEFAULT_PROFILE: "other" }),
-  },
-  {
-    id: "keys+container",
-    title: "static keys and AWS_CONTAINER_CREDENTIALS_FULL_URI",
-    variables: ({ keys, containerUrl }) => ({
-      ...keyVariables(keys.keys),
-      AWS_CONTAINER_CREDENTIALS_FULL_URI: containerUrl,
-    }),
-  },
 ];
+
+/** The pairs that occur: keys exported by another action, and a runner that has an identity. */
+const PAIRS: Ambient[] = [
+  pair("keys", "profile", "static keys and AWS_PROFILE=other"),
+  pair("session-keys", "irsa", "temporary keys and all three of AWS_ROLE_ARN", "keys+irsa"),
+  pair("irsa", "profile", "all three of AWS_ROLE_ARN and AWS_PROFILE=other"),
+  pair("irsa", "container", "all three of AWS_ROLE_ARN and AWS_CONTAINER_CREDENTIALS_FULL_URI"),
+  pair("home-keys", "profile", "static keys of [default] in ~/.aws/credentials and AWS_PROFILE=other"),
+  pair("profile", "default-profile", "AWS_PROFILE=other and AWS_DEFAULT_PROFILE=other", "profiles"),
+  pair("keys", "container", "static keys and AWS_CONTAINER_CREDENTIALS_FULL_URI"),
+];
+
+function pair(one: string, other: string, title: string, id = `${one}+${other}`): Ambient {
+  const [first, second] = [ambientNamed(one), ambientNamed(other)];
+  return {
+    id,
+    title,
+    variables: (given) => ({ ...first.variables?.(given), ...second.variables?.(given) }),
+    files: first.files ?? USERS_FILES,
+  };
+}
 
 const AMBIENT_USE: Use = { profile: "default", role: "role" };
 const NAMED_USE: Use = { profile: "deploy", role: "role" };
@@ -276,7 +257,7 @@ function withRegion(ambient: Ambient): Ambient {
 
 /** The ambient of that id. */
 export function ambientNamed(id: string): Ambient {
-  const ambient = AMBIENTS.find((each) => each.id === id);
+  const ambient = SINGLE.find((each) => each.id === id);
   if (ambient === undefined) throw new Error(`no ambient ${id}`);
   return ambient;
 }
@@ -303,7 +284,7 @@ const OTHERS_TITLE = "and a step with a profile of the user's own";
 
 /** Scenario 3. */
 export const HOSTILE_ROWS: Row[] = [
-  ...AMBIENTS.flatMap((ambient): Row[] => [
+  ...[...SINGLE, ...PAIRS].flatMap((ambient): Row[] => [
     ambientRow(`${ambient.id}/ambient`, ambient),
     namedRow(`${ambient.id}/named`, ambient, [BY_VARIABLE, EXPLICIT]),
   ]),

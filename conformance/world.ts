@@ -107,7 +107,7 @@ export class World {
     this.clouds.sts.addRole({ arn, trust: trustGitHub(account, "*") });
   }
 
-  /** A job on a machine of its own, with what is ambient in it; it is over when `act` is. */
+  /** A job on its own machine, with what is ambient in it; it is over when `act` is. */
   async scene<T>(ambient: Ambient, act: (scene: Scene) => Promise<T>): Promise<T> {
     const runner = await createRunner({
       environment: { PATH: `${path.dirname(process.execPath)}:${process.env.PATH}` },

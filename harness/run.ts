@@ -1,4 +1,6 @@
-import { type SpawnOptions, spawn } from "node:child_process";
+import { type ChildProcess, type Serializable, type SpawnOptions, spawn } from "node:child_process";
+import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
 
 export interface Ran {
   stdout: string;
@@ -32,4 +34,25 @@ export function run(
     child.on("error", ({ message }) => finish(message));
     child.on("close", (code, signal) => finish(signal ?? code ?? ""));
   });
+}
+
+/** Sends a message to a child process, and resolves with what it sends next. Rejects if it ends or is late. */
+export async function ask(child: ChildProcess, message: Serializable, limitMs: number): Promise<unknown> {
+  const over = new AbortController();
+  const ended = async (): Promise<never> => {
+    const [code, signal] = await once(child, "exit", over);
+    throw new Error(`the process ended (${signal ?? code})`);
+  };
+  const late = async (): Promise<never> => {
+    await sleep(limitMs, undefined, over);
+    throw new Error(`the process did not answer within ${limitMs} ms`);
+  };
+  try {
+    const answers = [once(child, "message", over), ended(), late()];
+    child.send(message);
+    const [answer] = await Promise.race(answers);
+    return answer;
+  } finally {
+    over.abort();
+  }
 }

@@ -1,16 +1,17 @@
 /**
  * The benchmark: what main, post and the keeper cost, beside bare node and, if wanted, another action, in
  * paired runs on the same two clouds on loopback. A script and no test: it judges nothing. `npm run bench --
- * --help` tells the options.
+ * --help` lists the options.
  *
  * How it is measured. Each action runs in the small runner, with `node` replaced by a shell script around the
  * real one: bash's `time` takes wall time, and user CPU from the rusage of its child, all threads and
- * waited-for children included. The keeper is not waited for by main, so it is no part of main's CPU; it is
+ * waited-for children included. Main does not wait for the keeper, so main's CPU does not include it; it is
  * measured by itself, from /proc. NODE_EXTRA_CA_CERTS, which slows every start of node, is not set for any
  * child. A round runs every contender once, in an order that turns with the rounds; ratios are medians of the
  * ratios within a round.
  */
 import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
@@ -22,6 +23,7 @@ import { repository } from "../harness/repository.ts";
 import { readActionManifest } from "../harness/runner/action-manifest.ts";
 import { cpuMsOf, memoryOf, processesWith } from "../harness/runner/processes.ts";
 import { createRunner, type Job, type Runner, type StepResult } from "../harness/runner/runner.ts";
+import { waitFor } from "../harness/wait.ts";
 import {
   asJson,
   type Cleanup,
@@ -113,6 +115,8 @@ function readOptions(): Options {
     return [pair.slice(0, equals), pair.slice(equals + 1)];
   });
   if (flags.peer === undefined && inputs.length > 0) throw new UsageError("--peer-input needs --peer");
+  if (flags.peer !== undefined && !existsSync(path.join(flags.peer, "action.yml")))
+    throw new UsageError(`--peer: ${flags.peer} has no action.yml`);
   const peer = flags.peer && { directory: path.resolve(flags.peer), inputs: Object.fromEntries(inputs) };
   return { runs, json: flags.json, peer: peer || undefined };
 }
@@ -157,10 +161,10 @@ async function counted<T>(
   clouds: Clouds,
   body: () => Promise<T>,
 ): Promise<{ value: T; calls: number; connections: number }> {
-  const before = [clouds.github.requests.length, clouds.sts.requests.length] as const;
+  const [githubBefore, stsBefore] = [clouds.github.requests.length, clouds.sts.requests.length];
   const value = await body();
-  const github = clouds.github.requests.slice(before[0]);
-  const sts = clouds.sts.requests.slice(before[1]);
+  const github = clouds.github.requests.slice(githubBefore);
+  const sts = clouds.sts.requests.slice(stsBefore);
   const connections = new Set([
     ...github.map(({ connection }) => `github ${connection}`),
     ...sts.map(({ connection }) => `sts ${connection}`),
@@ -259,11 +263,8 @@ async function measureKeeper(bench: Bench, inputs: Record<string, string>): Prom
 
   const first = github.requests.length;
   const until = async (requests: number): Promise<void> => {
-    const deadline = Date.now() + requests * KEEPER_TOKEN_SECONDS * 1000;
-    while (github.requests.length < first + requests) {
-      if (Date.now() > deadline) throw new Error("the keeper does not refresh");
-      await sleep(20);
-    }
+    const limitMs = requests * KEEPER_TOKEN_SECONDS * 1000;
+    await waitFor("the keeper's refresh", limitMs, () => github.requests.length >= first + requests);
     // The answer is still on its way, then the file is written.
     await sleep(500);
   };
@@ -295,10 +296,8 @@ async function sizeOf(directory: string): Promise<{ totalBytes: number; scriptBy
   const folders = new Set([main, post].map((file) => path.normalize(file).split(path.sep)[0] as string));
   const size = { totalBytes: 0, scriptBytes: 0 };
   for (const folder of folders) {
-    for (const entry of await readdir(path.join(directory, folder), {
-      recursive: true,
-      withFileTypes: true,
-    })) {
+    const entries = await readdir(path.join(directory, folder), { recursive: true, withFileTypes: true });
+    for (const entry of entries) {
       if (!entry.isFile()) continue;
       const bytes = (await stat(path.join(entry.parentPath, entry.name))).size;
       size.totalBytes += bytes;
@@ -308,38 +307,42 @@ async function sizeOf(directory: string): Promise<{ totalBytes: number; scriptBy
   return size;
 }
 
+type Pick = (round: Round) => number | undefined;
+
 /**
  * The medians of one latency, a line for each contender, with ratios to the peer (or else to bare node) taken
  * round by round.
  */
 function renderLatency(latencyMs: number, rounds: Map<string, Round[]>, base: string): string {
   const baseRounds = rounds.get(base) ?? [];
+  const mainWall: Pick = ({ main }) => main.wallMs;
+  const postWall: Pick = ({ post }) => post?.wallMs;
   const rows = [...rounds].map(([name, all]) => {
-    const of = (pick: (round: Round) => number | undefined): string => {
-      const values = all.flatMap((round) => pick(round) ?? []);
-      return values.length === 0 ? "-" : median(values).toFixed(0);
-    };
-    const ratio = (pick: (round: Round) => number | undefined): string => {
+    const show = (values: number[], digits: number): string =>
+      values.length === 0 ? "-" : median(values).toFixed(digits);
+    const of = (pick: Pick): string =>
+      show(
+        all.flatMap((round) => pick(round) ?? []),
+        0,
+      );
+    const ratio = (pick: Pick): string => {
       const values = all.flatMap((round, index) => {
         const [own, other] = [pick(round), pick(baseRounds[index] as Round)];
         return own === undefined || other === undefined ? [] : own / other;
       });
-      return values.length === 0 ? "-" : median(values).toFixed(2);
+      return show(values, 2);
     };
-    return [
-      name,
-      of(({ main }) => main.wallMs),
-      ratio(({ main }) => main.wallMs),
-      of(({ main }) => main.userMs),
-      `${of(({ main }) => main.calls)}/${of(({ main }) => main.connections)}`,
-      of(({ post }) => post?.wallMs),
-      ratio(({ post }) => post?.wallMs),
+    const main = [of(mainWall), ratio(mainWall), of(({ main }) => main.userMs)];
+    const asked = `${of(({ main }) => main.calls)}/${of(({ main }) => main.connections)}`;
+    const post = [
+      of(postWall),
+      ratio(postWall),
       of(({ post }) => post?.userMs),
       of(({ post }) => post?.calls),
     ];
+    return [name, ...main, asked, ...post];
   });
   const head = [
-    `${latencyMs} ms latency`,
     "main wall",
     "ratio",
     "user CPU",
@@ -349,7 +352,7 @@ function renderLatency(latencyMs: number, rounds: Map<string, Round[]>, base: st
     "user CPU",
     "HTTP calls",
   ];
-  return `${formatTable(head, rows)}\n`;
+  return `${formatTable([`${latencyMs} ms latency`, ...head], rows)}\n`;
 }
 
 async function bench(options: Options, cleanup: Cleanup): Promise<void> {
@@ -403,6 +406,12 @@ async function bench(options: Options, cleanup: Cleanup): Promise<void> {
     );
   }
   const keeper = await measureKeeper(setup, inputs);
+  printKeeper(keeper);
+  if (options.json !== undefined)
+    await writeResult(options.json, asJson({ machine, latencies, sizes, keeper }));
+}
+
+function printKeeper(keeper: Keeper): void {
   console.log(
     `keeper after ${KEEPER_REFRESHES} refreshes: ${keeper.residentMiB.toFixed(1)} MiB resident, ${keeper.privateMiB.toFixed(1)} MiB private`,
   );
@@ -411,9 +420,6 @@ async function bench(options: Options, cleanup: Cleanup): Promise<void> {
       `${keeper.cpuMsPerRefresh.toFixed(1)} ms a refresh (${KEEPER_REFRESHES - 1} refreshes at tokens of ${KEEPER_TOKEN_SECONDS} s) and ` +
       `${keeper.idleCpuMsPerSecond.toFixed(3)} ms an idle second (${IDLE_SECONDS} s)`,
   );
-  if (options.json !== undefined) {
-    await writeResult(options.json, asJson({ machine, latencies, sizes, keeper }));
-  }
 }
 
 await runScript(USAGE, async (cleanup) => {

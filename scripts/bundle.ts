@@ -1,5 +1,4 @@
-// Bundles each entrypoint with what it needs: `npm run build`. With --check, compares dist/ with a fresh
-// build instead.
+// Bundles each entrypoint with what it needs: `npm run build`. --check compares dist/ with a fresh build.
 import * as fs from "node:fs";
 import * as path from "node:path";
 import ncc from "@vercel/ncc";
@@ -14,8 +13,7 @@ const ENTRIES = ["main", "post", "keeper", "exchange"];
  */
 const MINIFIED = ["keeper"];
 const OPTIONS = { license: "licenses.txt", quiet: true, cache: false, mainFields: ["module", "main"] };
-// ncc follows "paths" in the tsconfig.json of the working directory: what is left out of the bundles, and
-// why.
+// ncc follows "paths" in the tsconfig.json there: what is left out of the bundles, and why.
 process.chdir(path.join(root, "stubs"));
 
 /** Every file of dist/, by its path there. */
@@ -47,8 +45,7 @@ async function bundle(): Promise<Map<string, string>> {
 
 /** The folders of the packages that a bundle has parts of. */
 function packagesIn(code: string, list: string): Set<string> {
-  // Modules that were merged into another one stand in comments, and only there; ncc lists the others'
-  // packages.
+  // Merged modules are named in comments only; ncc lists the packages of the others.
   const merged = [...code.matchAll(/MODULE: (?:\.\.\/)*(node_modules\/\S+)/g)].map((match) => match[1] ?? "");
   const listed = list.split("\n").map((line) => `node_modules/${line}/`);
   const folders = [...merged, ...listed].flatMap(

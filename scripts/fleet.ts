@@ -1,12 +1,13 @@
 /**
  * The fleet: what many jobs that start in the same minute ask of GitHub's ID token endpoint and of STS,
- * second by second, simulated with the keeper's own schedule. `npm run fleet -- --help` tells the options.
+ * second by second, simulated with the keeper's own schedule. `npm run fleet -- --help` lists the options.
  */
 import path from "node:path";
 import { repository } from "../harness/repository.ts";
 import { refreshDelay, retryDelay } from "../src/keeper/schedule.ts";
 import { type Panel, renderPanels } from "./panels.ts";
 import { readFlags, runScript, wholeNumber, writeResult } from "./script.ts";
+import { formatTable } from "./table.ts";
 
 const HOURS = 6;
 const SECONDS = HOURS * 3600;
@@ -27,10 +28,11 @@ const SDK_EARLY_SECONDS = 900;
 /** For the table: an outage in which every request fails at once. */
 const OUTAGE = { at: 3 * 3600, seconds: 120 };
 
-const USAGE = `usage: npm run fleet -- [--jobs N] [--svg FILE]
+const USAGE = `usage: npm run fleet -- [--jobs N] [--svg FILE | --write]
 
   --jobs N     how many jobs start in the same minute (default 10000)
-  --svg FILE   where to write the picture (default docs/reliability.svg)
+  --svg FILE   where to write the picture (default out/fleet.svg)
+  --write      write the picture of the documents: docs/reliability.svg
 `;
 
 /** Requests in each second. */
@@ -114,9 +116,13 @@ function peak(load: Load, from: number, to: number): string {
 }
 
 async function fleet(): Promise<number> {
-  const flags = readFlags({ jobs: { type: "string" }, svg: { type: "string" } });
+  const flags = readFlags({
+    jobs: { type: "string" },
+    svg: { type: "string" },
+    write: { type: "boolean", default: false },
+  });
   const jobs = wholeNumber("--jobs", flags.jobs ?? 10_000, 1);
-  const svg = flags.svg ?? path.join(repository(), "docs", "reliability.svg");
+  const svg = flags.svg ?? path.join(repository(), flags.write ? "docs/reliability.svg" : "out/fleet.svg");
   const panels: Panel[] = [
     ...WAYS.map(({ name, note, next }) => ({
       group: "ID token endpoint",
@@ -142,27 +148,21 @@ async function fleet(): Promise<number> {
     renderPanels(`${jobs.toLocaleString("en")} jobs that start in the same minute`, SECONDS, panels),
   );
 
-  const rows: [string, Load][] = [
+  const loads: [string, Load][] = [
     ...panels.map(({ group, name, load }): [string, Load] => [`${group}: ${name}`, load]),
     ["ID token endpoint: this action, outage of 2 min", idTokenLoad(jobs, WAYS[0]?.next as Way, OUTAGE)],
   ];
-  const columns: [string, (load: Load) => string][] = [
-    ["mean", (load) => (load.reduce((sum, one) => sum + one, 0) / SECONDS).toFixed(1)],
-    ["peak, minutes 1-2", (load) => peak(load, 0, 120)],
-    ["minutes 3-60", (load) => peak(load, 120, 3600)],
-    ["last hour", (load) => peak(load, SECONDS - 3600, SECONDS)],
-    ["outage", (load) => peak(load, OUTAGE.at, OUTAGE.at + OUTAGE.seconds + 60)],
-  ];
-  const width = Math.max(...rows.map(([name]) => name.length)) + 2;
-  console.log(
-    "requests per second".padEnd(width) + columns.map(([title]) => title.padStart(title.length + 3)).join(""),
-  );
-  for (const [name, load] of rows) {
-    console.log(
-      name.padEnd(width) + columns.map(([title, of]) => of(load).padStart(title.length + 3)).join(""),
-    );
-  }
-  console.log(`\nWrote ${svg}`);
+  const rows = loads.map(([name, load]) => [
+    name,
+    (load.reduce((sum, one) => sum + one, 0) / SECONDS).toFixed(1),
+    peak(load, 0, 120),
+    peak(load, 120, 3600),
+    peak(load, SECONDS - 3600, SECONDS),
+    peak(load, OUTAGE.at, OUTAGE.at + OUTAGE.seconds + 60),
+  ]);
+  const head = ["requests per second", "mean", "peak, minutes 1-2", "minutes 3-60", "last hour", "outage"];
+  console.log(formatTable(head, rows));
+  console.log(`\npicture: ${svg}`);
   return 0;
 }
 

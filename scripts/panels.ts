@@ -40,7 +40,7 @@ function area(load: Uint32Array, top: number, most: number): string {
 }
 
 /**
- * Draws the panels as an SVG document that needs nothing from outside, on a ground of its own. All of a group
+ * Draws the panels as an SVG document that needs nothing from outside, on its own background. All of a group
  * share their scale.
  */
 export function renderPanels(title: string, seconds: number, panels: Panel[]): string {

@@ -1,6 +1,6 @@
 /**
  * The rehearsal: three jobs side by side that all live longer than their ID token and their role session, on
- * two clouds on loopback. Needs nothing but Node. `npm run rehearse -- --help` tells the options.
+ * two clouds on loopback. Needs nothing but Node. `npm run rehearse -- --help` lists the options.
  */
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -46,6 +46,9 @@ const USAGE = `usage: npm run rehearse -- [--seconds N] [--json FILE] [--svg FIL
 
 Exit code: 0 if this action showed no failure and the other two failed as they do in reality, else 1.
 `;
+
+const RENEWALS = `Why so many session refreshes: the AWS SDK for JavaScript asks for a new session when less than 5 minutes of the old
+one are left. A session lives ${SESSION_SECONDS} s here, so the SDK renews it at nearly every call. It renews a session of an hour once in 55 minutes.`;
 
 const root = repository();
 
@@ -102,8 +105,7 @@ async function findClients(
   ];
   const environment: Record<string, string> = { PATH: process.env.PATH ?? "" };
   if (further.includes("boto3")) {
-    // The steps have a HOME of their own, so that packages installed for the user would be out of their
-    // sight.
+    // The steps have their own HOME, where Python would not find the packages installed for the user.
     const script =
       "import sys, site, boto3; print(sys.executable, site.getuserbase(), boto3.__version__, sep='\\n')";
     const { stdout } = await run("python3", ["-c", script]).catch(() => {
@@ -133,33 +135,29 @@ async function findClients(
 }
 
 function ways(stsUrl: string): Way[] {
-  const script = (name: string): string[] => [
-    process.execPath,
-    path.join(root, "lib", "scripts", "rehearsal", "clients", name),
-  ];
-  // The same for every client; this action needs no such variable, since it writes the endpoint into the
-  // profile.
+  // The same for every client; this action needs none, since it writes the endpoint into the profile.
   const env = { AWS_ENDPOINT_URL_STS: stsUrl, AWS_REGION: REGION };
   const exportCloud = `printf 'AWS_ENDPOINT_URL_STS=%s\\nAWS_REGION=${REGION}\\nAWS_DEFAULT_REGION=${REGION}\\n' '${stsUrl}' >> "$GITHUB_ENV"`;
+  const once = (name: string, script: string, note: string): Way => ({
+    name,
+    note,
+    mustHold: false,
+    prepare: async (job, role) => {
+      await job.run(exportCloud);
+      return job.run([process.execPath, compiled(script), role], { env });
+    },
+  });
   return [
-    {
-      name: "keys exported once",
-      note: "as configure-aws-credentials does: the keys of one session, as environment variables",
-      mustHold: false,
-      prepare: async (job, role) => {
-        await job.run(exportCloud);
-        return job.run([...script("export-keys-once.js"), role], { env });
-      },
-    },
-    {
-      name: "token written once",
-      note: "as every action with a web identity token file does: SDKs refresh, until the ID token has expired",
-      mustHold: false,
-      prepare: async (job, role) => {
-        await job.run(exportCloud);
-        return job.run([...script("write-token-once.js"), role], { env });
-      },
-    },
+    once(
+      "keys exported once",
+      "export-keys-once.js",
+      "as configure-aws-credentials does: the keys of one session, as environment variables",
+    ),
+    once(
+      "token written once",
+      "write-token-once.js",
+      "as every action with a web identity token file does: SDKs refresh, until the ID token has expired",
+    ),
     {
       name: "aws-role-refresh",
       note: "this action, run from dist/: a token file that is valid at every moment of the job",
@@ -278,7 +276,9 @@ async function rehearse(options: Options, cleanup: Cleanup): Promise<number> {
   if (options.json !== undefined) {
     await writeResult(options.json, asJson({ node: process.version, ...timeline, problems }));
   }
-  console.log(`\n${renderTable(timeline)}\n\npicture: ${path.relative(process.cwd(), options.svg)}`);
+  console.log(
+    `\n${renderTable(timeline)}\n\n${RENEWALS}\n\npicture: ${path.relative(process.cwd(), options.svg)}`,
+  );
   for (const problem of problems) console.error(`the promise did not hold: ${problem}`);
   return problems.length === 0 ? 0 : 1;
 }

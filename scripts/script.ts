@@ -9,6 +9,9 @@ import { type ParseArgsConfig, parseArgs } from "node:util";
  */
 export class UsageError extends Error {}
 
+/** Its message is printed, without a stack, and the exit code is 1. */
+export class ScriptError extends Error {}
+
 type Flags = NonNullable<ParseArgsConfig["options"]>;
 
 /** The values of the command line's flags. Throws UsageError for one that is not there, and for --help. */
@@ -58,10 +61,11 @@ export async function runScript(usage: string, body: (cleanup: Cleanup) => Promi
   } catch (error) {
     // What is being ended fails in its own ways; the signal decides the exit code.
     if (interrupted !== undefined) await interrupted;
-    if (!(error instanceof UsageError)) throw error;
-    if (error.message === "") console.log(usage);
+    if (error instanceof ScriptError) console.error(error.message);
+    else if (!(error instanceof UsageError)) throw error;
+    else if (error.message === "") console.log(usage);
     else console.error(`${error.message}\n\n${usage}`);
-    process.exitCode = error.message === "" ? 0 : 2;
+    process.exitCode = error instanceof ScriptError ? 1 : error.message === "" ? 0 : 2;
   } finally {
     await endAll();
   }

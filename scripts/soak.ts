@@ -1,9 +1,10 @@
 /**
  * The soak: one job at sixty times the speed, with the built action, an ID token endpoint that fails now and
- * then, and a reader that never looks away. `npm run soak -- --help` tells the options.
+ * then, and a reader that never looks away. `npm run soak -- --help` lists the options.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { GitHubCloud } from "../harness/clouds/github.ts";
 import { Stage } from "../harness/machine/stage.ts";
 import { TokenReader } from "../harness/machine/token-reader.ts";
 import { type Cleanup, readFlags, runScript, UsageError } from "./script.ts";
@@ -12,18 +13,14 @@ import { type Cleanup, readFlags, runScript, UsageError } from "./script.ts";
 const SPEED = 60;
 const LIFE_MS = 300_000 / SPEED;
 const FAILURE_RATE = 0.05;
-/**
- * Half a life less two retries of a tenth each: the first try after the outage may be one of those that fail.
- */
+/** Half a life less two retries of a tenth each: the first try after the outage may fail too. */
 const OUTAGE_MS = 0.3 * LIFE_MS;
 /** The two outages begin after these shares of the soak. */
 const OUTAGES_AT = [1 / 3, 2 / 3];
 const SAMPLE_MS = 1_000;
 /** Not counted: what V8 takes at first. */
 const WARM_UP = 0.25;
-/**
- * Memory may end above where it was after the warm-up by this much, which is noise of the garbage collector.
- */
+/** Memory may grow by this much after the warm-up: noise of the garbage collector. */
 const GROWTH_KB = 4_096;
 
 const USAGE = `usage: npm run soak -- [--minutes N]
@@ -49,7 +46,7 @@ function readMinutes(): number {
 }
 
 /**
- * proc(5): /proc/PID/status. Private memory: what is shared with other processes of the same node says
+ * proc(5): /proc/PID/status. Private memory: what is shared with other processes of the same node shows
  * nothing of this one.
  */
 function sample(pid: number, began: number): Sample {
@@ -74,13 +71,8 @@ function time(ms: number): string {
   return new Date(ms).toISOString().slice(11, 23);
 }
 
-async function soak(cleanup: Cleanup): Promise<number> {
-  const lastsMs = readMinutes() * 60_000;
-  const stage = await Stage.start({ clouds: { requestTokenSeconds: 2 * (lastsMs / 1000) } });
-  cleanup(() => stage.close());
-  const { github } = stage.clouds;
-
-  const began = performance.now();
+/** Makes the endpoint fail at random, and in two outages of the job's time. Counts what it did. */
+function disturb(github: GitHubCloud, began: number, lastsMs: number): { failures: number; outages: number } {
   const outages = OUTAGES_AT.map((share) => share * lastsMs);
   const counts = { failures: 0, outages: 0 };
   github.fault = () => {
@@ -100,6 +92,16 @@ async function soak(cleanup: Cleanup): Promise<number> {
     const now = Date.now() / 1000;
     return { claims: { iat: now, nbf: now - 600, exp: now + LIFE_MS / 1000 } };
   };
+  return counts;
+}
+
+async function soak(cleanup: Cleanup): Promise<number> {
+  const lastsMs = readMinutes() * 60_000;
+  const stage = await Stage.start({ clouds: { requestTokenSeconds: 2 * (lastsMs / 1000) } });
+  cleanup(() => stage.close());
+
+  const began = performance.now();
+  const counts = disturb(stage.clouds.github, began, lastsMs);
 
   const { job } = await stage.startJob();
   const main = await stage.use(job);

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import * as core from "@actions/core";
-import { deleteCachedSessions, isSessionOf, parseRole } from "./aws/cli-cache.ts";
-import { planRestore } from "./aws/environment.ts";
+import { deleteCachedSessions, parseRole } from "./aws/cli-cache.ts";
+import { planRestore } from "./aws/restore.ts";
 import { cliCache, defaultFiles } from "./aws/user-files.ts";
 import { errorText } from "./base/errors.ts";
 import { type JobDirectory, jobDirectory } from "./base/layout.ts";
@@ -48,8 +48,9 @@ function forgetSessions({ use, roleArns }: Ended): void {
   const isChained = (arn: string) => chained.has(parseRole(arn)?.role ?? "");
   const deleted = deleteCachedSessions(
     cliCache(),
-    (arn, writtenAt) =>
-      isSessionOf(arn, use.roleArn, use.sessionName) || (isChained(arn) && writtenAt >= use.startedAt),
+    use.roleArn,
+    use.sessionName,
+    (arn, writtenAt) => isChained(arn) && writtenAt >= use.startedAt,
   );
   if (deleted > 0) core.debug(`deleted ${deleted} cached session(s) of the AWS CLI`);
 }

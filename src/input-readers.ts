@@ -2,6 +2,7 @@
 // what is allowed and what to do.
 import { randomBytes } from "node:crypto";
 import type { Mirror } from "./aws/environment.ts";
+import { isLoopback } from "./aws/sts-endpoint.ts";
 import { errorText, UserError } from "./base/errors.ts";
 import { quoted } from "./base/text.ts";
 import { parseTrustPolicy, type TrustPolicy } from "./explain/trust-policy.ts";
@@ -73,12 +74,16 @@ export function readRegion(read: Reader): string {
 export function readProfile(read: Reader): string {
   const profile = read("profile") || "default";
   // Every SDK reads these names in the same way, without quotes.
-  if (/^[A-Za-z0-9_.-]{1,64}$/.test(profile)) return profile;
+  // The SDK for JavaScript looks profiles up in an object, which inherits properties of some names.
+  const isInherited = profile in {};
+  if (/^[A-Za-z0-9_.-]{1,64}$/.test(profile) && !isInherited) return profile;
   throw refused(
     "profile",
     profile,
     "1 to 64 of the characters A-Z a-z 0-9 _ . -",
-    "Leave it out to give every later step this role.",
+    isInherited
+      ? "The AWS SDK for JavaScript cannot read a profile of this name."
+      : "Leave it out to give every later step this role.",
   );
 }
 
@@ -145,13 +150,6 @@ export function readStsEndpoint(read: Reader): string | undefined {
     );
   }
   return url.href.replace(/\/+$/, "");
-}
-
-/** Whether the host of a URL is this machine. */
-export function isLoopback(hostname: string): boolean {
-  return (
-    hostname === "localhost" || hostname === "[::1]" || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(hostname)
-  );
 }
 
 export function readMirror(read: Reader): Mirror {

@@ -7,7 +7,6 @@ import type { Ask, Reply, Watch } from "./keeper/messages.ts";
 // The background process. It prints nothing, takes its orders over IPC from main, and ends when the job does.
 const REQUEST_TIMEOUT_MS = 10_000;
 
-process.title = "aws-role-refresh";
 // Without a listener Node.js opens its debugger on SIGUSR1, through which others could read the request token.
 process.on("SIGUSR1", () => {});
 process.once("disconnect", giveUp);

@@ -10,17 +10,14 @@ export function publish(plan: Plan, first: IdToken, session: Session): void {
   const { profile, sessionName } = inputs;
   const refreshableUntil =
     endsAt === undefined ? undefined : new Date(endsAt).toISOString().replace(".000Z", "Z");
-  const outputs = {
-    "aws-account-id": session.accountId,
-    "assumed-role-arn": session.assumedRoleArn,
-    profile,
-    "config-file": job.config,
-    "credentials-file": job.credentials,
-    "web-identity-token-file": directory.token,
-    "role-session-name": sessionName,
-    "refreshable-until": refreshableUntil,
-  };
-  for (const [name, value] of Object.entries(outputs)) core.setOutput(name, value ?? "");
+  core.setOutput("aws-account-id", session.accountId ?? "");
+  core.setOutput("assumed-role-arn", session.assumedRoleArn ?? "");
+  core.setOutput("profile", profile);
+  core.setOutput("config-file", job.config);
+  core.setOutput("credentials-file", job.credentials);
+  core.setOutput("web-identity-token-file", directory.token);
+  core.setOutput("role-session-name", sessionName);
+  core.setOutput("refreshable-until", refreshableUntil ?? "");
   for (const [name, value] of Object.entries(plan.exports)) core.exportVariable(name, value);
   log(plan, first, session, refreshableUntil);
   for (const warning of plan.warnings) core.warning(warning);

@@ -1,5 +1,5 @@
 import * as core from "@actions/core";
-import { deleteCachedSessions, isSessionOf } from "./aws/cli-cache.ts";
+import { deleteCachedSessions } from "./aws/cli-cache.ts";
 import { cliCache, home } from "./aws/user-files.ts";
 import { errorText } from "./base/errors.ts";
 import { readJson } from "./base/files.ts";
@@ -71,7 +71,7 @@ async function enter(plan: Plan, first: IdToken, env: NodeJS.ProcessEnv): Promis
     env,
     home(),
   );
-  deleteCachedSessions(cliCache(), (arn) => isSessionOf(arn, role.arn, sessionName));
+  deleteCachedSessions(cliCache(), role.arn, sessionName);
 }
 
 /** Lets the keeper watch over the token for the rest of the job, unless another use's does already. */

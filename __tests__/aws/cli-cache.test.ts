@@ -23,14 +23,41 @@ const session = (arn: unknown): string =>
   JSON.stringify({ Credentials: { Expiration: "2030-01-01T00:00:00Z" }, AssumedRoleUser: { Arn: arn } });
 const put = (name: string, content: string): void => writeFileSync(path.join(cache, name), content);
 const OURS = "arn:aws:sts::111122223333:assumed-role/deploy/session";
+const ROLE = "arn:aws:iam::111122223333:role/team/deploy";
+const CHAINED = "arn:aws:sts::444455556666:assumed-role/chained/x";
+const remove = (isOurs?: (arn: string, writtenAt: number) => boolean): number =>
+  deleteCachedSessions(cache, ROLE, "session", isOurs);
 
 describe("deleting", () => {
-  test("takes the sessions that are asked for and no others", () => {
+  test("takes the sessions of the role and session name, and no others", () => {
     put("0a.json", session(OURS));
     put("0b.json", session(OURS));
     put("0c.json", session("arn:aws:sts::111122223333:assumed-role/deploy/another"));
-    expect(deleteCachedSessions(cache, (arn) => arn === OURS)).toBe(2);
-    expect(readdirSync(cache)).toEqual(["0c.json"]);
+    put("0d.json", session("arn:aws:sts::111122223333:assumed-role/deploy2/session"));
+    put("0e.json", session("arn:aws:sts::444455556666:assumed-role/deploy/session"));
+    put("0f.json", session(""));
+    expect(remove()).toBe(2);
+    expect(readdirSync(cache)).toEqual(["0c.json", "0d.json", "0e.json", "0f.json"]);
+  });
+
+  test("takes the others that are asked for", () => {
+    put("0a.json", session("arn:aws:sts::444455556666:assumed-role/chained/x"));
+    put("0b.json", session("arn:aws:sts::444455556666:assumed-role/other/x"));
+    expect(remove((arn) => arn.includes("/chained/"))).toBe(1);
+    expect(readdirSync(cache)).toEqual(["0b.json"]);
+  });
+
+  // Computed by botocore: AssumeRoleWithWebIdentityCredentialFetcher(...)._cache_key.
+  const NAME = "eb41f7d05b7f224bf5b37f4c7d6d79513e5821b6.json";
+  test.each([
+    ["no ARN", session("")],
+    ["no text for one", session(undefined)],
+    ["nothing that can be read", "{"],
+  ])("takes the file that the AWS CLI names after the role and session name, with %s in it", (_, content) => {
+    put(NAME, content);
+    put(NAME.replace(/^./, "0"), content);
+    expect(remove()).toBe(1);
+    expect(readdirSync(cache)).toEqual([NAME.replace(/^./, "0")]);
   });
 
   test("goes by when a file was written, too", () => {
@@ -38,10 +65,10 @@ describe("deleting", () => {
       ["old.json", 1_000],
       ["new.json", 3_000],
     ] as const) {
-      put(name, session(OURS));
+      put(name, session(CHAINED));
       utimesSync(path.join(cache, name), seconds, seconds);
     }
-    expect(deleteCachedSessions(cache, (_, writtenAt) => writtenAt >= 2_000_000)).toBe(1);
+    expect(remove((_, writtenAt) => writtenAt >= 2_000_000)).toBe(1);
     expect(readdirSync(cache)).toEqual(["old.json"]);
   });
 
@@ -56,7 +83,7 @@ describe("deleting", () => {
     put("g.json", JSON.stringify([session(OURS)]));
     mkdirSync(path.join(cache, "h.json"));
     const before = readdirSync(cache);
-    expect(deleteCachedSessions(cache, () => true)).toBe(0);
+    expect(remove(() => true)).toBe(0);
     expect(readdirSync(cache)).toEqual(before);
   });
 
@@ -64,13 +91,13 @@ describe("deleting", () => {
     const target = path.join(cache, "target");
     writeFileSync(target, session(OURS));
     symlinkSync(target, path.join(cache, "link.json"));
-    expect(deleteCachedSessions(cache, () => true)).toBe(1);
+    expect(remove(() => true)).toBe(1);
     expect(existsSync(target)).toBe(true);
   });
 
   test.each(["no", "file"])("of a cache that is not there (%s) deletes nothing", (name) => {
     put("file", "");
-    expect(deleteCachedSessions(path.join(cache, name), () => true)).toBe(0);
+    expect(deleteCachedSessions(path.join(cache, name), ROLE, "session", () => true)).toBe(0);
   });
 });
 

@@ -4,7 +4,6 @@ import {
   type EnvironmentPlan,
   type PlannedUse,
   planEnvironment,
-  planRestore,
 } from "../../src/aws/environment.ts";
 import { UserError } from "../../src/base/errors.ts";
 
@@ -341,7 +340,37 @@ describe("sts-endpoint", () => {
     expect(() => plan({ AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: "false" }, use, endpoint)).not.toThrow();
   });
 
-  test("left out, nothing of the environment's endpoints matters", () => {
+  test.each([
+    [
+      "AWS_ENDPOINT_URL_STS",
+      { AWS_ENDPOINT_URL_STS: "http://x.example", AWS_ENDPOINT_URL: "https://y.example" },
+    ],
+    ["AWS_ENDPOINT_URL", { AWS_ENDPOINT_URL: "http://x.example" }],
+  ])("left out, %s over plain http to another machine is refused, as the input is", (name, ambient) => {
+    for (const use of [AMBIENT, NAMED]) {
+      const { message, anchor } = refusal(ambient, use);
+      expect(anchor).toBe("sts-endpoint-over-http");
+      expect(message).toMatch(
+        new RegExp(
+          `^${name} is "http://x.example": later steps would send the ID token there over plain http`,
+        ),
+      );
+    }
+  });
+
+  test.each([
+    ["https", { AWS_ENDPOINT_URL: "https://x.example" }],
+    ["loopback", { AWS_ENDPOINT_URL_STS: "http://localhost:4566" }],
+    [
+      "STS's own before that of all",
+      { AWS_ENDPOINT_URL_STS: "https://x.example", AWS_ENDPOINT_URL: "http://y" },
+    ],
+    ["blank", { AWS_ENDPOINT_URL_STS: "", AWS_ENDPOINT_URL: "" }],
+  ])("left out, the environment's is the user's choice: %s", (_, ambient) => {
+    expect(plan(ambient, AMBIENT)).toEqual({ exports: { ...FILES, ...REGION }, warnings: [] });
+  });
+
+  test("left out, nothing of the environment's endpoints matters where SDKs ignore them", () => {
     const ambient = {
       AWS_ENDPOINT_URL_STS: "http://x",
       AWS_ENDPOINT_URL: "http://y",
@@ -403,87 +432,4 @@ test("nothing else is ever exported, and '' only where every SDK takes it for no
       }
     }
   }
-});
-
-describe("post gives back", () => {
-  const defaults = {
-    AWS_CONFIG_FILE: "/home/me/.aws/config",
-    AWS_SHARED_CREDENTIALS_FILE: "/home/me/.aws/credentials",
-  };
-  const restore = (exported: Environment, previous: Environment, now: Environment = exported) =>
-    planRestore(now, exported, previous, defaults);
-
-  test("each variable that had a value", () => {
-    expect(
-      restore(
-        { ...REGION, ...NO_KEYS, AWS_PROFILE: "default" },
-        {
-          AWS_REGION: "us-east-1",
-          AWS_ACCESS_KEY_ID: "x",
-          AWS_SECRET_ACCESS_KEY: "y",
-          AWS_PROFILE: "staging",
-        },
-      ),
-    ).toEqual({
-      AWS_REGION: "us-east-1",
-      AWS_ACCESS_KEY_ID: "x",
-      AWS_SECRET_ACCESS_KEY: "y",
-      AWS_PROFILE: "staging",
-    });
-  });
-
-  test("the two files to their default paths if they had none", () => {
-    expect(restore(FILES, {})).toEqual({
-      AWS_CONFIG_FILE: "/home/me/.aws/config",
-      AWS_SHARED_CREDENTIALS_FILE: "/home/me/.aws/credentials",
-    });
-    expect(restore(FILES, { AWS_CONFIG_FILE: "/mine", AWS_SHARED_CREDENTIALS_FILE: "/mine too" })).toEqual({
-      AWS_CONFIG_FILE: "/mine",
-      AWS_SHARED_CREDENTIALS_FILE: "/mine too",
-    });
-  });
-
-  test("nothing for a variable that had no value: it cannot be unset, and '' would break SDKs", () => {
-    expect(restore({ ...REGION, AWS_SDK_LOAD_CONFIG: "1", ...OURS }, {})).toEqual({});
-  });
-
-  test("nothing empty: a variable that was '' keeps ours, and the files go to their default paths", () => {
-    expect(
-      restore(
-        { ...FILES, ...REGION },
-        { AWS_CONFIG_FILE: "", AWS_SHARED_CREDENTIALS_FILE: "", AWS_REGION: "" },
-      ),
-    ).toEqual({
-      AWS_CONFIG_FILE: "/home/me/.aws/config",
-      AWS_SHARED_CREDENTIALS_FILE: "/home/me/.aws/credentials",
-    });
-  });
-
-  test("nothing that a later step has changed", () => {
-    expect(restore(REGION, { AWS_REGION: "us-east-1" }, { AWS_REGION: "ap-south-1" })).toEqual({});
-    expect(restore(FILES, {}, { ...FILES, AWS_CONFIG_FILE: "/a step's own" })).toEqual({
-      AWS_SHARED_CREDENTIALS_FILE: "/home/me/.aws/credentials",
-    });
-  });
-
-  test("nothing twice: what is as it was needs no export", () => {
-    expect(restore(REGION, REGION)).toEqual({});
-  });
-
-  test("nothing that it did not export", () => {
-    expect(restore({}, { AWS_REGION: "us-east-1" }, { AWS_REGION: "eu-west-1" })).toEqual({});
-  });
-
-  test("undoes every plan of an ambient use, except where a variable had no value", () => {
-    const before = {
-      AWS_REGION: "us-east-1",
-      AWS_PROFILE: "x",
-      AWS_ACCESS_KEY_ID: "y",
-      AWS_ROLE_ARN: "z",
-      AWS_CONFIG_FILE: "/mine",
-    };
-    const { exports } = plan(before, AMBIENT);
-    const during = { ...before, ...exports };
-    expect({ ...during, ...restore(exports, before, during) }).toMatchObject(before);
-  });
 });

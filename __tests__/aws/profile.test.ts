@@ -7,8 +7,11 @@ import fc from "fast-check";
 import {
   append,
   type Profile,
+  placeInConfig,
+  placeInCredentials,
   renderProfile,
   roleArnsIn,
+  stsEndpointIn,
   takeFromConfig,
   takeFromCredentials,
 } from "../../src/aws/profile.ts";
@@ -364,6 +367,140 @@ describe("taking a profile", () => {
   test("of a large file is done in no time", () => {
     const text = `${"[profile a]\nregion = x\n# c\n\n".repeat(50_000)}[profile prod]\n${"# c\n".repeat(50_000)}`;
     expect(takeFromConfig(text, "prod").taken).toBe("[profile prod]\n");
+  });
+});
+
+describe("a use's section", () => {
+  const ours = renderProfile(PROFILE);
+  const [, keys = ""] = ours.split("[profile prod]\n");
+  const place = (lines: string[]) => placeInConfig(`${lines.join("\n")}\n`, "prod", ours).text;
+
+  test("takes the place of the user's, and keeps the settings there, in order, with comments", () => {
+    expect(
+      place([
+        ...[
+          "[profile prod] # mine",
+          "role_arn = x",
+          "# which CA",
+          "ca_bundle=/ca.pem  ",
+          "region = us-east-1",
+        ],
+        ...["s3 =", "    max_concurrent_requests = 20", "", "\taddressing_style=path", "; before next"],
+        ...["[profile next]", "source_profile = prod", "output = json"],
+      ]),
+    ).toBe(
+      [
+        ...["; before next", "[profile next]", "source_profile = prod", "output = json", "[profile prod]"],
+        ...["# which CA", "ca_bundle=/ca.pem  ", "s3 =", "    max_concurrent_requests = 20", ""],
+        ...["\taddressing_style=path", keys],
+      ].join("\n"),
+    );
+  });
+
+  test("is all there is where the user's names an identity only", () => {
+    expect(place(["[profile prod]", "# whose", "sso_session = x", "region = x"])).toBe(ours);
+  });
+
+  test.each([
+    [
+      "a key twice: the last, since botocore refuses both",
+      ["output = a", "cli_pager =", "Output = b"],
+      ["cli_pager =", "Output = b"],
+    ],
+    ["what is indented under a key that goes", ["credential_process = x", "  output = json"], []],
+    [
+      "an identity indented under a setting, which JavaScript reads",
+      ["output = json", "  role_arn = x"],
+      ["output = json"],
+    ],
+    ["keys that are all indented", ["  role_arn = x", "  output = json"], ["  output = json"]],
+    [
+      "a key between others' indentation",
+      ["  output = json", "role_arn = x", "ca_bundle = y"],
+      ["  output = json", "ca_bundle = y"],
+    ],
+    [
+      "an identity behind a space that some SDKs trim",
+      ["\u00a0role_arn = x", "ca_bundle = y"],
+      ["ca_bundle = y"],
+    ],
+    ["a line that Python ends at a CR", ["ca_bundle = y\rrole_arn = x"], ["ca_bundle = y\r"]],
+    ["an identity in words of its own case", ["ROLE_ARN = x", "ca_bundle = y"], ["ca_bundle = y"]],
+  ])("with %s", (_, lines, left) => {
+    expect(place(["[profile prod]", ...lines])).toBe(["[profile prod]", ...left, keys].join("\n"));
+  });
+
+  test("merges sections that SDKs read as one or the other, and indents no key under another's", () => {
+    const text = "[default]\noutput = a\n[x]\n[profile default]\n  ca_bundle = y\n";
+    const ours = renderProfile({ ...PROFILE, name: "default" });
+    expect(placeInConfig(text, "default", ours).text).toBe(
+      `[x]\n${ours.replace("\n", "\noutput = a\nca_bundle = y\n")}`,
+    );
+  });
+
+  test("leaves out a section that SDKs do not read as a profile", () => {
+    expect(place(["[prod]", "output = a"])).toBe(ours);
+  });
+
+  test("keeps what a step has set in an earlier use's section, which goes", () => {
+    const other = renderProfile({ ...PROFILE, roleArn: `${PROFILE.roleArn}2`, region: "us-east-1" });
+    const { text, taken } = placeInConfig(`${other}output = json\ns3 =\n    a = 1\n`, "prod", ours);
+    expect(text).toBe(ours.replace("\n", "\noutput = json\ns3 =\n    a = 1\n"));
+    expect(taken).toBe(`${other}output = json\ns3 =\n    a = 1\n`);
+  });
+
+  test("with an STS endpoint keeps the endpoints of the user's other services", () => {
+    const withEndpoint = renderProfile({ ...PROFILE, stsEndpoint: "https://sts.example" });
+    const users =
+      "[services mine]\ns3 =\n  endpoint_url = https://s3.example\nsts =\n  endpoint_url = https://x\n";
+    const { text } = placeInConfig(`[profile prod]\nservices = mine\n${users}`, "prod", withEndpoint);
+    expect(text).toBe(`${users}${withEndpoint}s3 =\n  endpoint_url = https://s3.example\n`);
+    // A second use with one finds them again; one without leaves none behind.
+    expect(placeInConfig(text, "prod", withEndpoint).text).toBe(text);
+    expect(placeInConfig(text, "prod", ours).text).toBe(users + ours);
+  });
+
+  test("with the user's services section leaves it to the profile", () => {
+    const text = "[services mine]\ns3 =\n  endpoint_url = https://s3.example\n";
+    expect(placeInConfig(`${text}[profile prod]\nservices = mine\n`, "prod", ours).text).toBe(
+      text + ours.replace("\n", "\nservices = mine\n"),
+    );
+  });
+
+  test("takes identity, region and role from the credentials file, and nothing else", () => {
+    const text =
+      "[prod]\naws_access_key_id = a\noutput = json\nregion = x\n# c\naws_secret_access_key = b\n[x]\ny = z\n";
+    expect(placeInCredentials(text, "prod", ours)).toEqual({
+      text: "[x]\ny = z\n[prod]\noutput = json\n# c\n",
+      taken: text.replace("[x]\ny = z\n", ""),
+    });
+    expect(placeInCredentials("[prod]\naws_access_key_id = a\n", "prod", ours).text).toBe("");
+  });
+
+  test("of a large file is done in no time", () => {
+    const lines = Array.from({ length: 50_000 }, (_, index) => `key_${index} = x\n# c\n  nested = y\n`);
+    expect(placeInConfig(`[profile prod]\n${lines.join("")}`, "prod", ours).text).toContain("key_49999");
+  });
+});
+
+describe("where a profile sends requests to STS", () => {
+  test.each([
+    ["of ours", renderProfile({ ...PROFILE, stsEndpoint: "https://sts.example" }), "https://sts.example"],
+    ["AWS", renderProfile(PROFILE), undefined],
+    ["all services", "[profile prod]\nendpoint_url = https://x\n", "https://x"],
+    [
+      "STS before all",
+      "[services m]\nsts =\n endpoint_url=https://y\n[profile prod]\nservices=m\nendpoint_url = https://x\n",
+      "https://y",
+    ],
+    [
+      "another service",
+      "[services m]\ns3 =\n  endpoint_url=https://y\n[profile prod]\nservices=m\n",
+      undefined,
+    ],
+    ["another profile", "[profile other]\nendpoint_url = https://x\n", undefined],
+  ])("%s", (_, text, endpoint) => {
+    expect(stsEndpointIn(text, "prod")).toBe(endpoint);
   });
 });
 

@@ -1,6 +1,7 @@
 // Through the real host names: TLS with an authority of one's own, and a proxy that tunnels.
 import { describe, expect, test } from "@jest/globals";
 import { trustGitHub } from "../../harness/clouds/trust.ts";
+import { unless } from "../../harness/machine/means.ts";
 import {
   ACCOUNT,
   ACTION,
@@ -31,7 +32,8 @@ async function startBehindProxy(
   return { ...scene, job: await startJob(scene, { environment: { ...proxy, ...environment(tls) } }, false) };
 }
 
-(NODE_KNOWS_PROXIES ? describe : describe.skip)("behind a proxy that tunnels", () => {
+const WHY = unless(NODE_KNOWS_PROXIES, "needs a Node that reads proxy variables");
+(NODE_KNOWS_PROXIES ? describe : describe.skip)(`behind a proxy that tunnels${WHY}`, () => {
   test("with its authority known, all of it works", async () => {
     const scene = await startBehindProxy(() => ({}));
     const use = worked(await scene.job.use(ACTION, { with: WITH }));

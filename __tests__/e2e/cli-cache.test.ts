@@ -1,8 +1,20 @@
 import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, test } from "@jest/globals";
-import { ACTION, finishClean, type Scene, sessionArn, startScene, WITH, worked } from "./setup.ts";
+import { unless } from "../../harness/machine/means.ts";
+import {
+  ACTION,
+  finishClean,
+  ROLE,
+  type Scene,
+  sessionAnswer,
+  sessionArn,
+  startScene,
+  WITH,
+  worked,
+} from "./setup.ts";
 
 const cacheOf = ({ runner }: Pick<Scene, "runner">): string => path.join(runner.home, ".aws", "cli", "cache");
 
@@ -68,6 +80,20 @@ describe("sessions that the AWS CLI keeps on disk", () => {
     expect([existsSync(left), existsSync(other)]).toEqual([false, true]);
     await finishClean(scene);
   });
+
+  test("of a server that returns no ARN are found by the file's name: what a crashed job left, and ours", async () => {
+    const nameOf = (session: string): string =>
+      createHash("sha1").update(`{"RoleArn": "${ROLE}", "RoleSessionName": "${session}"}`).digest("hex");
+    const scene = await startScene();
+    const left = putSession(scene, nameOf("octo-cat"), "");
+    const other = putSession(scene, nameOf("hubot"), "");
+    const use = worked(await scene.job.use(ACTION, { with: { ...WITH, "role-session-name": "octo-cat" } }));
+    expect([existsSync(left), existsSync(other)]).toEqual([false, true]);
+    expect(use.outputs["role-session-name"]).toBe("octo-cat");
+    putSession(scene, nameOf("octo-cat"), "");
+    await finishClean(scene);
+    expect([existsSync(left), existsSync(other)]).toEqual([false, true]);
+  });
 });
 
 /** Where the AWS CLI is, if it is one that knows AWS_ENDPOINT_URL_STS (1.29 and 2.13, July 2023). */
@@ -88,13 +114,28 @@ function findCli(): string | undefined {
 
 const cliPath = findCli();
 (cliPath === undefined ? test.skip : test)(
-  "the AWS CLI itself runs as the role, and nothing of it is left on disk",
+  `the AWS CLI itself runs as the role, and nothing of it is left on disk${unless(cliPath !== undefined, "needs the AWS CLI")}`,
   async () => {
     const scene = await startScene({ runner: { environment: { PATH: cliPath ?? "" } } });
     const { job } = scene;
     const use = worked(await job.use(ACTION, { with: WITH }));
     const step = worked(await job.run("aws sts get-caller-identity --query Arn --output text"));
     expect(step.stdout.trim()).toBe(sessionArn(use));
+    expect(readdirSync(cacheOf(scene)).filter((name) => name.endsWith(".json"))).toHaveLength(1);
+    await finishClean(scene);
+    expect(readdirSync(cacheOf(scene)).filter((name) => name.endsWith(".json"))).toEqual([]);
+  },
+);
+
+(cliPath === undefined ? test.skip : test)(
+  "the AWS CLI leaves nothing on disk where the server returns no ARN",
+  async () => {
+    const scene = await startScene({ runner: { environment: { PATH: cliPath ?? "" } } });
+    const { job, clouds } = scene;
+    worked(await job.use(ACTION, { with: WITH }));
+    clouds.sts.fault = () => sessionAnswer("");
+    // The call itself gets a session for an answer, too, and fails; what matters is what the CLI wrote.
+    await job.run("aws sts get-caller-identity || true");
     expect(readdirSync(cacheOf(scene)).filter((name) => name.endsWith(".json"))).toHaveLength(1);
     await finishClean(scene);
     expect(readdirSync(cacheOf(scene)).filter((name) => name.endsWith(".json"))).toEqual([]);

@@ -217,15 +217,18 @@ describe("the user's own files", () => {
       trust: { Statement: { Effect: "Allow", Principal: { AWS: ROLE }, Action: "sts:AssumeRole" } },
     });
     const use = worked(await job.use(ACTION, { with: WITH }));
+    const region = "region=us-west-2   \r\n";
+    const own = CONFIG.slice(CONFIG.indexOf("[default]"), CONFIG.indexOf("\r\n[profile  odd]"));
+    const settings = own.slice(own.indexOf(region) + region.length);
     const section = [
       "[default]",
-      `role_arn = ${ROLE}`,
+      `${settings}role_arn = ${ROLE}`,
       `web_identity_token_file = ${use.outputs["web-identity-token-file"]}`,
       `role_session_name = ${use.outputs["role-session-name"]}`,
       "region = eu-west-1",
       "",
     ].join("\n");
-    const own = CONFIG.slice(CONFIG.indexOf("[default]"), CONFIG.indexOf("\r\n[profile  odd]"));
+    expect(settings).toMatch(/^s3 =\r\n/);
     expect(readTree(root).config).toBe(`${CONFIG.replace(own, "")}\n${section}`);
     expect(readTree(root).credentials).toBe("[odd]\nregion=y");
     // A profile of the user's that builds on ours works as it does with any other.
@@ -235,6 +238,46 @@ describe("the user's own files", () => {
     await finishClean(scene);
     expect(look()).toEqual(before);
   });
+
+  test.each(["default", "prod"])(
+    "keep their settings for profile %s: those that were there, and those that a step sets between two uses",
+    async (profile) => {
+      const header = profile === "default" ? "[default]" : `[profile ${profile}]`;
+      const settings = [
+        ..."ca_bundle = /etc/corp.pem|output = yaml|retry_mode = standard|cli_pager =|max_attempts = 7".split(
+          "|",
+        ),
+        ...["s3 =", "  addressing_style = path"],
+      ];
+      const scene = await startScene({
+        before: (runner) =>
+          writeHome(runner, {
+            config: [
+              header,
+              "role_arn = arn:aws:iam::444455556666:role/x",
+              ...settings,
+              "source_profile = x",
+            ].join("\n"),
+            credentials: `[${profile}]\naws_access_key_id = x\ncli_history = enabled\n`,
+          }),
+      });
+      const { job, root } = scene;
+      const use = worked(await job.use(ACTION, { with: { ...WITH, profile } }));
+      const sectionOf = (config = ""): string[] => config.slice(config.indexOf(header)).split("\n").slice(1);
+      const keys = ["role_arn =", "web_identity_token_file =", "role_session_name =", "region ="];
+      const ours = keys.map((key) => expect.stringContaining(key));
+      expect(sectionOf(readTree(root).config)).toEqual([...settings, ...ours, ""]);
+      expect(readTree(root).credentials).toBe(`[${profile}]\ncli_history = enabled\n`);
+      expect(await whoAmI(job, { AWS_PROFILE: profile })).toBe(sessionArn(use));
+      // As `aws configure set` writes: at the end of the section.
+      worked(await job.run(`printf 'output = json\\nregion = us-east-1\\n' >> "$AWS_CONFIG_FILE"`));
+      const second = worked(await job.use(ACTION, { with: { ...WITH, profile } }));
+      const changed = [...settings.filter((line) => line !== "output = yaml"), "output = json"];
+      expect(sectionOf(readTree(root).config)).toEqual([...changed, ...ours, ""]);
+      expect(await whoAmI(job, { AWS_PROFILE: profile })).toBe(sessionArn(second));
+      await finishClean(scene);
+    },
+  );
 
   test("that AWS_CONFIG_FILE names are what the job goes on with", async () => {
     const files = mkdtempSync(path.join(os.tmpdir(), "files of mine "));
@@ -284,6 +327,20 @@ describe("mirror-environment", () => {
       "if an earlier use of this action set mirror-environment",
     );
     await job.finish();
+  });
+
+  test("true, in a container that has the files at another path: JavaScript v3 needs them hidden, as docs/troubleshooting.md tells", async () => {
+    const scene = await startScene();
+    const { job, runner } = scene;
+    const use = worked(await job.use(ACTION, { with: { ...WITH, "mirror-environment": "true" } }));
+    // The runner translates the variables and not what the files hold.
+    const config = path.join(runner.home, "config-in-container");
+    const token = use.outputs["web-identity-token-file"] ?? "";
+    writeFileSync(config, (readTree(scene.root).config ?? "").replace(token, "/nowhere/token"));
+    expect(await whoAmI(job, { AWS_CONFIG_FILE: config })).toMatch(/ENOENT.*\/nowhere\/token/);
+    expect(await whoAmI(job, NO_FILES)).toBe(sessionArn(use));
+    rmSync(config);
+    await finishClean(scene);
   });
 
   test("auto: only where something of the kind is set already", async () => {
@@ -341,6 +398,55 @@ describe("sts-endpoint", () => {
       "AWS_ENDPOINT_URL is set in this job and would override sts-endpoint",
     );
     expect(scene.clouds.github.requests).toEqual([]);
+    await finishClean(scene);
+  });
+
+  test.each([
+    ["a named use for AWS", { profile: "prod" }],
+    ["an ambient use for AWS", {}],
+    ["a named use for AWS, not tried", { profile: "prod", trial: "false" }],
+  ])("of an ambient use does not get the ID token of %s, which is refused", async (_, inputs) => {
+    const scene = await startScene({ stsInEnvironment: false });
+    const { job, clouds } = scene;
+    const first = worked(await job.use(ACTION, { with: { ...WITH, "sts-endpoint": clouds.sts.url } }));
+    const use = await job.use(ACTION, { with: { ...WITH, ...inputs } });
+    expect(use.outcome).toBe("failure");
+    expect(use.annotations[0]?.message).toContain(
+      "An earlier use of this action exported AWS_ENDPOINT_URL_STS, so later steps would send this use's ID token to",
+    );
+    expect(clouds.sts.requests).toHaveLength(1);
+    // The first one's profile is as it was.
+    expect(await whoAmI(job)).toBe(sessionArn(first));
+    await finishClean(scene);
+  });
+
+  test("of an ambient use after a named use for AWS is refused", async () => {
+    const scene = await startScene({ stsInEnvironment: false });
+    const { job, clouds } = scene;
+    worked(await job.use(ACTION, { with: { ...WITH, profile: "prod", trial: "false" } }));
+    const use = await job.use(ACTION, { with: { ...WITH, "sts-endpoint": clouds.sts.url } });
+    expect(use.annotations[0]?.message).toContain(
+      'This use would export AWS_ENDPOINT_URL_STS, so later steps would send the ID token of profile "prod" to',
+    );
+    expect(clouds.sts.requests).toEqual([]);
+    expect(job.environment).not.toHaveProperty("AWS_ENDPOINT_URL_STS");
+    await finishClean(scene);
+  });
+
+  test.each<[string, Record<string, string>, string]>([
+    ["AWS_ENDPOINT_URL_STS", { AWS_ENDPOINT_URL_STS: "http://sts.example" }, ""],
+    ["AWS_ENDPOINT_URL", { AWS_ENDPOINT_URL: "http://sts.example" }, ""],
+    ["endpoint_url of profile", {}, "[default]\nendpoint_url = http://sts.example\n"],
+  ])("over plain http is refused in the user's settings, too: %s", async (what, environment, config) => {
+    const scene = await startScene({
+      before: (runner) => writeHome(runner, { config }),
+      job: { environment },
+      stsInEnvironment: false,
+    });
+    const use = await scene.job.use(ACTION, { with: { ...WITH, trial: "false" } });
+    expect(use.outcome).toBe("failure");
+    expect(use.annotations[0]?.message).toContain(what);
+    expect(use.annotations[0]?.message).toContain("would send the ID token there over plain http");
     await finishClean(scene);
   });
 

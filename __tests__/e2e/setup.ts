@@ -71,16 +71,21 @@ export async function startScene(options: SceneOptions = {}): Promise<Scene> {
 }
 
 /** Starts a job of a scene's machine. */
-export async function startJob(
-  { runner, cloudJob }: Pick<Scene, "clouds" | "runner" | "cloudJob">,
-  { environment, ...options }: JobOptions = {},
-  sts = true,
+export function startJob(
+  { clouds, runner, cloudJob }: Pick<Scene, "clouds" | "runner" | "cloudJob">,
+  options: JobOptions = {},
+  stsInEnvironment = true,
 ): Promise<Job> {
-  const stage = stages.find((one) => one.runner === runner);
-  if (stage === undefined) throw new Error("no scene has this runner");
-  // The SDK's notice that it will end support for this Node.
-  const quiet = { NODE_NO_WARNINGS: "1", ...environment };
-  return (await stage.startJob({ ...options, cloudJob, sts, environment: quiet })).job;
+  return runner.startJob({
+    ...options,
+    environment: {
+      // The SDK's notice that it will end support for this Node.
+      NODE_NO_WARNINGS: "1",
+      ...cloudJob.environment,
+      ...(stsInEnvironment && { AWS_ENDPOINT_URL_STS: clouds.sts.url }),
+      ...options.environment,
+    },
+  });
 }
 
 export function addRole(clouds: Clouds, arn: string, audience?: string): void {

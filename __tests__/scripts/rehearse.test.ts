@@ -7,12 +7,14 @@ import {
   readFileSync,
   realpathSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterAll, expect, test } from "@jest/globals";
 import { processesWith } from "../../harness/runner/processes.ts";
+import { waitFor } from "../../harness/wait.ts";
 
 /** A rehearsal lasts 30 s at least; this is for a machine with much else to do. */
 const LIMIT_MS = 150_000;
@@ -24,6 +26,9 @@ afterAll(() => {
     if (child.exitCode === null && child.signalCode === null) child.kill("SIGKILL");
   rmSync(folder, { recursive: true, force: true });
 });
+
+/** Beside lib/scripts. */
+const SUITE = "../conformance/suite.js";
 
 interface Started {
   child: ChildProcess;
@@ -77,6 +82,7 @@ test(
     expect(new Set(action)).toEqual(new Set(["ok"]));
     expect(report.jobs[2].tokens.length).toBeGreaterThan(30 / 6);
     expect(readFileSync(svg, "utf8")).toContain("no failure in");
+    expect(held.output.stdout).toContain("the SDK renews it at nearly every call");
     expect(held.output.stdout).toMatch(/aws-role-refresh +AWS SDK for JS +\d+ +\d+ +\d+ +none +0/);
     expect([readdirSync(held.temp), processesOf(held.temp)]).toEqual([[], []]);
 
@@ -91,13 +97,9 @@ test.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)(
   "%s ends all that the rehearsal has started",
   async (signal) => {
     const rehearsal = start("rehearse.js", ["--svg", path.join(folder, `${signal}.svg`)]);
-    const deadline = Date.now() + LIMIT_MS / 3;
-    while (
-      !processesOf(rehearsal.temp).some(({ command }) => command.includes("keeper")) &&
-      Date.now() < deadline
-    ) {
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
+    await waitFor("a keeper", LIMIT_MS / 3, () =>
+      processesOf(rehearsal.temp).some(({ command }) => command.includes("keeper")),
+    );
     expect(processesOf(rehearsal.temp).length).toBeGreaterThan(1);
     rehearsal.child.kill(signal);
     expect(await rehearsal.code).toBe(128 + os.constants.signals[signal]);
@@ -117,17 +119,45 @@ test.each([
   ["bench.js", ["--runs", "10"], "--runs: a whole number of at least 11, not 10"],
   ["bench.js", ["--peer-input", "a=b"], "--peer-input needs --peer"],
   ["bench.js", ["--peer", ".", "--peer-input", "nonsense"], "--peer-input: NAME=VALUE, not nonsense"],
+  ["bench.js", ["--peer", "/nonexistent"], "--peer: /nonexistent has no action.yml"],
+  [SUITE, ["--what"], "Unknown option '--what'"],
+  [SUITE, ["--only", "go-v3"], "--only: there is no client go-v3"],
+  [SUITE, ["--write", "--short"], "--write: only a whole run can be written"],
 ])("%s %j is refused with the usage", async (script, parameters, message) => {
   const { code, output } = start(script, parameters, { PATH: folder });
   expect(await code).toBe(2);
   expect(output.stderr).toContain(message);
   expect(output.stderr).toContain("usage: npm run");
+  expect(output.stderr).not.toMatch(/^ +at /m);
 });
 
-test.each(["rehearse.js", "bench.js"])("%s --help prints the usage", async (script) => {
-  const { code, output } = start(script, ["--help"]);
-  expect(await code).toBe(0);
-  expect(output.stdout).toContain("usage: npm run");
+test.each([
+  [["--scenario", "9"], "nothing ran: there is no scenario 9\n"],
+  [["--row", "nosuch"], "nothing ran: no row of scenarios 3 and 4 has nosuch in its id\n"],
+  [["--only", "boto3"], "nothing ran: no client could be installed (is there a network?)\n"],
+])("a suite that would run nothing fails with one line: %j", async (parameters, message) => {
+  // Without a package manager in PATH nothing can be installed, as without a network.
+  const { code, output } = start(SUITE, parameters, { PATH: folder, CONFORMANCE_CACHE: folder });
+  expect([await code, output.stderr]).toEqual([1, message]);
+});
+
+test.each(["rehearse.js", "bench.js", "fleet.js", "soak.js", SUITE])(
+  "%s --help prints the usage",
+  async (script) => {
+    const { code, output } = start(script, ["--help"]);
+    expect(await code).toBe(0);
+    expect(output.stdout).toContain("usage: npm run");
+  },
+);
+
+test("the fleet writes the picture of the documents only when asked to", async () => {
+  const documents = statSync("docs/reliability.svg").mtimeMs;
+  const svg = path.join(folder, "fleet.svg");
+  const { code, output } = start("fleet.js", ["--jobs", "10", "--svg", svg]);
+  expect([await code, output.stdout]).toEqual([0, expect.stringContaining(`picture: ${svg}`)]);
+  const inOut = start("fleet.js", ["--jobs", "10"]);
+  expect([await inOut.code, inOut.output.stdout]).toEqual([0, expect.stringContaining("out/fleet.svg")]);
+  expect(statSync("docs/reliability.svg").mtimeMs).toBe(documents);
 });
 
 test("a CLI that is too old for the clouds is refused", async () => {

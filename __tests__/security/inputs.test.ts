@@ -10,7 +10,7 @@ import fc from "fast-check";
 import { Botocore, hasBotocore } from "../../harness/machine/botocore.ts";
 import { unless } from "../../harness/machine/means.ts";
 import { planEnvironment } from "../../src/aws/environment.ts";
-import { append, renderProfile, takeFromConfig } from "../../src/aws/profile.ts";
+import { placeInConfig, renderProfile } from "../../src/aws/profile.ts";
 import { UserError } from "../../src/base/errors.ts";
 import { jobDirectory, jobDirectoryPath, tokenDirectory } from "../../src/base/layout.ts";
 import { type Inputs, loadInputs } from "../../src/inputs.ts";
@@ -207,6 +207,9 @@ describe("in a config file of the user's", () => {
       ..."region = us-east-1|role_arn=x|aws_access_key_id = x|# comment|; comment|  # indented||key|[profile|]|x = [default]|credential_process = echo".split(
         "|",
       ),
+      ..."output = json|ca_bundle=/ca.pem|  role_arn = y|REGION = x|\toutput = text|sso_session : x|  retry_mode = standard|endpoint_url = https://x.example/|services = y|cli_pager=".split(
+        "|",
+      ),
     ),
     fc.string({ maxLength: 12 }),
   );
@@ -217,16 +220,23 @@ describe("in a config file of the user's", () => {
   /** The user's file as main leaves it, with a section of the same name before. */
   function withOurs(text: string): { text: string; ours: Written } {
     const ours = write(load({ ...GOOD, "sts-endpoint": "" }) as Inputs);
-    return { text: append(takeFromConfig(text, ours.profile).kept, ours.section), ours };
+    return { text: placeInConfig(text, ours.profile, ours.section).text, ours };
   }
 
-  test("the profile is ours alone and the others stay as they were, to the SDK for JavaScript", async () => {
+  const OURS =
+    /^(?:role_|aws_|sso_|source_|external_|duration_|mfa_|login_|credential_|web_identity_|region$)/;
+
+  /** What a profile holds beside settings: the identity, and the region. */
+  const identityIn = (profile: Record<string, unknown> | undefined) =>
+    Object.fromEntries(Object.entries(profile ?? {}).filter(([key]) => OURS.test(key.toLowerCase())));
+
+  test("the profile names our identity alone, and the others stay as they were, to the SDK for JavaScript", async () => {
     await fc.assert(
       fc.asyncProperty(config, async (text) => {
         const before = await parseJavaScript(text);
         const { text: changed, ours } = withOurs(text);
         const after = await parseJavaScript(changed);
-        expect(after[ours.profile]).toEqual(ours.meant);
+        expect(identityIn(after[ours.profile])).toEqual(ours.meant);
         delete before[ours.profile];
         delete after[ours.profile];
         expect(after).toEqual(before);
@@ -246,7 +256,7 @@ describe("in a config file of the user's", () => {
           readable += 1;
           const { text: changed, ours } = withOurs(text);
           const after = await parseBotocore(changed);
-          expect(after.profiles?.[ours.profile]).toEqual(ours.meant);
+          expect(identityIn(after.profiles?.[ours.profile])).toEqual(ours.meant);
           delete before.profiles?.[ours.profile];
           delete after.profiles?.[ours.profile];
           expect(after).toEqual(before);
@@ -256,4 +266,67 @@ describe("in a config file of the user's", () => {
       expect(readable).toBeGreaterThan(RUNS / 20);
     },
   );
+
+  /** Each sets other keys, some by indented lines. */
+  const SETTINGS = [
+    ..."ca_bundle = /etc/ca.pem|output=json|retry_mode = standard|max_attempts: 5|cli_pager=|endpoint_url = https://x.example/|services = mine".split(
+      "|",
+    ),
+    "s3 =\n  max_queue_size = 5\n\n  # between\n  addressing_style = path",
+    "sts_regional_endpoints = legacy # as ever",
+    "cli_history = enabled\t",
+    "REQUEST_CHECKSUM_CALCULATION = when_required",
+  ];
+  const IDENTITIES = [
+    ..."role_arn=x|source_profile = y|Credential_Source = Environment|credential_process = echo|sso_session = z|sso_account_id: 1|login_session = x|web_identity_token_file = /x|aws_access_key_id = x|aws_secret_access_key=y|aws_session_token = z|role_session_name=|external_id = x|duration_seconds = 900|mfa_serial = x|region = us-east-1".split(
+      "|",
+    ),
+    "sso_start_url =\n  x = https://x.example\n# between\n  role_arn = y",
+  ];
+  const section = fc
+    .tuple(
+      fc.shuffledSubarray([...SETTINGS, ...IDENTITIES]),
+      fc.array(fc.constantFrom("", "# comment", "; comment", "  # indented"), { maxLength: 4 }),
+      fc.constantFrom("[profile prod]", "[profile prod] # x", '[profile "prod"]'),
+      fc.constantFrom("", "[profile first]\noutput = text\n", "# first\n[default]\n  output = text\n"),
+      fc.constantFrom(
+        "",
+        "\n",
+        "\n[profile last]\nregion = x",
+        "\n[services mine]\ns3 =\n  endpoint_url = https://x\n",
+      ),
+    )
+    .map(([blocks, comments, header, before, after]) => {
+      const lines = blocks.flatMap((block, index) => [...comments.slice(index, index + 1), block]);
+      return { blocks, text: `${before}${[header, ...lines].join("\n")}${after}` };
+    });
+
+  /** That a profile is ours, with the user's settings and no other key. */
+  function expectOurs(after: object | undefined, before: object | undefined, { meant }: Written): void {
+    const settings = Object.entries(before ?? {}).filter(([key]) => !OURS.test(key.toLowerCase()));
+    expect(after).toEqual({ ...Object.fromEntries(settings), ...meant });
+  }
+
+  test.each<[string, boolean, (text: string) => Promise<Record<string, object | undefined>>]>([
+    ["the SDK for JavaScript", true, parseJavaScript],
+    ["botocore", hasBotocore, async (text) => (await parseBotocore(text)).profiles ?? {}],
+  ])("the user's settings stay: byte for byte, and to %s", async (_, can, parse) => {
+    if (!can) return;
+    let seen = 0;
+    await fc.assert(
+      fc.asyncProperty(section, async ({ text, blocks }) => {
+        const { text: changed, ours } = withOurs(text);
+        for (const block of blocks) expect(changed.includes(`${block}\n`)).toBe(SETTINGS.includes(block));
+        const before = await parse(text);
+        seen += Object.keys(before[ours.profile] ?? {}).length;
+        const after = await parse(changed);
+        expectOurs(after[ours.profile], before[ours.profile], ours);
+        expect(changed.match(/^\[profile "?prod"?\]/gm)).toEqual(["[profile prod]"]);
+        // A second use finds them again.
+        expect(placeInConfig(changed, ours.profile, ours.section).text).toBe(changed);
+      }),
+      { numRuns: RUNS },
+    );
+    expect(seen).toBeGreaterThan(RUNS);
+  });
 });

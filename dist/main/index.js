@@ -9,9 +9,11 @@ import { createRequire as __WEBPACK_EXTERNAL_createRequire } from "module";
 /* harmony export */   kc: () => (/* binding */ errorText),
 /* harmony export */   yo: () => (/* binding */ UserError)
 /* harmony export */ });
+/* harmony import */ var _text_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(321);
+
 /**
- * An error whose text is meant for the user of the action: what was given, what is allowed, how to fix it.
- * `anchor` names the entry in docs/troubleshooting.md that says more.
+ * An error whose text is meant for the user of the action: what happened, and how to fix it. `anchor` names
+ * the entry in docs/troubleshooting.md that explains more.
  */
 class UserError extends Error {
     name = "UserError";
@@ -24,11 +26,9 @@ class UserError extends Error {
         this.details = options.details;
     }
 }
-/** The text of anything thrown, on one line and of bounded length, for a log or a status file. */
+/** The text of anything thrown, on one line, safe for a log and of bounded length. */
 function errorText(error) {
-    const text = error instanceof Error ? error.message || error.name : String(error);
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this removes
-    return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, " ").slice(0, 500);
+    return (0,_text_js__WEBPACK_IMPORTED_MODULE_0__/* .printable */ .g$)(error instanceof Error ? error.message || error.name : String(error), 500);
 }
 /** The code of a system error (ENOENT, ECONNREFUSED, ...), or undefined. */
 function errorCode(error) {
@@ -46,14 +46,13 @@ function errorCode(error) {
 /* harmony export */   TL: () => (/* binding */ quoted),
 /* harmony export */   g$: () => (/* binding */ printable),
 /* harmony export */   i7: () => (/* binding */ jsonLines),
-/* harmony export */   r7: () => (/* binding */ shellWord)
+/* harmony export */   r7: () => (/* binding */ shellWord),
+/* harmony export */   vI: () => (/* binding */ shortened)
 /* harmony export */ });
 /* unused harmony export codeSpan */
-/**
- * Text from outside (claims, inputs, answers of servers) made safe for the log of a job. The runner takes a
- * line that begins with `::`, after white space, and `##[` anywhere in a line, for commands; control and
- * format characters can hide or forge lines.
- */
+// Text from outside (claims, inputs, answers of servers) made safe for the log of a job. The runner treats a
+// line that begins with `::`, after white space, and `##[` anywhere in a line, as a command; control and
+// format characters can hide or forge lines.
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 const TOKEN = /eyJ[\w-]+\.eyJ[\w-]+(?:\.[\w-]*)?/g;
 /**
@@ -61,28 +60,35 @@ const TOKEN = /eyJ[\w-]+\.eyJ[\w-]+(?:\.[\w-]*)?/g;
  * characters.
  */
 function printable(text, limit = 4000) {
-    return text
-        .slice(0, limit)
+    return cut(text, limit)
         .replace(TOKEN, "(token)")
         .replace(UNPRINTABLE, " ")
         .replaceAll("##[", "## [")
         .replace(/^(\s*)::/, "$1: :");
 }
 /**
- * A value in double quotes, as JSON writes it: what is invisible shows as an escape. At most `limit`
- * characters of it.
+ * A value in double quotes, as JSON writes it: invisible characters show as escapes. At most `limit`
+ * characters of it. The one way to quote text from outside.
  */
 function quoted(value, limit = 300) {
-    return escaped(JSON.stringify(value.length > limit ? `${value.slice(0, limit)}…` : value));
+    return escaped(JSON.stringify(shortened(value, limit)));
+}
+/** At most `limit` characters of a text, and … where more follow. */
+function shortened(text, limit) {
+    return text.length > limit ? `${cut(text, limit)}…` : text;
+}
+/** Never ends inside a number: the runner masks an account ID only where all of it is there. */
+function cut(text, limit) {
+    const begin = text.slice(0, limit);
+    return /\d/.test(text.charAt(limit)) ? begin.replace(/\d+$/, "") : begin;
 }
 /** Indented JSON, line by line, that means the same as the value, whatever is in it. */
 function jsonLines(value) {
     return JSON.stringify(value, null, 2).split("\n").map(escaped);
 }
 /**
- * A code span of Markdown, in a table, too, on one line. It shows the text as it is but for what is not ASCII
- * or could end the span or the cell (https://github.github.com/gfm/#code-spans, #tables-extension-), which
- * become question marks.
+ * A code span of Markdown, in a table, too, on one line. Characters that are not ASCII, or could end the span or
+ * the cell (https://github.github.com/gfm/#code-spans, #tables-extension-), become question marks.
  */
 function codeSpan(text) {
     const shown = printable(text, 300).replace(/[^\x20-\x7e]|[`|\\]/g, "?");
@@ -106,9 +112,64 @@ function escaped(json) {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   r: () => (/* binding */ troubleshootingLink)
 /* harmony export */ });
+/* unused harmony export ANCHORS */
+/**
+ * The entries of docs/troubleshooting.md that errors and reports link to. A wrong anchor does not compile; a
+ * test compares this list with the headings.
+ */
+const ANCHORS = (/* unused pure expression or super */ null && ([
+    "id-token-permission",
+    "id-token-endpoint",
+    "id-token-refused",
+    "id-token-malformed",
+    "id-token-host-not-found",
+    "id-token-unreachable",
+    "id-token-tls",
+    "not-tls",
+    "proxy-refused",
+    "proxy-cannot-be-used",
+    "input-missing",
+    "input-refused",
+    "account-not-allowed",
+    "named-profile-loses",
+    "mirror-refused",
+    "sts-endpoint-loses",
+    "sts-endpoint-of-another-use",
+    "sts-endpoint-over-http",
+    "runner-temp",
+    "job-directory",
+    "job-directory-locked",
+    "keeper-did-not-start",
+    "runner-files",
+    "aws-files",
+    "access-denied",
+    "no-identity-provider",
+    "audience-not-registered",
+    "verification-key",
+    "provider-thumbprint",
+    "id-token-rejected",
+    "id-token-expired",
+    "provider-not-reached",
+    "region-disabled",
+    "session-policy",
+    "sts-validation",
+    "sts-malformed",
+    "sts-throttled",
+    "sts-unavailable",
+    "sts-host-not-found",
+    "sts-unreachable",
+    "sts-tls",
+    "sts-other",
+    "token-was-stale",
+    "keeper-was-gone",
+    "a-later-step-replaced-the-role",
+    "job-outlived-its-id-tokens",
+]));
+/** At the tag of the major version: the page fits the version that runs, also after the next major one. */
+const PAGE = "https://github.com/org/aws-role-refresh/blob/v1/docs/troubleshooting.md";
 /** Where the entry of an anchor in docs/troubleshooting.md is on the web. */
 function troubleshootingLink(anchor) {
-    return `https://github.com/org/aws-role-refresh/blob/main/docs/troubleshooting.md#${anchor}`;
+    return `${PAGE}#${anchor}`;
 }
 
 
@@ -122,7 +183,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _base_errors_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(929);
 /* harmony import */ var _base_text_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(321);
 /* harmony import */ var _base_troubleshooting_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(698);
-/* harmony import */ var _start_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(571);
+/* harmony import */ var _start_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(138);
 
 
 
@@ -149,7 +210,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 571:
+/***/ 138:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -158,14 +219,10 @@ __nccwpck_require__.d(__webpack_exports__, {
   n: () => (/* binding */ start)
 });
 
-;// CONCATENATED MODULE: external "node:crypto"
-const external_node_crypto_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:crypto");
-;// CONCATENATED MODULE: external "node:timers/promises"
-const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
-;// CONCATENATED MODULE: external "node:url"
-const external_node_url_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:url");
 // EXTERNAL MODULE: ../node_modules/@actions/core/lib/core.js + 11 modules
 var lib_core = __nccwpck_require__(915);
+;// CONCATENATED MODULE: external "node:crypto"
+const external_node_crypto_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:crypto");
 ;// CONCATENATED MODULE: external "node:fs"
 const external_node_fs_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs");
 // EXTERNAL MODULE: ../lib/src/base/errors.js
@@ -240,310 +297,78 @@ function writeJson(path, value) {
 ;// CONCATENATED MODULE: ../lib/src/aws/cli-cache.js
 
 
+
 /**
- * Deletes sessions that the AWS CLI keeps on disk (~/.aws/cli/cache/*.json, by role and session name, not by
- * token): for up to an hour they would work after the job, and the next job on the machine would be handed
- * them. Found by what they hold, since their names are hashes whose recipe changes (aws/aws-cli#10670).
- * Returns how many; a cache that cannot be read has none.
- * @param isOurs decides by the ARN of the session, arn:aws:sts::ACCOUNT:assumed-role/NAME/SESSION, and when
- * the file was written
+ * Deletes sessions that the AWS CLI caches on disk (~/.aws/cli/cache/*.json, by role and session name, not by
+ * token). They would work for up to an hour after the job, and the CLI would use them in the next job on the
+ * machine. They are found by their ARN, and by their file's name for servers that return no ARN (MinIO). The
+ * name alone does not do: what it is made of may change (aws/aws-cli#10670). Returns how many it deleted: 0 if
+ * the cache cannot be read.
+ * @param isOurs decides about other sessions, by the ARN (arn:aws:sts::ACCOUNT:assumed-role/NAME/SESSION) and
+ * by the time at which the file was written
  */
-function deleteCachedSessions(directory, isOurs) {
-    let names;
-    try {
-        names = external_node_fs_namespaceObject.readdirSync(directory).filter((name) => name.endsWith(".json"));
-    }
-    catch {
-        return 0;
-    }
+function deleteCachedSessions(directory, roleArn, sessionName, isOurs = () => false) {
+    const ownName = cacheName(roleArn, sessionName);
     let deleted = 0;
-    for (const name of names) {
+    for (const name of namesIn(directory)) {
         const path = `${directory}/${name}`;
         try {
-            const arn = readJson(path)?.AssumedRoleUser?.Arn;
-            if (typeof arn !== "string" || !isOurs(arn, external_node_fs_namespaceObject.statSync(path).mtimeMs))
-                continue;
+            if (name !== ownName) {
+                const arn = readJson(path)?.AssumedRoleUser?.Arn;
+                if (typeof arn !== "string")
+                    continue;
+                if (!isSessionOf(arn, roleArn, sessionName) && !isOurs(arn, external_node_fs_namespaceObject.statSync(path).mtimeMs))
+                    continue;
+            }
             external_node_fs_namespaceObject.rmSync(path);
             deleted += 1;
         }
         catch {
-            // Gone by another's hand, or another user's: neither is ours to delete.
+            // Another process deleted it, or another user owns it.
         }
     }
     return deleted;
 }
-/** Whether a cached session is of a role (arn:aws:iam::ACCOUNT:role/PATH/NAME) and has a session name. */
-function isSessionOf(assumedRoleArn, roleArn, sessionName) {
-    const cached = parseRole(assumedRoleArn);
-    return cached !== undefined && cached.role === parseRole(roleArn)?.role && cached.session === sessionName;
+function namesIn(directory) {
+    try {
+        return external_node_fs_namespaceObject.readdirSync(directory).filter((name) => name.endsWith(".json"));
+    }
+    catch {
+        return [];
+    }
 }
 /**
- * Account, name and session of an assumed role, or of a role (without a session), for comparison; undefined
- * for anything else.
+ * The file of a web identity session: SHA-1 of what the CLI sends besides the token, as Python's json.dumps
+ * writes it (botocore/credentials.py, CachedCredentialFetcher). Both values are ASCII without quotes.
+ */
+function cacheName(roleArn, sessionName) {
+    const request = `{"RoleArn": "${roleArn}", "RoleSessionName": "${sessionName}"}`;
+    return `${(0,external_node_crypto_namespaceObject.createHash)("sha1").update(request).digest("hex")}.json`;
+}
+/** Whether a session's ARN is of this role (arn:aws:iam::ACCOUNT:role/PATH/NAME) and this session name. */
+function isSessionOf(assumedRoleArn, roleArn, sessionName) {
+    const found = parseRole(assumedRoleArn);
+    return found !== undefined && found.session === sessionName && found.role === parseRole(roleArn)?.role;
+}
+/**
+ * What the ARNs of a role and of its sessions have in common ("partition:account:name"), and the session's
+ * name: undefined for the ARN of a role. Undefined for anything else.
  */
 function parseRole(arn) {
     const assumed = /^arn:([\w-]+):sts::(\d*):assumed-role\/([^/]+)\/(.+)$/.exec(arn);
     if (assumed)
-        return { role: `${assumed[1]}:${assumed[2]}:${assumed[3]}`, session: assumed[4] ?? "" };
+        return { role: `${assumed[1]}:${assumed[2]}:${assumed[3]}`, session: assumed[4] };
     const role = /^arn:([\w-]+):iam::(\d*):role\/(?:.*\/)?([^/]+)$/.exec(arn);
-    return role ? { role: `${role[1]}:${role[2]}:${role[3]}`, session: "" } : undefined;
-}
-
-;// CONCATENATED MODULE: ../lib/src/aws/environment.js
-
-const KEYS = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
-const CONTAINER = ["AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"];
-const WEB_IDENTITY = ["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"];
-/**
- * Plans the environment of later steps, so that the profile is what every SDK uses whatever was ambient.
- * GitHub cannot unset a variable, and an empty one breaks some SDK for nearly each of them: only the static
- * keys (those that are set) and the container URIs are ever set to "". Throws a UserError where a named
- * profile could silently lose to what is ambient.
- */
-function planEnvironment(ambient, use) {
-    const isAmbient = use.profile === "default";
-    const isSet = (name) => (ambient[name] ?? "") !== "";
-    const exists = (name) => ambient[name] !== undefined;
-    const exports = {};
-    const warnings = [];
-    exports.AWS_CONFIG_FILE = use.configFile;
-    exports.AWS_SHARED_CREDENTIALS_FILE = use.credentialsFile;
-    // Go v1 and JavaScript v2 read the config file, and STS of the region instead of the global one, only when
-    // told so.
-    exports.AWS_SDK_LOAD_CONFIG = "1";
-    exports.AWS_STS_REGIONAL_ENDPOINTS = "regional";
-    if (isAmbient) {
-        exports.AWS_REGION = use.region;
-        exports.AWS_DEFAULT_REGION = use.region;
-        if (use.stsEndpoint !== undefined)
-            exports.AWS_ENDPOINT_URL_STS = use.stsEndpoint;
-        // Both, where set: some tools prefer one and some the other. Even "" counts as the name of a profile for
-        // several.
-        for (const name of ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"]) {
-            if (!exists(name) || ambient[name] === "default")
-                continue;
-            exports[name] = "default";
-            if (isSet(name))
-                warnings.push(`${name} was ${quote(ambient[name])}; it is "default" from here on, so that the role is what later steps get.`);
-        }
-    }
-    if (!isAmbient && isSet("AWS_DEFAULT_PROFILE") && ambient.AWS_DEFAULT_PROFILE !== use.profile) {
-        warnings.push(`AWS_DEFAULT_PROFILE is set, and boto3 and the AWS CLI v1 prefer it to AWS_PROFILE: steps that choose profile ${quote(use.profile)} with AWS_PROFILE would ` +
-            `run as ${quote(ambient.AWS_DEFAULT_PROFILE)} there. Choose it with --profile, or set AWS_DEFAULT_PROFILE in the same step.`);
-    }
-    const keys = KEYS.filter(isSet);
-    if (keys.length > 0) {
-        // Only those: a blank AWS_SESSION_TOKEN beside keys that post has put back would break Ruby and PHP.
-        for (const name of keys)
-            exports[name] = "";
-        warnings.push(`${list(keys)} ${verb(keys)} set and would win over the profile in nearly every SDK; blank from here on. Use static keys and a role in separate jobs.`);
-    }
-    const container = CONTAINER.filter(isSet);
-    if (container.length > 0) {
-        for (const name of CONTAINER)
-            exports[name] = "";
-        warnings.push(`${list(container)} ${verb(container)} set and would win over the profile in some SDKs; blank from here on.`);
-    }
-    checkEndpoint();
-    planWebIdentity();
-    return { exports, warnings };
-    // The environment's endpoints beat those in a config file:
-    // https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
-    function checkEndpoint() {
-        if (use.stsEndpoint === undefined)
-            return;
-        const rivals = isAmbient
-            ? []
-            : ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"].filter((name) => isSet(name) && !sameUrl(ambient[name], use.stsEndpoint));
-        if (/^true$/i.test(ambient.AWS_IGNORE_CONFIGURED_ENDPOINT_URLS ?? ""))
-            rivals.push("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
-        if (rivals.length === 0)
-            return;
-        throw new errors/* UserError */.yo("sts-endpoint-loses", `${list(rivals)} ${verb(rivals)} set in this job and would win over sts-endpoint: later steps would send the ID token to another server. ` +
-            `Remove ${rivals.length > 1 ? "them" : "it"} from the job${isAmbient ? "" : ", or leave out profile to make this role ambient"}.`);
-    }
-    // AWS_ROLE_ARN and its companions beat the profile in most tools, or are mixed with it one by one, and
-    // blank ones break botocore: where some are set, only our own values of all three can win.
-    function planWebIdentity() {
-        const found = [...WEB_IDENTITY, "AWS_ROLE_SESSION_NAME"].filter(exists);
-        if (!isAmbient) {
-            if (use.mirror === "always")
-                throw mirrorRefused("true with a named profile: the variables would win over AWS_PROFILE and give every step this role");
-            const role = WEB_IDENTITY.filter(exists);
-            if (role.length > 0) {
-                throw new errors/* UserError */.yo("named-profile-loses", `${list(role)} ${verb(role)} set in this job. Most AWS SDKs prefer ${role.length > 1 ? "them" : "it"} to a profile chosen with AWS_PROFILE, so steps that choose ` +
-                    `profile ${quote(use.profile)} would silently run as another role. Remove ${role.length > 1 ? "them" : "it"} from the job or the runner, make all uses named ` +
-                    "if an earlier use of this action set mirror-environment, or leave out profile to make this role ambient.");
-            }
-            // Alone it only changes the session's name; an empty one would let the AWS CLI's disk cache mix up
-            // jobs.
-            if (found.length > 0)
-                exports.AWS_ROLE_SESSION_NAME = use.sessionName;
-            return;
-        }
-        if (use.mirror === "never" && found.length > 0) {
-            throw mirrorRefused(`false while ${list(found)} ${verb(found)} set in this job: later steps would run as another role or fail`);
-        }
-        if (use.mirror === "always" || found.length > 0) {
-            exports.AWS_ROLE_ARN = use.roleArn;
-            exports.AWS_WEB_IDENTITY_TOKEN_FILE = use.tokenFile;
-            exports.AWS_ROLE_SESSION_NAME = use.sessionName;
-        }
-        const others = "Steps that choose another profile with AWS_PROFILE get this role all the same in most SDKs; --profile is safe.";
-        if (found.length > 0) {
-            warnings.push(`${list(found)} ${verb(found)} set and would win over the profile or be mixed with it; all three web identity variables name this role from here on. ${others}`);
-        }
-        else if (use.mirror === "always") {
-            warnings.push(`mirror-environment is true: this job has one role. ${others}`);
-        }
-    }
-}
-function mirrorRefused(why) {
-    return new errors/* UserError */.yo("mirror-refused", `mirror-environment cannot be ${why}. Leave it at auto.`);
-}
-/**
- * What post exports so that later post steps find the environment as it was. Only what is still as main left
- * it. A variable that had no value keeps ours, since it cannot be unset and "" would break SDKs; the two
- * files go back to their default paths.
- * @param defaults what SDKs do without a variable, for those where that can be said
- */
-function planRestore(now, exported, previous, defaults) {
-    const restore = {};
-    for (const [name, ours] of Object.entries(exported)) {
-        const value = previous[name] || defaults[name];
-        if (value && value !== ours && now[name] === ours)
-            restore[name] = value;
-    }
-    return restore;
-}
-function sameUrl(one, other) {
-    return one?.replace(/\/+$/, "") === other;
-}
-function quote(text) {
-    return JSON.stringify((text ?? "").slice(0, 100));
-}
-function list(names) {
-    return names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
-}
-function verb(names) {
-    return names.length > 1 ? "are" : "is";
-}
-
-;// CONCATENATED MODULE: ../lib/src/aws/profile.js
-// The text of AWS config and credentials files. They are edited as text, by whole sections, and never parsed
-// and printed again: the user's comments, nested keys, line ends and odd headers stay as they are, byte for
-// byte. Callers decode files as latin1, which maps every byte to one character and back.
-/**
- * The section of a profile for a config file. Keys in lower case at column 0, no quotes, no inline comments:
- * what every SDK's own reader takes (docs/compatibility.md). Throws on a value that could add a line or be
- * cut short, however it got here.
- */
-function renderProfile(profile) {
-    const section = [
-        profile.name === "default" ? "[default]" : `[profile ${profile.name}]`,
-        `role_arn = ${profile.roleArn}`,
-        `web_identity_token_file = ${profile.tokenFile}`,
-        `role_session_name = ${profile.sessionName}`,
-        `region = ${profile.region}`,
-    ];
-    if (profile.stsEndpoint !== undefined) {
-        // Not endpoint_url in the profile itself: that would send every service's calls there.
-        section.push(`services = ${servicesName(profile.name)}`, `[services ${servicesName(profile.name)}]`, "sts =", `  endpoint_url = ${profile.stsEndpoint}`);
-    }
-    for (const line of section) {
-        if (!/^[\x20-\x7e]*$/.test(line) || /[#;]|\s$/.test(line))
-            throw new Error(`not fit for a config file: ${JSON.stringify(line)}`);
-    }
-    return `${section.join("\n")}\n`;
-}
-function servicesName(profileName) {
-    return `aws-role-refresh-${profileName}`;
-}
-/**
- * Takes every section of a profile out of a config file, with the services section that renderProfile may
- * have added.
- */
-function takeFromConfig(text, profileName) {
-    return takeSections(text, (header) => isProfile(header, profileName) || header === `services ${servicesName(profileName)}`);
-}
-/** Takes every section of a profile out of a credentials file. */
-function takeFromCredentials(text, profileName) {
-    return takeSections(text, (header) => isProfile(header, profileName));
-}
-/** Adds sections to the end of a file. */
-function append(text, sections) {
-    if (sections === "")
-        return text;
-    return text === "" || text.endsWith("\n") ? text + sections : `${text}\n${sections}`;
-}
-// Readers differ in which headers they take for a profile's: with or without "profile", quoted, with a
-// comment behind. Whatever one of them might read as this profile has to go, or that reader's user would get
-// another role than the others.
-function isProfile(header, profileName) {
-    const name = header
-        .replace(/^profile\s+/, "")
-        .replace(/^(["'])(.*)\1$/, "$2")
-        .trim();
-    return name === profileName;
-}
-const HEADER = /^\s*\[([^\]]*)\]/;
-const BLANK_OR_COMMENT = /^\s*(?:[#;][\s\S]*)?$/;
-function takeSections(text, matches) {
-    // A byte order mark would hide the first header, from boto3 and others as well as from here.
-    const lines = text.replace(/^\u00ef\u00bb\u00bf/, "").split(/(?<=\n)/);
-    const split = { kept: "", taken: "" };
-    let taking = false;
-    // Comments in front of a header belong to it; those inside a section are only known for such once another
-    // key follows.
-    let pending = "";
-    for (const line of lines) {
-        const header = HEADER.exec(line)?.[1];
-        if (header !== undefined) {
-            split.kept += pending;
-            pending = "";
-            taking = matches(header.trim());
-        }
-        if (!taking)
-            split.kept += line;
-        else if (BLANK_OR_COMMENT.test(line))
-            pending += line;
-        else {
-            split.taken += pending + line;
-            pending = "";
-        }
-    }
-    split.kept += pending;
-    return split;
-}
-/** The ARNs of all roles that a config file names, in any section. */
-function roleArnsIn(text) {
-    return [...text.matchAll(/^[ \t]*role_arn[ \t]*=[ \t]*(\S+)/gim)].map((match) => match[1] ?? "");
-}
-
-;// CONCATENATED MODULE: external "node:path"
-const external_node_path_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
-;// CONCATENATED MODULE: ../lib/src/base/bundles.js
-
-
-/**
- * The path of another bundle of dist/: dist/NAME/index.js, from dist/main/index.js or dist/post/index.js. Not
- * `new URL(…, import.meta.url)`, which the bundler would take for a file to copy.
- */
-function bundlePath(name) {
-    return external_node_path_namespaceObject.join(external_node_path_namespaceObject.dirname((0,external_node_url_namespaceObject.fileURLToPath)(import.meta.url)), "..", name, "index.js");
+    return role ? { role: `${role[1]}:${role[2]}:${role[3]}`, session: undefined } : undefined;
 }
 
 ;// CONCATENATED MODULE: external "node:os"
 const external_node_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:os");
-;// CONCATENATED MODULE: ../lib/src/base/home.js
+;// CONCATENATED MODULE: ../lib/src/aws/user-files.js
 
-/** Where the AWS CLI keeps sessions (awscli/customizations/assumerole.py). */
-function cliCache() {
-    return `${home()}/.aws/cli/cache`;
-}
 /**
- * The folder that holds .aws. A user without HOME and without an entry in passwd, as containers have it, has
- * none: no file is found there.
+ * The folder that holds .aws. A user without HOME and without an entry in passwd, which is common in containers, gets
+ * a folder that does not exist: variables that name a file need some path, because an empty one breaks SDKs.
  */
 function home() {
     try {
@@ -553,201 +378,83 @@ function home() {
         return "/nonexistent";
     }
 }
-
-;// CONCATENATED MODULE: external "node:http"
-const external_node_http_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:http");
-var external_node_http_namespaceObject_0 = /*#__PURE__*/__nccwpck_require__.t(external_node_http_namespaceObject, 2);
-;// CONCATENATED MODULE: external "node:https"
-const external_node_https_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:https");
-var external_node_https_namespaceObject_0 = /*#__PURE__*/__nccwpck_require__.t(external_node_https_namespaceObject, 2);
-;// CONCATENATED MODULE: ../lib/src/base/jwt.js
-// base64url segments and nothing else: such a text cannot add a line to a file, a header or a log.
-const JWT = /^[\w-]+\.([\w-]+)\.[\w-]+$/;
-/** The payload of a JWT in compact form, or undefined if it is not one. */
-function decodeClaims(token) {
-    const payload = JWT.exec(token)?.[1];
-    if (payload === undefined)
-        return undefined;
-    try {
-        const claims = JSON.parse(Buffer.from(payload, "base64url").toString("utf8"));
-        return typeof claims === "object" && claims !== null && !Array.isArray(claims)
-            ? claims
-            : undefined;
-    }
-    catch {
-        return undefined;
-    }
-}
-// The last second that a Date can hold.
-const MAX_SECONDS = 8.64e12;
-/** A time claim (exp, iat, nbf) in milliseconds since 1970, or undefined. */
-function timeClaim(claims, name) {
-    const seconds = claims?.[name];
-    return typeof seconds === "number" && seconds > 0 && seconds <= MAX_SECONDS ? seconds * 1000 : undefined;
-}
-
-;// CONCATENATED MODULE: ../lib/src/base/id-token.js
-
-
-
-
-class IdTokenError extends Error {
-    name = "IdTokenError";
-    kind;
-    status;
-    /**
-     * The system's code for an endpoint that cannot be reached: ECONNREFUSED, ENOTFOUND, a TLS code, TIMEOUT.
-     */
-    code;
-    /** What the server asked for in Retry-After. */
-    retryAfterMs;
-    constructor(kind, message, details = {}) {
-        super(message);
-        this.kind = kind;
-        this.status = details.status;
-        this.code = details.code;
-        this.retryAfterMs = details.retryAfterMs;
-    }
-}
-/** GitHub's answers are about 2 kB. */
-const MAX_ANSWER_BYTES = 64 * 1024;
-/** Each piece of an answer costs far more memory than its bytes. */
-const MAX_ANSWER_PIECES = 1024;
-/** A token "from the future" by more than this would be refused by STS. */
-const FUTURE_TOLERANCE_MS = 60_000;
-/**
- * Asks the job's endpoint for one ID token. One request, no retry, no redirect: the request token goes to the
- * host that the runner named and to no other. Throws an IdTokenError whose message never holds a token.
- * @param timeoutMs bounds the whole exchange, from the connection to the last byte
- */
-async function requestIdToken(endpoint, audience, timeoutMs, signal) {
-    const { body, date } = await get(endpoint, audience, timeoutMs, signal);
-    return readAnswer(body, audience, date);
-}
-function get(endpoint, audience, timeoutMs, signal) {
-    return new Promise((resolve, reject) => {
-        // Appended as text, as the toolkit's getIDToken() does: the rest of the URL is the server's own.
-        const url = new URL(`${endpoint.url}${endpoint.url.includes("?") ? "&" : "?"}audience=${encodeURIComponent(audience)}`);
-        const client = url.protocol === "http:" ? external_node_http_namespaceObject_0 : external_node_https_namespaceObject_0;
-        const timer = setTimeout(() => {
-            request.destroy(new IdTokenError("unreachable", `${url.host} did not answer within ${timeoutMs} ms`, {
-                code: "TIMEOUT",
-            }));
-        }, timeoutMs);
-        const request = client.get(url, {
-            // Of its own, so that the connection is not kept; proxyEnv (HTTPS_PROXY, NO_PROXY): Node 24.5 and
-            // later.
-            agent: new client.Agent({ keepAlive: false, proxyEnv: process.env }),
-            headers: {
-                accept: "application/json; api-version=2.0",
-                authorization: `Bearer ${endpoint.requestToken}`,
-                "user-agent": "aws-role-refresh",
-            },
-            ...(signal && { signal }),
-        }, (response) => {
-            const chunks = [];
-            let size = 0;
-            response.on("data", (chunk) => {
-                size += chunk.length;
-                if (size > MAX_ANSWER_BYTES) {
-                    request.destroy(new IdTokenError("answer", `the answer is larger than ${MAX_ANSWER_BYTES} bytes`));
-                }
-                else if (chunks.length === MAX_ANSWER_PIECES) {
-                    request.destroy(new IdTokenError("answer", `the answer comes in more than ${MAX_ANSWER_PIECES} pieces`));
-                }
-                else {
-                    chunks.push(chunk);
-                }
-            });
-            response.on("error", fail);
-            response.on("end", () => {
-                const date = Date.parse(response.headers.date ?? "");
-                const status = response.statusCode ?? 0;
-                if (status !== 200) {
-                    const retryAfterMs = readRetryAfter(response.headers["retry-after"], date);
-                    reject(new IdTokenError("status", `${url.host} answered ${status}`, {
-                        status,
-                        ...(retryAfterMs !== undefined && { retryAfterMs }),
-                    }));
-                    return;
-                }
-                resolve({
-                    body: Buffer.concat(chunks).toString("utf8"),
-                    date: Number.isNaN(date) ? undefined : date,
-                });
-            });
-        });
-        function fail(error) {
-            if (error instanceof IdTokenError)
-                reject(error);
-            else {
-                const code = (0,errors/* errorCode */.CA)(error);
-                reject(new IdTokenError("unreachable", `${url.host} cannot be reached: ${(0,errors/* errorText */.kc)(error)}`, code === undefined ? {} : { code }));
-            }
-        }
-        request.on("error", fail);
-        // An answer of 101 closes the request with neither response nor error. Where all is settled, this changes
-        // nothing.
-        request.on("close", () => {
-            clearTimeout(timer);
-            reject(new IdTokenError("unreachable", `${url.host} closed the connection without an answer`));
-        });
-    });
-}
-/** Retry-After is seconds or a date: RFC 9110, 10.2.3. */
-function readRetryAfter(value, serverDate) {
-    if (value === undefined)
-        return undefined;
-    if (/^\d{1,6}$/.test(value))
-        return Number(value) * 1000;
-    const until = Date.parse(value) - (Number.isNaN(serverDate) ? Date.now() : serverDate);
-    return until > 0 ? until : undefined;
-}
-function readAnswer(body, audience, date) {
-    let token;
-    try {
-        token = JSON.parse(body)?.value;
-    }
-    catch {
-        throw new IdTokenError("answer", "the answer is not JSON");
-    }
-    const claims = typeof token === "string" ? decodeClaims(token) : undefined;
-    if (typeof token !== "string" || claims === undefined)
-        throw new IdTokenError("answer", "the answer holds no JWT");
-    const audiences = Array.isArray(claims.aud) ? claims.aud : [claims.aud];
-    if (!audiences.includes(audience))
-        throw new IdTokenError("answer", "the token is for another audience");
-    // The server's own clock decides what has expired, where it tells it: the runner's may be wrong by any
-    // amount.
-    const clockOffsetMs = date === undefined ? undefined : date - Date.now();
-    const now = date ?? Date.now();
-    const expires = timeClaim(claims, "exp");
-    if (expires === undefined)
-        throw new IdTokenError("answer", "the token does not say when it expires");
-    if (expires <= now)
-        throw new IdTokenError("answer", "the token has expired already");
-    const issued = timeClaim(claims, "iat") ?? now;
-    if (Math.max(issued, timeClaim(claims, "nbf") ?? 0) > now + FUTURE_TOLERANCE_MS)
-        throw new IdTokenError("answer", "the token is from the future");
-    const lifetimeMs = expires - issued;
-    if (lifetimeMs <= 0)
-        throw new IdTokenError("answer", "the token expires before it was issued");
+/** Where SDKs look for the user's files unless these variables name others. */
+function defaultFiles(folder = home()) {
     return {
-        token,
-        claims,
-        lifetimeMs,
-        remainingMs: Math.min(lifetimeMs, expires - now),
-        clockOffsetMs,
-        receivedAt: performance.now(),
+        AWS_CONFIG_FILE: `${folder}/.aws/config`,
+        AWS_SHARED_CREDENTIALS_FILE: `${folder}/.aws/credentials`,
     };
+}
+/** Where the AWS CLI keeps sessions (awscli/customizations/assumerole.py). */
+function cliCache() {
+    return `${home()}/.aws/cli/cache`;
+}
+
+;// CONCATENATED MODULE: external "node:path"
+const external_node_path_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
+;// CONCATENATED MODULE: ../lib/src/base/layout.js
+
+
+
+// $RUNNER_TEMP/aws-role-refresh/
+//   config              the AWS config file of this job
+//   credentials         the AWS credentials file of this job
+//   job.json            the claim: whose directory this is, and what the two files were seeded from
+//   tokens/<id>/        one per audience: token, status.json, and stop once post has asked the keeper to end
+//   uses/<id>.json      one per use that is not over: what it wrote, so that any post can undo it
+//   finished/<id>.json  one per use that is over, for the summary
+//   lock.*              see job/lock.ts
+const NAME = "aws-role-refresh";
+/** The paths of the job directory, with forward slashes, which every SDK accepts on every system. */
+function jobDirectory(path) {
+    return {
+        path,
+        config: `${path}/config`,
+        credentials: `${path}/credentials`,
+        claim: `${path}/job.json`,
+        tokens: `${path}/tokens`,
+        uses: `${path}/uses`,
+        finished: `${path}/finished`,
+    };
+}
+/** The token directory of an audience. */
+function tokenDirectory(job, audience) {
+    return tokenDirectoryAt(`${job.tokens}/${tokenId(audience)}`);
+}
+function tokenDirectoryAt(path) {
+    return { path, token: `${path}/token`, status: `${path}/status.json`, stop: `${path}/stop` };
+}
+/** The name of the token directory of an audience. */
+function tokenId(audience) {
+    return (0,external_node_crypto_namespaceObject.createHash)("sha256").update(audience).digest("hex").slice(0, 16);
+}
+/**
+ * The path of this job's directory in RUNNER_TEMP. Throws a UserError if SDKs would read that path in different ways
+ * from a config file: `#` and `;` begin a comment for some, `$` and `%` a variable, and non-ASCII breaks others
+ * (docs/compatibility.md).
+ */
+function jobDirectoryPath(runnerTemp, platform = process.platform) {
+    if (!runnerTemp) {
+        throw new errors/* UserError */.yo("runner-temp", "RUNNER_TEMP is not set. The runner sets it; this action cannot run without it.");
+    }
+    const isWindows = platform === "win32";
+    const isAbsolute = (isWindows ? external_node_path_namespaceObject.win32 : external_node_path_namespaceObject.posix).isAbsolute(runnerTemp);
+    const root = isWindows ? runnerTemp.replaceAll("\\", "/") : runnerTemp;
+    const ambiguous = [...(isWindows ? "#;$%\"'`" : "#;$\"'`\\")];
+    const isPlain = /^[\x20-\x7e]+$/.test(root) && !ambiguous.some((character) => root.includes(character));
+    if (!isAbsolute || !isPlain) {
+        throw new errors/* UserError */.yo("runner-temp", `RUNNER_TEMP is ${JSON.stringify(runnerTemp.slice(0, 200))}. It must be an absolute path in ASCII without any of ` +
+            `${ambiguous.join(" ")}, which AWS SDKs interpret differently in a config file. Change the runner's work folder.`);
+    }
+    return `${root.replace(/\/+$/, "")}/${NAME}`;
 }
 
 ;// CONCATENATED MODULE: ../lib/src/base/process.js
 
 
 /**
- * proc(5), /proc/PID/stat. The name stands in parentheses and may hold any character. Undefined if there is
- * no such process.
+ * proc(5), /proc/PID/stat. The name is in parentheses and may contain any character. Undefined if there is no such
+ * process.
  */
 function readStat(pid) {
     try {
@@ -766,11 +473,12 @@ function readStat(pid) {
     }
 }
 function identify(pid) {
-    return { pid, started: readStat(pid)?.started ?? "" };
+    const started = readStat(pid)?.started;
+    return started === undefined ? { pid } : { pid, started };
 }
-/** Whether the very process still runs; a zombie does not. Without /proc, whether any process has its pid. */
+/** Whether this process still runs; a zombie does not. Without /proc: whether any process has its pid. */
 function isRunning(process_) {
-    if (process_.started !== "") {
+    if (process_.started !== undefined) {
         const stat = readStat(process_.pid);
         return (stat !== undefined && stat.started === process_.started && stat.state !== "Z" && stat.state !== "X");
     }
@@ -802,9 +510,28 @@ function findWorker() {
     return undefined;
 }
 
+;// CONCATENATED MODULE: external "node:url"
+const external_node_url_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:url");
+;// CONCATENATED MODULE: ../lib/src/base/bundles.js
+
+
+/**
+ * The path of another bundle of dist/: dist/NAME/index.js, from dist/main/index.js or dist/post/index.js. Not
+ * `new URL(…, import.meta.url)`, which the bundler would take for a file to copy.
+ */
+function bundlePath(name) {
+    return external_node_path_namespaceObject.join(external_node_path_namespaceObject.dirname((0,external_node_url_namespaceObject.fileURLToPath)(import.meta.url)), "..", name, "index.js");
+}
+
+;// CONCATENATED MODULE: external "node:http"
+const external_node_http_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:http");
+var external_node_http_namespaceObject_0 = /*#__PURE__*/__nccwpck_require__.t(external_node_http_namespaceObject, 2);
+;// CONCATENATED MODULE: external "node:https"
+const external_node_https_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:https");
+var external_node_https_namespaceObject_0 = /*#__PURE__*/__nccwpck_require__.t(external_node_https_namespaceObject, 2);
 ;// CONCATENATED MODULE: ../lib/src/base/proxy.js
-// Proxies are Node's own affair (https://nodejs.org/api/http.html#built-in-proxy-support): agents with
-// `proxyEnv`, from Node 24.5 on. What stands here only tells the user about them.
+// Node.js itself uses the proxies (https://nodejs.org/api/http.html#built-in-proxy-support): agents with
+// `proxyEnv`, since Node.js 24.5. This file only explains to the user which proxy that is.
 
 
 
@@ -813,17 +540,15 @@ function knowsProxies(version) {
     const [major = 0, minor = 0] = version.split(".").map(Number);
     return major > 24 || (major === 24 && minor >= 5);
 }
-/** The proxy that the environment names for a URL, or undefined. Without its user and password. */
+/** Undefined where the environment names no proxy, or exempts the URL. */
 function findProxy(env, url) {
     const name = new URL(url).protocol === "http:" ? "http_proxy" : "https_proxy";
     const proxy = env[name] || env[name.toUpperCase()];
     if (!proxy || isExempt(env, new URL(url)))
         return undefined;
-    return isUsable(proxy) ? new URL(proxy).origin : UNUSABLE;
-}
-const UNUSABLE = "one that Node cannot use, since its URL does not begin with http:// or https://";
-function isUsable(proxy) {
-    return /^https?:\/\//.test(proxy) && URL.canParse(proxy);
+    return /^https?:\/\//.test(proxy) && URL.canParse(proxy)
+        ? { url: new URL(proxy).origin }
+        : { unusable: "its URL does not begin with http:// or https://" };
 }
 function isExempt(env, url) {
     const entries = (env.no_proxy || env.NO_PROXY || "").split(/[\s,]+/).filter((entry) => entry !== "");
@@ -833,9 +558,9 @@ function isExempt(env, url) {
         url.hostname.endsWith(`.${entry.replace(/^\*?\./, "")}`));
 }
 /**
- * Throws a UserError where Node cannot read a proxy of the environment: from 24.5 on each agent would throw
- * for it (parseProxyUrl, lib/internal/http.js in nodejs/node), the SDK's where nothing catches it. The value
- * may hold a password and is not shown.
+ * Throws a UserError where Node.js cannot parse a proxy of the environment: since 24.5 each agent would throw
+ * for it (parseProxyUrl, lib/internal/http.js in nodejs/node), the SDK's agents where nothing catches it. The
+ * value may hold a password and is not shown.
  */
 function checkProxies(env) {
     for (const [{ Agent }, name] of [
@@ -846,31 +571,305 @@ function checkProxies(env) {
             new Agent({ keepAlive: false, proxyEnv: env });
         }
         catch {
-            throw new errors/* UserError */.yo("proxy-cannot-be-used", `${env[name] ? name : name.toUpperCase()} does not hold a URL that Node.js can read. Give it as http://HOST:PORT or ` +
-                "http://USER:PASSWORD@HOST:PORT, with what is not a letter or digit in user and password escaped (%40 for @), or remove it.");
+            throw new errors/* UserError */.yo("proxy-cannot-be-used", `${env[name] ? name : name.toUpperCase()} does not hold a URL that Node.js can parse. Write http://HOST:PORT or http://USER:PASSWORD@HOST:PORT, ` +
+                "and percent-encode special characters in user and password (%40 for @); or remove the variable.");
         }
     }
 }
-/** What to say where a proxy is set that this Node cannot use. */
+/** The warning where a proxy is set that this Node.js cannot use. */
 function proxyWarning(env, url, version = process.versions.node) {
     const proxy = findProxy(env, url);
-    if (proxy === UNUSABLE)
-        return `The proxy of the environment is ${UNUSABLE}: requests go to GitHub and AWS directly.`;
-    if (proxy === undefined || knowsProxies(version))
+    if (proxy === undefined)
         return undefined;
-    return `${proxy} is set as proxy, but Node ${version} cannot use it: requests go to GitHub and AWS directly. Use a runner whose Node is 24.5 or newer.`;
+    if ("unusable" in proxy)
+        return `Node.js cannot use the proxy that is set in the environment, because ${proxy.unusable}, so requests bypass it. Write it as http://HOST:PORT.`;
+    if (knowsProxies(version))
+        return undefined;
+    return `Node.js ${version} cannot use the proxy ${proxy.url}, so requests bypass it. Use a runner whose Node.js is 24.5 or newer.`;
 }
 
 // EXTERNAL MODULE: ../lib/src/base/text.js
 var base_text = __nccwpck_require__(321);
-;// CONCATENATED MODULE: ../lib/src/base/token-directory.js
-
-function tokenDirectory(path) {
-    return { path, token: `${path}/token`, status: `${path}/status.json`, stop: `${path}/stop` };
+;// CONCATENATED MODULE: ../lib/src/aws/settings.js
+// The settings in a section of an AWS config or credentials file: which of its lines stay when a use of this
+// action puts another identity there. As text, like profile.ts.
+/** What names an identity, or belongs to one: https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html */
+const IDENTITY = new RegExp(`^(?:${[
+    "role_arn|role_session_name|source_profile|external_id|duration_seconds|mfa_serial|login_session",
+    "(?:web_identity|credential|sso)_.*",
+    "aws_(?:access_key_id|secret_access_key|session_token|security_token|account_id|credential_scope|expiration)",
+].join("|")})$`);
+const HEADER = /^\s*\[([^\]]*)\]\s*(?:[#;].*)?$/s;
+const BLANK_OR_COMMENT = /^\s*(?:[#;].*)?$/s;
+/** The entries of all sections whose header (between the brackets) is asked for, in order. */
+function entriesOf(text, isAsked) {
+    const entries = [];
+    let inside = false;
+    let parent;
+    // Python ends a line at a lone CR, too.
+    for (const line of text.split(/(?<=\n|\r(?!\n))/)) {
+        if (/^\s*\[/.test(line)) {
+            const header = HEADER.exec(line)?.[1];
+            inside = header !== undefined && isAsked(header.trim());
+            parent = undefined;
+        }
+        else if (inside) {
+            const entry = parse(line, parent);
+            if (entry.key !== undefined && entry.parent === undefined)
+                parent = entry;
+            entries.push(entry);
+        }
+    }
+    return entries;
 }
-/** The name of the directory for an audience. */
-function tokenId(audience) {
-    return (0,external_node_crypto_namespaceObject.createHash)("sha256").update(audience).digest("hex").slice(0, 16);
+function parse(text, above) {
+    const indent = text.length - text.trimStart().length;
+    const parent = above !== undefined && indent > above.indent ? above : undefined;
+    if (BLANK_OR_COMMENT.test(text))
+        return { text, key: undefined, value: "", indent, parent };
+    const [, key = "", value = ""] = /^([^=:]*)[=:]?(.*)$/s.exec(text) ?? [];
+    return {
+        text,
+        // Some SDKs trim more than spaces.
+        key: key.toLowerCase().replace(/^[^a-z0-9]+|[^a-z0-9]+$/g, ""),
+        value: (value.split(/(?:^|\s)[#;]/)[0] ?? "").trim(),
+        indent,
+        parent,
+    };
+}
+/** The value of a key that is not indented under another; the last one counts. */
+function valueIn(entries, key) {
+    return entries.findLast((entry) => entry.key === key && entry.parent === undefined)?.value;
+}
+/**
+ * The text of the entries that name no identity and none of the keys in `others`. "" if no key is left. No key
+ * is there twice, which botocore refuses.
+ */
+function settingsIn(entries, others) {
+    const top = entries.filter(({ key, parent }) => key !== undefined && parent === undefined);
+    const last = new Map(top.map((entry) => [entry.key, entry]));
+    const isNamed = (entry) => IDENTITY.test(entry.key ?? "") || others(entry);
+    const goes = (entry) => {
+        if (entry.key === undefined)
+            return false;
+        if (entry.parent === undefined)
+            return isNamed(entry) || last.get(entry.key) !== entry;
+        // Under a key without a value it is a part of that key. Under one with a value, SDKs differ: botocore
+        // continues the value, JavaScript reads a key.
+        return goes(entry.parent) || (entry.parent.value !== "" && isNamed(entry));
+    };
+    const kept = entries.filter((entry) => !goes(entry));
+    if (kept.every((entry) => entry.key === undefined))
+        return "";
+    let above;
+    const lines = kept.map((entry) => {
+        if (entry.key === undefined || entry.parent !== undefined)
+            return entry.text;
+        // Indented more than the key before it, it would continue that one.
+        const isDeeper = above !== undefined && entry.indent > above.indent;
+        above = isDeeper ? { ...entry, indent: 0 } : entry;
+        return isDeeper ? entry.text.trimStart() : entry.text;
+    });
+    return lines.join("").replace(/(?<!\n)$/, "\n");
+}
+
+;// CONCATENATED MODULE: ../lib/src/aws/profile.js
+// Edits AWS config and credentials files as text, by whole sections. They are never parsed and printed again,
+// so the user's comments, nested keys, line ends and odd headers stay as they are, byte for byte. Callers
+// decode files as latin1, which maps every byte to one character and back.
+
+/**
+ * The section of a profile for a config file. Keys are in lower case at column 0, without quotes and inline
+ * comments, so that every SDK reads the same values (docs/compatibility.md). Throws on a value that could add
+ * a line or be cut short, even though every input was checked before.
+ */
+function renderProfile(profile) {
+    const section = [
+        profile.name === "default" ? "[default]" : `[profile ${profile.name}]`,
+        `role_arn = ${profile.roleArn}`,
+        `web_identity_token_file = ${profile.tokenFile}`,
+        `role_session_name = ${profile.sessionName}`,
+        `region = ${profile.region}`,
+    ];
+    if (profile.stsEndpoint !== undefined) {
+        // Not endpoint_url in the profile itself: that would send every service's calls there.
+        section.push(`services = ${servicesName(profile.name)}`, `[services ${servicesName(profile.name)}]`, "sts =", `  endpoint_url = ${profile.stsEndpoint}`);
+    }
+    for (const line of section) {
+        if (!/^[\x20-\x7e]*$/.test(line) || /[#;]|\s$/.test(line))
+            throw new Error(`not fit for a config file: ${JSON.stringify(line)}`);
+    }
+    return `${section.join("\n")}\n`;
+}
+function servicesName(profileName) {
+    return `aws-role-refresh-${profileName}`;
+}
+/** Takes every section of a profile, and the services section that renderProfile may add, from a config file. */
+function takeFromConfig(text, profileName) {
+    return takeSections(text, (header) => isProfile(header, profileName) || header === `services ${servicesName(profileName)}`);
+}
+/** Takes every section of a profile from a credentials file. */
+function takeFromCredentials(text, profileName) {
+    return takeSections(text, (header) => isProfile(header, profileName));
+}
+/**
+ * Puts a use's section at the end of a config file, in place of every other section of its profile. The user's
+ * settings in those stay byte for byte: all but what names an identity, and what the use itself sets.
+ */
+function placeInConfig(text, profileName, section) {
+    const { kept, taken } = takeFromConfig(text, profileName);
+    const isOwn = (header) => isConfigHeader(header, profileName);
+    const users = entriesOf(taken, isOwn);
+    const own = keysIn(section, isOwn);
+    const settings = settingsIn(users, ({ key = "", value }) => own.has(key) || value === servicesName(profileName));
+    const services = own.has("services") ? otherServices(text, valueIn(users, "services")) : "";
+    const end = section.indexOf("\n") + 1;
+    // The settings come first: an indented one would continue a key before it.
+    return {
+        text: append(kept, section.slice(0, end) + settings + section.slice(end) + services),
+        taken,
+    };
+}
+/**
+ * Takes what names an identity, and what a use sets in the config file, out of a profile in a credentials file.
+ * SDKs prefer that file.
+ */
+function placeInCredentials(text, profileName, section) {
+    const { kept, taken } = takeFromCredentials(text, profileName);
+    const own = keysIn(section, (header) => isConfigHeader(header, profileName));
+    const settings = settingsIn(entriesOf(taken, (header) => header === profileName), ({ key = "" }) => own.has(key));
+    return { text: append(kept, settings && `[${profileName}]\n${settings}`), taken };
+}
+/** The headers under which SDKs agree to find a profile in a config file. */
+function isConfigHeader(header, profileName) {
+    return isProfile(header, profileName) && (profileName === "default" || /^profile\s/.test(header));
+}
+function keysIn(section, isOwn) {
+    return new Set(entriesOf(section, isOwn).map(({ key }) => key));
+}
+/** The endpoints of other services than STS that a profile's services section names. */
+function otherServices(config, services) {
+    const entries = entriesOf(config, (header) => header === `services ${services}`);
+    return settingsIn(entries, ({ key }) => key === "sts");
+}
+/** Where a profile of a config file sends requests to STS; undefined for AWS. */
+function stsEndpointIn(config, profileName) {
+    const profile = entriesOf(config, (header) => isConfigHeader(header, profileName));
+    const services = valueIn(profile, "services");
+    const ofServices = entriesOf(config, (header) => header === `services ${services}`);
+    const ofSts = ofServices.find(({ key, parent }) => key === "endpoint_url" && parent?.key === "sts");
+    return ofSts?.value || valueIn(profile, "endpoint_url") || undefined;
+}
+/** Adds sections to the end of a file. */
+function append(text, sections) {
+    if (sections === "")
+        return text;
+    return text === "" || text.endsWith("\n") ? text + sections : `${text}\n${sections}`;
+}
+// SDKs differ in which headers they accept for a profile: with or without "profile", quoted, with a comment
+// at the end. A section that any SDK could read as this profile has to go, or that SDK would use another role
+// than the others.
+function isProfile(header, profileName) {
+    const name = header
+        .replace(/^profile\s+/, "")
+        .replace(/^(["'])(.*)\1$/, "$2")
+        .trim();
+    return name === profileName;
+}
+const profile_HEADER = /^\s*\[([^\]]*)\]/;
+const profile_BLANK_OR_COMMENT = /^\s*(?:[#;][\s\S]*)?$/;
+function takeSections(text, matches) {
+    // A byte order mark would hide the first header, from boto3 and others as well as from here.
+    const lines = text.replace(/^\u00ef\u00bb\u00bf/, "").split(/(?<=\n)/);
+    const split = { kept: "", taken: "" };
+    let taking = false;
+    // Comments before a header belong to it; a comment belongs to the section only if another key follows.
+    let pending = "";
+    for (const line of lines) {
+        const header = profile_HEADER.exec(line)?.[1];
+        if (header !== undefined) {
+            split.kept += pending;
+            pending = "";
+            taking = matches(header.trim());
+        }
+        if (!taking)
+            split.kept += line;
+        else if (profile_BLANK_OR_COMMENT.test(line))
+            pending += line;
+        else {
+            split.taken += pending + line;
+            pending = "";
+        }
+    }
+    split.kept += pending;
+    return split;
+}
+/** The ARNs of all roles that a config file names, in any section. */
+function roleArnsIn(text) {
+    return [...text.matchAll(/^[ \t]*role_arn[ \t]*=[ \t]*(\S+)/gim)].map((match) => match[1] ?? "");
+}
+
+;// CONCATENATED MODULE: ../lib/src/aws/sts-endpoint.js
+
+
+
+const VARIABLE = "AWS_ENDPOINT_URL_STS";
+/**
+ * Refuses a use whose ID token, or that of another use of the job, would go to the wrong server, or over plain
+ * http.
+ * @param others the uses of the job that are not over
+ * @param config the job's config file with this use's section
+ */
+function checkEndpoints(use, others, config, ambient) {
+    for (const other of others)
+        refuseRival(use, other);
+    // The environment's endpoints, which planEnvironment checks, override those in a config file.
+    if (use.exported[VARIABLE] || ambient[VARIABLE] || ambient.AWS_ENDPOINT_URL)
+        return;
+    refusePlainHttp(stsEndpointIn(config, use.profile), `endpoint_url of profile ${(0,base_text/* quoted */.TL)(use.profile)}`);
+}
+/** An ambient use with sts-endpoint exports its endpoint, which overrides AWS and the endpoints of all profiles. */
+function refuseRival(use, other) {
+    if (loses(use, other)) {
+        throw refusal(`An earlier use of this action exported ${VARIABLE}, so later steps would send this use's ID token to ${(0,base_text/* quoted */.TL)(other.exported[VARIABLE] ?? "")}`, "the earlier use");
+    }
+    // An earlier use of the same profile is shadowed by this one.
+    if (other.profile !== use.profile && loses(other, use)) {
+        throw refusal(`This use would export ${VARIABLE}, so later steps would send the ID token of profile ${(0,base_text/* quoted */.TL)(other.profile)} to ${(0,base_text/* quoted */.TL)(use.exported[VARIABLE] ?? "")}`, "this use");
+    }
+}
+/** Whether what `other` exports overrides the endpoint of `use`. */
+function loses(use, other) {
+    const exported = other.exported[VARIABLE];
+    if (exported === undefined || use.exported[VARIABLE] !== undefined)
+        return false;
+    return stsEndpointIn(use.section, use.profile) !== exported;
+}
+function refusal(what, which) {
+    return new errors/* UserError */.yo("sts-endpoint-of-another-use", `${what}. Give ${which} a name (profile: NAME), so that only the steps that choose it use that server.`);
+}
+/** Refuses an endpoint over plain http to another machine, as the input sts-endpoint is refused. */
+function refusePlainHttp(endpoint, where) {
+    if (endpoint === undefined || !URL.canParse(endpoint))
+        return;
+    const { protocol, hostname } = new URL(endpoint);
+    if (protocol !== "http:" || isLoopback(hostname))
+        return;
+    throw new errors/* UserError */.yo("sts-endpoint-over-http", `${where} is ${(0,base_text/* quoted */.TL)(endpoint)}: later steps would send the ID token there over plain http, where anyone on the network path could use it. ` +
+        "Use https, or set the endpoint of the service that needs it, such as AWS_ENDPOINT_URL_S3.");
+}
+/** Whether a URL's host is this machine itself. */
+function isLoopback(hostname) {
+    return (hostname === "localhost" || hostname === "[::1]" || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(hostname));
+}
+/**
+ * Whether the input sts-endpoint names a server that is not AWS (MinIO, Ceph, LocalStack): a VPC endpoint is AWS.
+ */
+function isOtherSts(stsEndpoint) {
+    if (stsEndpoint === undefined)
+        return false;
+    const host = URL.canParse(stsEndpoint) ? new URL(stsEndpoint).hostname : "";
+    return !/\.(?:amazonaws\.com(?:\.cn)?|amazonaws\.eu|api\.aws)$/.test(host);
 }
 
 ;// CONCATENATED MODULE: ../lib/src/explain/conditions.js
@@ -932,7 +931,7 @@ function nearMiss(base, values, request, variables) {
     const some = (test) => request.some((actual) => values.some((value) => test(value, actual)));
     const lax = (value, actual) => like(value, actual, variables);
     if (base === "StringEquals" && some(lax))
-        return " (StringEquals takes * and ? literally: StringLike does not)";
+        return " (StringEquals reads * and ? as plain characters, StringLike as wildcards)";
     if (some((value, actual) => lax(value.toLowerCase(), actual.toLowerCase())))
         return " (letter case differs)";
     if (some((value, actual) => lax(value, withoutIds(actual))))
@@ -961,14 +960,14 @@ function claimsWithKeys({ providerHost, partition }) {
     return ["aud", "sub", ...(github ? GITHUB_CLAIMS.split(" ") : [])];
 }
 /**
- * The values that the request has for a condition key, undefined for none, or why nobody but AWS can know.
+ * The values that the request has for a condition key, undefined for none, or why only AWS can decide.
  */
 function requestValues(key, claims, context) {
     const { prefix, name } = splitKey(key);
     if (prefix !== context.providerHost.toLowerCase()) {
         // Keys of other identity providers, which this token never has, begin with a host; all others with the
         // name of a service.
-        return prefix.includes(".") ? undefined : "the key is none of the token's provider";
+        return prefix.includes(".") ? undefined : "the key does not belong to the token's provider";
     }
     const keys = claimsWithKeys(context);
     if (!keys.includes(name))
@@ -1052,7 +1051,7 @@ function listed(values) {
 // IAM's limit is 8,192 characters without white space
 // (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html).
 const MAX_POLICY_LENGTH = 32_768;
-/** Reads the JSON of a role's trust policy. Throws an Error that says what is wrong and what is allowed. */
+/** Reads the JSON of a role's trust policy. Throws an Error with what is wrong and what is allowed. */
 function parseTrustPolicy(text) {
     if (text.length > MAX_POLICY_LENGTH)
         throw notAPolicy(`it has ${text.length} characters, more than ${MAX_POLICY_LENGTH}`);
@@ -1114,8 +1113,7 @@ function parseConditions(block, at) {
 }
 /**
  * Whether the policy lets the bearer of these claims assume its role, and for each statement why or why not.
- * What only AWS can know (keys of the request, other operators, policy variables) is reported as such, never
- * guessed.
+ * What only AWS can decide (keys of the request, other operators, policy variables) is reported as such.
  */
 function evaluateTrustPolicy(policy, claims, context) {
     const statements = policy.statements.map((statement, position) => {
@@ -1164,9 +1162,8 @@ function checkAction({ actions, otherActions }, { action }) {
     };
 }
 /**
- * The narrow statement that accepts this job: its aud and its sub, letter for letter. A name can be given up
- * and taken by others, so a sub without the repository's ID is joined by the condition key for it, where AWS
- * has one.
+ * The narrow statement that accepts this job: its exact aud and sub. Somebody else can take over the name of a
+ * deleted repository, so the statement adds the repository's ID where sub has none and AWS has a key for it.
  */
 function suggestStatement(claims, context) {
     const sub = claimText(claims.sub);
@@ -1189,7 +1186,7 @@ function suggestStatement(claims, context) {
         },
     };
 }
-// IAM takes numbers and booleans for the strings they print as.
+// IAM reads numbers and booleans as the strings that they print as.
 function strings(value) {
     const list = Array.isArray(value) ? value : [value];
     return list.every((one) => ["string", "number", "boolean"].includes(typeof one))
@@ -1224,95 +1221,122 @@ const SHOWN_CLAIMS = [
     "repository_id",
     "repository_owner_id",
 ];
-/** Why AWS may have answered AccessDenied, and the trust policy that it would not have answered so with. */
+/** Why AWS may have answered AccessDenied, and a trust policy that would have been accepted. */
 function explainRefusal(situation, context) {
-    const { claims, trustPolicy } = situation;
-    const name = situation.roleArn.slice(situation.roleArn.lastIndexOf("/") + 1);
-    const hasPath = situation.roleArn.split("/").length > 2;
-    const token = [
-        "The ID token says:",
+    const { roleArn, claims, trustPolicy } = situation;
+    const name = roleArn.slice(roleArn.lastIndexOf("/") + 1);
+    const path = roleArn.split("/").length > 2 ? "another path" : "a path, which its ARN must include";
+    const noRole = `Account ${context.accountId} has no role ${(0,base_text/* quoted */.TL)(name)}, or the role has ${path} (role/PATH/NAME).`;
+    const { first, lines } = trustPolicy === undefined
+        ? suggested(causes(situation, context))
+        : judged(evaluateTrustPolicy(trustPolicy, claims, context));
+    const sub = (0,base_text/* quoted */.TL)(claimText(claims.sub), 160);
+    return {
+        title: `AWS refused to let this job assume ${(0,base_text/* shortened */.vI)(roleArn, 140)} with sub ${sub}. Likely cause: ${first ?? noRole}`,
+        lines: [
+            "AWS gives no further detail. Either the role's trust policy does not accept this job's ID token, or the role does not exist.",
+            "",
+            ...claimLines(claims),
+            "",
+            ...lines,
+            `  - ${noRole}`,
+            `    With credentials of that account, this prints its ARN: aws iam get-role --role-name ${(0,base_text/* shellWord */.r7)(name)} --query Role.Arn --output text`,
+            "",
+            "This trust policy accepts exactly this job. Save it as trust.json; the command below replaces the role's trust policy with it.",
+            "To keep the statements that the role has, add only this statement to them.",
+            ...(situation.accountIsMasked
+                ? ["mask-aws-account-id hides the account ID: where this log shows ***, write the account ID."]
+                : []),
+            "",
+            ...(0,base_text/* jsonLines */.i7)({ Version: "2012-10-17", Statement: [suggestStatement(claims, context)] }),
+            "",
+            `  aws iam update-assume-role-policy --role-name ${(0,base_text/* shellWord */.r7)(name)} --policy-document file://trust.json`,
+            ...(trustPolicy === undefined
+                ? [
+                    "",
+                    "To see which line of the role's trust policy refuses, give its JSON as the input explain-trust-policy.",
+                ]
+                : []),
+        ],
+    };
+}
+/** The claims of the ID token that trust policies are about. */
+function claimLines(claims) {
+    return [
+        "The ID token has these claims:",
         ...SHOWN_CLAIMS.filter((claim) => claims[claim] !== undefined).map((claim) => `  ${claim.padEnd(20)} ${(0,base_text/* quoted */.TL)(claimText(claims[claim]))}`),
     ];
-    if (context.accountId === "") {
-        return [
-            ...token,
-            `Cause: the server behind sts-endpoint has no role ${(0,base_text/* quoted */.TL)(situation.roleArn)}, or its rules for that role do not accept these claims.`,
-            "Fix: correct role-to-assume, or make the server accept this issuer, audience and sub.",
-        ];
-    }
-    return [
-        "AWS says no more. Either the role's trust policy does not accept this job's ID token, or there is no such role.",
-        "",
-        ...token,
-        "",
-        ...(trustPolicy === undefined
-            ? ["Causes that these claims suggest:", ...causes(situation, context)]
-            : verdict(trustPolicy, claims, context)),
-        `  - Account ${context.accountId} has no role ${(0,base_text/* quoted */.TL)(name)}, or ${hasPath ? "one with another path" : "one with a path, which its ARN must have"} (role/PATH/NAME).`,
-        `    With credentials of that account, this prints its ARN: aws iam get-role --role-name ${(0,base_text/* shellWord */.r7)(name)} --query Role.Arn --output text`,
-        "",
-        "This trust policy accepts exactly this job. Saved as trust.json, it takes the place of the role's own with the command below it;",
-        "to keep what the role has, add only the statement to it.",
-        ...(situation.accountIsMasked
-            ? ["mask-aws-account-id hides the account id: put it in where this log shows ***."]
-            : []),
-        "",
-        ...(0,base_text/* jsonLines */.i7)({ Version: "2012-10-17", Statement: [suggestStatement(claims, context)] }),
-        "",
-        `  aws iam update-assume-role-policy --role-name ${(0,base_text/* shellWord */.r7)(name)} --policy-document file://trust.json`,
-        ...(trustPolicy === undefined
-            ? [
-                "",
-                "To see which line of the role's trust policy refuses, give its JSON as the input explain-trust-policy.",
-            ]
-            : []),
-    ];
 }
-function verdict(trustPolicy, claims, context) {
-    let result;
-    try {
-        result = evaluateTrustPolicy(parseTrustPolicy(trustPolicy), claims, context);
+function suggested(causes) {
+    return {
+        first: causes[0],
+        lines: ["Causes that these claims suggest:", ...causes.map((cause) => `  - ${cause}`)],
+    };
+}
+function judged({ allowed, statements }) {
+    if (allowed) {
+        return {
+            first: "The policy in explain-trust-policy accepts this job, but AWS evaluated a different one.",
+            lines: [
+                "The trust policy in explain-trust-policy accepts this job, so AWS evaluated a different policy, or another policy denies the request. Causes:",
+                "  - The role's trust policy has changed since, or the text is that of another role.",
+                "  - A resource control policy (RCP) of the AWS organization denies sts:AssumeRoleWithWebIdentity.",
+            ],
+        };
     }
-    catch (error) {
-        return [
-            `explain-trust-policy: ${error instanceof Error ? error.message : String(error)}`,
+    const shown = statements.slice(0, 20);
+    const rest = statements.length - shown.length;
+    return {
+        first: decisive(statements),
+        lines: [
+            "The trust policy in explain-trust-policy does not accept this job:",
+            ...shown.flatMap(statementLines),
+            ...(rest > 0 ? [`  and ${rest} more statements`] : []),
             "Other causes:",
-        ];
-    }
-    if (result.allowed) {
-        return [
-            "The trust policy in explain-trust-policy accepts this job, so AWS looked at another one, or something else denies. Causes:",
-            "  - The role has another trust policy by now, or the text is that of another role.",
-            "  - A resource control policy (RCP) of the AWS organization denies sts:AssumeRoleWithWebIdentity.",
-        ];
-    }
-    const shown = result.statements.slice(0, 20);
-    const rest = result.statements.length - shown.length;
-    return [
-        "The trust policy in explain-trust-policy does not accept this job:",
-        ...shown.flatMap(statementLines),
-        ...(rest > 0 ? [`  and ${rest} more statements`] : []),
-        "Other causes:",
-    ];
+        ],
+    };
 }
-function statementLines({ index, sid, effect, outcome, reasons }) {
-    const name = sid === undefined ? `Statement ${index}` : `Statement ${index}, ${(0,base_text/* quoted */.TL)(sid, 60)}`;
-    // Why a Deny leaves the job alone is nothing to put right.
+/** A Deny that applies, or the Allow that has the fewest reasons not to, with the first of them. */
+function decisive(statements) {
+    const denies = statements.filter(({ effect, outcome }) => effect === "Deny" && outcome !== "does not apply");
+    const allows = statements
+        .filter(({ effect, outcome }) => effect === "Allow" && outcome !== "allows")
+        .sort((a, b) => a.reasons.length - b.reasons.length);
+    const [one] = [...denies, ...allows];
+    if (one === undefined)
+        return undefined;
+    return `${nameOf(one)} ${one.outcome === "denies" ? "denies this job." : `${one.outcome}: ${one.reasons[0]}`}`;
+}
+function nameOf({ index, sid, effect }) {
+    return `Statement ${index}${sid === undefined ? "" : `, ${(0,base_text/* quoted */.TL)(sid, 60)}`} (${effect})`;
+}
+function statementLines(statement) {
+    const { effect, outcome, reasons } = statement;
+    // A Deny that does not apply needs no fix, so its reasons are not shown.
     const shown = effect === "Deny" && outcome === "does not apply" ? [] : reasons.slice(0, 10);
     return [
-        `  ${name} (${effect}) ${outcome}${shown.length > 0 ? ":" : ""}`,
+        `  ${nameOf(statement)} ${outcome}${shown.length > 0 ? ":" : ""}`,
         ...shown.map((reason) => `    ${reason}`),
     ];
 }
 /**
- * What these claims, and no others, make likely. The forms of sub:
+ * What these claims, and no others, make likely, the likeliest first. The forms of sub:
  * https://docs.github.com/en/actions/reference/security/oidc
  */
 function causes({ claims, audience }, context) {
     const sub = claimText(claims.sub);
     const lines = [];
+    if (withoutIds(sub) !== sub) {
+        lines.push(`sub has the immutable format, with the IDs of owner and repository: GitHub's default for repositories created, renamed or transferred since 2026-07-15. A policy for ${(0,base_text/* quoted */.TL)(withoutIds(sub))} refuses it.`);
+    }
+    if (!/^repo:[^:]+:(?:ref:[^:]+|environment:[^:]+|pull_request)$/.test(sub)) {
+        const where = (0,base_text/* shellWord */.r7)(`repos/${claimText(claims.repository)}/actions/oidc/customization/sub`);
+        lines.push(`sub does not have GitHub's default form: the organization or the repository uses its own template. To see it: gh api ${where}`);
+    }
+    if (!/^sts\.amazonaws\.com(?:\.cn)?$/.test(audience))
+        lines.push(`The audience is ${(0,base_text/* quoted */.TL)(audience)}: the policy's condition on aud must accept that.`);
     if (sub.includes(":environment:")) {
-        lines.push(`The job uses an environment, so sub ends in ${(0,base_text/* quoted */.TL)(sub.slice(sub.indexOf(":environment:") + 1))}, not in ref:…; the policy must have that.`);
+        lines.push(`The job uses an environment, so sub ends in ${(0,base_text/* quoted */.TL)(sub.slice(sub.indexOf(":environment:") + 1))}, not in ref:…; the policy must accept that.`);
     }
     else if (sub.endsWith(":pull_request")) {
         lines.push("The job runs for a pull request, so sub ends in pull_request and names no branch. A policy for ref:refs/heads/… refuses it.");
@@ -1330,257 +1354,722 @@ function causes({ claims, audience }, context) {
             : "";
         lines.push(`The job is in the reusable workflow ${(0,base_text/* quoted */.TL)(workflow)}, but sub names the repository that calls it${key}.`);
     }
-    if (withoutIds(sub) !== sub) {
-        lines.push(`sub has the immutable format, with the IDs of owner and repository: GitHub's default for repositories created, renamed or transferred since 2026-07-15. A policy for ${(0,base_text/* quoted */.TL)(withoutIds(sub))} refuses it.`);
-    }
-    if (!/^repo:[^:]+:(?:ref:[^:]+|environment:[^:]+|pull_request)$/.test(sub)) {
-        const where = (0,base_text/* shellWord */.r7)(`repos/${claimText(claims.repository)}/actions/oidc/customization/sub`);
-        lines.push(`sub does not have GitHub's default form: the organization or the repository has a template of its own. See: gh api ${where}`);
-    }
     if (/[A-Z]/.test(sub))
-        lines.push("sub has capital letters, and IAM compares letter for letter: copy it as it stands.");
-    if (!/^sts\.amazonaws\.com(?:\.cn)?$/.test(audience))
-        lines.push(`The audience is ${(0,base_text/* quoted */.TL)(audience)}: the policy's condition on aud must have that.`);
-    return lines.map((line) => `  - ${line}`);
+        lines.push("sub has capital letters, and IAM is case-sensitive: copy sub exactly.");
+    return lines;
 }
 
-;// CONCATENATED MODULE: ../lib/src/explain/explain.js
+;// CONCATENATED MODULE: ../lib/src/explain/explained.js
+
+
+/** An annotation is read in a narrow box. */
+const MAX_TITLE = 500;
+function explained({ anchor, title, lines }, cause) {
+    const details = lines.map((line) => (0,base_text/* printable */.g$)(line)).join("\n");
+    return new errors/* UserError */.yo(anchor, (0,base_text/* shortened */.vI)((0,base_text/* printable */.g$)(title), MAX_TITLE - 1), { details, cause });
+}
+/** In brackets, how a request went; empty where no proxy is set. */
+function via(proxy) {
+    if (proxy === undefined)
+        return "";
+    return "url" in proxy
+        ? ` (through the proxy ${(0,base_text/* quoted */.TL)(proxy.url)})`
+        : ` (not through the proxy that is set in the environment, because ${proxy.unusable})`;
+}
+
+;// CONCATENATED MODULE: ../lib/src/explain/network.js
+
+
+const TEXTS = {
+    certificate: ({ code }, { of, host, proxy }) => ({
+        anchor: `${of}-tls`,
+        title: `The certificate of ${host} cannot be verified${code === undefined ? "" : `: ${code}`}`,
+        lines: [
+            `Cause: Node.js does not trust the certificate that it received. Usually a proxy or firewall intercepts TLS${via(proxy)} and presents its own CA's certificate; or the runner's clock is wrong.`,
+            "Fix: put that CA's certificate (PEM) on the runner and name the file in the job's env: NODE_EXTRA_CA_CERTS for actions, AWS_CA_BUNDLE for later AWS steps.",
+            `Check: openssl s_client -connect ${(0,base_text/* shellWord */.r7)(withPort(host))} -servername ${(0,base_text/* shellWord */.r7)(network_nameOf(host))} </dev/null | openssl x509 -noout -issuer -dates`,
+        ],
+    }),
+    "not-tls": ({ code }, { stsEndpoint, host, proxy }) => ({
+        anchor: "not-tls",
+        title: `${host} did not answer with TLS${code === undefined ? "" : `: ${code}`}`,
+        lines: [
+            `Cause: something answered at this address${via(proxy)}, but not with TLS, or only with a TLS version that Node.js refuses. Usually an https URL names a port for plain http, or a proxy answers without TLS.`,
+            `Fix: ${stsEndpoint === undefined ? "" : "correct the port in sts-endpoint, or give that server a certificate; or "}correct HTTPS_PROXY, or exempt the host with NO_PROXY. A certificate is not the problem.`,
+            `Check on the runner: curl -v ${(0,base_text/* shellWord */.r7)(`https://${host}/`)}`,
+        ],
+    }),
+    "unknown-name": (failure, { of, host, proxy, stsEndpoint }) => ({
+        anchor: `${of}-host-not-found`,
+        title: `The name ${askedName(failure, host)} cannot be resolved: ${failure.code ?? "unknown name"}`,
+        lines: [
+            `Cause: ${of === "id-token" ? "" : `${stsEndpoint === undefined ? "aws-region" : "sts-endpoint"} is misspelled, or `}this runner's DNS does not have the name. The request was for ${host}${via(proxy) || " without a proxy"}.`,
+            `Fix: correct ${of === "sts" ? "the input, " : ""}the runner's DNS, or HTTPS_PROXY and NO_PROXY. Check on the runner: nslookup ${(0,base_text/* shellWord */.r7)(askedName(failure, host))}`,
+        ],
+    }),
+    dns: (failure, { of, host, proxy }) => ({
+        anchor: `${of}-host-not-found`,
+        title: `DNS did not answer for the name ${askedName(failure, host)}${failure.code === undefined ? "" : `: ${failure.code}`}`,
+        lines: [
+            `Cause: the DNS server of this runner did not answer, or the runner has no network. The request was for ${host}${via(proxy) || " without a proxy"}.`,
+            `Fix: run the job again. If it fails again, correct the runner's network or DNS. Check on the runner: nslookup ${(0,base_text/* shellWord */.r7)(askedName(failure, host))}`,
+        ],
+    }),
+    proxy: (_, { host, proxy }) => ({
+        anchor: "proxy-refused",
+        title: `The proxy refused to connect this runner to ${host}`,
+        lines: [
+            `Fix: allow ${(0,base_text/* shellWord */.r7)(withPort(host))} in the proxy${via(proxy)}, or exempt it with NO_PROXY. If the proxy answered 407, put a valid user and password in the URL in HTTPS_PROXY.`,
+            `Check on the runner: curl -v ${(0,base_text/* shellWord */.r7)(`https://${host}/`)}`,
+        ],
+    }),
+    unreachable: ({ code }, { of, host, proxy, stsEndpoint }) => ({
+        anchor: `${of}-unreachable`,
+        title: `${host} cannot be reached: ${code ?? "no answer"}`,
+        lines: stsEndpoint === undefined
+            ? [
+                `Cause: nothing answered${via(proxy) || " (no proxy was used)"}. A firewall or a proxy blocks the connection or, in a private network, a route or VPC endpoint is missing.`,
+                `Fix: let the runner reach ${host} over HTTPS, or set HTTPS_PROXY (and NO_PROXY) on the runner. Check on the runner: curl -v ${(0,base_text/* shellWord */.r7)(`https://${host}/`)}`,
+            ]
+            : [
+                `Cause: nothing answered${via(proxy) || " (no proxy was used)"}. The server in sts-endpoint is not running, its port is another one, or a firewall or a proxy blocks the connection.`,
+                `Fix: start that server before this step, or correct sts-endpoint. Check on the runner: curl -v ${(0,base_text/* shellWord */.r7)(stsEndpoint)}`,
+            ],
+    }),
+};
+function isNetworkFailure(failure) {
+    return Object.hasOwn(TEXTS, failure.kind);
+}
+/** @param said the first line of the log: what happened, in the words of the one that reported it */
+function explainNetworkFailure(failure, server, said) {
+    const text = TEXTS[failure.kind](failure, server);
+    return explained({ ...text, lines: [said, ...text.lines] }, failure);
+}
+/** The name that DNS was asked for: with a proxy, that is the proxy's. */
+function askedName({ message }, host) {
+    return /getaddrinfo \S+ ([\w.-]+)/.exec(message)?.[1] ?? network_nameOf(host);
+}
+function network_nameOf(host) {
+    return host.replace(/:\d+$/, "");
+}
+function withPort(host) {
+    return host.includes(":") ? host : `${host}:443`;
+}
+
+;// CONCATENATED MODULE: ../lib/src/explain/other-sts.js
 
 
 
-
-/** Explains why the trial exchange failed. */
-function explainStsError(error, situation) {
-    const code = error.code.replace(/Exception$/, "");
-    const tries = `${error.attempts} ${error.attempts === 1 ? "attempt" : "attempts"}`;
-    const status = error.httpStatus === undefined ? "" : `HTTP ${error.httpStatus}, `;
-    const said = `${situation.endpointHost}: ${code} (${status}${tries}): ${(0,base_text/* printable */.g$)(error.message, 500)}`;
-    const explain = (anchor, title, lines) => explanation(anchor, title, [said, ...lines]);
-    const context = contextOf(situation);
+function explainOtherSts(asked) {
+    const { failure, endpointHost: host } = asked;
+    switch (failure.kind) {
+        case "throttled":
+            return {
+                anchor: "sts-throttled",
+                title: `${host} refuses requests because it gets too many`,
+                lines: [
+                    "Fix: run the job again. If it fails again, start fewer jobs at once (strategy: max-parallel).",
+                ],
+            };
+        case "server-error":
+            return {
+                anchor: "sts-unavailable",
+                title: `${host} is not available: HTTP ${failure.httpStatus ?? "error"}`,
+                lines: ["Fix: run the job again later. If it fails again, look at the log of that server."],
+            };
+        case "provider":
+            return {
+                anchor: "provider-not-reached",
+                title: `${host} could not reach the identity provider`,
+                lines: [
+                    `Fix: run the job again. If it fails again, let that server reach ${(0,base_text/* quoted */.TL)(claimText(asked.claims.iss))}.`,
+                ],
+            };
+        default:
+            return refused(asked);
+    }
+}
+/** MinIO's texts: https://github.com/minio/minio/blob/master/internal/config/identity/openid/jwt.go */
+function refused({ failure, code, endpointHost: host, roleArn, audience, claims }) {
+    if (/`(?:azp|aud)`|audience/i.test(failure.message)) {
+        return {
+            anchor: "audience-not-registered",
+            title: `${host} does not accept the audience ${(0,base_text/* quoted */.TL)(audience, 100)}`,
+            lines: [
+                "Cause: the input audience is not the client ID in that server's OpenID configuration. (MinIO names azp, a claim that it tries if aud does not match.)",
+                "Fix: set the input audience to that client ID. In MinIO it is MINIO_IDENTITY_OPENID_CLIENT_ID.",
+            ],
+        };
+    }
     switch (code) {
         case "AccessDenied":
-            return explain("access-denied", `AWS does not let this job assume ${situation.roleArn}`, explainRefusal(situation, context));
-        case "InvalidIdentityToken":
-            return invalidToken(error.message, context, situation, explain);
-        case "IDPRejectedClaim":
-            return explain("id-token-rejected", "AWS rejected the ID token", tokenRejected(context));
+            return {
+                anchor: "access-denied",
+                title: `${host} refused to let this job assume ${(0,base_text/* shortened */.vI)(roleArn, 140)} with sub ${(0,base_text/* quoted */.TL)(claimText(claims.sub), 140)}. Likely cause: its rules do not accept that sub, or it has no such role.`,
+                lines: [
+                    ...claimLines(claims),
+                    `Cause: ${host} has no role ${(0,base_text/* quoted */.TL)(roleArn)}, or its rules for that role do not accept these claims.`,
+                    "Fix: correct role-to-assume, or make that server accept this issuer, audience and sub.",
+                ],
+            };
         case "ExpiredToken":
-            return explain("id-token-expired", "AWS takes the ID token for expired", expired(situation));
-        case "IDPCommunicationError":
-            return explain("provider-not-reached", "AWS could not reach the identity provider", notReached(context));
-        case "RegionDisabled":
-            return explain("region-disabled", `STS is not active in ${situation.region} for account ${context.accountId}`, [
-                `Fix: set aws-region to a Region that the account uses, or activate this one: aws account enable-region --region-name ${(0,base_text/* shellWord */.r7)(situation.region)}`,
-                "or, for a Region that is active, switch STS on for it: IAM console, Account settings, Security Token Service.",
-                `Check: aws account get-region-opt-status --region-name ${(0,base_text/* shellWord */.r7)(situation.region)}`,
-            ]);
+            return {
+                anchor: "id-token-expired",
+                title: `${host} considers the ID token expired`,
+                lines: [
+                    "Cause: the token was issued for this exchange, so either the clock of that server is wrong, or the runner was suspended in between.",
+                    "Fix: set the clock of that server by NTP, and run the job again.",
+                ],
+            };
+        case "InvalidIdentityToken":
+        case "IDPRejectedClaim":
+            return {
+                anchor: "id-token-rejected",
+                title: `${host} rejected the ID token`,
+                lines: [
+                    ...claimLines(claims),
+                    "Fix: compare the issuer (iss) and the audience (aud) with the OpenID configuration of that server. It must reach the issuer to check the signature.",
+                ],
+            };
         case "MalformedPolicyDocument":
         case "PackedPolicyTooLarge":
-            return explain("session-policy", "STS speaks of a session policy, and this action sends none", [
-                "Fix: none in the workflow. If sts-endpoint is set, look at that server and at what it adds to requests; else report this log as a bug.",
-            ]);
+            return {
+                anchor: "session-policy",
+                title: `${host} rejected a session policy, but this action does not send one`,
+                lines: ["Fix: find out what that server, or a proxy before it, adds to requests."],
+            };
+        default:
+            return {
+                anchor: "sts-other",
+                title: `${host} refused the exchange: ${code || "no error code"}`,
+                lines: [
+                    `The request had the role ${(0,base_text/* quoted */.TL)(roleArn)} and the audience ${(0,base_text/* quoted */.TL)(audience)}.`,
+                    "Fix: follow the message, and read the documentation of that server.",
+                ],
+            };
+    }
+}
+
+;// CONCATENATED MODULE: ../lib/src/explain/sts.js
+
+
+
+
+
+
+
+
+/** Explains why AssumeRoleWithWebIdentity returned no session. */
+function explainStsFailure(failure, situation) {
+    const { endpointHost, proxy, stsEndpoint, attempts } = situation;
+    const tries = `${attempts} ${attempts === 1 ? "attempt" : "attempts"}`;
+    const code = (failure.code ?? "").replace(/Exception$/, "");
+    const status = failure.httpStatus === undefined ? "" : `HTTP ${failure.httpStatus}, `;
+    const said = `${endpointHost}: ${code === "" ? "" : `${code} `}(${status}${tries}): ${(0,base_text/* printable */.g$)(failure.message, 500)}`;
+    if (isNetworkFailure(failure))
+        return explainNetworkFailure(failure, { of: "sts", host: endpointHost, proxy, stsEndpoint }, said);
+    const text = textOf({ ...situation, failure, code, tries, context: contextOf(situation) });
+    return explained({ ...text, lines: [said, ...text.lines] }, failure);
+}
+function textOf(asked) {
+    const { endpointHost, region } = asked;
+    if (asked.failure.kind === "malformed") {
+        return {
+            anchor: "sts-malformed",
+            title: `${endpointHost} did not return an STS response`,
+            lines: [
+                `Cause: a proxy or a firewall answered instead${via(asked.proxy)}, or the server in sts-endpoint does not fully implement STS.`,
+                `Fix: let requests to ${endpointHost} pass unchanged (NO_PROXY, if a proxy changes them). Check on the runner: curl -v ${(0,base_text/* shellWord */.r7)(asked.stsEndpoint ?? `https://${endpointHost}/`)}`,
+            ],
+        };
+    }
+    if (isOtherSts(asked.stsEndpoint))
+        return explainOtherSts(asked);
+    switch (asked.failure.kind) {
+        case "throttled":
+            return {
+                anchor: "sts-throttled",
+                title: "AWS throttles STS calls",
+                lines: [
+                    `Cause: account ${asked.context.accountId} makes too many STS calls in ${region} at the moment; none of ${asked.tries} succeeded.`,
+                    "Fix: run the job again. If it fails again, start fewer jobs at once (strategy: max-parallel), or use several Regions (aws-region).",
+                ],
+            };
+        case "provider":
+            return notReached(asked);
+        case "server-error":
+            return {
+                anchor: "sts-unavailable",
+                title: "STS is not available",
+                lines: [
+                    `Fix: run the job again later. https://health.aws.amazon.com shows whether ${region} has a problem. Each aws-region has its own STS.`,
+                ],
+            };
+        default:
+            return denied(asked);
+    }
+}
+/** STS answered, and its answer is final: its code decides. */
+function denied(asked) {
+    const { code, context, region, roleArn } = asked;
+    switch (code) {
+        case "AccessDenied":
+            return { anchor: "access-denied", ...explainRefusal(asked, context) };
+        case "InvalidIdentityToken":
+            return invalidToken(asked);
+        case "IDPRejectedClaim":
+            return rejected(context);
+        case "ExpiredToken":
+            return expired(asked);
+        case "RegionDisabled":
+            return {
+                anchor: "region-disabled",
+                title: `STS is not active in ${region} for account ${context.accountId}`,
+                lines: [
+                    `Fix: set aws-region to a Region that the account uses, or enable this Region: aws account enable-region --region-name ${(0,base_text/* shellWord */.r7)(region)}`,
+                    "If the Region is enabled, activate STS for it: IAM console, Account settings, Security Token Service.",
+                    `Check: aws account get-region-opt-status --region-name ${(0,base_text/* shellWord */.r7)(region)}`,
+                ],
+            };
+        case "MalformedPolicyDocument":
+        case "PackedPolicyTooLarge":
+            return {
+                anchor: "session-policy",
+                title: "STS rejected a session policy, but this action does not send one",
+                lines: [
+                    "Fix: nothing in the workflow causes this. A proxy may add one. Otherwise, please report this log as a bug.",
+                ],
+            };
         case "ValidationError":
-            return explain("sts-validation", "STS refused a value of the request", [
-                `Fix: the message names the value. Sent were role-to-assume ${(0,base_text/* quoted */.TL)(situation.roleArn)} and, if given, role-session-name.`,
-            ]);
-    }
-    if (THROTTLED.has(code) || error.httpStatus === 429) {
-        return explain("sts-throttled", "AWS throttles STS calls", [
-            `Account ${context.accountId} makes too many STS calls in ${situation.region} at the moment; ${tries} did not get through.`,
-            "Fix: run the job again. If it comes back: start fewer jobs at once (strategy: max-parallel), or spread them over Regions with aws-region.",
-        ]);
-    }
-    if (error.httpStatus === undefined)
-        return unreachable("sts", code, situation.endpointHost, situation, said);
-    if (error.httpStatus < 500 && NO_CODE.has(code)) {
-        return explain("sts-malformed", `${situation.endpointHost} answered with something else than an answer of STS`, [
-            `Cause: a proxy or a firewall answered in its place${via(situation.proxy)}, or the server behind sts-endpoint is no complete STS.`,
-            `Fix: let requests to ${situation.endpointHost} through unchanged (NO_PROXY, if a proxy changes them). Check on the runner: curl -v ${(0,base_text/* shellWord */.r7)(`https://${situation.endpointHost}/`)}`,
-        ]);
-    }
-    if (error.httpStatus >= 500) {
-        return explain("sts-unavailable", "STS is not available", [
-            `Fix: run the job again later; https://health.aws.amazon.com says whether ${situation.region} has trouble. Another aws-region uses another STS.`,
-        ]);
-    }
-    return explain("sts-other", `STS refused the exchange: ${code}`, [
-        `Role ${(0,base_text/* quoted */.TL)(situation.roleArn)}, audience ${(0,base_text/* quoted */.TL)(situation.audience)}, Region ${situation.region}.`,
-        "Fix: what the message says. Common codes: https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html",
-    ]);
-}
-/** Explains why there is no ID token. */
-function explainIdTokenError(kind, situation) {
-    const host = situation.endpointHost ?? "the ID token endpoint";
-    const said = (0,base_text/* printable */.g$)(situation.message ?? host, 500);
-    switch (kind) {
-        case "permission":
-            return explanation("id-token-permission", "This job may not ask for an ID token: it lacks the permission id-token: write", permission(situation));
-        case "unreachable":
-            return unreachable("id-token", situation.code ?? "", host, situation, said);
-        case "status":
-            return explanation("id-token-refused", `GitHub gave no ID token: HTTP ${situation.httpStatus ?? "error"}`, [said, ...refusal(situation)]);
-        case "answer":
-            return explanation("id-token-malformed", "The ID token endpoint answered with something else than a valid ID token", [
-                said,
-                `Something between this runner and GitHub may have answered in its place${via(situation.proxy)}, or this server (GHES, Forgejo, a test) is no complete one.`,
-                `Fix: let the answers of ${host} through unchanged (NO_PROXY, if a proxy changes them). The token must be a JWT for audience ${(0,base_text/* quoted */.TL)(situation.audience)} with exp.`,
-            ]);
+            return {
+                anchor: "sts-validation",
+                title: "STS refused a value of the request",
+                lines: [
+                    `Fix: the message names the value. The request had role-to-assume ${(0,base_text/* quoted */.TL)(roleArn)} and, if given, role-session-name.`,
+                ],
+            };
+        default:
+            return {
+                anchor: "sts-other",
+                title: `STS refused the exchange: ${code || "no error code"}`,
+                lines: [
+                    `The request had the role ${(0,base_text/* quoted */.TL)(roleArn)}, the audience ${(0,base_text/* quoted */.TL)(asked.audience)} and the Region ${region}.`,
+                    "Fix: follow the message. Common codes: https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html",
+                ],
+            };
     }
 }
-function explanation(anchor, title, lines) {
-    return { anchor, title: (0,base_text/* printable */.g$)(title, 300), text: lines.map((line) => (0,base_text/* printable */.g$)(line)).join("\n") };
-}
-// https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html, and the other services' names for
-// the same.
-const THROTTLED = new Set(["Throttling", "Throttled", "RequestLimitExceeded", "TooManyRequests", "SlowDown"]);
-// What the SDK and trial.ts call an answer that has no error code of STS in it, or no session.
-const NO_CODE = new Set(["Unknown", "UnknownError", "Error", "UnexpectedAnswer"]);
-function contextOf({ claims, roleArn }) {
-    const [, partition = "aws", , , accountId = ""] = roleArn.split(":");
-    const providerHost = claimText(claims.iss).replace(/^https:\/\//, "");
-    return { providerHost, accountId, partition, action: "sts:AssumeRoleWithWebIdentity" };
-}
-function invalidToken(message, context, { audience }, explain) {
+/** Several causes share the code: AWS tells them apart in the message only. */
+function invalidToken({ failure, context, audience }) {
     const url = (0,base_text/* shellWord */.r7)(`https://${context.providerHost}`);
     const arn = (0,base_text/* shellWord */.r7)(providerArn(context));
-    if (/no openidconnect provider/i.test(message)) {
-        return explain("no-identity-provider", `Account ${context.accountId} has no identity provider for ${context.providerHost}`, [
-            "Cause: role-to-assume names the wrong account, or the provider was never created in that account or has another URL.",
-            `Fix: correct the account in role-to-assume, or create the provider there: aws iam create-open-id-connect-provider --url ${url} --client-id-list ${(0,base_text/* shellWord */.r7)(audience)}`,
-            "Check, with credentials of that account: aws iam list-open-id-connect-providers",
-        ]);
+    if (/no openidconnect provider/i.test(failure.message)) {
+        return {
+            anchor: "no-identity-provider",
+            title: `Account ${context.accountId} has no identity provider for ${context.providerHost}`,
+            lines: [
+                "Cause: role-to-assume names the wrong account, or that account's identity provider was never created or has another URL.",
+                `Fix: correct the account in role-to-assume, or create the provider there: aws iam create-open-id-connect-provider --url ${url} --client-id-list ${(0,base_text/* shellWord */.r7)(audience)}`,
+                "Check, with credentials of that account: aws iam list-open-id-connect-providers",
+            ],
+        };
     }
-    if (/audience/i.test(message)) {
-        return explain("audience-not-registered", `The identity provider in account ${context.accountId} does not list the audience ${audience}`, [
-            `Fix: aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn ${arn} --client-id ${(0,base_text/* shellWord */.r7)(audience)}`,
-            "or set the input audience to one that it lists, and the trust policy's condition on aud to the same.",
-            `Check: aws iam get-open-id-connect-provider --open-id-connect-provider-arn ${arn} --query ClientIDList`,
-        ]);
+    if (/audience/i.test(failure.message)) {
+        return {
+            anchor: "audience-not-registered",
+            title: `The identity provider in account ${context.accountId} does not list the audience ${audience}`,
+            lines: [
+                `Fix: aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn ${arn} --client-id ${(0,base_text/* shellWord */.r7)(audience)}`,
+                "Or set the input audience to one that it lists, and the trust policy's condition on aud to the same.",
+                `Check: aws iam get-open-id-connect-provider --open-id-connect-provider-arn ${arn} --query ClientIDList`,
+            ],
+        };
     }
-    if (/verification key/i.test(message)) {
-        return explain("verification-key", "AWS could not fetch the identity provider's keys", notReached(context));
+    if (/thumbprint/i.test(failure.message)) {
+        return {
+            anchor: "provider-thumbprint",
+            title: "The identity provider's certificate does not match the thumbprint in IAM",
+            lines: [
+                `Fix: aws iam update-open-id-connect-provider-thumbprint --open-id-connect-provider-arn ${arn} --thumbprint-list THUMBPRINT`,
+                "How to get it: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_create_oidc_verify-thumbprint.html",
+                `Check: aws iam get-open-id-connect-provider --open-id-connect-provider-arn ${arn} --query ThumbprintList`,
+            ],
+        };
     }
-    if (/thumbprint/i.test(message)) {
-        return explain("provider-thumbprint", "The identity provider's certificate does not match the thumbprint in IAM", [
-            `Fix: aws iam update-open-id-connect-provider-thumbprint --open-id-connect-provider-arn ${arn} --thumbprint-list THUMBPRINT`,
-            "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_create_oidc_verify-thumbprint.html says how to get it.",
-            `Check: aws iam get-open-id-connect-provider --open-id-connect-provider-arn ${arn} --query ThumbprintList`,
-        ]);
-    }
-    return explain("id-token-rejected", "AWS rejected the ID token", tokenRejected(context));
+    return rejected(context);
 }
-function tokenRejected(context) {
-    return [
-        `Cause: AWS checks issuer, signature, times and audience of the token against the provider ${(0,base_text/* quoted */.TL)(context.providerHost)} in account ${context.accountId}.`,
-        "Fix: run the job again. If it comes back, compare the provider in IAM with iss and aud of this token, and any sts-endpoint with AWS's own.",
-        `Check: aws iam get-open-id-connect-provider --open-id-connect-provider-arn ${(0,base_text/* shellWord */.r7)(providerArn(context))}`,
-    ];
+function rejected(context) {
+    return {
+        anchor: "id-token-rejected",
+        title: "AWS rejected the ID token",
+        lines: [
+            `Cause: AWS checks issuer, signature, times and audience of the token against the provider ${(0,base_text/* quoted */.TL)(context.providerHost)} in account ${context.accountId}.`,
+            "Fix: run the job again. If it fails again, compare the provider in IAM with iss and aud of this token.",
+            `Check: aws iam get-open-id-connect-provider --open-id-connect-provider-arn ${(0,base_text/* shellWord */.r7)(providerArn(context))}`,
+        ],
+    };
 }
-function notReached(context) {
+function notReached({ code, context }) {
     const url = (0,base_text/* shellWord */.r7)(`https://${context.providerHost}/.well-known/openid-configuration`);
-    return [
-        "Cause: passing trouble between AWS and the provider, as a rule; it was tried again for up to 30 s.",
-        "Fix: run the job again. For a provider of your own (GHES), AWS must reach it from the internet, with all of its keys.",
-        `Check: curl --fail ${url}; GitHub's state is at https://www.githubstatus.com`,
+    const lines = [
+        "Cause: usually a transient problem between AWS and the provider; retried for up to 30 s.",
+        "Fix: run the job again. If the provider is your own (GHES), AWS must reach it and all of its keys from the internet.",
+        `Check: curl --fail ${url}; https://www.githubstatus.com shows the state of GitHub.`,
     ];
+    return code === "IDPCommunicationError"
+        ? { anchor: "provider-not-reached", title: "AWS could not reach the identity provider", lines }
+        : { anchor: "verification-key", title: "AWS could not fetch the identity provider's keys", lines };
 }
 function expired({ claims, clockSkewSeconds: skew }) {
     const life = Number(claims.exp) - Number(claims.iat);
     const clock = skew !== undefined && Math.abs(skew) >= 60
         ? [
-            `This machine's clock is ${Math.round(Math.abs(skew))} s ${skew > 0 ? "ahead of" : "behind"} GitHub's. Set it by NTP: later steps sign with it, too.`,
+            `This machine's clock is ${Math.round(Math.abs(skew))} s ${skew > 0 ? "ahead of" : "behind"} GitHub's. Set it by NTP: later steps sign requests with it, too.`,
         ]
         : [];
-    return [
-        `Cause: the token ${life > 0 ? `lives ${life} s and ` : ""}was issued for this exchange, so the runner stood still in between, or the clock of an sts-endpoint of your own is wrong.`,
-        ...clock,
-        "Fix: run the job again, on a machine that is not suspended.",
-    ];
+    return {
+        anchor: "id-token-expired",
+        title: "AWS considers the ID token expired",
+        lines: [
+            `Cause: the token ${life > 0 ? `lives ${life} s and ` : ""}was issued for this exchange, so the runner was suspended in between.`,
+            ...clock,
+            "Fix: run the job again, on a machine that is not suspended.",
+        ],
+    };
 }
-function permission({ eventName, actor }) {
+function contextOf({ claims, roleArn }) {
+    const [, partition = "aws", , , accountId = ""] = roleArn.split(":");
+    const providerHost = claimText(claims.iss).replace(/^https:\/\//, "");
+    return { providerHost, accountId, partition, action: "sts:AssumeRoleWithWebIdentity" };
+}
+
+;// CONCATENATED MODULE: ../lib/src/first-session.js
+var __rewriteRelativeImportExtension = (undefined && undefined.__rewriteRelativeImportExtension) || function (path, preserveJsx) {
+    if (typeof path === "string" && /^\.\.?\//.test(path)) {
+        return path.replace(/\.(tsx)$|((?:\.d)?)((?:\.[^./]+?)?)\.([cm]?)ts$/i, function (m, tsx, d, ext, cm) {
+            return tsx ? preserveJsx ? ".jsx" : ".js" : d && (!ext || !cm) ? m : (d + ext + "." + cm.toLowerCase() + "js");
+        });
+    }
+    return path;
+};
+
+
+
+
+
+
+/** The AWS SDK is in a separate bundle, loaded only where it is needed. */
+function loadExchange() {
+    return import(__rewriteRelativeImportExtension(/* webpackIgnore: true */ (0,external_node_url_namespaceObject.pathToFileURL)(bundlePath("exchange")).href));
+}
+/** Tries the role once. Throws a UserError that explains why STS gave no session. */
+async function firstSession({ exchange }, { inputs }, first, env) {
+    const { role, sessionName, region, stsEndpoint, audience, trustPolicy } = inputs;
+    // The SDK asks for the home folder and fails without one.
+    env.HOME ??= home();
+    const result = await exchange({ roleArn: role.arn, sessionName, token: first.token, region, endpoint: stsEndpoint }, (text) => lib_core/* info */.pq(`No session yet: ${text}. Trying again.`));
+    if ("session" in result)
+        return result.session;
+    const { attempts, endpointUrl, ...failure } = result.failure;
+    throw explainStsFailure(failure, {
+        roleArn: role.arn,
+        region,
+        stsEndpoint,
+        endpointHost: new URL(endpointUrl).host,
+        proxy: findProxy(env, endpointUrl),
+        audience,
+        claims: first.claims,
+        clockSkewSeconds: first.clockOffsetMs === undefined ? undefined : Math.round(-first.clockOffsetMs / 1000),
+        trustPolicy,
+        accountIsMasked: inputs.maskAccountId,
+        attempts,
+    });
+}
+/** What the session will be, where no exchange is tried. */
+function plannedSession({ role, sessionName }) {
+    const { partition, accountId, name } = role;
+    if (accountId === undefined)
+        return { accountId, assumedRoleArn: undefined };
+    return {
+        accountId,
+        assumedRoleArn: `arn:${partition}:sts::${accountId}:assumed-role/${name}/${sessionName}`,
+    };
+}
+
+;// CONCATENATED MODULE: ../lib/src/base/network.js
+// One name for each way in which a request can fail, given where the failure is seen. How long to retry
+// (retry.ts) and what to tell the user (explain/) are tables over these names.
+class RequestError extends Error {
+    name = "RequestError";
+    failure;
+    constructor(failure, options) {
+        super(failure.message, options);
+        this.failure = failure;
+    }
+}
+/**
+ * The kind of a failure without an answer, by the code that Node.js gives it.
+ * https://nodejs.org/api/tls.html#x509-certificate-error-codes, https://nodejs.org/api/errors.html
+ */
+function kindOfCode(code) {
+    if (code === undefined)
+        return "unreachable";
+    if (code === "EPROTO" || code === "ERR_SSL_WRONG_VERSION_NUMBER")
+        return "not-tls";
+    if (/CERT|SELF_SIGNED|SIGNATURE|ISSUER|HOSTNAME_MISMATCH|^UNABLE_TO_|^ERR_(?:TLS|SSL)/.test(code))
+        return "certificate";
+    if (code === "ERR_PROXY_TUNNEL")
+        return "proxy";
+    if (code === "ENOTFOUND")
+        return "unknown-name";
+    if (code.startsWith("EAI_"))
+        return "dns";
+    return "unreachable";
+}
+
+;// CONCATENATED MODULE: ../lib/src/explain/id-token.js
+
+
+
+/** Explains why the runner set no ACTIONS_ID_TOKEN_REQUEST_URL. */
+function explainNoPermission({ eventName, actor }) {
     const fork = /^pull_request(?!_target)/.test(eventName ?? "")
-        ? [
-            "This job runs for a pull request: if it comes from a fork, GitHub grants id-token to none of its jobs.",
-        ]
+        ? ["This job runs for a pull request. If it comes from a fork, GitHub never grants id-token to its jobs."]
         : [];
     const bot = actor === "dependabot[bot]"
-        ? ["This job runs for Dependabot, whose jobs GitHub treats as those of a fork: they get no id-token."]
+        ? ["This job runs for Dependabot. GitHub treats its jobs like those of a fork: they get no id-token."]
         : [];
-    return [
-        "GitHub gave this job no way to ask for one: ACTIONS_ID_TOKEN_REQUEST_URL is not set.",
-        "Fix: add this to the job, or to the top of the workflow, and list whatever else the job needs (what is not listed is none):",
-        "",
-        "permissions:",
-        "  id-token: write",
-        "  contents: read",
-        "",
-        "In a reusable workflow the job that calls it (uses: …/workflow.yml) must have it as well: a called workflow can only keep what its caller has.",
-        ...fork,
-        ...bot,
-        ...(fork.length + bot.length > 0
-            ? ["Skip the step for these jobs (if:), or do the AWS part in a workflow that runs on push."]
-            : []),
-    ];
+    return explained({
+        anchor: "id-token-permission",
+        title: "This job may not ask for an ID token: it lacks the permission id-token: write",
+        lines: [
+            "Cause: GitHub did not offer ID tokens to this job: ACTIONS_ID_TOKEN_REQUEST_URL is not set.",
+            "Fix: add these lines to the job, or to the top of the workflow. Add the other permissions that the job needs, because those that are not listed become none:",
+            "",
+            "permissions:",
+            "  id-token: write",
+            "  contents: read",
+            "",
+            "In a reusable workflow, the job that calls it (uses: …/workflow.yml) needs them as well: a called workflow cannot have more permissions than its caller.",
+            ...fork,
+            ...bot,
+            ...(fork.length + bot.length > 0
+                ? ["Skip the step for these jobs (if:), or use AWS in a workflow that runs on push."]
+                : []),
+        ],
+    });
 }
-function refusal({ httpStatus = 0 }) {
-    if (httpStatus >= 500 || httpStatus === 429)
-        return ["Fix: run the job again; https://www.githubstatus.com says whether Actions has trouble."];
+/** Explains why GitHub, or what stands in for it, issued no ID token. */
+function explainIdTokenFailure(failure, situation) {
+    const { audience, endpointHost, proxy } = situation;
+    if (isNetworkFailure(failure))
+        return explainNetworkFailure(failure, { of: "id-token", host: endpointHost, proxy }, failure.message || endpointHost);
+    if (failure.kind === "malformed") {
+        return explained({
+            anchor: "id-token-malformed",
+            title: "The ID token endpoint did not return a valid ID token",
+            lines: [
+                failure.message,
+                `Cause: something between this runner and GitHub may have answered instead${via(proxy)}, or this server (GHES, Forgejo, a test server) may not fully support ID tokens.`,
+                `Fix: let the answers of ${endpointHost} pass unchanged (NO_PROXY, if a proxy changes them). The token must be a JWT for the audience ${(0,base_text/* quoted */.TL)(audience)}, with exp.`,
+            ],
+        }, failure);
+    }
+    return explained({
+        anchor: "id-token-refused",
+        title: `GitHub did not issue an ID token: HTTP ${failure.httpStatus ?? "error"}`,
+        lines: [failure.message, ...id_token_refusal(failure)],
+    }, failure);
+}
+function id_token_refusal({ kind, httpStatus }) {
+    if (kind === "server-error" || kind === "throttled")
+        return [
+            "Fix: run the job again. https://www.githubstatus.com shows whether GitHub Actions has a problem.",
+        ];
     if (httpStatus === 401 || httpStatus === 403) {
         return [
-            "Cause: GitHub takes the job's request token for invalid: it has expired (after about 6 hours), the job was cancelled, or its variables come from another job.",
-            "Fix: run the job again; never set ACTIONS_ID_TOKEN_REQUEST_TOKEN or ACTIONS_ID_TOKEN_REQUEST_URL yourself.",
+            "Cause: GitHub rejected the job's request token. It has expired (after about 6 hours), the job was cancelled, or its variables come from another job.",
+            "Fix: run the job again. Never set ACTIONS_ID_TOKEN_REQUEST_TOKEN or ACTIONS_ID_TOKEN_REQUEST_URL yourself.",
         ];
     }
     return [
-        "Fix: run the job again. If it comes back, look for what sets ACTIONS_ID_TOKEN_REQUEST_URL, or for a proxy that answers in GitHub's place.",
+        "Fix: run the job again. If it fails again, find what sets ACTIONS_ID_TOKEN_REQUEST_URL, or the proxy that answers instead of GitHub.",
     ];
 }
-const TLS_CODE = /CERT|SIGNATURE|SSL|TLS|ISSUER|HOSTNAME_MISMATCH|EPROTO/;
-function unreachable(prefix, code, host, { proxy }, said) {
-    const explain = (what, title, lines) => explanation(`${prefix}-${what}`, title, [said, ...lines]);
-    if (TLS_CODE.test(code)) {
-        return explain("tls", `The certificate of ${host} cannot be verified: ${code}`, [
-            `Cause: the certificate that came back is not one that Node.js trusts. As a rule a proxy or firewall opens TLS${via(proxy)} with a certificate authority of its own, or the runner's clock is wrong.`,
-            "Fix: put that authority's certificate (PEM) on the runner and name it in the job's env: NODE_EXTRA_CA_CERTS for actions, AWS_CA_BUNDLE for later AWS steps.",
-            `Check: openssl s_client -connect ${(0,base_text/* shellWord */.r7)(host.includes(":") ? host : `${host}:443`)} -servername ${(0,base_text/* shellWord */.r7)(host.replace(/:\d+$/, ""))} </dev/null | openssl x509 -noout -issuer -dates`,
-        ]);
+
+;// CONCATENATED MODULE: ../lib/src/first-token.js
+
+
+
+
+/** The first ID token. Throws a UserError that explains why there is none. */
+async function firstToken(keeper, { endpoint, inputs: { audience } }, env) {
+    try {
+        return await keeper.firstToken({ endpoint, audience }, (reason) => lib_core/* info */.pq(`No ID token yet: ${reason}. Trying again.`));
     }
-    if (code === "ERR_PROXY_TUNNEL") {
-        return explanation("proxy-refused", `The proxy does not connect this runner with ${host}`, [
-            said,
-            `Fix: allow ${(0,base_text/* shellWord */.r7)(host.includes(":") ? host : `${host}:443`)} in the proxy${via(proxy)}, or exempt it with NO_PROXY. For 407, HTTPS_PROXY must have a user and a password that the proxy knows.`,
-            `Check on the runner: curl -v ${(0,base_text/* shellWord */.r7)(`https://${host}/`)}`,
-        ]);
+    catch (error) {
+        if (!(error instanceof RequestError))
+            throw error;
+        const endpointHost = new URL(endpoint.url).host;
+        const proxy = findProxy(env, endpoint.url);
+        throw explainIdTokenFailure(error.failure, { audience, endpointHost, proxy });
     }
-    if (/^(?:ENOTFOUND|EAI_)/.test(code)) {
-        const name = /getaddrinfo \S+ ([\w.-]+)/.exec(said)?.[1] ?? host.replace(/:\d+$/, "");
-        return explain("host-not-found", `The name ${name} cannot be resolved: ${code}`, [
-            `Cause: ${prefix === "sts" ? "aws-region or sts-endpoint is misspelt, or " : ""}this runner's DNS does not know the name. ${host} was asked for${via(proxy) || " without a proxy"}.`,
-            `Fix: correct ${prefix === "sts" ? "the input, " : ""}the runner's DNS, or HTTPS_PROXY and NO_PROXY. Check on the runner: nslookup ${(0,base_text/* shellWord */.r7)(name)}`,
-        ]);
-    }
-    return explain("unreachable", `${host} cannot be reached: ${code || "no answer"}`, [
-        `Cause: nothing answered${via(proxy) || " (no proxy was used)"}. A firewall, a proxy or, in a private network, a missing route or VPC endpoint stands in between.`,
-        `Fix: let the runner reach ${host} by HTTPS, or set HTTPS_PROXY (and NO_PROXY) on the runner. Check on the runner: curl -v ${(0,base_text/* shellWord */.r7)(`https://${host}/`)}`,
-    ]);
 }
-function via(proxy) {
-    if (proxy === undefined || proxy === "")
-        return "";
-    // No URL: proxy.ts says what is wrong with it.
-    if (proxy.includes(" "))
-        return ` (past the proxy of the environment, which is ${(0,base_text/* printable */.g$)(proxy, 200)})`;
-    return ` (through the proxy ${(0,base_text/* quoted */.TL)(proxy.replace(/^([a-z0-9+.-]+:\/\/)?.*@/i, "$1"))})`;
+
+;// CONCATENATED MODULE: ../lib/src/input-readers.js
+// One reader for each input. It checks the text and returns the value, or throws a UserError that shows the text,
+// what is allowed and what to do.
+
+
+
+
+
+// Names and paths of roles: https://docs.aws.amazon.com/IAM/latest/APIReference/API_Role.html
+const ROLE_ARN = /^arn:(aws[a-z-]*):iam::(\d{12}):role\/((?:[\w+=,.@-]+\/)*)([\w+=,.@-]{1,64})$/;
+// Other servers with an STS API have their own form of role ARNs (MinIO: "arn:minio:iam:::role/…").
+const ANY_ARN = /^arn:([\w-]+):[\w-]*:[\w-]*:([\w-]*):(?:[\w+=,.@/:-]*[/:])?([\w+=,.@-]+)$/;
+function readRole(read, anyArn) {
+    const arn = required(read, "role-to-assume", "the ARN of the role, such as arn:aws:iam::111122223333:role/deploy");
+    const aws = arn.length <= 2048 ? ROLE_ARN.exec(arn) : null;
+    if (aws)
+        return { arn, partition: aws[1] ?? "", accountId: aws[2], name: aws[4] ?? "" };
+    const any = anyArn && arn.length <= 2048 ? ANY_ARN.exec(arn) : null;
+    if (any)
+        return { arn, partition: any[1] ?? "", accountId: any[2] || undefined, name: any[3] ?? "" };
+    const hint = /^arn:aws[a-z-]*:sts::\d{12}:assumed-role\//.test(arn)
+        ? "That is the ARN of a session. Give the ARN of the role itself."
+        : /^[\w+=,.@/-]+$/.test(arn)
+            ? "A name alone does not identify the account."
+            : "Copy it from the role's page in IAM.";
+    throw input_readers_refused("role-to-assume", arn, "a role ARN, such as arn:aws:iam::111122223333:role/deploy", hint);
+}
+function readRegion(read) {
+    const region = required(read, "aws-region", "a region, such as eu-west-1");
+    if (/^[a-z]{2}(?:-[a-z]+)+-\d+[a-z]$/.test(region)) {
+        throw input_readers_refused("aws-region", region, "a region, such as eu-west-1", `That is a zone of the region ${region.slice(0, -1)}.`);
+    }
+    // The region becomes part of host names, so it must be one DNS label.
+    if (/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(region))
+        return region;
+    throw input_readers_refused("aws-region", region, "a region's name in lower case, such as eu-west-1", "AWS lists them under Regions and Zones.");
+}
+function readProfile(read) {
+    const profile = read("profile") || "default";
+    // Every SDK reads these names in the same way, without quotes.
+    // The SDK for JavaScript looks profiles up in an object, which inherits properties of some names.
+    const isInherited = profile in {};
+    if (/^[A-Za-z0-9_.-]{1,64}$/.test(profile) && !isInherited)
+        return profile;
+    throw input_readers_refused("profile", profile, "1 to 64 of the characters A-Z a-z 0-9 _ . -", isInherited
+        ? "The AWS SDK for JavaScript cannot read a profile of this name."
+        : "Leave it out to give every later step this role.");
+}
+function readSessionName(read, run) {
+    const given = read("role-session-name");
+    if (given === "") {
+        // Unique, because the AWS CLI caches sessions on disk by role and session name: with the same name, the
+        // next job on this machine would get this job's session.
+        return `GitHubActions-${digits(run.id)}-${digits(run.attempt)}-${(0,external_node_crypto_namespaceObject.randomBytes)(4).toString("hex")}`;
+    }
+    if (/^[\w+=,.@-]{2,64}$/.test(given))
+        return given;
+    throw input_readers_refused("role-session-name", given, "2 to 64 of the characters A-Z a-z 0-9 _ + = , . @ -", "Leave it out to get a unique name.");
+}
+function readAudience(read, partition) {
+    const audience = read("audience") || (partition === "aws-cn" ? "sts.amazonaws.com.cn" : "sts.amazonaws.com");
+    if (/^[\x21-\x7e]{1,255}$/.test(audience))
+        return audience;
+    throw input_readers_refused("audience", audience, "1 to 255 ASCII characters without a space", "The identity provider in IAM must list it as an audience.");
+}
+function readAccountIds(read) {
+    const ids = read("allowed-account-ids")
+        .split(/[\s,]+/)
+        .filter((id) => id !== "");
+    for (const id of ids) {
+        if (!/^\d{12}$/.test(id)) {
+            throw input_readers_refused("allowed-account-ids", id, "account ids of 12 digits, separated by commas", "In YAML, put ids that begin with 0 in quotes.");
+        }
+    }
+    return ids;
+}
+function readStsEndpoint(read) {
+    const given = read("sts-endpoint");
+    if (given === "")
+        return undefined;
+    const allowed = "an https URL without user, query and fragment, or http to 127.0.0.1, [::1] or localhost";
+    // Every reader of the config file leaves these characters as they are.
+    const url = /^https?:\/\/[\w.:/[\]~-]+$/.test(given) && URL.canParse(given) ? new URL(given) : undefined;
+    if (url?.username !== "" || url.password !== "") {
+        throw input_readers_refused("sts-endpoint", given, allowed, "Leave it out to use AWS.");
+    }
+    if (url.protocol === "http:" && !isLoopback(url.hostname)) {
+        throw input_readers_refused("sts-endpoint", given, allowed, "Over plain http, anyone on the network path could read the ID token.");
+    }
+    return url.href.replace(/\/+$/, "");
+}
+function readMirror(read) {
+    const given = read("mirror-environment") || "auto";
+    if (given === "auto")
+        return "auto";
+    const value = parseBoolean(given);
+    if (value === undefined)
+        throw input_readers_refused("mirror-environment", given, "auto, true or false", "auto is right for most jobs.");
+    return value ? "always" : "never";
+}
+function readTrustPolicy(read) {
+    const given = read("explain-trust-policy");
+    if (given === "")
+        return undefined;
+    try {
+        return parseTrustPolicy(given);
+    }
+    catch (error) {
+        throw new errors/* UserError */.yo("input-refused", `explain-trust-policy cannot be read: ${(0,errors/* errorText */.kc)(error)}`);
+    }
+}
+function readSummary(read) {
+    const given = read("summary") || "auto";
+    if (given === "auto" || given === "always" || given === "never")
+        return given;
+    throw input_readers_refused("summary", given, "auto, always or never", "auto writes one only if there was an outage or another problem.");
+}
+function readBoolean(read, name, otherwise) {
+    const given = read(name);
+    if (given === "")
+        return otherwise;
+    const value = parseBoolean(given);
+    if (value === undefined)
+        throw input_readers_refused(name, given, "true or false", "If it comes from an expression, check the value of the expression.");
+    return value;
+}
+// The same spellings as getBooleanInput of @actions/core (YAML 1.2, core schema).
+function parseBoolean(text) {
+    if (["true", "True", "TRUE"].includes(text))
+        return true;
+    if (["false", "False", "FALSE"].includes(text))
+        return false;
+    return undefined;
+}
+function required(read, name, what) {
+    const given = read(name);
+    if (given !== "")
+        return given;
+    throw new errors/* UserError */.yo("input-missing", `${name} is missing or empty. Give ${what} under "with:". An expression is empty if its secret or variable does not ` +
+        "exist for this job (misspelled, defined in another environment, or not available to forks).");
+}
+function input_readers_refused(name, given, allowed, hint) {
+    return new errors/* UserError */.yo("input-refused", `${name} is ${(0,base_text/* quoted */.TL)(given, 100)}. Allowed: ${allowed}. ${hint}`);
+}
+function digits(text) {
+    return /^\d{1,19}$/.test(text) ? text : "0";
 }
 
 ;// CONCATENATED MODULE: ../lib/src/inputs.js
 
 
-
 /**
- * Reads and checks every input of the action. Throws a UserError that names the input, what was given and
+ * Reads and checks every input of the action. Throws a UserError that names the input, the given text and
  * what is allowed.
- * @param read gives an input's text, trimmed, or "" where it was not given (getInput of @actions/core)
  */
 function loadInputs(read, run) {
     const stsEndpoint = readStsEndpoint(read);
@@ -1602,227 +2091,40 @@ function loadInputs(read, run) {
 }
 /** Throws a UserError if an account is not one of those that `allowed-account-ids` lists. */
 function checkAccount({ allowedAccountIds, role }, accountId) {
-    if (allowedAccountIds.length === 0 || allowedAccountIds.includes(accountId))
+    if (allowedAccountIds.length === 0)
         return;
-    throw new errors/* UserError */.yo("account-not-allowed", `The role ${role.arn} is in account ${accountId || "(none)"}, which allowed-account-ids (${allowedAccountIds.join(", ")}) does not list. ` +
+    if (accountId !== undefined && allowedAccountIds.includes(accountId))
+        return;
+    throw new errors/* UserError */.yo("account-not-allowed", `The role ${role.arn} is in account ${accountId ?? "(none)"}, which allowed-account-ids (${allowedAccountIds.join(", ")}) does not list. ` +
         "Correct the ARN or the list.");
 }
-// Names and paths of roles: https://docs.aws.amazon.com/IAM/latest/APIReference/API_Role.html
-const ROLE_ARN = /^arn:(aws[a-z-]*):iam::(\d{12}):role\/((?:[\w+=,.@-]+\/)*)([\w+=,.@-]{1,64})$/;
-// Servers that speak STS without being AWS give roles ARNs of their own (MinIO: "arn:minio:iam:::role/…").
-const ANY_ARN = /^arn:([\w-]+):[\w-]*:[\w-]*:([\w-]*):(?:[\w+=,.@/:-]*[/:])?([\w+=,.@-]+)$/;
-function readRole(read, anyArn) {
-    const arn = required(read, "role-to-assume", "the ARN of the role, such as arn:aws:iam::111122223333:role/deploy");
-    const aws = arn.length <= 2048 ? ROLE_ARN.exec(arn) : null;
-    if (aws)
-        return { arn, partition: aws[1] ?? "", accountId: aws[2] ?? "", name: aws[4] ?? "" };
-    const any = anyArn && arn.length <= 2048 ? ANY_ARN.exec(arn) : null;
-    if (any)
-        return { arn, partition: any[1] ?? "", accountId: any[2] ?? "", name: any[3] ?? "" };
-    const hint = /^arn:aws[a-z-]*:sts::\d{12}:assumed-role\//.test(arn)
-        ? "That is the ARN of a session; give the ARN of the role itself."
-        : /^[\w+=,.@/-]+$/.test(arn)
-            ? "A name alone does not say which account."
-            : "Copy it from the role's page in IAM.";
-    throw refused("role-to-assume", arn, "a role ARN, such as arn:aws:iam::111122223333:role/deploy", hint);
-}
-function readRegion(read) {
-    const region = required(read, "aws-region", "a region, such as eu-west-1");
-    if (/^[a-z]{2}(?:-[a-z]+)+-\d+[a-z]$/.test(region)) {
-        throw refused("aws-region", region, "a region, such as eu-west-1", `That is a zone of the region ${region.slice(0, -1)}.`);
-    }
-    // The region becomes a part of host names: one DNS label, nothing else.
-    if (/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(region))
-        return region;
-    throw refused("aws-region", region, "a region's name in lower case, such as eu-west-1", "AWS lists them under Regions and Zones.");
-}
-function readProfile(read) {
-    const profile = read("profile") || "default";
-    // The names that every SDK reads the same way, unquoted.
-    if (/^[A-Za-z0-9_.-]{1,64}$/.test(profile))
-        return profile;
-    throw refused("profile", profile, "1 to 64 of the characters A-Z a-z 0-9 _ . -", "Leave it out to make the role ambient.");
-}
-function readSessionName(read, run) {
-    const given = read("role-session-name");
-    if (given === "") {
-        // Unique: the AWS CLI keeps sessions on disk by role and session name, and would hand this job's to the
-        // next one.
-        return `GitHubActions-${digits(run.id)}-${digits(run.attempt)}-${(0,external_node_crypto_namespaceObject.randomBytes)(4).toString("hex")}`;
-    }
-    if (/^[\w+=,.@-]{2,64}$/.test(given))
-        return given;
-    throw refused("role-session-name", given, "2 to 64 of the characters A-Z a-z 0-9 _ + = , . @ -", "Leave it out to get a name unique to the run.");
-}
-function readAudience(read, partition) {
-    const audience = read("audience") || (partition === "aws-cn" ? "sts.amazonaws.com.cn" : "sts.amazonaws.com");
-    if (/^[\x21-\x7e]{1,255}$/.test(audience))
-        return audience;
-    throw refused("audience", audience, "1 to 255 ASCII characters without a space", "It must be an audience of the identity provider in IAM.");
-}
-function readAccountIds(read) {
-    const ids = read("allowed-account-ids")
-        .split(/[\s,]+/)
-        .filter((id) => id !== "");
-    for (const id of ids) {
-        if (!/^\d{12}$/.test(id)) {
-            throw refused("allowed-account-ids", id, "account ids of 12 digits, separated by commas", "Quote ids that begin with 0 in YAML.");
-        }
-    }
-    return ids;
-}
-function readStsEndpoint(read) {
-    const given = read("sts-endpoint");
-    if (given === "")
-        return undefined;
-    const allowed = "an https URL without user, query and fragment, or http to 127.0.0.1, [::1] or localhost";
-    // The characters are those that every reader of the config file takes as they are.
-    const url = /^https?:\/\/[\w.:/[\]~-]+$/.test(given) && URL.canParse(given) ? new URL(given) : undefined;
-    if (url?.username !== "" || url.password !== "") {
-        throw refused("sts-endpoint", given, allowed, "Leave it out for AWS.");
-    }
-    if (url.protocol === "http:" && !isLoopback(url.hostname)) {
-        throw refused("sts-endpoint", given, allowed, "Over plain http anyone on the way could use the ID token.");
-    }
-    return url.href.replace(/\/+$/, "");
-}
-/** Whether a URL's host is this machine itself. */
-function isLoopback(hostname) {
-    return (hostname === "localhost" || hostname === "[::1]" || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(hostname));
-}
-function readMirror(read) {
-    const given = read("mirror-environment") || "auto";
-    if (given === "auto")
-        return "auto";
-    const value = parseBoolean(given);
-    if (value === undefined)
-        throw refused("mirror-environment", given, "auto, true or false", "auto is right for most jobs.");
-    return value ? "always" : "never";
-}
-function readTrustPolicy(read) {
-    const given = read("explain-trust-policy");
-    if (given === "")
-        return undefined;
+
+;// CONCATENATED MODULE: external "node:timers/promises"
+const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
+;// CONCATENATED MODULE: ../lib/src/job/private-directory.js
+
+
+
+/**
+ * Makes the job directory, or checks the one that exists: it must be a real directory of this user and closed to
+ * others. Throws a UserError for any other, because whoever made it could read the token or choose the role that SDKs
+ * use.
+ */
+function openJobDirectory(job) {
     try {
-        parseTrustPolicy(given);
-    }
-    catch (error) {
-        throw new errors/* UserError */.yo("input-refused", `explain-trust-policy cannot be read: ${(0,errors/* errorText */.kc)(error)}`);
-    }
-    return given;
-}
-function readSummary(read) {
-    const given = read("summary") || "auto";
-    if (given === "auto" || given === "always" || given === "never")
-        return given;
-    throw refused("summary", given, "auto, always or never", "auto writes one only where something happened that is worth reading.");
-}
-function readBoolean(read, name, otherwise) {
-    const given = read(name);
-    if (given === "")
-        return otherwise;
-    const value = parseBoolean(given);
-    if (value === undefined)
-        throw refused(name, given, "true or false", "Quote it in YAML if it comes from an expression.");
-    return value;
-}
-// The spellings of getBooleanInput in @actions/core (YAML 1.2, core schema).
-function parseBoolean(text) {
-    if (["true", "True", "TRUE"].includes(text))
-        return true;
-    if (["false", "False", "FALSE"].includes(text))
-        return false;
-    return undefined;
-}
-function required(read, name, what) {
-    const given = read(name);
-    if (given !== "")
-        return given;
-    throw new errors/* UserError */.yo("input-missing", `${name} is missing or empty. Give ${what} under "with:". An expression is empty if its secret or variable does not exist here ` +
-        "(misspelt, another environment, a fork).");
-}
-function refused(name, given, allowed, hint) {
-    // JSON shows a newline or another control character for what it is, and keeps the text on one line.
-    const shown = JSON.stringify(given.length > 100 ? `${given.slice(0, 100)}…` : given);
-    return new errors/* UserError */.yo("input-refused", `${name} is ${shown}. Allowed: ${allowed}. ${hint}`);
-}
-function digits(text) {
-    return /^\d{1,19}$/.test(text) ? text : "0";
-}
-
-;// CONCATENATED MODULE: ../lib/src/job/job-directory.js
-
-
-
-
-
-
-// $RUNNER_TEMP/aws-role-refresh/
-//   config            the AWS config file of this job
-//   credentials       the AWS credentials file of this job
-//   job.json          whose directory this is, and what the files were seeded from
-//   tokens/<id>/      one per audience: token, status.json, and stop once the keeper is asked to end
-//   uses/<id>.json    one per use that is not over: what it wrote, so that any post can undo it
-//   finished/<id>.json  one per use that is over, for the summary
-//   lock.*            see withLock
-const NAME = "aws-role-refresh";
-/**
- * The job directory's paths; nothing is read or made. With forward slashes, which every SDK takes on every
- * system.
- */
-function jobDirectory(root) {
-    const at = (name) => `${root}/${name}`;
-    return {
-        path: root,
-        config: at("config"),
-        credentials: at("credentials"),
-        job: at("job.json"),
-        tokens: at("tokens"),
-        uses: at("uses"),
-        finished: at("finished"),
-    };
-}
-/**
- * Where this job's directory belongs, from RUNNER_TEMP. Throws a UserError where the path could not stand in
- * a config file that every SDK reads the same way: `#` and `;` begin a comment for some, `$` and `%` a
- * variable, and non-ASCII breaks others (docs/compatibility.md).
- */
-function jobDirectoryPath(runnerTemp, platform = process.platform) {
-    if (!runnerTemp) {
-        throw new errors/* UserError */.yo("runner-temp", "RUNNER_TEMP is not set. The runner sets it; this action cannot run without one.");
-    }
-    const absolute = platform === "win32" ? external_node_path_namespaceObject.win32.isAbsolute(runnerTemp) : external_node_path_namespaceObject.posix.isAbsolute(runnerTemp);
-    const root = platform === "win32" ? runnerTemp.replaceAll("\\", "/") : runnerTemp;
-    const readDifferently = platform === "win32" ? "#;$%\"'`" : "#;$\"'`\\";
-    if (!absolute ||
-        !/^[\x20-\x7e]+$/.test(root) ||
-        [...readDifferently].some((character) => root.includes(character))) {
-        throw new errors/* UserError */.yo("runner-temp", `RUNNER_TEMP is ${JSON.stringify(runnerTemp.slice(0, 200))}. It must be an absolute path in ASCII without any of ${[...readDifferently].join(" ")} ` +
-            "which AWS SDKs read differently in a config file. Change the runner's work folder.");
-    }
-    return `${root.replace(/\/+$/, "")}/${NAME}`;
-}
-/**
- * Makes the job directory, or takes the one that is there if it can only be ours: a real directory of this
- * user, closed to others. Throws a UserError for any other, since whoever made it could read the token or
- * choose what SDKs run as.
- */
-function openJobDirectory(root) {
-    try {
-        makePrivateDirectory(root);
+        makePrivateDirectory(job.path);
     }
     catch (error) {
         if ((0,errors/* errorCode */.CA)(error) !== "EEXIST") {
-            throw new errors/* UserError */.yo("runner-temp", `${root} cannot be made: ${(0,errors/* errorCode */.CA)(error) ?? String(error)}. RUNNER_TEMP must exist and be writable.`, { cause: error });
+            throw new errors/* UserError */.yo("runner-temp", `${job.path} cannot be created: ${(0,errors/* errorCode */.CA)(error) ?? String(error)}. RUNNER_TEMP must exist and be writable.`, { cause: error });
         }
-        const fault = untrusted(root);
-        if (fault)
-            throw new errors/* UserError */.yo("job-directory", `${root} is there already and ${fault}. Remove it from this runner: this action did not make it.`);
+        const fault = untrusted(job.path);
+        if (fault) {
+            throw new errors/* UserError */.yo("job-directory", `${job.path} already exists and ${fault}. Remove it from this runner: this action did not make it.`);
+        }
     }
-    const job = jobDirectory(root);
     for (const directory of [job.tokens, job.uses, job.finished])
         ensurePrivateDirectory(directory);
-    return job;
 }
 function ensurePrivateDirectory(directory) {
     try {
@@ -1842,9 +2144,9 @@ function makePrivateDirectory(directory) {
     external_node_fs_namespaceObject.mkdirSync(directory, 0o700);
     if (process.platform === "win32")
         return;
-    external_node_fs_namespaceObject.chmodSync(directory, 0o700); // the umask may have taken our own bits away
-    // In a job container as root: the runner outside must be able to delete it, or it can never empty its temp
-    // folder again (actions/runner, src/Runner.Sdk/Util/IOUtil.cs, DeleteDirectory).
+    external_node_fs_namespaceObject.chmodSync(directory, 0o700); // the umask may have removed our own permissions
+    // As root in a job container: the runner outside must be able to delete it, or it can never empty its temp folder
+    // again (actions/runner, src/Runner.Sdk/Util/IOUtil.cs, DeleteDirectory).
     if (process.getuid?.() === 0) {
         const parent = external_node_fs_namespaceObject.statSync(external_node_path_namespaceObject.dirname(directory));
         if (parent.uid !== 0)
@@ -1852,7 +2154,7 @@ function makePrivateDirectory(directory) {
     }
 }
 /**
- * Why a directory that exists cannot be trusted, or undefined. Windows has no modes to look at; the profile
+ * Why a directory that exists cannot be trusted, or undefined. On Windows there are no modes to check; the profile
  * folder is private.
  */
 function untrusted(directory) {
@@ -1871,44 +2173,99 @@ function untrusted(directory) {
         return `is open to other users (mode ${(stat.mode & 0o777).toString(8)})`;
     return undefined;
 }
+/** Renames the job directory first, so that its name is free at once, and then deletes it. */
+function removeJobDirectory(job) {
+    external_node_fs_namespaceObject.renameSync(job.path, `${job.path}.${process.pid}.gone`);
+    clearRemains(job);
+}
+/** Deletes what a post that was killed during `removeJobDirectory` left. */
+function clearRemains(job) {
+    const parent = external_node_path_namespaceObject.dirname(job.path);
+    const name = external_node_path_namespaceObject.basename(job.path);
+    for (const entry of private_directory_entriesOf(parent)) {
+        if (!entry.startsWith(`${name}.`) || !entry.endsWith(".gone"))
+            continue;
+        try {
+            external_node_fs_namespaceObject.rmSync(`${parent}/${entry}`, { recursive: true, force: true });
+        }
+        catch {
+            // Another post is deleting it, too.
+        }
+    }
+}
+/** The names in a directory; none if a step has put something else in its place. */
+function private_directory_entriesOf(directory) {
+    try {
+        return external_node_fs_namespaceObject.readdirSync(directory);
+    }
+    catch {
+        return [];
+    }
+}
+
+;// CONCATENATED MODULE: ../lib/src/job/lock.js
+
+
+
+
+
+
+const WAIT_MS = 30_000;
 /**
- * Far longer than any section that holds the lock; a process that died is noticed at once where its pid
- * tells.
+ * Far longer than any action holds the lock. Where the process that holds it has died, its pid usually shows that at
+ * once.
  */
-const LOCK_STALE_MS = 60_000;
+const STALE_MS = 60_000;
 /**
- * Runs `action` while no other process does, among those that lock the same directory. Every contender makes
- * a file of its own and then looks for others: whoever comes second sees the first one, withdraws, and tries
- * again. No name is used twice, so that clearing away what a dead process left cannot take away a lock that
- * lives. Throws when `waitMs` have passed, and ENOENT when there is no such directory (any more).
+ * Runs `action` with the job directory locked, which it creates if need be: another use's post may remove it at any
+ * moment before that.
  */
-async function withLock(directory, waitMs, action) {
+async function locked(job, action) {
+    for (let tries = 1;; tries++) {
+        try {
+            openJobDirectory(job);
+            return await withLock(job, WAIT_MS, action);
+        }
+        catch (error) {
+            if ((0,errors/* errorCode */.CA)(error) !== "ENOENT" || tries === 10)
+                throw error;
+        }
+    }
+}
+/**
+ * Runs `action` while no other process holds the lock of the same job directory. Every contender makes a file with a
+ * unique name and then looks for others. Whoever comes second sees the first one's file, withdraws, and tries again.
+ * No name is used twice, so that removing a dead process's file cannot remove a lock that is held. Throws a UserError
+ * after `waitMs`, and ENOENT when the directory does not exist (any more).
+ */
+async function withLock(job, waitMs, action) {
     const own = `lock.${process.pid}.${(0,external_node_crypto_namespaceObject.randomBytes)(6).toString("hex")}`;
     const deadline = performance.now() + waitMs;
     for (;;) {
-        external_node_fs_namespaceObject.closeSync(external_node_fs_namespaceObject.openSync(`${directory}/${own}`, "wx", 0o600));
+        external_node_fs_namespaceObject.closeSync(external_node_fs_namespaceObject.openSync(`${job.path}/${own}`, "wx", 0o600));
         try {
-            const locks = external_node_fs_namespaceObject.readdirSync(directory).filter((name) => name.startsWith("lock."));
-            // Not there: the directory was replaced in between, and the next round tries in the new one.
-            if (locks.includes(own) && locks.every((name) => name === own || clearIfStale(directory, name)))
+            const locks = external_node_fs_namespaceObject.readdirSync(job.path).filter((name) => name.startsWith("lock."));
+            // Ours is missing if the directory was replaced in between: the next round tries in the new one.
+            if (locks.includes(own) && locks.every((name) => name === own || clearIfStale(job, name)))
                 return await action();
         }
         finally {
-            external_node_fs_namespaceObject.rmSync(`${directory}/${own}`, { force: true });
+            external_node_fs_namespaceObject.rmSync(`${job.path}/${own}`, { force: true });
         }
-        if (performance.now() > deadline)
-            throw new errors/* UserError */.yo("job-directory-locked", `Another use of this action has held ${directory} for ${Math.round(waitMs / 1000)} s. Run the job again.`);
+        if (performance.now() > deadline) {
+            throw new errors/* UserError */.yo("job-directory-locked", `Another use of this action has held ${job.path} for ${Math.round(waitMs / 1000)} s. Run the job again.`);
+        }
         await (0,promises_namespaceObject.setTimeout)(5 + Math.random() * 20);
     }
 }
-/** Whether a lock's owner is gone; its file then is, too. */
-function clearIfStale(directory, name) {
+/** Whether the process that made a lock file is gone; the file is then removed. */
+function clearIfStale(job, name) {
+    const file = `${job.path}/${name}`;
     try {
         const pid = Number(name.split(".")[1]);
-        const stale = !isRunning({ pid, started: "" }) ||
-            Date.now() - external_node_fs_namespaceObject.statSync(`${directory}/${name}`).mtimeMs > LOCK_STALE_MS;
+        const stale = !isRunning({ pid }) || Date.now() - external_node_fs_namespaceObject.statSync(file).mtimeMs > STALE_MS;
         if (stale)
-            external_node_fs_namespaceObject.rmSync(`${directory}/${name}`, { recursive: true, force: true });
+            external_node_fs_namespaceObject.rmSync(file, { recursive: true, force: true });
         return stale;
     }
     catch (error) {
@@ -1918,21 +2275,58 @@ function clearIfStale(directory, name) {
     }
 }
 
+;// CONCATENATED MODULE: ../lib/src/base/jwt.js
+// base64url segments and nothing else: such a text cannot add a line to a file, a header or a log.
+const JWT = /^[\w-]+\.([\w-]+)\.[\w-]+$/;
+/** The payload of a JWT in compact form, or undefined if it is not one. */
+function decodeClaims(token) {
+    const payload = JWT.exec(token)?.[1];
+    if (payload === undefined)
+        return undefined;
+    try {
+        const claims = JSON.parse(Buffer.from(payload, "base64url").toString("utf8"));
+        return typeof claims === "object" && claims !== null && !Array.isArray(claims)
+            ? claims
+            : undefined;
+    }
+    catch {
+        return undefined;
+    }
+}
+// The last second that a Date can hold.
+const MAX_SECONDS = 8.64e12;
+/** A time claim (exp, iat, nbf) in milliseconds since 1970, or undefined. */
+function timeClaim(claims, name) {
+    const seconds = claims?.[name];
+    return typeof seconds === "number" && seconds > 0 && seconds <= MAX_SECONDS ? seconds * 1000 : undefined;
+}
+
 ;// CONCATENATED MODULE: ../lib/src/keeper/stop.js
 
 
 
 
-/** Whether a keeper watches over a token directory. */
+
+/** Whether a keeper is running for a token directory. */
 function hasKeeper(directory) {
     const status = readJson(directory.status);
     return status !== undefined && status.ended === undefined && isRunning(status);
 }
 const STOP_TIMEOUT_MS = 2_000;
+/** Ends every keeper of a job directory. */
+async function stopKeepers(job) {
+    let names;
+    try {
+        names = external_node_fs_namespaceObject.readdirSync(job.tokens);
+    }
+    catch {
+        return; // a step has put something else there, or removed it
+    }
+    await Promise.all(names.map((name) => stopKeeper(tokenDirectoryAt(`${job.tokens}/${name}`))));
+}
 /**
- * Ends the keeper of a token directory, if there is one: by message, and if it does not listen by a signal.
- * Only ever signals the very process that wrote the status file. Returns its last status, where it ever wrote
- * one.
+ * Ends the keeper of a token directory, if there is one: first with the stop file, and if that has no effect with
+ * signals. Only the process that wrote the status file ever gets a signal.
  */
 async function stopKeeper(directory) {
     const status = readJson(directory.status);
@@ -1945,35 +2339,101 @@ async function stopKeeper(directory) {
         external_node_fs_namespaceObject.closeSync(external_node_fs_namespaceObject.openSync(directory.stop, "wx", 0o600));
     }
     catch {
-        // Asked before, or the directory is no more what it was: signals follow.
+        // Another post has asked already; or the directory has changed, and signals follow.
     }
     const hasEnded = () => readJson(directory.status)?.ended !== undefined;
     await within(STOP_TIMEOUT_MS, () => isGone() || hasEnded());
-    // Without /proc a pid proves nothing once the process may have ended: then the message has to do, and the
-    // tick that follows it. A keeper that says it has ended has nothing left to do but to leave, for which V8
-    // takes several times as long as for all the rest.
-    const signals = status.started === "" ? [] : hasEnded() ? ["SIGKILL"] : ["SIGTERM", "SIGKILL"];
-    for (const signal of signals) {
+    for (const signal of signalsFor(status, hasEnded())) {
         if (isGone())
             break;
         try {
             process.kill(status.pid, signal);
         }
         catch {
-            // Gone meanwhile, or another user's. It also ends without its directory, which goes next and matters
-            // more.
+            // It has just ended, or belongs to another user. A keeper also ends when its directory is gone, and the caller
+            // removes that next.
         }
         await within(STOP_TIMEOUT_MS, isGone);
     }
-    if (signals.length === 0)
+    if (status.started === undefined)
         await within(STOP_TIMEOUT_MS, isGone);
     return { keeper: readJson(directory.status) ?? status };
 }
-/** Waits until something is true, or too late. */
+/**
+ * Without /proc a pid proves nothing, because the keeper may have ended and another process may have its pid. Then the
+ * keeper sees the stop file at its next tick. A keeper that has recorded its end only has to exit, and V8 takes longer
+ * for that than the keeper takes for everything else.
+ */
+function signalsFor({ started }, hasEnded) {
+    if (started === undefined)
+        return [];
+    return hasEnded ? ["SIGKILL"] : ["SIGTERM", "SIGKILL"];
+}
+/** Waits until something is true, or for `ms`. */
 async function within(ms, isTrue) {
     const deadline = performance.now() + ms;
     while (!isTrue() && performance.now() < deadline)
         await (0,promises_namespaceObject.setTimeout)(1);
+}
+
+;// CONCATENATED MODULE: ../lib/src/job/claim.js
+
+
+
+
+
+
+
+/** Makes the directory this job's, and copies the user's AWS files into it, unless an earlier use has done so. */
+async function claim(job, requestToken, ambient, home) {
+    const identity = (0,external_node_crypto_namespaceObject.createHash)("sha256").update(requestToken).digest("hex");
+    const found = readJson(job.claim);
+    const claimed = found?.job === identity ? found : await takeOver(job, identity, ambient);
+    seed(job.config, "AWS_CONFIG_FILE", claimed, home);
+    seed(job.credentials, "AWS_SHARED_CREDENTIALS_FILE", claimed, home);
+    return claimed;
+}
+/** Empties the directory first: a job that crashed may have left anything in it, and nothing of that is trusted. */
+async function takeOver(job, identity, ambient) {
+    await stopKeepers(job);
+    for (const name of external_node_fs_namespaceObject.readdirSync(job.path)) {
+        if (!name.startsWith("lock."))
+            external_node_fs_namespaceObject.rmSync(`${job.path}/${name}`, { recursive: true, force: true });
+    }
+    openJobDirectory(job);
+    // The environment of a long-lived runner may still name files of the job that crashed.
+    const before = (name) => {
+        const value = ambient[name];
+        return value?.startsWith(`${job.path}/`) ? null : (value ?? null);
+    };
+    const made = {
+        job: identity,
+        previous: {
+            AWS_CONFIG_FILE: before("AWS_CONFIG_FILE"),
+            AWS_SHARED_CREDENTIALS_FILE: before("AWS_SHARED_CREDENTIALS_FILE"),
+        },
+    };
+    writeJson(job.claim, made);
+    return made;
+}
+/** Copies a file of the user, so that the user's other profiles keep working. Without one, makes an empty file. */
+function seed(target, variable, { previous }, home) {
+    if (external_node_fs_namespaceObject.existsSync(target))
+        return;
+    const source = previous[variable]?.replace(/^~(?=\/)/, () => home) || defaultFiles(home)[variable];
+    let content;
+    try {
+        // /dev/null is a common way to name no file.
+        if (source !== "/dev/null")
+            content = readFileIfExists(source);
+    }
+    catch (error) {
+        // Service users often have HOME=/dev/null: SDKs find no file there, either.
+        if ((0,errors/* errorCode */.CA)(error) !== "ENOTDIR") {
+            throw new errors/* UserError */.yo("aws-files", `${source} cannot be read (${(0,errors/* errorText */.kc)(error)}). Its profiles have to be copied for later steps: make it readable, or set ${variable} to another file.`);
+        }
+    }
+    writeFileAtomic(target, content ?? "");
 }
 
 ;// CONCATENATED MODULE: ../lib/src/job/uses.js
@@ -1987,28 +2447,26 @@ async function within(ms, isTrue) {
 
 
 
-const LOCK_WAIT_MS = 30_000;
-/** Post should not take long; what holds the lock longer than this is not going to give it back. */
+
+/** Post should not take long, and a process that holds the lock for longer than this hangs. */
 const POST_LOCK_WAIT_MS = 12_000;
-const FILE_VARIABLES = ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"];
 /**
- * Enters a use into the job directory: token file, record, profile, in this order, so that whatever main does
- * not reach any more post can undo.
+ * Enters a use into the job directory: token file, record, profile. In this order, so that post can undo a main that
+ * was killed at any point.
  */
-async function beginUse(root, use, first, ambient, home) {
-    await locked(root, async (job) => {
-        const jobFile = await claim(job, first.requestToken, ambient);
-        seed(job.config, "AWS_CONFIG_FILE", jobFile.previous, home);
-        seed(job.credentials, "AWS_SHARED_CREDENTIALS_FILE", jobFile.previous, home);
-        const directory = tokenDirectory(`${job.tokens}/${use.tokenId}`);
-        ensurePrivateDirectory(directory.path);
-        // Another use's keeper may have written a newer one while this one waited for the lock.
-        if (expiry(read(directory.token)) < expiry(first.token))
-            writeFileAtomic(directory.token, first.token);
+async function beginUse(job, use, first, ambient, home) {
+    await locked(job, async () => {
+        const claimed = await claim(job, first.requestToken, ambient, home);
         const uses = activeUses(job);
         const earlier = uses.findLast((other) => other.profile === use.profile);
-        const config = takeFromConfig(read(job.config), use.profile);
-        const credentials = takeFromCredentials(read(job.credentials), use.profile);
+        const config = placeInConfig(read(job.config), use.profile, use.section);
+        const credentials = placeInCredentials(read(job.credentials), use.profile, use.section);
+        checkEndpoints(use, uses, config.text, ambient);
+        const directory = tokenDirectoryAt(`${job.tokens}/${use.tokenId}`);
+        ensurePrivateDirectory(directory.path);
+        // Another use's keeper may have written a newer token while this use waited for the lock.
+        if (expiry(read(directory.token)) < expiry(first.token))
+            writeFileAtomic(directory.token, first.token);
         const previous = {};
         for (const name of Object.keys(use.exported))
             previous[name] = ambient[name] ?? null;
@@ -2016,85 +2474,28 @@ async function beginUse(root, use, first, ambient, home) {
             ...use,
             order: Math.max(0, ...uses.map((other) => other.order)) + 1,
             original: earlier?.original ?? { config: config.taken, credentials: credentials.taken },
-            previous: { ...previous, ...jobFile.previous },
+            previous: { ...previous, ...claimed.previous },
         };
         writeJson(`${job.uses}/${use.id}.json`, record);
-        write(job.config, append(config.kept, use.section));
-        write(job.credentials, credentials.kept);
+        write(job.config, config.text);
+        write(job.credentials, credentials.text);
     });
 }
 /**
- * Runs `action` with the job directory locked, and made if need be. Another use's post may remove it at any
- * moment before that.
+ * Removes a use from the job directory, and the directory with the last use. Every step may be interrupted and
+ * repeated. A use that failed in main is not reported. Returns undefined if that use has no record (any more).
  */
-async function locked(root, action) {
-    for (let tries = 1;; tries++) {
-        try {
-            const job = openJobDirectory(root);
-            return await withLock(root, LOCK_WAIT_MS, () => action(job));
-        }
-        catch (error) {
-            if ((0,errors/* errorCode */.CA)(error) !== "ENOENT" || tries === 10)
-                throw error;
-        }
-    }
-}
-/** Makes the directory this job's. One that a crashed job left is emptied first: nothing in it is trusted. */
-async function claim(job, requestToken, ambient) {
-    const identity = (0,external_node_crypto_namespaceObject.createHash)("sha256").update(requestToken).digest("hex");
-    const found = readJson(job.job);
-    if (found?.job === identity)
-        return found;
-    await stopKeepers(job);
-    for (const name of external_node_fs_namespaceObject.readdirSync(job.path)) {
-        if (!name.startsWith("lock."))
-            external_node_fs_namespaceObject.rmSync(`${job.path}/${name}`, { recursive: true, force: true });
-    }
-    openJobDirectory(job.path);
-    const previous = {};
-    for (const name of FILE_VARIABLES) {
-        // Not a path that an earlier job's crash left in the environment of a long-lived runner.
-        const value = ambient[name];
-        previous[name] = value !== undefined && !value.startsWith(`${job.path}/`) ? value : null;
-    }
-    const made = { job: identity, previous };
-    writeJson(job.job, made);
-    return made;
-}
-/** Copies a file of the user's, so that other profiles go on working. One that is not there is empty. */
-function seed(target, variable, previous, home) {
-    if (external_node_fs_namespaceObject.existsSync(target))
-        return;
-    const source = previous[variable]?.replace(/^~(?=\/)/, () => home) || external_node_path_namespaceObject.join(home, ".aws", external_node_path_namespaceObject.basename(target));
-    let content;
+async function endUse(job, id, outcome = "over") {
+    clearRemains(job);
     try {
-        // /dev/null is a common way to say "none".
-        if (source !== "/dev/null")
-            content = readFileIfExists(source);
-    }
-    catch (error) {
-        // HOME=/dev/null, as service users have it: SDKs take that for no file.
-        if ((0,errors/* errorCode */.CA)(error) !== "ENOTDIR")
-            throw new errors/* UserError */.yo("aws-files", `${source} cannot be read (${(0,errors/* errorText */.kc)(error)}). Its profiles have to be copied for later steps: make it readable, or set ${variable} to another file.`);
-    }
-    writeFileAtomic(target, content ?? "");
-}
-/**
- * Takes a use out of the job directory again, and removes the directory with the last one: in steps that can
- * be cut short anywhere and done again. One that failed in main is not reported. Returns undefined where
- * there is nothing of that use (any more).
- */
-async function endUse(root, id, outcome = "over") {
-    clearRemains(root);
-    try {
-        const fault = untrusted(root);
+        const fault = untrusted(job.path);
         if (fault)
-            throw new Error(`${root} ${fault}: it was not made by this action`);
-        return await withLock(root, POST_LOCK_WAIT_MS, () => end(jobDirectory(root), id, outcome));
+            throw new Error(`${job.path} ${fault}: it was not made by this action`);
+        return await withLock(job, POST_LOCK_WAIT_MS, () => end(job, id, outcome));
     }
     catch (error) {
-        // There was none, or another post removed it first.
-        if ((0,errors/* errorCode */.CA)(error) === "ENOENT" && !external_node_fs_namespaceObject.existsSync(root))
+        // It never existed, or another post has just removed it.
+        if ((0,errors/* errorCode */.CA)(error) === "ENOENT" && !external_node_fs_namespaceObject.existsSync(job.path))
             return undefined;
         throw error;
     }
@@ -2105,19 +2506,20 @@ async function end(job, id, outcome) {
     const others = uses.filter((other) => other !== use);
     if (!use) {
         if (others.length === 0)
-            await removeJobDirectory(job);
+            await removeAll(job);
         return undefined;
     }
-    const { startedAt, profile, roleArn, sessionName, audience } = use;
-    const over = { id, startedAt, profile, roleArn, sessionName, audience, endedAt: Date.now() };
-    // The token first: whatever else in the directory a step may have damaged, that has to go.
+    const { startedAt, profile, roleArn, sessionName, audience, stsEndpoint } = use;
+    const named = { id, startedAt, profile, roleArn, sessionName, audience, stsEndpoint };
+    const over = { ...named, endedAt: Date.now() };
+    // The token first: it has to go, even if a step has damaged everything else in the directory.
     if (!others.some((other) => other.tokenId === use.tokenId)) {
-        const directory = tokenDirectory(`${job.tokens}/${use.tokenId}`);
+        const directory = tokenDirectoryAt(`${job.tokens}/${use.tokenId}`);
         Object.assign(over, await stopKeeper(directory));
         external_node_fs_namespaceObject.rmSync(directory.path, { recursive: true, force: true });
     }
     const damage = [];
-    const whole = (action) => {
+    const tryTo = (action) => {
         try {
             action();
         }
@@ -2126,12 +2528,12 @@ async function end(job, id, outcome) {
         }
     };
     let text = "";
-    whole(() => {
+    tryTo(() => {
         text = read(job.config);
         if (others.length > 0)
             takeProfile(job, text, use, others);
     });
-    whole(() => {
+    tryTo(() => {
         ensurePrivateDirectory(job.finished);
         if (outcome === "over")
             writeJson(`${job.finished}/${id}.json`, over);
@@ -2139,61 +2541,31 @@ async function end(job, id, outcome) {
     external_node_fs_namespaceObject.rmSync(`${job.uses}/${id}.json`, { force: true });
     const finished = readAll(job.finished);
     if (others.length === 0)
-        await removeJobDirectory(job);
+        await removeAll(job);
     return { use, others, finished, roleArns: roleArnsIn(text), damage };
 }
-/** Puts back what stood for the profile before this use: another use's section, or the user's own. */
+/** Restores the profile as it was before this use: another use's section, or the user's own. */
 function takeProfile(job, config, use, others) {
     const earlier = others.findLast((other) => other.profile === use.profile);
-    write(job.config, append(takeFromConfig(config, use.profile).kept, earlier ? earlier.section : use.original.config));
-    if (earlier)
+    if (earlier) {
+        write(job.config, placeInConfig(config, use.profile, earlier.section).text);
         return;
+    }
+    write(job.config, append(takeFromConfig(config, use.profile).kept, use.original.config));
     write(job.credentials, append(takeFromCredentials(read(job.credentials), use.profile).kept, use.original.credentials));
 }
-/**
- * Ends what still runs in there and removes it at once for all who look for it: the name is gone before the
- * content is.
- */
-async function removeJobDirectory(job) {
+async function removeAll(job) {
     await stopKeepers(job);
-    const gone = `${job.path}.${process.pid}.gone`;
-    external_node_fs_namespaceObject.renameSync(job.path, gone);
-    clearRemains(job.path);
-}
-/** What a post that was killed while it removed the directory left of it. */
-function clearRemains(root) {
-    const parent = external_node_path_namespaceObject.dirname(root);
-    const name = external_node_path_namespaceObject.basename(root);
-    for (const entry of uses_list(parent)) {
-        if (!entry.startsWith(`${name}.`) || !entry.endsWith(".gone"))
-            continue;
-        try {
-            external_node_fs_namespaceObject.rmSync(`${parent}/${entry}`, { recursive: true, force: true });
-        }
-        catch {
-            // Another post is at it.
-        }
-    }
-}
-async function stopKeepers(job) {
-    await Promise.all(uses_list(job.tokens).map((name) => stopKeeper(tokenDirectory(`${job.tokens}/${name}`))));
+    removeJobDirectory(job);
 }
 function activeUses(job) {
     return readAll(job.uses).sort((a, b) => a.order - b.order);
 }
-/** What lies in a directory; one that a step replaced by something else holds nothing. */
+/** Every record in a directory. */
 function readAll(directory) {
-    return uses_list(directory)
+    return private_directory_entriesOf(directory)
         .filter((name) => name.endsWith(".json"))
         .flatMap((name) => readJson(`${directory}/${name}`) ?? []);
-}
-function uses_list(directory) {
-    try {
-        return external_node_fs_namespaceObject.readdirSync(directory);
-    }
-    catch {
-        return [];
-    }
 }
 function expiry(token) {
     return timeClaim(decodeClaims(token), "exp") ?? 0;
@@ -2215,197 +2587,350 @@ const external_node_events_namespaceObject = __WEBPACK_EXTERNAL_createRequire(im
 
 
 
+
+/** The keeper repeats the first request for up to 30 s (base/retry.ts). */
+const FIRST_TOKEN_TIMEOUT_MS = 60_000;
 const READY_TIMEOUT_MS = 10_000;
 const END_TIMEOUT_MS = 2_000;
-/**
- * What the keeper may see of the environment, and nothing else: no AWS_*, no INPUT_*, no NODE_OPTIONS, no
- * secret of the job.
- */
+/** Paths of certificate authorities. */
+const CERTIFICATES = ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR"];
+/** What the keeper may see of the environment: no AWS_*, no INPUT_*, no NODE_OPTIONS, no secret of the job. */
 const ENVIRONMENT = [
-    // The runner ends whatever carries it at the end of the job (actions/runner,
+    // The runner ends every process that carries it at the end of the job (actions/runner,
     // src/Runner.Worker/JobExtension.cs).
     "RUNNER_TRACKING_ID",
     "RUNNER_TEMP",
-    ...[
-        "HOME",
-        "PATH",
-        "TMPDIR",
-        "TEMP",
-        "TMP",
-        "USERPROFILE",
-        "HOMEDRIVE",
-        "HOMEPATH",
-        "SYSTEMROOT",
-        "SYSTEMDRIVE",
-        "WINDIR",
-    ],
+    ...["HOME", "PATH", "TMPDIR", "TEMP", "TMP"],
+    ...["USERPROFILE", "HOMEDRIVE", "HOMEPATH", "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR"],
     ...["http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"],
-    ...["NODE_EXTRA_CA_CERTS", "NODE_USE_SYSTEM_CA", "SSL_CERT_FILE", "SSL_CERT_DIR"],
+    "NODE_USE_SYSTEM_CA",
+    ...CERTIFICATES,
 ];
-/**
- * Starts a keeper process. Its start takes longer than anything else it does here, so main begins with it
- * early.
- */
+/** Starts a keeper process. Its start takes longer than anything else in main, so main begins with it. */
 function launchKeeper() {
+    const child = (0,external_node_child_process_namespaceObject.spawn)(process.execPath, [...options(), bundlePath("keeper")], {
+        // Not the workspace: Windows could not delete it while the keeper lives.
+        cwd: external_node_path_namespaceObject.dirname(process.execPath),
+        // A separate session, without our pipes, for which the runner would wait (actions/runner,
+        // src/Runner.Sdk/ProcessInvoker.cs).
+        detached: true,
+        stdio: ["ignore", "ignore", "ignore", "ipc"],
+        windowsHide: true,
+        env: environment(),
+    });
+    return new LaunchedKeeper(child);
+}
+function options() {
+    // Of NODE_OPTIONS only what decides which certificates are trusted.
+    const trust = (process.env.NODE_OPTIONS ?? "")
+        .split(/\s+/)
+        .filter((option) => /^--use-(?:bundled|openssl|system)-ca$/.test(option));
+    // No debugger before the keeper's first line, either (Node.js 22.14 and later).
+    const closed = process.allowedNodeEnvironmentFlags.has("--disable-sigusr1") ? ["--disable-sigusr1"] : [];
+    // An interpreter is fast enough for a request every two minutes, and 4 MB smaller.
+    return ["--lite-mode", ...closed, ...trust];
+}
+function environment() {
     const env = {};
     for (const name of ENVIRONMENT) {
         const value = process.env[name];
         if (value !== undefined)
             env[name] = value;
     }
-    // Of NODE_OPTIONS only what decides which certificates are trusted: without it, the keeper would fail where
-    // main did not.
-    const trust = (process.env.NODE_OPTIONS ?? "")
-        .split(/\s+/)
-        .filter((option) => /^--use-(?:bundled|openssl|system)-ca$/.test(option));
-    // An interpreter is fast enough for a request every two minutes, and 4 MB smaller.
-    const keeper = (0,external_node_child_process_namespaceObject.spawn)(process.execPath, ["--lite-mode", ...trust, bundlePath("keeper")], {
-        // Not the workspace: Windows could not delete it while the keeper lives.
-        cwd: external_node_path_namespaceObject.dirname(process.execPath),
-        // Of its own session and without our pipes, which the runner would wait for (actions/runner,
-        // src/Runner.Sdk/ProcessInvoker.cs).
-        detached: true,
-        stdio: ["ignore", "ignore", "ignore", "ipc"],
-        windowsHide: true,
-        env,
-    });
-    const failed = new Promise((_, reject) => {
-        keeper.once("error", reject);
-        keeper.once("exit", (code, signal) => reject(new Error(`it ended at once (${signal ?? `exit code ${code}`})`)));
-    });
-    failed.catch(() => { }); // said by watch()
-    let handedOver = false;
-    // Or this process would wait for it.
-    const letGo = () => {
-        if (keeper.connected)
-            keeper.disconnect();
-        keeper.unref();
-    };
-    const abandon = async () => {
-        if (handedOver || keeper.pid === undefined || keeper.exitCode !== null || keeper.signalCode !== null)
-            return;
-        const gone = (0,external_node_events_namespaceObject.once)(keeper, "exit", { signal: AbortSignal.timeout(END_TIMEOUT_MS) });
-        keeper.kill("SIGKILL");
-        await gone.catch(letGo);
-    };
-    return {
-        async watch(config) {
-            let timer;
-            const late = new Promise((_, reject) => {
-                timer = setTimeout(() => reject(new Error(`it was not ready in ${READY_TIMEOUT_MS / 1000} s`)), READY_TIMEOUT_MS);
-            });
-            const ready = new Promise((resolve, reject) => {
-                keeper.once("message", () => resolve());
-                keeper.send(config, (error) => error && reject(error));
-            });
-            try {
-                await Promise.race([ready, failed, late]);
-                handedOver = true;
-                letGo();
-            }
-            catch (error) {
-                await abandon();
-                throw new errors/* UserError */.yo("keeper-did-not-start", `The process that keeps the token fresh did not start: ${(0,errors/* errorText */.kc)(error)}. Run the job again.`, { cause: error });
-            }
-            finally {
-                clearTimeout(timer);
-            }
-        },
-        abandon,
-    };
+    // The keeper works in another directory.
+    for (const name of CERTIFICATES)
+        if (env[name])
+            env[name] = external_node_path_namespaceObject.resolve(env[name]);
+    return env;
 }
-
-;// CONCATENATED MODULE: ../lib/src/state.js
-
-function saveUse(use) {
-    lib_core/* saveState */.LZ("use", JSON.stringify(use));
-}
-/** Undefined where main did not get as far as to save it. */
-function loadUse() {
-    const state = core.getState("use");
-    return state === "" ? undefined : JSON.parse(state);
-}
-
-;// CONCATENATED MODULE: ../lib/src/start.js
-var __rewriteRelativeImportExtension = (undefined && undefined.__rewriteRelativeImportExtension) || function (path, preserveJsx) {
-    if (typeof path === "string" && /^\.\.?\//.test(path)) {
-        return path.replace(/\.(tsx)$|((?:\.d)?)((?:\.[^./]+?)?)\.([cm]?)ts$/i, function (m, tsx, d, ext, cm) {
-            return tsx ? preserveJsx ? ".jsx" : ".js" : d && (!ext || !cm) ? m : (d + ext + "." + cm.toLowerCase() + "js");
+/** A keeper that waits for its orders. One that gets none ends by itself when main does. */
+class LaunchedKeeper {
+    #child;
+    /** Rejects when the process ends or cannot be started. */
+    #ended;
+    #handedOver = false;
+    constructor(child) {
+        this.#child = child;
+        this.#ended = new Promise((_, reject) => {
+            child.once("error", reject);
+            child.once("exit", (code, signal) => reject(new Error(`it ended (${signal ?? `exit code ${code}`})`)));
         });
+        this.#ended.catch(() => { }); // #converse reports it
     }
-    return path;
-};
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-/**
- * The main step: from inputs to a profile whose token file stays fresh. Whatever can be refused is refused
- * before anything is touched, and nothing is exported before everything works; what fails is undone at once.
- * Throws a UserError for all that a user can do something about.
- */
-async function start(env) {
-    const plan = makePlan(env);
-    saveUse({ root: plan.root, id: plan.id, summary: plan.inputs.summary });
-    let keeper;
-    try {
-        // Before the network; and under the lock, since another use's post may be removing it.
-        await locked(plan.root, async () => { });
-        // GitHub's answer, the SDK and the keeper's process take their time: all at once.
-        const answer = firstToken(plan.endpoint, plan.inputs.audience, env);
-        if (!hasKeeper(plan.directory))
-            keeper = launchKeeper();
-        const [first, trial] = await Promise.all([answer, plan.inputs.trial ? loadTrial() : undefined]);
-        lib_core/* setSecret */.Pq(first.token);
-        await enter(plan, first, env);
-        const session = trial ? await tryExchange(trial, plan, first, env) : plannedSession(plan.inputs);
-        if (plan.inputs.maskAccountId && session.accountId !== "")
-            lib_core/* setSecret */.Pq(session.accountId);
-        checkAccount(plan.inputs, session.accountId);
-        await handOver(plan, first, keeper);
-        publish(plan, first, session);
+    /**
+     * Lets the keeper ask for the first ID token, in the environment in which it will ask for all others. Throws a
+     * RequestError if there is none, and a UserError if the keeper did not start.
+     * @param onRetry is called with the reason before each repetition
+     */
+    async firstToken(ask, onRetry) {
+        const reply = await this.#converse(ask, FIRST_TOKEN_TIMEOUT_MS, (reply) => {
+            if ("retrying" in reply)
+                onRetry(reply.retrying);
+            return "first" in reply || "failure" in reply ? reply : undefined;
+        });
+        if ("failure" in reply)
+            throw new RequestError(reply.failure);
+        return reply.first;
     }
-    catch (error) {
-        await endUse(plan.root, plan.id, "failed").catch((failure) => lib_core/* debug */.Yz(`Could not clean up: ${(0,errors/* errorText */.kc)(failure)}`));
-        throw error;
+    /**
+     * Hands over, and returns once the keeper watches over the token; it then lives on without this process. Throws a
+     * UserError if it is not ready in 10 s, with no keeper left behind.
+     */
+    async watch(watch) {
+        await this.#converse(watch, READY_TIMEOUT_MS, (reply) => ("ready" in reply ? true : undefined));
+        this.#handedOver = true;
+        this.#letGo();
     }
-    finally {
-        await keeper?.abandon();
+    /** Ends a keeper that has not taken over, and returns when it is gone. */
+    async abandon() {
+        const { pid, exitCode, signalCode } = this.#child;
+        if (this.#handedOver || pid === undefined || exitCode !== null || signalCode !== null)
+            return;
+        const gone = (0,external_node_events_namespaceObject.once)(this.#child, "exit", { signal: AbortSignal.timeout(END_TIMEOUT_MS) });
+        this.#child.kill("SIGKILL");
+        await gone.catch(() => this.#letGo());
+    }
+    /** Or this process would wait for it. */
+    #letGo() {
+        if (this.#child.connected)
+            this.#child.disconnect();
+        this.#child.unref();
+    }
+    /** Sends a message and waits for the reply that `read` accepts. */
+    async #converse(message, timeoutMs, read) {
+        let timer;
+        let listen = (_) => { };
+        const late = new Promise((_, reject) => {
+            timer = setTimeout(() => reject(new Error(`it did not reply in ${timeoutMs / 1000} s`)), timeoutMs);
+        });
+        const replied = new Promise((resolve, reject) => {
+            listen = (reply) => {
+                const value = read(reply);
+                if (value !== undefined)
+                    resolve(value);
+            };
+            this.#child.on("message", listen);
+            this.#child.send(message, (error) => error && reject(error));
+        });
+        try {
+            return await Promise.race([replied, this.#ended, late]);
+        }
+        catch (error) {
+            await this.abandon();
+            const why = `The process that keeps the token fresh did not start: ${(0,errors/* errorText */.kc)(error)}. Run the job again.`;
+            throw new errors/* UserError */.yo("keeper-did-not-start", why, { cause: error });
+        }
+        finally {
+            clearTimeout(timer);
+            this.#child.off("message", listen);
+        }
     }
 }
-function makePlan(env) {
-    const run = { id: env.GITHUB_RUN_ID ?? "", attempt: env.GITHUB_RUN_ATTEMPT ?? "" };
-    const inputs = loadInputs((name) => lib_core/* getInput */.V4(name), run);
+
+;// CONCATENATED MODULE: ../lib/src/aws/environment.js
+
+
+
+const KEYS = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
+const CONTAINER = ["AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"];
+const WEB_IDENTITY = ["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"];
+const SESSION_NAME = "AWS_ROLE_SESSION_NAME";
+/** In the order of the table in docs/how-it-works.md, "The environment". */
+const RULES = [
+    staticKeys,
+    containerCredentials,
+    webIdentity,
+    chosenProfile,
+    files,
+    stsEndpoint,
+];
+/**
+ * Plans the environment of later steps so that every SDK uses the profile. GitHub cannot unset a variable,
+ * and nearly every one of them breaks some SDK when it is empty: only static keys (those that are set) and
+ * the container URIs are ever set to "". Throws a UserError where an ambient variable could silently override
+ * a named profile.
+ */
+function planEnvironment(ambient, use) {
+    const parts = RULES.map((rule) => rule(ambient, use));
+    return {
+        exports: Object.assign({}, ...parts.map((part) => part.exports)),
+        warnings: parts.flatMap((part) => part.warnings ?? []),
+    };
+}
+function staticKeys(ambient) {
+    // Only those that are set: a blank AWS_SESSION_TOKEN beside keys that post restores would break Ruby and
+    // PHP.
+    const set = KEYS.filter((name) => isSet(ambient, name));
+    if (set.length === 0)
+        return {};
+    return {
+        exports: blank(set),
+        warnings: [
+            `${are(set)} set and would override the profile in nearly every SDK; later steps will see ${them(set)} empty. Use static keys and a role in separate jobs.`,
+        ],
+    };
+}
+function containerCredentials(ambient) {
+    const set = CONTAINER.filter((name) => isSet(ambient, name));
+    if (set.length === 0)
+        return {};
+    return {
+        exports: blank(CONTAINER),
+        warnings: [
+            `${are(set)} set and would override the profile in some SDKs; later steps will see ${them(set)} empty.`,
+        ],
+    };
+}
+/**
+ * AWS_ROLE_ARN and its companions override the profile in most tools, or are mixed with it one by one, and
+ * blank ones break botocore. Where some are set, only this use's own values of all three give its role.
+ */
+function webIdentity(ambient, use) {
+    const found = [...WEB_IDENTITY, SESSION_NAME].filter((name) => exists(ambient, name));
+    if (!isAmbient(use)) {
+        refuseNamedMirror(use);
+        refuseWebIdentity(ambient, use);
+        // A session name alone changes no role; an empty one would let the AWS CLI's disk cache mix up jobs.
+        return found.length > 0 ? { exports: { [SESSION_NAME]: use.sessionName } } : {};
+    }
+    if (found.length === 0 && use.mirror !== "always")
+        return {};
+    if (use.mirror === "never") {
+        throw mirrorRefused(`false while ${are(found)} set in this job: later steps would run as another role or fail`);
+    }
+    const exports = {
+        AWS_ROLE_ARN: use.roleArn,
+        AWS_WEB_IDENTITY_TOKEN_FILE: use.tokenFile,
+        [SESSION_NAME]: use.sessionName,
+    };
+    const others = "Steps that choose another profile with AWS_PROFILE still get this role in most SDKs; use --profile instead.";
+    if (found.length === 0)
+        return { exports, warnings: [`mirror-environment is true: this job has one role. ${others}`] };
+    return {
+        exports,
+        warnings: [
+            `${are(found)} set and would override the profile or be mixed with it; later steps will see this role's values in all three web identity variables. ${others}`,
+        ],
+    };
+}
+function refuseNamedMirror({ mirror }) {
+    if (mirror !== "always")
+        return;
+    throw mirrorRefused("true with a named profile: the variables would override AWS_PROFILE and give every step this role");
+}
+function refuseWebIdentity(ambient, use) {
+    const found = WEB_IDENTITY.filter((name) => exists(ambient, name));
+    if (found.length === 0)
+        return;
+    throw new errors/* UserError */.yo("named-profile-loses", `${are(found)} set in this job. Most AWS SDKs prefer ${them(found)} to a profile chosen with AWS_PROFILE, so steps that choose ` +
+        `profile ${(0,base_text/* quoted */.TL)(use.profile)} would silently run as another role. Remove ${them(found)} from the job or the runner, make all uses named ` +
+        "if an earlier use of this action set mirror-environment, or leave out profile to make this role ambient.");
+}
+function mirrorRefused(why) {
+    return new errors/* UserError */.yo("mirror-refused", `mirror-environment cannot be ${why}. Leave it at auto.`);
+}
+/** Which profile later steps use when they choose none, and its region. Named uses leave that to the steps. */
+function chosenProfile(ambient, use) {
+    const warnings = [];
+    if (!isAmbient(use)) {
+        const rival = ambient.AWS_DEFAULT_PROFILE;
+        if (rival && rival !== use.profile) {
+            warnings.push(`AWS_DEFAULT_PROFILE is set, and boto3 and the AWS CLI v1 prefer it to AWS_PROFILE: steps that choose profile ${(0,base_text/* quoted */.TL)(use.profile)} with AWS_PROFILE would ` +
+                `run as ${(0,base_text/* quoted */.TL)(rival)} there. Choose it with --profile, or set AWS_DEFAULT_PROFILE in the same step.`);
+        }
+        return { warnings };
+    }
+    const exports = { AWS_REGION: use.region, AWS_DEFAULT_REGION: use.region };
+    // Both, where they exist: some tools prefer one and some the other, and several read "" as a profile's name.
+    for (const name of ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"]) {
+        const value = ambient[name];
+        if (value === undefined || value === "default")
+            continue;
+        exports[name] = "default";
+        if (value === "")
+            continue;
+        warnings.push(`${name} was ${(0,base_text/* quoted */.TL)(value)}; later steps will see "default" instead, so that they use this role.`);
+    }
+    return { exports, warnings };
+}
+/** Where the profile is. The copies leave out what the user's own files hold for the same profile. */
+function files(_ambient, use) {
+    return {
+        exports: {
+            AWS_CONFIG_FILE: use.configFile,
+            AWS_SHARED_CREDENTIALS_FILE: use.credentialsFile,
+            // Without these two, Go v1 and JavaScript v2 do not read the config file, and ask the global STS.
+            AWS_SDK_LOAD_CONFIG: "1",
+            AWS_STS_REGIONAL_ENDPOINTS: "regional",
+        },
+    };
+}
+/**
+ * The environment's endpoints override those in a config file:
+ * https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
+ */
+function stsEndpoint(ambient, use) {
+    const endpoint = use.stsEndpoint;
+    const ignores = /^true$/i.test(ambient.AWS_IGNORE_CONFIGURED_ENDPOINT_URLS ?? "");
+    const found = ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"].filter((name) => isSet(ambient, name));
+    if (endpoint === undefined) {
+        const [name] = found;
+        if (name !== undefined && !ignores)
+            refusePlainHttp(ambient[name], name);
+        return {};
+    }
+    const rivals = isAmbient(use) ? [] : found.filter((name) => !sameUrl(ambient[name], endpoint));
+    if (ignores)
+        rivals.push("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
+    if (rivals.length > 0) {
+        throw new errors/* UserError */.yo("sts-endpoint-loses", `${are(rivals)} set in this job and would override sts-endpoint: later steps would send the ID token to another server. ` +
+            `Remove ${them(rivals)} from the job${isAmbient(use) ? "" : ", or leave out profile to make this role ambient"}.`);
+    }
+    return isAmbient(use) ? { exports: { AWS_ENDPOINT_URL_STS: endpoint } } : {};
+}
+function isAmbient(use) {
+    return use.profile === "default";
+}
+function exists(ambient, name) {
+    return ambient[name] !== undefined;
+}
+function isSet(ambient, name) {
+    return (ambient[name] ?? "") !== "";
+}
+function blank(names) {
+    return Object.fromEntries(names.map((name) => [name, ""]));
+}
+function sameUrl(one, other) {
+    return one?.replace(/\/+$/, "") === other;
+}
+/** "A is", "A and B are". */
+function are(names) {
+    return `${list(names)} ${names.length < 2 ? "is" : "are"}`;
+}
+/** "A", "A and B", "A, B and C". */
+function list(names) {
+    return names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
+}
+function them(names) {
+    return names.length < 2 ? "it" : "them";
+}
+
+;// CONCATENATED MODULE: ../lib/src/plan.js
+
+
+
+
+
+
+
+
+/** Decides everything that can be decided without touching anything. Throws a UserError for what has to be refused. */
+function makePlan(inputs, env) {
     const { role, sessionName, profile, region, stsEndpoint, audience } = inputs;
-    if (inputs.maskAccountId && role.accountId !== "")
-        lib_core/* setSecret */.Pq(role.accountId);
-    if (role.accountId !== "")
-        checkAccount(inputs, role.accountId);
-    const root = jobDirectoryPath(env.RUNNER_TEMP);
+    const job = jobDirectory(jobDirectoryPath(env.RUNNER_TEMP));
     const endpoint = readEndpoint(env);
-    const job = jobDirectory(root);
-    const directory = tokenDirectory(`${job.tokens}/${tokenId(audience)}`);
-    const environment = planEnvironment(env, {
+    const directory = tokenDirectory(job, audience);
+    const { exports, warnings } = planEnvironment(env, {
         profile,
         configFile: job.config,
         credentialsFile: job.credentials,
@@ -2417,15 +2942,13 @@ function makePlan(env) {
         mirror: inputs.mirror,
     });
     checkProxies(env);
-    const warning = proxyWarning(env, endpoint.url);
-    if (warning)
-        environment.warnings.push(warning);
+    const proxy = proxyWarning(env, endpoint.url);
     return {
         id: (0,external_node_crypto_namespaceObject.randomBytes)(8).toString("hex"),
         inputs,
         endpoint,
         endsAt: timeClaim(decodeClaims(endpoint.requestToken), "exp"),
-        root,
+        job,
         directory,
         section: renderProfile({
             name: profile,
@@ -2435,179 +2958,161 @@ function makePlan(env) {
             region,
             stsEndpoint,
         }),
-        environment,
+        exports,
+        warnings: proxy === undefined ? warnings : [...warnings, proxy],
+        masks: inputs.maskAccountId && role.accountId !== undefined ? [role.accountId] : [],
     };
 }
-/**
- * Set for a job that may have ID tokens (actions/runner,
- * src/Runner.Worker/Handlers/NodeScriptActionHandler.cs).
- */
+/** Set for a job that may have ID tokens (actions/runner, src/Runner.Worker/Handlers/NodeScriptActionHandler.cs). */
 function readEndpoint(env) {
     const url = env.ACTIONS_ID_TOKEN_REQUEST_URL ?? "";
     const requestToken = env.ACTIONS_ID_TOKEN_REQUEST_TOKEN ?? "";
     if (url === "" || requestToken === "") {
-        throw explained(explainIdTokenError("permission", {
-            audience: "",
-            eventName: env.GITHUB_EVENT_NAME,
-            actor: env.GITHUB_ACTOR,
-        }));
+        throw explainNoPermission({ eventName: env.GITHUB_EVENT_NAME, actor: env.GITHUB_ACTOR });
     }
     if (!/^https?:\/\/[\x21-\x7e]+$/.test(url) || !URL.canParse(url) || !/^[\x21-\x7e]+$/.test(requestToken)) {
-        throw new errors/* UserError */.yo("id-token-endpoint", "ACTIONS_ID_TOKEN_REQUEST_URL or ACTIONS_ID_TOKEN_REQUEST_TOKEN does not hold what the runner puts there: a URL and a token. " +
-            "Remove them from the workflow's env.");
+        throw new errors/* UserError */.yo("id-token-endpoint", "ACTIONS_ID_TOKEN_REQUEST_URL and ACTIONS_ID_TOKEN_REQUEST_TOKEN must hold the URL and the token that the runner " +
+            "sets. Remove them from the workflow's env.");
     }
     return { url, requestToken };
 }
-/** The SDK is a bundle of its own, loaded only where it is needed. */
-function loadTrial() {
-    return import(__rewriteRelativeImportExtension(/* webpackIgnore: true */ (0,external_node_url_namespaceObject.pathToFileURL)(bundlePath("trial")).href));
-}
-const REQUEST_TIMEOUT_MS = 10_000;
-/** For how long a failure of the first request may pass of itself, in milliseconds. */
-function patienceFor({ kind, status, code }) {
-    // A certificate does not become right by waiting, and a name that DNS does not know or a refusal by the
-    // proxy hardly ever.
-    if (/CERT|SELF_SIGNED|UNABLE_TO_|^ERR_(?:TLS|SSL)/.test(code ?? ""))
-        return 0;
-    if (kind === "answer" || code === "ENOTFOUND" || code === "ERR_PROXY_TUNNEL")
-        return 3_000;
-    // The server refuses a job that does not count as "in progress" yet, which takes about a second from its
-    // start (actions/runner, src/Runner.Worker/JobRunner.cs).
-    if (status !== undefined && status < 500 && status !== 429)
-        return 10_000;
-    return 30_000;
-}
-async function firstToken(endpoint, audience, env) {
-    const began = performance.now();
-    for (let tries = 1;; tries++) {
-        try {
-            return await requestIdToken(endpoint, audience, REQUEST_TIMEOUT_MS);
-        }
-        catch (error) {
-            if (!(error instanceof IdTokenError))
-                throw error;
-            const patience = patienceFor(error);
-            const backoff = Math.min(3_000, 200 * 2 ** (tries - 1)) * (0.5 + Math.random() / 2);
-            const wait = Math.max(backoff, Math.min(error.retryAfterMs ?? 0, 10_000));
-            if (performance.now() - began + wait > patience) {
-                const { kind, message, code, status } = error;
-                const host = new URL(endpoint.url).host;
-                const proxy = findProxy(env, endpoint.url);
-                throw explained(explainIdTokenError(kind, {
-                    audience,
-                    message,
-                    code,
-                    httpStatus: status,
-                    endpointHost: host,
-                    proxy,
-                }), error);
-            }
-            lib_core/* debug */.Yz(`ID token, try ${tries}: ${error.message}`);
-            await (0,promises_namespaceObject.setTimeout)(wait);
-        }
-    }
-}
-/** Token file and profile; sessions of this name that a crashed job left with the AWS CLI go. */
-async function enter(plan, first, env) {
-    const { id, inputs, section, environment, endpoint } = plan;
-    const { profile, role, sessionName, audience } = inputs;
-    const use = { id, startedAt: Date.now(), profile, roleArn: role.arn, sessionName, audience };
-    await beginUse(plan.root, { ...use, tokenId: tokenId(audience), section, exported: environment.exports }, { requestToken: endpoint.requestToken, token: first.token }, env, home());
-    deleteCachedSessions(cliCache(), (arn) => isSessionOf(arn, role.arn, sessionName));
-}
-async function tryExchange(trial, plan, first, env) {
-    const { role, sessionName, region, stsEndpoint, audience, trustPolicy } = plan.inputs;
-    const request = { roleArn: role.arn, sessionName, token: first.token, region, endpoint: stsEndpoint };
-    // The SDK asks for the home folder and fails without one.
-    env.HOME ??= home();
-    try {
-        return await trial.exchange(request);
-    }
-    catch (error) {
-        // By name: the class in the bundle of the trial is not the one here.
-        if (!(error instanceof Error) || error.name !== "StsError")
-            throw error;
-        const { code, message, httpStatus, attempts, endpointUrl } = error;
-        const situation = {
-            roleArn: role.arn,
-            region,
-            endpointHost: new URL(endpointUrl).host,
-            proxy: findProxy(env, endpointUrl),
-            audience,
-            claims: first.claims,
-            clockSkewSeconds: first.clockOffsetMs === undefined ? undefined : Math.round(-first.clockOffsetMs / 1000),
-            trustPolicy,
-            accountIsMasked: plan.inputs.maskAccountId,
-        };
-        throw explained(explainStsError({ code, message, httpStatus, attempts }, situation), error);
-    }
-}
-/** What the session will be, where no exchange tells it. */
-function plannedSession({ role, sessionName }) {
-    const { partition, accountId, name } = role;
-    return {
-        accountId,
-        assumedRoleArn: accountId === "" ? "" : `arn:${partition}:sts::${accountId}:assumed-role/${name}/${sessionName}`,
-    };
-}
-/** A self-hosted job may take 5 days: https://docs.github.com/en/actions/reference/limits */
-const LONGEST_JOB_MS = 5 * 24 * 60 * 60 * 1000;
-/** Lets a keeper watch over the token from here on, unless one does already. */
-async function handOver(plan, first, launched) {
-    const clockOffsetMs = first.clockOffsetMs ?? 0;
-    await locked(plan.root, async () => {
-        if (hasKeeper(plan.directory))
-            return;
-        const dead = readJson(plan.directory.status);
-        const keeper = launched ?? launchKeeper();
-        await keeper.watch({
-            endpoint: plan.endpoint,
-            audience: plan.inputs.audience,
-            directory: plan.directory.path,
-            lifetimeMs: first.lifetimeMs,
-            remainingMs: first.remainingMs,
-            ageMs: performance.now() - first.receivedAt,
-            clockOffsetMs,
-            endsInMs: plan.endsAt === undefined ? LONGEST_JOB_MS : plan.endsAt - (Date.now() + clockOffsetMs),
-            worker: findWorker(),
-            dead,
-        });
-    });
-}
+
+;// CONCATENATED MODULE: ../lib/src/publish.js
+
+
 /** Outputs, environment and log: the last thing, when all of it is true. */
-function publish({ inputs, root, directory, endsAt, environment }, first, session) {
-    const { profile, role, sessionName } = inputs;
-    const job = jobDirectory(root);
-    const refreshableUntil = endsAt === undefined ? "" : new Date(endsAt).toISOString().replace(".000Z", "Z");
-    lib_core/* setOutput */.uH("aws-account-id", session.accountId);
-    lib_core/* setOutput */.uH("assumed-role-arn", session.assumedRoleArn);
+function publish(plan, first, session) {
+    const { inputs, job, directory, endsAt } = plan;
+    const { profile, sessionName } = inputs;
+    const refreshableUntil = endsAt === undefined ? undefined : new Date(endsAt).toISOString().replace(".000Z", "Z");
+    lib_core/* setOutput */.uH("aws-account-id", session.accountId ?? "");
+    lib_core/* setOutput */.uH("assumed-role-arn", session.assumedRoleArn ?? "");
     lib_core/* setOutput */.uH("profile", profile);
     lib_core/* setOutput */.uH("config-file", job.config);
     lib_core/* setOutput */.uH("credentials-file", job.credentials);
     lib_core/* setOutput */.uH("web-identity-token-file", directory.token);
     lib_core/* setOutput */.uH("role-session-name", sessionName);
-    lib_core/* setOutput */.uH("refreshable-until", refreshableUntil);
-    for (const [name, value] of Object.entries(environment.exports))
+    lib_core/* setOutput */.uH("refreshable-until", refreshableUntil ?? "");
+    for (const [name, value] of Object.entries(plan.exports))
         lib_core/* exportVariable */.dN(name, value);
-    const where = profile === "default" ? "every later step (profile default)" : `steps that choose profile ${profile}`;
-    const until = refreshableUntil === "" ? "as long as the job lives" : `until ${refreshableUntil}`;
-    lib_core/* info */.pq(`Role ${role.arn} for ${where}, session ${sessionName}; fresh ID tokens ${until}`);
-    lib_core/* startGroup */.Oh("Details");
-    lib_core/* info */.pq(`ID token: ${describeClaims(first.claims)}, good for ${Math.round(first.lifetimeMs / 1000)} s`);
-    lib_core/* info */.pq(`Token file: ${directory.token}`);
-    if (session.assumedRoleArn !== "")
-        lib_core/* info */.pq(`Calls run as ${session.assumedRoleArn}`);
-    lib_core/* info */.pq(`Exported: ${Object.keys(environment.exports).join(", ")}`);
-    lib_core/* endGroup */.N4();
-    for (const warning of environment.warnings)
+    log(plan, first, session, refreshableUntil);
+    for (const warning of plan.warnings)
         lib_core/* warning */.$e(warning);
 }
-/** What a trust policy has to match. */
-function describeClaims({ sub, aud }) {
-    return `sub ${(0,base_text/* quoted */.TL)(String(sub))}, aud ${(0,base_text/* quoted */.TL)(String(aud))}`;
+function log({ inputs, directory, exports }, first, session, until) {
+    const { profile, role, sessionName } = inputs;
+    const where = profile === "default" ? "every later step (profile default)" : `steps that choose profile ${profile}`;
+    const period = until === undefined ? "for as long as the job runs" : `until ${until}`;
+    lib_core/* info */.pq(`Role ${role.arn} for ${where}, session ${sessionName}; fresh ID tokens ${period}`);
+    lib_core/* startGroup */.Oh("Details");
+    const { sub, aud } = first.claims;
+    const lifetime = Math.round(first.lifetimeMs / 1000);
+    // What a trust policy has to match.
+    lib_core/* info */.pq(`ID token: sub ${(0,base_text/* quoted */.TL)(String(sub))}, aud ${(0,base_text/* quoted */.TL)(String(aud))}, valid for ${lifetime} s`);
+    lib_core/* info */.pq(`Token file: ${directory.token}`);
+    if (session.assumedRoleArn !== undefined)
+        lib_core/* info */.pq(`Calls run as ${session.assumedRoleArn}`);
+    lib_core/* info */.pq(`Exported: ${Object.keys(exports).join(", ")}`);
+    lib_core/* endGroup */.N4();
 }
-function explained({ anchor, title, text }, cause) {
-    return new errors/* UserError */.yo(anchor, title, { details: text, cause });
+
+;// CONCATENATED MODULE: ../lib/src/state.js
+
+function saveUse(use) {
+    lib_core/* saveState */.LZ("use", JSON.stringify(use));
+}
+/** Undefined if main ended before it saved anything. */
+function loadUse() {
+    const state = core.getState("use");
+    return state === "" ? undefined : JSON.parse(state);
+}
+
+;// CONCATENATED MODULE: ../lib/src/start.js
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+/**
+ * The main step: from inputs to a profile whose token file stays fresh. It refuses what has to be refused before it
+ * touches anything, and exports nothing before everything works; what fails is undone at once. Throws a UserError
+ * for everything that a user can do something about.
+ */
+async function start(env) {
+    const run = { id: env.GITHUB_RUN_ID ?? "", attempt: env.GITHUB_RUN_ATTEMPT ?? "" };
+    const inputs = loadInputs((name) => lib_core/* getInput */.V4(name), run);
+    const plan = makePlan(inputs, env);
+    for (const secret of plan.masks)
+        lib_core/* setSecret */.Pq(secret);
+    if (inputs.role.accountId !== undefined)
+        checkAccount(inputs, inputs.role.accountId);
+    saveUse({ root: plan.job.path, id: plan.id, summary: inputs.summary });
+    // The slowest to start. It asks for the first token, and so proves that it can ask for the others.
+    const keeper = launchKeeper();
+    try {
+        await start_openJobDirectory(plan);
+        const [first, exchange] = await Promise.all([
+            firstToken(keeper, plan, env),
+            inputs.trial ? loadExchange() : undefined,
+        ]);
+        lib_core/* setSecret */.Pq(first.token);
+        await enter(plan, first, env);
+        const session = exchange ? await firstSession(exchange, plan, first, env) : plannedSession(inputs);
+        if (inputs.maskAccountId && session.accountId !== undefined)
+            lib_core/* setSecret */.Pq(session.accountId);
+        checkAccount(inputs, session.accountId);
+        await handOver(plan, keeper);
+        publish(plan, first, session);
+    }
+    catch (error) {
+        await undo(plan);
+        throw error;
+    }
+    finally {
+        await keeper.abandon();
+    }
+}
+/** Before the network; and under the lock, since another use's post may be removing it. */
+async function start_openJobDirectory({ job }) {
+    await locked(job, async () => { });
+}
+/** Token file and profile. Deletes sessions of this name that a crashed job left in the AWS CLI's cache. */
+async function enter(plan, first, env) {
+    const { id, inputs, section, exports, endpoint } = plan;
+    const { profile, role, sessionName, audience, stsEndpoint } = inputs;
+    const use = { id, startedAt: Date.now(), profile, roleArn: role.arn, sessionName, audience, stsEndpoint };
+    await beginUse(plan.job, { ...use, tokenId: tokenId(audience), section, exported: exports }, { requestToken: endpoint.requestToken, token: first.token }, env, home());
+    deleteCachedSessions(cliCache(), role.arn, sessionName);
+}
+/** Lets the keeper watch over the token for the rest of the job, unless another use's does already. */
+async function handOver({ job, directory }, keeper) {
+    await locked(job, async () => {
+        if (hasKeeper(directory))
+            return;
+        const dead = readJson(directory.status);
+        await keeper.watch({ directory: directory.path, worker: findWorker(), dead });
+    });
+}
+/** Post would do the same; but the job may go on after this step, if it has continue-on-error. */
+async function undo({ job, id }) {
+    try {
+        await endUse(job, id, "failed");
+    }
+    catch (error) {
+        lib_core/* debug */.Yz(`Could not clean up: ${(0,errors/* errorText */.kc)(error)}`);
+    }
 }
 
 

@@ -1,7 +1,7 @@
 import { createRequire as __WEBPACK_EXTERNAL_createRequire } from "module";
 /******/ var __webpack_modules__ = ({
 
-/***/ 59:
+/***/ 302:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -957,10 +957,65 @@ function getIDToken(aud) {
 //# sourceMappingURL=core.js.map
 ;// CONCATENATED MODULE: external "node:crypto"
 const external_node_crypto_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:crypto");
-;// CONCATENATED MODULE: ../lib/src/base/errors.js
+;// CONCATENATED MODULE: ../lib/src/base/text.js
+// Text from outside (claims, inputs, answers of servers) made safe for the log of a job. The runner treats a
+// line that begins with `::`, after white space, and `##[` anywhere in a line, as a command; control and
+// format characters can hide or forge lines.
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
+const TOKEN = /eyJ[\w-]+\.eyJ[\w-]+(?:\.[\w-]*)?/g;
 /**
- * An error whose text is meant for the user of the action: what was given, what is allowed, how to fix it.
- * `anchor` names the entry in docs/troubleshooting.md that says more.
+ * One line of a log: no control character, no workflow command, nothing like a JWT, at most `limit`
+ * characters.
+ */
+function printable(text, limit = 4000) {
+    return cut(text, limit)
+        .replace(TOKEN, "(token)")
+        .replace(UNPRINTABLE, " ")
+        .replaceAll("##[", "## [")
+        .replace(/^(\s*)::/, "$1: :");
+}
+/**
+ * A value in double quotes, as JSON writes it: invisible characters show as escapes. At most `limit`
+ * characters of it. The one way to quote text from outside.
+ */
+function text_quoted(value, limit = 300) {
+    return escaped(JSON.stringify(shortened(value, limit)));
+}
+/** At most `limit` characters of a text, and … where more follow. */
+function shortened(text, limit) {
+    return text.length > limit ? `${cut(text, limit)}…` : text;
+}
+/** Never ends inside a number: the runner masks an account ID only where all of it is there. */
+function cut(text, limit) {
+    const begin = text.slice(0, limit);
+    return /\d/.test(text.charAt(limit)) ? begin.replace(/\d+$/, "") : begin;
+}
+/** Indented JSON, line by line, that means the same as the value, whatever is in it. */
+function jsonLines(value) {
+    return JSON.stringify(value, null, 2).split("\n").map(escaped);
+}
+/**
+ * A code span of Markdown, in a table, too, on one line. Characters that are not ASCII, or could end the span or
+ * the cell (https://github.github.com/gfm/#code-spans, #tables-extension-), become question marks.
+ */
+function codeSpan(text) {
+    const shown = printable(text, 300).replace(/[^\x20-\x7e]|[`|\\]/g, "?");
+    return shown === "" ? "(empty)" : `\`${shown}\``;
+}
+/** A word for a POSIX shell, so that a command with an untrusted value in it can be pasted. */
+function shellWord(word) {
+    return /^[\w+=,.@:/-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}
+function escaped(json) {
+    const units = (text) => text.replace(/[\s\S]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
+    return json.replace(UNPRINTABLE, units).replaceAll("##[", "##\\u005b");
+}
+
+;// CONCATENATED MODULE: ../lib/src/base/errors.js
+
+/**
+ * An error whose text is meant for the user of the action: what happened, and how to fix it. `anchor` names
+ * the entry in docs/troubleshooting.md that explains more.
  */
 class errors_UserError extends Error {
     name = "UserError";
@@ -973,11 +1028,9 @@ class errors_UserError extends Error {
         this.details = options.details;
     }
 }
-/** The text of anything thrown, on one line and of bounded length, for a log or a status file. */
+/** The text of anything thrown, on one line, safe for a log and of bounded length. */
 function errors_errorText(error) {
-    const text = error instanceof Error ? error.message || error.name : String(error);
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this removes
-    return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, " ").slice(0, 500);
+    return printable(error instanceof Error ? error.message || error.name : String(error), 500);
 }
 /** The code of a system error (ENOENT, ECONNREFUSED, ...), or undefined. */
 function errors_errorCode(error) {
@@ -1055,226 +1108,163 @@ function files_writeJson(path, value) {
 ;// CONCATENATED MODULE: ../lib/src/aws/cli-cache.js
 
 
+
 /**
- * Deletes sessions that the AWS CLI keeps on disk (~/.aws/cli/cache/*.json, by role and session name, not by
- * token): for up to an hour they would work after the job, and the next job on the machine would be handed
- * them. Found by what they hold, since their names are hashes whose recipe changes (aws/aws-cli#10670).
- * Returns how many; a cache that cannot be read has none.
- * @param isOurs decides by the ARN of the session, arn:aws:sts::ACCOUNT:assumed-role/NAME/SESSION, and when
- * the file was written
+ * Deletes sessions that the AWS CLI caches on disk (~/.aws/cli/cache/*.json, by role and session name, not by
+ * token). They would work for up to an hour after the job, and the CLI would use them in the next job on the
+ * machine. They are found by their ARN, and by their file's name for servers that return no ARN (MinIO). The
+ * name alone does not do: what it is made of may change (aws/aws-cli#10670). Returns how many it deleted: 0 if
+ * the cache cannot be read.
+ * @param isOurs decides about other sessions, by the ARN (arn:aws:sts::ACCOUNT:assumed-role/NAME/SESSION) and
+ * by the time at which the file was written
  */
-function deleteCachedSessions(directory, isOurs) {
-    let names;
-    try {
-        names = external_node_fs_namespaceObject.readdirSync(directory).filter((name) => name.endsWith(".json"));
-    }
-    catch {
-        return 0;
-    }
+function deleteCachedSessions(directory, roleArn, sessionName, isOurs = () => false) {
+    const ownName = cacheName(roleArn, sessionName);
     let deleted = 0;
-    for (const name of names) {
+    for (const name of namesIn(directory)) {
         const path = `${directory}/${name}`;
         try {
-            const arn = files_readJson(path)?.AssumedRoleUser?.Arn;
-            if (typeof arn !== "string" || !isOurs(arn, external_node_fs_namespaceObject.statSync(path).mtimeMs))
-                continue;
+            if (name !== ownName) {
+                const arn = files_readJson(path)?.AssumedRoleUser?.Arn;
+                if (typeof arn !== "string")
+                    continue;
+                if (!isSessionOf(arn, roleArn, sessionName) && !isOurs(arn, external_node_fs_namespaceObject.statSync(path).mtimeMs))
+                    continue;
+            }
             external_node_fs_namespaceObject.rmSync(path);
             deleted += 1;
         }
         catch {
-            // Gone by another's hand, or another user's: neither is ours to delete.
+            // Another process deleted it, or another user owns it.
         }
     }
     return deleted;
 }
-/** Whether a cached session is of a role (arn:aws:iam::ACCOUNT:role/PATH/NAME) and has a session name. */
-function isSessionOf(assumedRoleArn, roleArn, sessionName) {
-    const cached = parseRole(assumedRoleArn);
-    return cached !== undefined && cached.role === parseRole(roleArn)?.role && cached.session === sessionName;
+function namesIn(directory) {
+    try {
+        return external_node_fs_namespaceObject.readdirSync(directory).filter((name) => name.endsWith(".json"));
+    }
+    catch {
+        return [];
+    }
 }
 /**
- * Account, name and session of an assumed role, or of a role (without a session), for comparison; undefined
- * for anything else.
+ * The file of a web identity session: SHA-1 of what the CLI sends besides the token, as Python's json.dumps
+ * writes it (botocore/credentials.py, CachedCredentialFetcher). Both values are ASCII without quotes.
+ */
+function cacheName(roleArn, sessionName) {
+    const request = `{"RoleArn": "${roleArn}", "RoleSessionName": "${sessionName}"}`;
+    return `${(0,external_node_crypto_namespaceObject.createHash)("sha1").update(request).digest("hex")}.json`;
+}
+/** Whether a session's ARN is of this role (arn:aws:iam::ACCOUNT:role/PATH/NAME) and this session name. */
+function isSessionOf(assumedRoleArn, roleArn, sessionName) {
+    const found = parseRole(assumedRoleArn);
+    return found !== undefined && found.session === sessionName && found.role === parseRole(roleArn)?.role;
+}
+/**
+ * What the ARNs of a role and of its sessions have in common ("partition:account:name"), and the session's
+ * name: undefined for the ARN of a role. Undefined for anything else.
  */
 function parseRole(arn) {
     const assumed = /^arn:([\w-]+):sts::(\d*):assumed-role\/([^/]+)\/(.+)$/.exec(arn);
     if (assumed)
-        return { role: `${assumed[1]}:${assumed[2]}:${assumed[3]}`, session: assumed[4] ?? "" };
+        return { role: `${assumed[1]}:${assumed[2]}:${assumed[3]}`, session: assumed[4] };
     const role = /^arn:([\w-]+):iam::(\d*):role\/(?:.*\/)?([^/]+)$/.exec(arn);
-    return role ? { role: `${role[1]}:${role[2]}:${role[3]}`, session: "" } : undefined;
+    return role ? { role: `${role[1]}:${role[2]}:${role[3]}`, session: undefined } : undefined;
 }
 
-;// CONCATENATED MODULE: ../lib/src/aws/environment.js
-
-const KEYS = (/* unused pure expression or super */ null && (["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"]));
-const CONTAINER = (/* unused pure expression or super */ null && (["AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"]));
-const WEB_IDENTITY = (/* unused pure expression or super */ null && (["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"]));
-/**
- * Plans the environment of later steps, so that the profile is what every SDK uses whatever was ambient.
- * GitHub cannot unset a variable, and an empty one breaks some SDK for nearly each of them: only the static
- * keys (those that are set) and the container URIs are ever set to "". Throws a UserError where a named
- * profile could silently lose to what is ambient.
- */
-function planEnvironment(ambient, use) {
-    const isAmbient = use.profile === "default";
-    const isSet = (name) => (ambient[name] ?? "") !== "";
-    const exists = (name) => ambient[name] !== undefined;
-    const exports = {};
-    const warnings = [];
-    exports.AWS_CONFIG_FILE = use.configFile;
-    exports.AWS_SHARED_CREDENTIALS_FILE = use.credentialsFile;
-    // Go v1 and JavaScript v2 read the config file, and STS of the region instead of the global one, only when
-    // told so.
-    exports.AWS_SDK_LOAD_CONFIG = "1";
-    exports.AWS_STS_REGIONAL_ENDPOINTS = "regional";
-    if (isAmbient) {
-        exports.AWS_REGION = use.region;
-        exports.AWS_DEFAULT_REGION = use.region;
-        if (use.stsEndpoint !== undefined)
-            exports.AWS_ENDPOINT_URL_STS = use.stsEndpoint;
-        // Both, where set: some tools prefer one and some the other. Even "" counts as the name of a profile for
-        // several.
-        for (const name of ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"]) {
-            if (!exists(name) || ambient[name] === "default")
-                continue;
-            exports[name] = "default";
-            if (isSet(name))
-                warnings.push(`${name} was ${quote(ambient[name])}; it is "default" from here on, so that the role is what later steps get.`);
+;// CONCATENATED MODULE: ../lib/src/aws/settings.js
+// The settings in a section of an AWS config or credentials file: which of its lines stay when a use of this
+// action puts another identity there. As text, like profile.ts.
+/** What names an identity, or belongs to one: https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html */
+const IDENTITY = new RegExp(`^(?:${[
+    "role_arn|role_session_name|source_profile|external_id|duration_seconds|mfa_serial|login_session",
+    "(?:web_identity|credential|sso)_.*",
+    "aws_(?:access_key_id|secret_access_key|session_token|security_token|account_id|credential_scope|expiration)",
+].join("|")})$`);
+const HEADER = /^\s*\[([^\]]*)\]\s*(?:[#;].*)?$/s;
+const BLANK_OR_COMMENT = /^\s*(?:[#;].*)?$/s;
+/** The entries of all sections whose header (between the brackets) is asked for, in order. */
+function settings_entriesOf(text, isAsked) {
+    const entries = [];
+    let inside = false;
+    let parent;
+    // Python ends a line at a lone CR, too.
+    for (const line of text.split(/(?<=\n|\r(?!\n))/)) {
+        if (/^\s*\[/.test(line)) {
+            const header = HEADER.exec(line)?.[1];
+            inside = header !== undefined && isAsked(header.trim());
+            parent = undefined;
+        }
+        else if (inside) {
+            const entry = parse(line, parent);
+            if (entry.key !== undefined && entry.parent === undefined)
+                parent = entry;
+            entries.push(entry);
         }
     }
-    if (!isAmbient && isSet("AWS_DEFAULT_PROFILE") && ambient.AWS_DEFAULT_PROFILE !== use.profile) {
-        warnings.push(`AWS_DEFAULT_PROFILE is set, and boto3 and the AWS CLI v1 prefer it to AWS_PROFILE: steps that choose profile ${quote(use.profile)} with AWS_PROFILE would ` +
-            `run as ${quote(ambient.AWS_DEFAULT_PROFILE)} there. Choose it with --profile, or set AWS_DEFAULT_PROFILE in the same step.`);
-    }
-    const keys = KEYS.filter(isSet);
-    if (keys.length > 0) {
-        // Only those: a blank AWS_SESSION_TOKEN beside keys that post has put back would break Ruby and PHP.
-        for (const name of keys)
-            exports[name] = "";
-        warnings.push(`${list(keys)} ${verb(keys)} set and would win over the profile in nearly every SDK; blank from here on. Use static keys and a role in separate jobs.`);
-    }
-    const container = CONTAINER.filter(isSet);
-    if (container.length > 0) {
-        for (const name of CONTAINER)
-            exports[name] = "";
-        warnings.push(`${list(container)} ${verb(container)} set and would win over the profile in some SDKs; blank from here on.`);
-    }
-    checkEndpoint();
-    planWebIdentity();
-    return { exports, warnings };
-    // The environment's endpoints beat those in a config file:
-    // https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
-    function checkEndpoint() {
-        if (use.stsEndpoint === undefined)
-            return;
-        const rivals = isAmbient
-            ? []
-            : ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"].filter((name) => isSet(name) && !sameUrl(ambient[name], use.stsEndpoint));
-        if (/^true$/i.test(ambient.AWS_IGNORE_CONFIGURED_ENDPOINT_URLS ?? ""))
-            rivals.push("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
-        if (rivals.length === 0)
-            return;
-        throw new UserError("sts-endpoint-loses", `${list(rivals)} ${verb(rivals)} set in this job and would win over sts-endpoint: later steps would send the ID token to another server. ` +
-            `Remove ${rivals.length > 1 ? "them" : "it"} from the job${isAmbient ? "" : ", or leave out profile to make this role ambient"}.`);
-    }
-    // AWS_ROLE_ARN and its companions beat the profile in most tools, or are mixed with it one by one, and
-    // blank ones break botocore: where some are set, only our own values of all three can win.
-    function planWebIdentity() {
-        const found = [...WEB_IDENTITY, "AWS_ROLE_SESSION_NAME"].filter(exists);
-        if (!isAmbient) {
-            if (use.mirror === "always")
-                throw mirrorRefused("true with a named profile: the variables would win over AWS_PROFILE and give every step this role");
-            const role = WEB_IDENTITY.filter(exists);
-            if (role.length > 0) {
-                throw new UserError("named-profile-loses", `${list(role)} ${verb(role)} set in this job. Most AWS SDKs prefer ${role.length > 1 ? "them" : "it"} to a profile chosen with AWS_PROFILE, so steps that choose ` +
-                    `profile ${quote(use.profile)} would silently run as another role. Remove ${role.length > 1 ? "them" : "it"} from the job or the runner, make all uses named ` +
-                    "if an earlier use of this action set mirror-environment, or leave out profile to make this role ambient.");
-            }
-            // Alone it only changes the session's name; an empty one would let the AWS CLI's disk cache mix up
-            // jobs.
-            if (found.length > 0)
-                exports.AWS_ROLE_SESSION_NAME = use.sessionName;
-            return;
-        }
-        if (use.mirror === "never" && found.length > 0) {
-            throw mirrorRefused(`false while ${list(found)} ${verb(found)} set in this job: later steps would run as another role or fail`);
-        }
-        if (use.mirror === "always" || found.length > 0) {
-            exports.AWS_ROLE_ARN = use.roleArn;
-            exports.AWS_WEB_IDENTITY_TOKEN_FILE = use.tokenFile;
-            exports.AWS_ROLE_SESSION_NAME = use.sessionName;
-        }
-        const others = "Steps that choose another profile with AWS_PROFILE get this role all the same in most SDKs; --profile is safe.";
-        if (found.length > 0) {
-            warnings.push(`${list(found)} ${verb(found)} set and would win over the profile or be mixed with it; all three web identity variables name this role from here on. ${others}`);
-        }
-        else if (use.mirror === "always") {
-            warnings.push(`mirror-environment is true: this job has one role. ${others}`);
-        }
-    }
+    return entries;
 }
-function mirrorRefused(why) {
-    return new UserError("mirror-refused", `mirror-environment cannot be ${why}. Leave it at auto.`);
+function parse(text, above) {
+    const indent = text.length - text.trimStart().length;
+    const parent = above !== undefined && indent > above.indent ? above : undefined;
+    if (BLANK_OR_COMMENT.test(text))
+        return { text, key: undefined, value: "", indent, parent };
+    const [, key = "", value = ""] = /^([^=:]*)[=:]?(.*)$/s.exec(text) ?? [];
+    return {
+        text,
+        // Some SDKs trim more than spaces.
+        key: key.toLowerCase().replace(/^[^a-z0-9]+|[^a-z0-9]+$/g, ""),
+        value: (value.split(/(?:^|\s)[#;]/)[0] ?? "").trim(),
+        indent,
+        parent,
+    };
+}
+/** The value of a key that is not indented under another; the last one counts. */
+function settings_valueIn(entries, key) {
+    return entries.findLast((entry) => entry.key === key && entry.parent === undefined)?.value;
 }
 /**
- * What post exports so that later post steps find the environment as it was. Only what is still as main left
- * it. A variable that had no value keeps ours, since it cannot be unset and "" would break SDKs; the two
- * files go back to their default paths.
- * @param defaults what SDKs do without a variable, for those where that can be said
+ * The text of the entries that name no identity and none of the keys in `others`. "" if no key is left. No key
+ * is there twice, which botocore refuses.
  */
-function planRestore(now, exported, previous, defaults) {
-    const restore = {};
-    for (const [name, ours] of Object.entries(exported)) {
-        const value = previous[name] || defaults[name];
-        if (value && value !== ours && now[name] === ours)
-            restore[name] = value;
-    }
-    return restore;
-}
-function sameUrl(one, other) {
-    return one?.replace(/\/+$/, "") === other;
-}
-function quote(text) {
-    return JSON.stringify((text ?? "").slice(0, 100));
-}
-function list(names) {
-    return names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
-}
-function verb(names) {
-    return names.length > 1 ? "are" : "is";
-}
-
-;// CONCATENATED MODULE: external "node:os"
-const external_node_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:os");
-;// CONCATENATED MODULE: ../lib/src/base/home.js
-
-/** Where the AWS CLI keeps sessions (awscli/customizations/assumerole.py). */
-function cliCache() {
-    return `${home()}/.aws/cli/cache`;
-}
-/**
- * The folder that holds .aws. A user without HOME and without an entry in passwd, as containers have it, has
- * none: no file is found there.
- */
-function home() {
-    try {
-        return (0,external_node_os_namespaceObject.homedir)();
-    }
-    catch {
-        return "/nonexistent";
-    }
+function settings_settingsIn(entries, others) {
+    const top = entries.filter(({ key, parent }) => key !== undefined && parent === undefined);
+    const last = new Map(top.map((entry) => [entry.key, entry]));
+    const isNamed = (entry) => IDENTITY.test(entry.key ?? "") || others(entry);
+    const goes = (entry) => {
+        if (entry.key === undefined)
+            return false;
+        if (entry.parent === undefined)
+            return isNamed(entry) || last.get(entry.key) !== entry;
+        // Under a key without a value it is a part of that key. Under one with a value, SDKs differ: botocore
+        // continues the value, JavaScript reads a key.
+        return goes(entry.parent) || (entry.parent.value !== "" && isNamed(entry));
+    };
+    const kept = entries.filter((entry) => !goes(entry));
+    if (kept.every((entry) => entry.key === undefined))
+        return "";
+    let above;
+    const lines = kept.map((entry) => {
+        if (entry.key === undefined || entry.parent !== undefined)
+            return entry.text;
+        // Indented more than the key before it, it would continue that one.
+        const isDeeper = above !== undefined && entry.indent > above.indent;
+        above = isDeeper ? { ...entry, indent: 0 } : entry;
+        return isDeeper ? entry.text.trimStart() : entry.text;
+    });
+    return lines.join("").replace(/(?<!\n)$/, "\n");
 }
 
-;// CONCATENATED MODULE: external "node:path"
-const external_node_path_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
 ;// CONCATENATED MODULE: ../lib/src/aws/profile.js
-// The text of AWS config and credentials files. They are edited as text, by whole sections, and never parsed
-// and printed again: the user's comments, nested keys, line ends and odd headers stay as they are, byte for
-// byte. Callers decode files as latin1, which maps every byte to one character and back.
+// Edits AWS config and credentials files as text, by whole sections. They are never parsed and printed again,
+// so the user's comments, nested keys, line ends and odd headers stay as they are, byte for byte. Callers
+// decode files as latin1, which maps every byte to one character and back.
+
 /**
- * The section of a profile for a config file. Keys in lower case at column 0, no quotes, no inline comments:
- * what every SDK's own reader takes (docs/compatibility.md). Throws on a value that could add a line or be
- * cut short, however it got here.
+ * The section of a profile for a config file. Keys are in lower case at column 0, without quotes and inline
+ * comments, so that every SDK reads the same values (docs/compatibility.md). Throws on a value that could add
+ * a line or be cut short, even though every input was checked before.
  */
 function renderProfile(profile) {
     const section = [
@@ -1297,26 +1287,71 @@ function renderProfile(profile) {
 function servicesName(profileName) {
     return `aws-role-refresh-${profileName}`;
 }
-/**
- * Takes every section of a profile out of a config file, with the services section that renderProfile may
- * have added.
- */
-function profile_takeFromConfig(text, profileName) {
+/** Takes every section of a profile, and the services section that renderProfile may add, from a config file. */
+function takeFromConfig(text, profileName) {
     return takeSections(text, (header) => isProfile(header, profileName) || header === `services ${servicesName(profileName)}`);
 }
-/** Takes every section of a profile out of a credentials file. */
-function profile_takeFromCredentials(text, profileName) {
+/** Takes every section of a profile from a credentials file. */
+function takeFromCredentials(text, profileName) {
     return takeSections(text, (header) => isProfile(header, profileName));
 }
+/**
+ * Puts a use's section at the end of a config file, in place of every other section of its profile. The user's
+ * settings in those stay byte for byte: all but what names an identity, and what the use itself sets.
+ */
+function profile_placeInConfig(text, profileName, section) {
+    const { kept, taken } = takeFromConfig(text, profileName);
+    const isOwn = (header) => isConfigHeader(header, profileName);
+    const users = settings_entriesOf(taken, isOwn);
+    const own = keysIn(section, isOwn);
+    const settings = settings_settingsIn(users, ({ key = "", value }) => own.has(key) || value === servicesName(profileName));
+    const services = own.has("services") ? otherServices(text, settings_valueIn(users, "services")) : "";
+    const end = section.indexOf("\n") + 1;
+    // The settings come first: an indented one would continue a key before it.
+    return {
+        text: append(kept, section.slice(0, end) + settings + section.slice(end) + services),
+        taken,
+    };
+}
+/**
+ * Takes what names an identity, and what a use sets in the config file, out of a profile in a credentials file.
+ * SDKs prefer that file.
+ */
+function profile_placeInCredentials(text, profileName, section) {
+    const { kept, taken } = takeFromCredentials(text, profileName);
+    const own = keysIn(section, (header) => isConfigHeader(header, profileName));
+    const settings = settingsIn(entriesOf(taken, (header) => header === profileName), ({ key = "" }) => own.has(key));
+    return { text: append(kept, settings && `[${profileName}]\n${settings}`), taken };
+}
+/** The headers under which SDKs agree to find a profile in a config file. */
+function isConfigHeader(header, profileName) {
+    return isProfile(header, profileName) && (profileName === "default" || /^profile\s/.test(header));
+}
+function keysIn(section, isOwn) {
+    return new Set(settings_entriesOf(section, isOwn).map(({ key }) => key));
+}
+/** The endpoints of other services than STS that a profile's services section names. */
+function otherServices(config, services) {
+    const entries = settings_entriesOf(config, (header) => header === `services ${services}`);
+    return settings_settingsIn(entries, ({ key }) => key === "sts");
+}
+/** Where a profile of a config file sends requests to STS; undefined for AWS. */
+function profile_stsEndpointIn(config, profileName) {
+    const profile = entriesOf(config, (header) => isConfigHeader(header, profileName));
+    const services = valueIn(profile, "services");
+    const ofServices = entriesOf(config, (header) => header === `services ${services}`);
+    const ofSts = ofServices.find(({ key, parent }) => key === "endpoint_url" && parent?.key === "sts");
+    return ofSts?.value || valueIn(profile, "endpoint_url") || undefined;
+}
 /** Adds sections to the end of a file. */
-function profile_append(text, sections) {
+function append(text, sections) {
     if (sections === "")
         return text;
     return text === "" || text.endsWith("\n") ? text + sections : `${text}\n${sections}`;
 }
-// Readers differ in which headers they take for a profile's: with or without "profile", quoted, with a
-// comment behind. Whatever one of them might read as this profile has to go, or that reader's user would get
-// another role than the others.
+// SDKs differ in which headers they accept for a profile: with or without "profile", quoted, with a comment
+// at the end. A section that any SDK could read as this profile has to go, or that SDK would use another role
+// than the others.
 function isProfile(header, profileName) {
     const name = header
         .replace(/^profile\s+/, "")
@@ -1324,18 +1359,17 @@ function isProfile(header, profileName) {
         .trim();
     return name === profileName;
 }
-const HEADER = /^\s*\[([^\]]*)\]/;
-const BLANK_OR_COMMENT = /^\s*(?:[#;][\s\S]*)?$/;
+const profile_HEADER = /^\s*\[([^\]]*)\]/;
+const profile_BLANK_OR_COMMENT = /^\s*(?:[#;][\s\S]*)?$/;
 function takeSections(text, matches) {
     // A byte order mark would hide the first header, from boto3 and others as well as from here.
     const lines = text.replace(/^\u00ef\u00bb\u00bf/, "").split(/(?<=\n)/);
     const split = { kept: "", taken: "" };
     let taking = false;
-    // Comments in front of a header belong to it; those inside a section are only known for such once another
-    // key follows.
+    // Comments before a header belong to it; a comment belongs to the section only if another key follows.
     let pending = "";
     for (const line of lines) {
-        const header = HEADER.exec(line)?.[1];
+        const header = profile_HEADER.exec(line)?.[1];
         if (header !== undefined) {
             split.kept += pending;
             pending = "";
@@ -1343,7 +1377,7 @@ function takeSections(text, matches) {
         }
         if (!taking)
             split.kept += line;
-        else if (BLANK_OR_COMMENT.test(line))
+        else if (profile_BLANK_OR_COMMENT.test(line))
             pending += line;
         else {
             split.taken += pending + line;
@@ -1358,14 +1392,401 @@ function roleArnsIn(text) {
     return [...text.matchAll(/^[ \t]*role_arn[ \t]*=[ \t]*(\S+)/gim)].map((match) => match[1] ?? "");
 }
 
-;// CONCATENATED MODULE: ../lib/src/base/token-directory.js
+;// CONCATENATED MODULE: ../lib/src/aws/sts-endpoint.js
 
-function token_directory_tokenDirectory(path) {
+
+
+const VARIABLE = "AWS_ENDPOINT_URL_STS";
+/**
+ * Refuses a use whose ID token, or that of another use of the job, would go to the wrong server, or over plain
+ * http.
+ * @param others the uses of the job that are not over
+ * @param config the job's config file with this use's section
+ */
+function sts_endpoint_checkEndpoints(use, others, config, ambient) {
+    for (const other of others)
+        refuseRival(use, other);
+    // The environment's endpoints, which planEnvironment checks, override those in a config file.
+    if (use.exported[VARIABLE] || ambient[VARIABLE] || ambient.AWS_ENDPOINT_URL)
+        return;
+    refusePlainHttp(stsEndpointIn(config, use.profile), `endpoint_url of profile ${quoted(use.profile)}`);
+}
+/** An ambient use with sts-endpoint exports its endpoint, which overrides AWS and the endpoints of all profiles. */
+function refuseRival(use, other) {
+    if (loses(use, other)) {
+        throw refusal(`An earlier use of this action exported ${VARIABLE}, so later steps would send this use's ID token to ${quoted(other.exported[VARIABLE] ?? "")}`, "the earlier use");
+    }
+    // An earlier use of the same profile is shadowed by this one.
+    if (other.profile !== use.profile && loses(other, use)) {
+        throw refusal(`This use would export ${VARIABLE}, so later steps would send the ID token of profile ${quoted(other.profile)} to ${quoted(use.exported[VARIABLE] ?? "")}`, "this use");
+    }
+}
+/** Whether what `other` exports overrides the endpoint of `use`. */
+function loses(use, other) {
+    const exported = other.exported[VARIABLE];
+    if (exported === undefined || use.exported[VARIABLE] !== undefined)
+        return false;
+    return stsEndpointIn(use.section, use.profile) !== exported;
+}
+function refusal(what, which) {
+    return new UserError("sts-endpoint-of-another-use", `${what}. Give ${which} a name (profile: NAME), so that only the steps that choose it use that server.`);
+}
+/** Refuses an endpoint over plain http to another machine, as the input sts-endpoint is refused. */
+function refusePlainHttp(endpoint, where) {
+    if (endpoint === undefined || !URL.canParse(endpoint))
+        return;
+    const { protocol, hostname } = new URL(endpoint);
+    if (protocol !== "http:" || isLoopback(hostname))
+        return;
+    throw new errors_UserError("sts-endpoint-over-http", `${where} is ${text_quoted(endpoint)}: later steps would send the ID token there over plain http, where anyone on the network path could use it. ` +
+        "Use https, or set the endpoint of the service that needs it, such as AWS_ENDPOINT_URL_S3.");
+}
+/** Whether a URL's host is this machine itself. */
+function isLoopback(hostname) {
+    return (hostname === "localhost" || hostname === "[::1]" || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(hostname));
+}
+/**
+ * Whether the input sts-endpoint names a server that is not AWS (MinIO, Ceph, LocalStack): a VPC endpoint is AWS.
+ */
+function isOtherSts(stsEndpoint) {
+    if (stsEndpoint === undefined)
+        return false;
+    const host = URL.canParse(stsEndpoint) ? new URL(stsEndpoint).hostname : "";
+    return !/\.(?:amazonaws\.com(?:\.cn)?|amazonaws\.eu|api\.aws)$/.test(host);
+}
+
+;// CONCATENATED MODULE: ../lib/src/aws/environment.js
+
+
+
+const KEYS = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
+const CONTAINER = ["AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"];
+const environment_WEB_IDENTITY = ["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"];
+const SESSION_NAME = "AWS_ROLE_SESSION_NAME";
+/** In the order of the table in docs/how-it-works.md, "The environment". */
+const RULES = [
+    staticKeys,
+    containerCredentials,
+    webIdentity,
+    chosenProfile,
+    files,
+    stsEndpoint,
+];
+/**
+ * Plans the environment of later steps so that every SDK uses the profile. GitHub cannot unset a variable,
+ * and nearly every one of them breaks some SDK when it is empty: only static keys (those that are set) and
+ * the container URIs are ever set to "". Throws a UserError where an ambient variable could silently override
+ * a named profile.
+ */
+function planEnvironment(ambient, use) {
+    const parts = RULES.map((rule) => rule(ambient, use));
+    return {
+        exports: Object.assign({}, ...parts.map((part) => part.exports)),
+        warnings: parts.flatMap((part) => part.warnings ?? []),
+    };
+}
+function staticKeys(ambient) {
+    // Only those that are set: a blank AWS_SESSION_TOKEN beside keys that post restores would break Ruby and
+    // PHP.
+    const set = KEYS.filter((name) => isSet(ambient, name));
+    if (set.length === 0)
+        return {};
+    return {
+        exports: blank(set),
+        warnings: [
+            `${are(set)} set and would override the profile in nearly every SDK; later steps will see ${them(set)} empty. Use static keys and a role in separate jobs.`,
+        ],
+    };
+}
+function containerCredentials(ambient) {
+    const set = CONTAINER.filter((name) => isSet(ambient, name));
+    if (set.length === 0)
+        return {};
+    return {
+        exports: blank(CONTAINER),
+        warnings: [
+            `${are(set)} set and would override the profile in some SDKs; later steps will see ${them(set)} empty.`,
+        ],
+    };
+}
+/**
+ * AWS_ROLE_ARN and its companions override the profile in most tools, or are mixed with it one by one, and
+ * blank ones break botocore. Where some are set, only this use's own values of all three give its role.
+ */
+function webIdentity(ambient, use) {
+    const found = [...environment_WEB_IDENTITY, SESSION_NAME].filter((name) => exists(ambient, name));
+    if (!isAmbient(use)) {
+        refuseNamedMirror(use);
+        refuseWebIdentity(ambient, use);
+        // A session name alone changes no role; an empty one would let the AWS CLI's disk cache mix up jobs.
+        return found.length > 0 ? { exports: { [SESSION_NAME]: use.sessionName } } : {};
+    }
+    if (found.length === 0 && use.mirror !== "always")
+        return {};
+    if (use.mirror === "never") {
+        throw mirrorRefused(`false while ${are(found)} set in this job: later steps would run as another role or fail`);
+    }
+    const exports = {
+        AWS_ROLE_ARN: use.roleArn,
+        AWS_WEB_IDENTITY_TOKEN_FILE: use.tokenFile,
+        [SESSION_NAME]: use.sessionName,
+    };
+    const others = "Steps that choose another profile with AWS_PROFILE still get this role in most SDKs; use --profile instead.";
+    if (found.length === 0)
+        return { exports, warnings: [`mirror-environment is true: this job has one role. ${others}`] };
+    return {
+        exports,
+        warnings: [
+            `${are(found)} set and would override the profile or be mixed with it; later steps will see this role's values in all three web identity variables. ${others}`,
+        ],
+    };
+}
+function refuseNamedMirror({ mirror }) {
+    if (mirror !== "always")
+        return;
+    throw mirrorRefused("true with a named profile: the variables would override AWS_PROFILE and give every step this role");
+}
+function refuseWebIdentity(ambient, use) {
+    const found = environment_WEB_IDENTITY.filter((name) => exists(ambient, name));
+    if (found.length === 0)
+        return;
+    throw new errors_UserError("named-profile-loses", `${are(found)} set in this job. Most AWS SDKs prefer ${them(found)} to a profile chosen with AWS_PROFILE, so steps that choose ` +
+        `profile ${text_quoted(use.profile)} would silently run as another role. Remove ${them(found)} from the job or the runner, make all uses named ` +
+        "if an earlier use of this action set mirror-environment, or leave out profile to make this role ambient.");
+}
+function mirrorRefused(why) {
+    return new errors_UserError("mirror-refused", `mirror-environment cannot be ${why}. Leave it at auto.`);
+}
+/** Which profile later steps use when they choose none, and its region. Named uses leave that to the steps. */
+function chosenProfile(ambient, use) {
+    const warnings = [];
+    if (!isAmbient(use)) {
+        const rival = ambient.AWS_DEFAULT_PROFILE;
+        if (rival && rival !== use.profile) {
+            warnings.push(`AWS_DEFAULT_PROFILE is set, and boto3 and the AWS CLI v1 prefer it to AWS_PROFILE: steps that choose profile ${text_quoted(use.profile)} with AWS_PROFILE would ` +
+                `run as ${text_quoted(rival)} there. Choose it with --profile, or set AWS_DEFAULT_PROFILE in the same step.`);
+        }
+        return { warnings };
+    }
+    const exports = { AWS_REGION: use.region, AWS_DEFAULT_REGION: use.region };
+    // Both, where they exist: some tools prefer one and some the other, and several read "" as a profile's name.
+    for (const name of ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"]) {
+        const value = ambient[name];
+        if (value === undefined || value === "default")
+            continue;
+        exports[name] = "default";
+        if (value === "")
+            continue;
+        warnings.push(`${name} was ${text_quoted(value)}; later steps will see "default" instead, so that they use this role.`);
+    }
+    return { exports, warnings };
+}
+/** Where the profile is. The copies leave out what the user's own files hold for the same profile. */
+function files(_ambient, use) {
+    return {
+        exports: {
+            AWS_CONFIG_FILE: use.configFile,
+            AWS_SHARED_CREDENTIALS_FILE: use.credentialsFile,
+            // Without these two, Go v1 and JavaScript v2 do not read the config file, and ask the global STS.
+            AWS_SDK_LOAD_CONFIG: "1",
+            AWS_STS_REGIONAL_ENDPOINTS: "regional",
+        },
+    };
+}
+/**
+ * The environment's endpoints override those in a config file:
+ * https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
+ */
+function stsEndpoint(ambient, use) {
+    const endpoint = use.stsEndpoint;
+    const ignores = /^true$/i.test(ambient.AWS_IGNORE_CONFIGURED_ENDPOINT_URLS ?? "");
+    const found = ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"].filter((name) => isSet(ambient, name));
+    if (endpoint === undefined) {
+        const [name] = found;
+        if (name !== undefined && !ignores)
+            refusePlainHttp(ambient[name], name);
+        return {};
+    }
+    const rivals = isAmbient(use) ? [] : found.filter((name) => !sameUrl(ambient[name], endpoint));
+    if (ignores)
+        rivals.push("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
+    if (rivals.length > 0) {
+        throw new errors_UserError("sts-endpoint-loses", `${are(rivals)} set in this job and would override sts-endpoint: later steps would send the ID token to another server. ` +
+            `Remove ${them(rivals)} from the job${isAmbient(use) ? "" : ", or leave out profile to make this role ambient"}.`);
+    }
+    return isAmbient(use) ? { exports: { AWS_ENDPOINT_URL_STS: endpoint } } : {};
+}
+function isAmbient(use) {
+    return use.profile === "default";
+}
+function exists(ambient, name) {
+    return ambient[name] !== undefined;
+}
+function isSet(ambient, name) {
+    return (ambient[name] ?? "") !== "";
+}
+function blank(names) {
+    return Object.fromEntries(names.map((name) => [name, ""]));
+}
+function sameUrl(one, other) {
+    return one?.replace(/\/+$/, "") === other;
+}
+/** "A is", "A and B are". */
+function are(names) {
+    return `${environment_list(names)} ${names.length < 2 ? "is" : "are"}`;
+}
+/** "A", "A and B", "A, B and C". */
+function environment_list(names) {
+    return names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
+}
+function them(names) {
+    return names.length < 2 ? "it" : "them";
+}
+
+;// CONCATENATED MODULE: ../lib/src/aws/restore.js
+
+
+/**
+ * What post exports so that later post steps find the environment as it was before main. A variable that a
+ * later step changed stays. One that had no value keeps ours, since GitHub cannot unset it and "" would break
+ * SDKs; the two files go back to their default paths.
+ * @param defaults what SDKs use without a variable, where a value can express it
+ */
+function planRestore(now, exported, previous, defaults) {
+    const restore = {};
+    for (const [name, ours] of Object.entries(exported)) {
+        const value = previous[name] || defaults[name];
+        if (value && value !== ours && now[name] === ours)
+            restore[name] = value;
+    }
+    return restore;
+}
+/** Variables that decide who a step is to AWS. `previous` needs them to see that a step set and emptied them. */
+const IDENTITY_VARIABLES = [
+    ...KEYS,
+    ...CONTAINER,
+    ...environment_WEB_IDENTITY,
+    "AWS_PROFILE",
+    "AWS_DEFAULT_PROFILE",
+];
+/**
+ * A warning, with the fix, if a later step set variables that override the profile. It has their names and no
+ * value. `now` is the environment before post restores it.
+ */
+function overrideWarning(now, use) {
+    const names = IDENTITY_VARIABLES.filter((name) => counts(name, now, use) && isForeign(name, now, use));
+    if (names.length === 0)
+        return undefined;
+    return (`${list(names)} changed after this action set up ${use.roleArn}, so later steps may have run as another identity. ` +
+        "Remove the step that sets them, usually a later configure-aws-credentials, or move it to another job. " +
+        `More: ${troubleshootingLink("a-later-step-replaced-the-role")}`);
+}
+function isForeign(name, now, { exported, previous }) {
+    const value = now[name];
+    // The previous value is there again if the env of the action's own step sets it.
+    if (value === undefined || value === exported[name] || value === previous[name])
+        return false;
+    if (value !== "")
+        return true;
+    // The post step of configure-aws-credentials, which runs before ours, empties its keys and the region.
+    return now.AWS_REGION === "" && previous[name] === null;
+}
+function counts(name, now, { profile, exported }) {
+    // With a named profile, the steps choose.
+    if (name.endsWith("_PROFILE"))
+        return profile === "default";
+    if (!WEB_IDENTITY.includes(name))
+        return true;
+    // Another use of this action may have exported its own.
+    const job = exported.AWS_CONFIG_FILE?.replace(/[^/]*$/, "");
+    return job === undefined || !now.AWS_WEB_IDENTITY_TOKEN_FILE?.startsWith(job);
+}
+
+;// CONCATENATED MODULE: external "node:os"
+const external_node_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:os");
+;// CONCATENATED MODULE: ../lib/src/aws/user-files.js
+
+/**
+ * The folder that holds .aws. A user without HOME and without an entry in passwd, which is common in containers, gets
+ * a folder that does not exist: variables that name a file need some path, because an empty one breaks SDKs.
+ */
+function home() {
+    try {
+        return (0,external_node_os_namespaceObject.homedir)();
+    }
+    catch {
+        return "/nonexistent";
+    }
+}
+/** Where SDKs look for the user's files unless these variables name others. */
+function user_files_defaultFiles(folder = home()) {
+    return {
+        AWS_CONFIG_FILE: `${folder}/.aws/config`,
+        AWS_SHARED_CREDENTIALS_FILE: `${folder}/.aws/credentials`,
+    };
+}
+/** Where the AWS CLI keeps sessions (awscli/customizations/assumerole.py). */
+function cliCache() {
+    return `${home()}/.aws/cli/cache`;
+}
+
+;// CONCATENATED MODULE: external "node:path"
+const external_node_path_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
+;// CONCATENATED MODULE: ../lib/src/base/layout.js
+
+
+
+// $RUNNER_TEMP/aws-role-refresh/
+//   config              the AWS config file of this job
+//   credentials         the AWS credentials file of this job
+//   job.json            the claim: whose directory this is, and what the two files were seeded from
+//   tokens/<id>/        one per audience: token, status.json, and stop once post has asked the keeper to end
+//   uses/<id>.json      one per use that is not over: what it wrote, so that any post can undo it
+//   finished/<id>.json  one per use that is over, for the summary
+//   lock.*              see job/lock.ts
+const NAME = "aws-role-refresh";
+/** The paths of the job directory, with forward slashes, which every SDK accepts on every system. */
+function jobDirectory(path) {
+    return {
+        path,
+        config: `${path}/config`,
+        credentials: `${path}/credentials`,
+        claim: `${path}/job.json`,
+        tokens: `${path}/tokens`,
+        uses: `${path}/uses`,
+        finished: `${path}/finished`,
+    };
+}
+/** The token directory of an audience. */
+function tokenDirectory(job, audience) {
+    return layout_tokenDirectoryAt(`${job.tokens}/${tokenId(audience)}`);
+}
+function layout_tokenDirectoryAt(path) {
     return { path, token: `${path}/token`, status: `${path}/status.json`, stop: `${path}/stop` };
 }
-/** The name of the directory for an audience. */
+/** The name of the token directory of an audience. */
 function tokenId(audience) {
     return createHash("sha256").update(audience).digest("hex").slice(0, 16);
+}
+/**
+ * The path of this job's directory in RUNNER_TEMP. Throws a UserError if SDKs would read that path in different ways
+ * from a config file: `#` and `;` begin a comment for some, `$` and `%` a variable, and non-ASCII breaks others
+ * (docs/compatibility.md).
+ */
+function jobDirectoryPath(runnerTemp, platform = process.platform) {
+    if (!runnerTemp) {
+        throw new UserError("runner-temp", "RUNNER_TEMP is not set. The runner sets it; this action cannot run without it.");
+    }
+    const isWindows = platform === "win32";
+    const isAbsolute = (isWindows ? path.win32 : path.posix).isAbsolute(runnerTemp);
+    const root = isWindows ? runnerTemp.replaceAll("\\", "/") : runnerTemp;
+    const ambiguous = [...(isWindows ? "#;$%\"'`" : "#;$\"'`\\")];
+    const isPlain = /^[\x20-\x7e]+$/.test(root) && !ambiguous.some((character) => root.includes(character));
+    if (!isAbsolute || !isPlain) {
+        throw new UserError("runner-temp", `RUNNER_TEMP is ${JSON.stringify(runnerTemp.slice(0, 200))}. It must be an absolute path in ASCII without any of ` +
+            `${ambiguous.join(" ")}, which AWS SDKs interpret differently in a config file. Change the runner's work folder.`);
+    }
+    return `${root.replace(/\/+$/, "")}/${NAME}`;
 }
 
 ;// CONCATENATED MODULE: external "node:timers/promises"
@@ -1374,8 +1795,8 @@ const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.ur
 
 
 /**
- * proc(5), /proc/PID/stat. The name stands in parentheses and may hold any character. Undefined if there is
- * no such process.
+ * proc(5), /proc/PID/stat. The name is in parentheses and may contain any character. Undefined if there is no such
+ * process.
  */
 function readStat(pid) {
     try {
@@ -1394,11 +1815,12 @@ function readStat(pid) {
     }
 }
 function identify(pid) {
-    return { pid, started: readStat(pid)?.started ?? "" };
+    const started = readStat(pid)?.started;
+    return started === undefined ? { pid } : { pid, started };
 }
-/** Whether the very process still runs; a zombie does not. Without /proc, whether any process has its pid. */
+/** Whether this process still runs; a zombie does not. Without /proc: whether any process has its pid. */
 function process_isRunning(process_) {
-    if (process_.started !== "") {
+    if (process_.started !== undefined) {
         const stat = readStat(process_.pid);
         return (stat !== undefined && stat.started === process_.started && stat.state !== "Z" && stat.state !== "X");
     }
@@ -1435,16 +1857,27 @@ function findWorker() {
 
 
 
-/** Whether a keeper watches over a token directory. */
+
+/** Whether a keeper is running for a token directory. */
 function hasKeeper(directory) {
     const status = readJson(directory.status);
     return status !== undefined && status.ended === undefined && isRunning(status);
 }
 const STOP_TIMEOUT_MS = 2_000;
+/** Ends every keeper of a job directory. */
+async function stop_stopKeepers(job) {
+    let names;
+    try {
+        names = external_node_fs_namespaceObject.readdirSync(job.tokens);
+    }
+    catch {
+        return; // a step has put something else there, or removed it
+    }
+    await Promise.all(names.map((name) => stopKeeper(layout_tokenDirectoryAt(`${job.tokens}/${name}`))));
+}
 /**
- * Ends the keeper of a token directory, if there is one: by message, and if it does not listen by a signal.
- * Only ever signals the very process that wrote the status file. Returns its last status, where it ever wrote
- * one.
+ * Ends the keeper of a token directory, if there is one: first with the stop file, and if that has no effect with
+ * signals. Only the process that wrote the status file ever gets a signal.
  */
 async function stopKeeper(directory) {
     const status = files_readJson(directory.status);
@@ -1457,112 +1890,69 @@ async function stopKeeper(directory) {
         external_node_fs_namespaceObject.closeSync(external_node_fs_namespaceObject.openSync(directory.stop, "wx", 0o600));
     }
     catch {
-        // Asked before, or the directory is no more what it was: signals follow.
+        // Another post has asked already; or the directory has changed, and signals follow.
     }
     const hasEnded = () => files_readJson(directory.status)?.ended !== undefined;
     await within(STOP_TIMEOUT_MS, () => isGone() || hasEnded());
-    // Without /proc a pid proves nothing once the process may have ended: then the message has to do, and the
-    // tick that follows it. A keeper that says it has ended has nothing left to do but to leave, for which V8
-    // takes several times as long as for all the rest.
-    const signals = status.started === "" ? [] : hasEnded() ? ["SIGKILL"] : ["SIGTERM", "SIGKILL"];
-    for (const signal of signals) {
+    for (const signal of signalsFor(status, hasEnded())) {
         if (isGone())
             break;
         try {
             process.kill(status.pid, signal);
         }
         catch {
-            // Gone meanwhile, or another user's. It also ends without its directory, which goes next and matters
-            // more.
+            // It has just ended, or belongs to another user. A keeper also ends when its directory is gone, and the caller
+            // removes that next.
         }
         await within(STOP_TIMEOUT_MS, isGone);
     }
-    if (signals.length === 0)
+    if (status.started === undefined)
         await within(STOP_TIMEOUT_MS, isGone);
     return { keeper: files_readJson(directory.status) ?? status };
 }
-/** Waits until something is true, or too late. */
+/**
+ * Without /proc a pid proves nothing, because the keeper may have ended and another process may have its pid. Then the
+ * keeper sees the stop file at its next tick. A keeper that has recorded its end only has to exit, and V8 takes longer
+ * for that than the keeper takes for everything else.
+ */
+function signalsFor({ started }, hasEnded) {
+    if (started === undefined)
+        return [];
+    return hasEnded ? ["SIGKILL"] : ["SIGTERM", "SIGKILL"];
+}
+/** Waits until something is true, or for `ms`. */
 async function within(ms, isTrue) {
     const deadline = performance.now() + ms;
     while (!isTrue() && performance.now() < deadline)
         await (0,promises_namespaceObject.setTimeout)(1);
 }
 
-;// CONCATENATED MODULE: ../lib/src/job/job-directory.js
+;// CONCATENATED MODULE: ../lib/src/job/private-directory.js
 
 
 
-
-
-
-// $RUNNER_TEMP/aws-role-refresh/
-//   config            the AWS config file of this job
-//   credentials       the AWS credentials file of this job
-//   job.json          whose directory this is, and what the files were seeded from
-//   tokens/<id>/      one per audience: token, status.json, and stop once the keeper is asked to end
-//   uses/<id>.json    one per use that is not over: what it wrote, so that any post can undo it
-//   finished/<id>.json  one per use that is over, for the summary
-//   lock.*            see withLock
-const NAME = "aws-role-refresh";
 /**
- * The job directory's paths; nothing is read or made. With forward slashes, which every SDK takes on every
- * system.
+ * Makes the job directory, or checks the one that exists: it must be a real directory of this user and closed to
+ * others. Throws a UserError for any other, because whoever made it could read the token or choose the role that SDKs
+ * use.
  */
-function jobDirectory(root) {
-    const at = (name) => `${root}/${name}`;
-    return {
-        path: root,
-        config: at("config"),
-        credentials: at("credentials"),
-        job: at("job.json"),
-        tokens: at("tokens"),
-        uses: at("uses"),
-        finished: at("finished"),
-    };
-}
-/**
- * Where this job's directory belongs, from RUNNER_TEMP. Throws a UserError where the path could not stand in
- * a config file that every SDK reads the same way: `#` and `;` begin a comment for some, `$` and `%` a
- * variable, and non-ASCII breaks others (docs/compatibility.md).
- */
-function jobDirectoryPath(runnerTemp, platform = process.platform) {
-    if (!runnerTemp) {
-        throw new UserError("runner-temp", "RUNNER_TEMP is not set. The runner sets it; this action cannot run without one.");
-    }
-    const absolute = platform === "win32" ? path.win32.isAbsolute(runnerTemp) : path.posix.isAbsolute(runnerTemp);
-    const root = platform === "win32" ? runnerTemp.replaceAll("\\", "/") : runnerTemp;
-    const readDifferently = platform === "win32" ? "#;$%\"'`" : "#;$\"'`\\";
-    if (!absolute ||
-        !/^[\x20-\x7e]+$/.test(root) ||
-        [...readDifferently].some((character) => root.includes(character))) {
-        throw new UserError("runner-temp", `RUNNER_TEMP is ${JSON.stringify(runnerTemp.slice(0, 200))}. It must be an absolute path in ASCII without any of ${[...readDifferently].join(" ")} ` +
-            "which AWS SDKs read differently in a config file. Change the runner's work folder.");
-    }
-    return `${root.replace(/\/+$/, "")}/${NAME}`;
-}
-/**
- * Makes the job directory, or takes the one that is there if it can only be ours: a real directory of this
- * user, closed to others. Throws a UserError for any other, since whoever made it could read the token or
- * choose what SDKs run as.
- */
-function job_directory_openJobDirectory(root) {
+function private_directory_openJobDirectory(job) {
     try {
-        makePrivateDirectory(root);
+        makePrivateDirectory(job.path);
     }
     catch (error) {
         if (errorCode(error) !== "EEXIST") {
-            throw new UserError("runner-temp", `${root} cannot be made: ${errorCode(error) ?? String(error)}. RUNNER_TEMP must exist and be writable.`, { cause: error });
+            throw new UserError("runner-temp", `${job.path} cannot be created: ${errorCode(error) ?? String(error)}. RUNNER_TEMP must exist and be writable.`, { cause: error });
         }
-        const fault = untrusted(root);
-        if (fault)
-            throw new UserError("job-directory", `${root} is there already and ${fault}. Remove it from this runner: this action did not make it.`);
+        const fault = untrusted(job.path);
+        if (fault) {
+            throw new UserError("job-directory", `${job.path} already exists and ${fault}. Remove it from this runner: this action did not make it.`);
+        }
     }
-    const job = jobDirectory(root);
     for (const directory of [job.tokens, job.uses, job.finished])
-        job_directory_ensurePrivateDirectory(directory);
-    return job;
+        private_directory_ensurePrivateDirectory(directory);
 }
-function job_directory_ensurePrivateDirectory(directory) {
+function private_directory_ensurePrivateDirectory(directory) {
     try {
         makePrivateDirectory(directory);
     }
@@ -1580,9 +1970,9 @@ function makePrivateDirectory(directory) {
     external_node_fs_namespaceObject.mkdirSync(directory, 0o700);
     if (process.platform === "win32")
         return;
-    external_node_fs_namespaceObject.chmodSync(directory, 0o700); // the umask may have taken our own bits away
-    // In a job container as root: the runner outside must be able to delete it, or it can never empty its temp
-    // folder again (actions/runner, src/Runner.Sdk/Util/IOUtil.cs, DeleteDirectory).
+    external_node_fs_namespaceObject.chmodSync(directory, 0o700); // the umask may have removed our own permissions
+    // As root in a job container: the runner outside must be able to delete it, or it can never empty its temp folder
+    // again (actions/runner, src/Runner.Sdk/Util/IOUtil.cs, DeleteDirectory).
     if (process.getuid?.() === 0) {
         const parent = external_node_fs_namespaceObject.statSync(external_node_path_namespaceObject.dirname(directory));
         if (parent.uid !== 0)
@@ -1590,7 +1980,7 @@ function makePrivateDirectory(directory) {
     }
 }
 /**
- * Why a directory that exists cannot be trusted, or undefined. Windows has no modes to look at; the profile
+ * Why a directory that exists cannot be trusted, or undefined. On Windows there are no modes to check; the profile
  * folder is private.
  */
 function untrusted(directory) {
@@ -1609,44 +1999,159 @@ function untrusted(directory) {
         return `is open to other users (mode ${(stat.mode & 0o777).toString(8)})`;
     return undefined;
 }
+/** Renames the job directory first, so that its name is free at once, and then deletes it. */
+function removeJobDirectory(job) {
+    external_node_fs_namespaceObject.renameSync(job.path, `${job.path}.${process.pid}.gone`);
+    clearRemains(job);
+}
+/** Deletes what a post that was killed during `removeJobDirectory` left. */
+function clearRemains(job) {
+    const parent = external_node_path_namespaceObject.dirname(job.path);
+    const name = external_node_path_namespaceObject.basename(job.path);
+    for (const entry of private_directory_entriesOf(parent)) {
+        if (!entry.startsWith(`${name}.`) || !entry.endsWith(".gone"))
+            continue;
+        try {
+            external_node_fs_namespaceObject.rmSync(`${parent}/${entry}`, { recursive: true, force: true });
+        }
+        catch {
+            // Another post is deleting it, too.
+        }
+    }
+}
+/** The names in a directory; none if a step has put something else in its place. */
+function private_directory_entriesOf(directory) {
+    try {
+        return external_node_fs_namespaceObject.readdirSync(directory);
+    }
+    catch {
+        return [];
+    }
+}
+
+;// CONCATENATED MODULE: ../lib/src/job/claim.js
+
+
+
+
+
+
+
+/** Makes the directory this job's, and copies the user's AWS files into it, unless an earlier use has done so. */
+async function claim_claim(job, requestToken, ambient, home) {
+    const identity = createHash("sha256").update(requestToken).digest("hex");
+    const found = readJson(job.claim);
+    const claimed = found?.job === identity ? found : await takeOver(job, identity, ambient);
+    seed(job.config, "AWS_CONFIG_FILE", claimed, home);
+    seed(job.credentials, "AWS_SHARED_CREDENTIALS_FILE", claimed, home);
+    return claimed;
+}
+/** Empties the directory first: a job that crashed may have left anything in it, and nothing of that is trusted. */
+async function takeOver(job, identity, ambient) {
+    await stopKeepers(job);
+    for (const name of fs.readdirSync(job.path)) {
+        if (!name.startsWith("lock."))
+            fs.rmSync(`${job.path}/${name}`, { recursive: true, force: true });
+    }
+    openJobDirectory(job);
+    // The environment of a long-lived runner may still name files of the job that crashed.
+    const before = (name) => {
+        const value = ambient[name];
+        return value?.startsWith(`${job.path}/`) ? null : (value ?? null);
+    };
+    const made = {
+        job: identity,
+        previous: {
+            AWS_CONFIG_FILE: before("AWS_CONFIG_FILE"),
+            AWS_SHARED_CREDENTIALS_FILE: before("AWS_SHARED_CREDENTIALS_FILE"),
+        },
+    };
+    writeJson(job.claim, made);
+    return made;
+}
+/** Copies a file of the user, so that the user's other profiles keep working. Without one, makes an empty file. */
+function seed(target, variable, { previous }, home) {
+    if (fs.existsSync(target))
+        return;
+    const source = previous[variable]?.replace(/^~(?=\/)/, () => home) || defaultFiles(home)[variable];
+    let content;
+    try {
+        // /dev/null is a common way to name no file.
+        if (source !== "/dev/null")
+            content = readFileIfExists(source);
+    }
+    catch (error) {
+        // Service users often have HOME=/dev/null: SDKs find no file there, either.
+        if (errorCode(error) !== "ENOTDIR") {
+            throw new UserError("aws-files", `${source} cannot be read (${errorText(error)}). Its profiles have to be copied for later steps: make it readable, or set ${variable} to another file.`);
+        }
+    }
+    writeFileAtomic(target, content ?? "");
+}
+
+;// CONCATENATED MODULE: ../lib/src/job/lock.js
+
+
+
+
+
+
+const WAIT_MS = 30_000;
 /**
- * Far longer than any section that holds the lock; a process that died is noticed at once where its pid
- * tells.
+ * Far longer than any action holds the lock. Where the process that holds it has died, its pid usually shows that at
+ * once.
  */
-const LOCK_STALE_MS = 60_000;
+const STALE_MS = 60_000;
 /**
- * Runs `action` while no other process does, among those that lock the same directory. Every contender makes
- * a file of its own and then looks for others: whoever comes second sees the first one, withdraws, and tries
- * again. No name is used twice, so that clearing away what a dead process left cannot take away a lock that
- * lives. Throws when `waitMs` have passed, and ENOENT when there is no such directory (any more).
+ * Runs `action` with the job directory locked, which it creates if need be: another use's post may remove it at any
+ * moment before that.
  */
-async function job_directory_withLock(directory, waitMs, action) {
+async function lock_locked(job, action) {
+    for (let tries = 1;; tries++) {
+        try {
+            openJobDirectory(job);
+            return await withLock(job, WAIT_MS, action);
+        }
+        catch (error) {
+            if (errorCode(error) !== "ENOENT" || tries === 10)
+                throw error;
+        }
+    }
+}
+/**
+ * Runs `action` while no other process holds the lock of the same job directory. Every contender makes a file with a
+ * unique name and then looks for others. Whoever comes second sees the first one's file, withdraws, and tries again.
+ * No name is used twice, so that removing a dead process's file cannot remove a lock that is held. Throws a UserError
+ * after `waitMs`, and ENOENT when the directory does not exist (any more).
+ */
+async function withLock(job, waitMs, action) {
     const own = `lock.${process.pid}.${(0,external_node_crypto_namespaceObject.randomBytes)(6).toString("hex")}`;
     const deadline = performance.now() + waitMs;
     for (;;) {
-        external_node_fs_namespaceObject.closeSync(external_node_fs_namespaceObject.openSync(`${directory}/${own}`, "wx", 0o600));
+        external_node_fs_namespaceObject.closeSync(external_node_fs_namespaceObject.openSync(`${job.path}/${own}`, "wx", 0o600));
         try {
-            const locks = external_node_fs_namespaceObject.readdirSync(directory).filter((name) => name.startsWith("lock."));
-            // Not there: the directory was replaced in between, and the next round tries in the new one.
-            if (locks.includes(own) && locks.every((name) => name === own || clearIfStale(directory, name)))
+            const locks = external_node_fs_namespaceObject.readdirSync(job.path).filter((name) => name.startsWith("lock."));
+            // Ours is missing if the directory was replaced in between: the next round tries in the new one.
+            if (locks.includes(own) && locks.every((name) => name === own || clearIfStale(job, name)))
                 return await action();
         }
         finally {
-            external_node_fs_namespaceObject.rmSync(`${directory}/${own}`, { force: true });
+            external_node_fs_namespaceObject.rmSync(`${job.path}/${own}`, { force: true });
         }
-        if (performance.now() > deadline)
-            throw new errors_UserError("job-directory-locked", `Another use of this action has held ${directory} for ${Math.round(waitMs / 1000)} s. Run the job again.`);
+        if (performance.now() > deadline) {
+            throw new errors_UserError("job-directory-locked", `Another use of this action has held ${job.path} for ${Math.round(waitMs / 1000)} s. Run the job again.`);
+        }
         await (0,promises_namespaceObject.setTimeout)(5 + Math.random() * 20);
     }
 }
-/** Whether a lock's owner is gone; its file then is, too. */
-function clearIfStale(directory, name) {
+/** Whether the process that made a lock file is gone; the file is then removed. */
+function clearIfStale(job, name) {
+    const file = `${job.path}/${name}`;
     try {
         const pid = Number(name.split(".")[1]);
-        const stale = !process_isRunning({ pid, started: "" }) ||
-            Date.now() - external_node_fs_namespaceObject.statSync(`${directory}/${name}`).mtimeMs > LOCK_STALE_MS;
+        const stale = !process_isRunning({ pid }) || Date.now() - external_node_fs_namespaceObject.statSync(file).mtimeMs > STALE_MS;
         if (stale)
-            external_node_fs_namespaceObject.rmSync(`${directory}/${name}`, { recursive: true, force: true });
+            external_node_fs_namespaceObject.rmSync(file, { recursive: true, force: true });
         return stale;
     }
     catch (error) {
@@ -1667,28 +2172,26 @@ function clearIfStale(directory, name) {
 
 
 
-const LOCK_WAIT_MS = 30_000;
-/** Post should not take long; what holds the lock longer than this is not going to give it back. */
+
+/** Post should not take long, and a process that holds the lock for longer than this hangs. */
 const POST_LOCK_WAIT_MS = 12_000;
-const FILE_VARIABLES = (/* unused pure expression or super */ null && (["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"]));
 /**
- * Enters a use into the job directory: token file, record, profile, in this order, so that whatever main does
- * not reach any more post can undo.
+ * Enters a use into the job directory: token file, record, profile. In this order, so that post can undo a main that
+ * was killed at any point.
  */
-async function beginUse(root, use, first, ambient, home) {
-    await locked(root, async (job) => {
-        const jobFile = await claim(job, first.requestToken, ambient);
-        seed(job.config, "AWS_CONFIG_FILE", jobFile.previous, home);
-        seed(job.credentials, "AWS_SHARED_CREDENTIALS_FILE", jobFile.previous, home);
-        const directory = tokenDirectory(`${job.tokens}/${use.tokenId}`);
-        ensurePrivateDirectory(directory.path);
-        // Another use's keeper may have written a newer one while this one waited for the lock.
-        if (expiry(read(directory.token)) < expiry(first.token))
-            writeFileAtomic(directory.token, first.token);
+async function beginUse(job, use, first, ambient, home) {
+    await locked(job, async () => {
+        const claimed = await claim(job, first.requestToken, ambient, home);
         const uses = activeUses(job);
         const earlier = uses.findLast((other) => other.profile === use.profile);
-        const config = takeFromConfig(read(job.config), use.profile);
-        const credentials = takeFromCredentials(read(job.credentials), use.profile);
+        const config = placeInConfig(read(job.config), use.profile, use.section);
+        const credentials = placeInCredentials(read(job.credentials), use.profile, use.section);
+        checkEndpoints(use, uses, config.text, ambient);
+        const directory = tokenDirectoryAt(`${job.tokens}/${use.tokenId}`);
+        ensurePrivateDirectory(directory.path);
+        // Another use's keeper may have written a newer token while this use waited for the lock.
+        if (expiry(read(directory.token)) < expiry(first.token))
+            writeFileAtomic(directory.token, first.token);
         const previous = {};
         for (const name of Object.keys(use.exported))
             previous[name] = ambient[name] ?? null;
@@ -1696,85 +2199,28 @@ async function beginUse(root, use, first, ambient, home) {
             ...use,
             order: Math.max(0, ...uses.map((other) => other.order)) + 1,
             original: earlier?.original ?? { config: config.taken, credentials: credentials.taken },
-            previous: { ...previous, ...jobFile.previous },
+            previous: { ...previous, ...claimed.previous },
         };
         writeJson(`${job.uses}/${use.id}.json`, record);
-        write(job.config, append(config.kept, use.section));
-        write(job.credentials, credentials.kept);
+        write(job.config, config.text);
+        write(job.credentials, credentials.text);
     });
 }
 /**
- * Runs `action` with the job directory locked, and made if need be. Another use's post may remove it at any
- * moment before that.
+ * Removes a use from the job directory, and the directory with the last use. Every step may be interrupted and
+ * repeated. A use that failed in main is not reported. Returns undefined if that use has no record (any more).
  */
-async function locked(root, action) {
-    for (let tries = 1;; tries++) {
-        try {
-            const job = openJobDirectory(root);
-            return await withLock(root, LOCK_WAIT_MS, () => action(job));
-        }
-        catch (error) {
-            if (errorCode(error) !== "ENOENT" || tries === 10)
-                throw error;
-        }
-    }
-}
-/** Makes the directory this job's. One that a crashed job left is emptied first: nothing in it is trusted. */
-async function claim(job, requestToken, ambient) {
-    const identity = createHash("sha256").update(requestToken).digest("hex");
-    const found = readJson(job.job);
-    if (found?.job === identity)
-        return found;
-    await stopKeepers(job);
-    for (const name of fs.readdirSync(job.path)) {
-        if (!name.startsWith("lock."))
-            fs.rmSync(`${job.path}/${name}`, { recursive: true, force: true });
-    }
-    openJobDirectory(job.path);
-    const previous = {};
-    for (const name of FILE_VARIABLES) {
-        // Not a path that an earlier job's crash left in the environment of a long-lived runner.
-        const value = ambient[name];
-        previous[name] = value !== undefined && !value.startsWith(`${job.path}/`) ? value : null;
-    }
-    const made = { job: identity, previous };
-    writeJson(job.job, made);
-    return made;
-}
-/** Copies a file of the user's, so that other profiles go on working. One that is not there is empty. */
-function seed(target, variable, previous, home) {
-    if (fs.existsSync(target))
-        return;
-    const source = previous[variable]?.replace(/^~(?=\/)/, () => home) || path.join(home, ".aws", path.basename(target));
-    let content;
+async function endUse(job, id, outcome = "over") {
+    clearRemains(job);
     try {
-        // /dev/null is a common way to say "none".
-        if (source !== "/dev/null")
-            content = readFileIfExists(source);
-    }
-    catch (error) {
-        // HOME=/dev/null, as service users have it: SDKs take that for no file.
-        if (errorCode(error) !== "ENOTDIR")
-            throw new UserError("aws-files", `${source} cannot be read (${errorText(error)}). Its profiles have to be copied for later steps: make it readable, or set ${variable} to another file.`);
-    }
-    writeFileAtomic(target, content ?? "");
-}
-/**
- * Takes a use out of the job directory again, and removes the directory with the last one: in steps that can
- * be cut short anywhere and done again. One that failed in main is not reported. Returns undefined where
- * there is nothing of that use (any more).
- */
-async function endUse(root, id, outcome = "over") {
-    clearRemains(root);
-    try {
-        const fault = untrusted(root);
+        const fault = untrusted(job.path);
         if (fault)
-            throw new Error(`${root} ${fault}: it was not made by this action`);
-        return await job_directory_withLock(root, POST_LOCK_WAIT_MS, () => end(jobDirectory(root), id, outcome));
+            throw new Error(`${job.path} ${fault}: it was not made by this action`);
+        return await withLock(job, POST_LOCK_WAIT_MS, () => end(job, id, outcome));
     }
     catch (error) {
-        // There was none, or another post removed it first.
-        if (errors_errorCode(error) === "ENOENT" && !external_node_fs_namespaceObject.existsSync(root))
+        // It never existed, or another post has just removed it.
+        if (errors_errorCode(error) === "ENOENT" && !external_node_fs_namespaceObject.existsSync(job.path))
             return undefined;
         throw error;
     }
@@ -1785,19 +2231,20 @@ async function end(job, id, outcome) {
     const others = uses.filter((other) => other !== use);
     if (!use) {
         if (others.length === 0)
-            await removeJobDirectory(job);
+            await removeAll(job);
         return undefined;
     }
-    const { startedAt, profile, roleArn, sessionName, audience } = use;
-    const over = { id, startedAt, profile, roleArn, sessionName, audience, endedAt: Date.now() };
-    // The token first: whatever else in the directory a step may have damaged, that has to go.
+    const { startedAt, profile, roleArn, sessionName, audience, stsEndpoint } = use;
+    const named = { id, startedAt, profile, roleArn, sessionName, audience, stsEndpoint };
+    const over = { ...named, endedAt: Date.now() };
+    // The token first: it has to go, even if a step has damaged everything else in the directory.
     if (!others.some((other) => other.tokenId === use.tokenId)) {
-        const directory = token_directory_tokenDirectory(`${job.tokens}/${use.tokenId}`);
+        const directory = layout_tokenDirectoryAt(`${job.tokens}/${use.tokenId}`);
         Object.assign(over, await stopKeeper(directory));
         external_node_fs_namespaceObject.rmSync(directory.path, { recursive: true, force: true });
     }
     const damage = [];
-    const whole = (action) => {
+    const tryTo = (action) => {
         try {
             action();
         }
@@ -1806,74 +2253,44 @@ async function end(job, id, outcome) {
         }
     };
     let text = "";
-    whole(() => {
+    tryTo(() => {
         text = read(job.config);
         if (others.length > 0)
             takeProfile(job, text, use, others);
     });
-    whole(() => {
-        job_directory_ensurePrivateDirectory(job.finished);
+    tryTo(() => {
+        private_directory_ensurePrivateDirectory(job.finished);
         if (outcome === "over")
             files_writeJson(`${job.finished}/${id}.json`, over);
     });
     external_node_fs_namespaceObject.rmSync(`${job.uses}/${id}.json`, { force: true });
     const finished = readAll(job.finished);
     if (others.length === 0)
-        await removeJobDirectory(job);
+        await removeAll(job);
     return { use, others, finished, roleArns: roleArnsIn(text), damage };
 }
-/** Puts back what stood for the profile before this use: another use's section, or the user's own. */
+/** Restores the profile as it was before this use: another use's section, or the user's own. */
 function takeProfile(job, config, use, others) {
     const earlier = others.findLast((other) => other.profile === use.profile);
-    write(job.config, profile_append(profile_takeFromConfig(config, use.profile).kept, earlier ? earlier.section : use.original.config));
-    if (earlier)
+    if (earlier) {
+        write(job.config, profile_placeInConfig(config, use.profile, earlier.section).text);
         return;
-    write(job.credentials, profile_append(profile_takeFromCredentials(read(job.credentials), use.profile).kept, use.original.credentials));
-}
-/**
- * Ends what still runs in there and removes it at once for all who look for it: the name is gone before the
- * content is.
- */
-async function removeJobDirectory(job) {
-    await stopKeepers(job);
-    const gone = `${job.path}.${process.pid}.gone`;
-    external_node_fs_namespaceObject.renameSync(job.path, gone);
-    clearRemains(job.path);
-}
-/** What a post that was killed while it removed the directory left of it. */
-function clearRemains(root) {
-    const parent = external_node_path_namespaceObject.dirname(root);
-    const name = external_node_path_namespaceObject.basename(root);
-    for (const entry of uses_list(parent)) {
-        if (!entry.startsWith(`${name}.`) || !entry.endsWith(".gone"))
-            continue;
-        try {
-            external_node_fs_namespaceObject.rmSync(`${parent}/${entry}`, { recursive: true, force: true });
-        }
-        catch {
-            // Another post is at it.
-        }
     }
+    write(job.config, append(takeFromConfig(config, use.profile).kept, use.original.config));
+    write(job.credentials, append(takeFromCredentials(read(job.credentials), use.profile).kept, use.original.credentials));
 }
-async function stopKeepers(job) {
-    await Promise.all(uses_list(job.tokens).map((name) => stopKeeper(token_directory_tokenDirectory(`${job.tokens}/${name}`))));
+async function removeAll(job) {
+    await stop_stopKeepers(job);
+    removeJobDirectory(job);
 }
 function activeUses(job) {
     return readAll(job.uses).sort((a, b) => a.order - b.order);
 }
-/** What lies in a directory; one that a step replaced by something else holds nothing. */
+/** Every record in a directory. */
 function readAll(directory) {
-    return uses_list(directory)
+    return private_directory_entriesOf(directory)
         .filter((name) => name.endsWith(".json"))
         .flatMap((name) => files_readJson(`${directory}/${name}`) ?? []);
-}
-function uses_list(directory) {
-    try {
-        return external_node_fs_namespaceObject.readdirSync(directory);
-    }
-    catch {
-        return [];
-    }
 }
 function expiry(token) {
     return timeClaim(decodeClaims(token), "exp") ?? 0;
@@ -1885,59 +2302,64 @@ function write(file, text) {
     files_writeFileAtomic(file, Buffer.from(text, "latin1"));
 }
 
-;// CONCATENATED MODULE: ../lib/src/base/text.js
-/**
- * Text from outside (claims, inputs, answers of servers) made safe for the log of a job. The runner takes a
- * line that begins with `::`, after white space, and `##[` anywhere in a line, for commands; control and
- * format characters can hide or forge lines.
- */
-const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
-const TOKEN = /eyJ[\w-]+\.eyJ[\w-]+(?:\.[\w-]*)?/g;
-/**
- * One line of a log: no control character, no workflow command, nothing like a JWT, at most `limit`
- * characters.
- */
-function printable(text, limit = 4000) {
-    return text
-        .slice(0, limit)
-        .replace(TOKEN, "(token)")
-        .replace(UNPRINTABLE, " ")
-        .replaceAll("##[", "## [")
-        .replace(/^(\s*)::/, "$1: :");
-}
-/**
- * A value in double quotes, as JSON writes it: what is invisible shows as an escape. At most `limit`
- * characters of it.
- */
-function quoted(value, limit = 300) {
-    return escaped(JSON.stringify(value.length > limit ? `${value.slice(0, limit)}…` : value));
-}
-/** Indented JSON, line by line, that means the same as the value, whatever is in it. */
-function jsonLines(value) {
-    return JSON.stringify(value, null, 2).split("\n").map(escaped);
-}
-/**
- * A code span of Markdown, in a table, too, on one line. It shows the text as it is but for what is not ASCII
- * or could end the span or the cell (https://github.github.com/gfm/#code-spans, #tables-extension-), which
- * become question marks.
- */
-function codeSpan(text) {
-    const shown = printable(text, 300).replace(/[^\x20-\x7e]|[`|\\]/g, "?");
-    return shown === "" ? "(empty)" : `\`${shown}\``;
-}
-/** A word for a POSIX shell, so that a command with an untrusted value in it can be pasted. */
-function shellWord(word) {
-    return /^[\w+=,.@:/-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
-}
-function escaped(json) {
-    const units = (text) => text.replace(/[\s\S]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
-    return json.replace(UNPRINTABLE, units).replaceAll("##[", "##\\u005b");
-}
-
 ;// CONCATENATED MODULE: ../lib/src/base/troubleshooting.js
+/**
+ * The entries of docs/troubleshooting.md that errors and reports link to. A wrong anchor does not compile; a
+ * test compares this list with the headings.
+ */
+const ANCHORS = (/* unused pure expression or super */ null && ([
+    "id-token-permission",
+    "id-token-endpoint",
+    "id-token-refused",
+    "id-token-malformed",
+    "id-token-host-not-found",
+    "id-token-unreachable",
+    "id-token-tls",
+    "not-tls",
+    "proxy-refused",
+    "proxy-cannot-be-used",
+    "input-missing",
+    "input-refused",
+    "account-not-allowed",
+    "named-profile-loses",
+    "mirror-refused",
+    "sts-endpoint-loses",
+    "sts-endpoint-of-another-use",
+    "sts-endpoint-over-http",
+    "runner-temp",
+    "job-directory",
+    "job-directory-locked",
+    "keeper-did-not-start",
+    "runner-files",
+    "aws-files",
+    "access-denied",
+    "no-identity-provider",
+    "audience-not-registered",
+    "verification-key",
+    "provider-thumbprint",
+    "id-token-rejected",
+    "id-token-expired",
+    "provider-not-reached",
+    "region-disabled",
+    "session-policy",
+    "sts-validation",
+    "sts-malformed",
+    "sts-throttled",
+    "sts-unavailable",
+    "sts-host-not-found",
+    "sts-unreachable",
+    "sts-tls",
+    "sts-other",
+    "token-was-stale",
+    "keeper-was-gone",
+    "a-later-step-replaced-the-role",
+    "job-outlived-its-id-tokens",
+]));
+/** At the tag of the major version: the page fits the version that runs, also after the next major one. */
+const PAGE = "https://github.com/org/aws-role-refresh/blob/v1/docs/troubleshooting.md";
 /** Where the entry of an anchor in docs/troubleshooting.md is on the web. */
-function troubleshootingLink(anchor) {
-    return `https://github.com/org/aws-role-refresh/blob/main/docs/troubleshooting.md#${anchor}`;
+function troubleshooting_troubleshootingLink(anchor) {
+    return `${PAGE}#${anchor}`;
 }
 
 ;// CONCATENATED MODULE: ../lib/src/report/intervals.js
@@ -1998,7 +2420,7 @@ function plural(count, word) {
 const MAX_DRAWN = 4;
 /**
  * A Mermaid chart of token lives, as lines of Markdown: https://mermaid.js.org/syntax/gantt.html. Times are
- * UTC. It holds numbers and words of its own, and no text from outside.
+ * UTC. It holds no text from outside.
  */
 function ganttChart(keepers) {
     const from = Math.min(...keepers.map((lives) => lives.from));
@@ -2008,7 +2430,7 @@ function ganttChart(keepers) {
         "```mermaid",
         "gantt",
         "  title ID tokens, UTC",
-        // Without a zone: a browser takes them for its own, and so shows them as they are.
+        // Without a zone: the browser treats them as local times, and so shows them unchanged.
         "  dateFormat YYYY-MM-DD HH:mm:ss",
         `  axisFormat ${axis}`,
         "  todayMarker off",
@@ -2041,7 +2463,7 @@ function tokenBars(lives, breaks, shortRun) {
     const numberOf = (index) => lives.count - last + index;
     const isBeside = (index) => breaks.some(({ from, to }) => (at(index) <= from && from < at(index + 1)) || (at(index - 1) < to && to <= at(index)));
     const bar = (first, to) => {
-        // The first bar stands for what the list does not hold any more, too.
+        // The first bar also covers the tokens that the list no longer has.
         const from = first === 0 ? Math.min(lives.from, at(0)) : at(first);
         const number = first === 0 ? 1 : numberOf(first);
         const stale = lives.stale.filter((interval) => interval.from >= from && interval.to <= at(to)).length;
@@ -2072,19 +2494,16 @@ function tokenBars(lives, breaks, shortRun) {
 
 
 
+
 const PLAIN = {
-    quote: (text) => quoted(text, 200),
-    more: (anchor) => `More: ${troubleshootingLink(anchor)}`,
+    quote: (text) => text_quoted(text, 200),
+    more: (anchor) => `More: ${troubleshooting_troubleshootingLink(anchor)}`,
 };
-const MARKDOWN = { quote: codeSpan, more: (anchor) => `[More](${troubleshootingLink(anchor)})` };
-/** Lists have so many entries at most; what is left out is counted. */
-const MAX_USES = 10;
-const MAX_WATCHES = 4;
-const MAX_EVENTS = 4;
-/**
- * Reports on all uses of a job, one or more. Times are UTC, with the date where the job lasted beyond
- * midnight.
- */
+const MARKDOWN = { quote: codeSpan, more: (anchor) => `[More](${troubleshooting_troubleshootingLink(anchor)})` };
+/** Lists have at most so many entries; the others are counted. */
+const [MAX_USES, MAX_WATCHES, MAX_EVENTS] = [10, 4, 4];
+const CLOUDTRAIL = "In CloudTrail's event history, find a session's calls: search by user name = the session name.";
+/** Reports on all uses of a job. Times are UTC, with the date where the job lasted beyond midnight. */
 function makeReport(finished) {
     const uses = finished.toSorted((a, b) => a.startedAt - b.startedAt);
     const watches = uses.flatMap((use) => (use.keeper ? [watchOf(use.keeper, use)] : []));
@@ -2100,14 +2519,13 @@ function makeReport(finished) {
     return {
         warnings: warnings.map((sentence) => sentence(PLAIN)),
         markdown: [
-            "### AWS roles of this job",
+            "### Roles of this job",
             "",
             `${verdict(watches)} from ${time(begin)} to ${time(end)} UTC. ${numbers(uses, watches)}`,
             "",
             ...table(uses, watches),
             "",
-            "In CloudTrail's event history, the calls of a session have its name as their user name.",
-            "",
+            ...(uses.every(({ stsEndpoint }) => isOtherSts(stsEndpoint)) ? [] : [CLOUDTRAIL, ""]),
             ...(items.length > 0 ? [...items, ""] : []),
             ...(watches.length > 0 ? [...ganttChart(watches.slice(0, MAX_WATCHES).map(livesOf)), ""] : []),
         ].join("\n"),
@@ -2116,7 +2534,7 @@ function makeReport(finished) {
 }
 function watchOf(keeper, { audience, endedAt: until, keeperDied = false }) {
     const { ended, stale, tokenExpiresAt } = keeper;
-    // One that left no last word also left its last token, for what that was worth.
+    // A keeper that died without a final status left its last token, which stayed valid until it expired.
     const gone = Math.min(until, ended ? (ended.why === "stopped" ? until : ended.at) : tokenExpiresAt);
     const gaps = gone < until ? [...stale, { from: gone, to: until }] : stale;
     let fault;
@@ -2124,10 +2542,10 @@ function watchOf(keeper, { audience, endedAt: until, keeperDied = false }) {
         fault = "gone";
     else if (gone < until)
         fault = ended && ended.why !== "stopped" ? ended.why : "silent";
-    const outages = keeper.outages.map((outage) => outage.to === 0 ? { ...outage, to: ended?.at ?? until } : outage);
+    const outages = keeper.outages.map((outage) => ({ ...outage, to: outage.to ?? ended?.at ?? until }));
     return { keeper, audience, until, fault, outages, gaps };
 }
-const CONSEQUENCE = "Calls to AWS that needed a new session then failed.";
+const CONSEQUENCE = "Calls that needed a new session then failed.";
 function warningsOf({ keeper, until, fault, outages, gaps }, time) {
     const stale = longest(keeper.stale, MAX_EVENTS);
     const sentences = stale.map((interval) => {
@@ -2157,26 +2575,23 @@ const KEEPER = "The keeper, which renews the ID token,";
 const FAULTS = {
     gone: `${KEEPER} was gone before the job was over.`,
     silent: `${KEEPER} did not answer at the end of the job.`,
-    signal: `${KEEPER} ended early: something sent it a signal.`,
-    "job directory gone": `${KEEPER} ended early: something removed its folder from RUNNER_TEMP.`,
-    "job over": `${KEEPER} ended early: the runner's worker process was gone.`,
-    failed: `${KEEPER} ended early, by an error of its own.`,
-    "request token expired": "GitHub issues ID tokens to a job for a limited time, and this job went on.",
+    signal: `${KEEPER} ended early because another process sent it a signal.`,
+    "job directory gone": `${KEEPER} ended early because its folder was removed from RUNNER_TEMP.`,
+    "job over": `${KEEPER} ended early because the runner's worker process was gone.`,
+    failed: `${KEEPER} ended early because of an internal error.`,
+    "request token expired": "The job ran past the roughly six hours for which GitHub issues ID tokens.",
 };
-/** What the warnings do not tell: outages that were long and did no harm. */
+/** Not in the warnings: outages that were long but harmless. */
 function outagesOf(watch, time) {
     const harmless = watch.outages.filter((outage) => isLong(outage, watch) && !watch.gaps.some((gap) => overlap(outage, gap)));
     const shown = longest(harmless, MAX_EVENTS);
-    const sentences = shown.map((outage) => ({ quote }) => `No new ID token ${span(outage, time)}: ${failed(outage)}, the last with ${quote(outage.lastError)}. The one in the file stayed valid.`);
+    const sentences = shown.map((outage) => ({ quote }) => `No new ID token ${span(outage, time)}: ${failed(outage)}, the last with ${quote(outage.lastError)}. The token in the file stayed valid.`);
     const rest = harmless.length - shown.length;
     if (rest > 0)
         sentences.push(() => `${rest} more such ${plural(rest, "outage")}, none of them longer.`);
     return sentences;
 }
-/**
- * Whether it used up more than a third of a token's life. Shorter ones are what the second half of that is
- * there for.
- */
+/** More than a third of a token's life. The second half of its life is there for shorter ones. */
 function isLong(outage, { keeper }) {
     return intervals_length(outage) > keeper.lifetimeMs / 3;
 }
@@ -2185,7 +2600,7 @@ function failed({ attempts }) {
 }
 function verdict(watches) {
     if (watches.length === 0)
-        return "**The ID token had no keeper yet**";
+        return "**The ID token was never refreshed: no keeper was running**";
     const gap = total(watches.flatMap(({ gaps }) => gaps));
     return gap === 0
         ? "**A valid ID token at every moment**"
@@ -2204,7 +2619,7 @@ function numbers(uses, watches) {
         `${issued} ${issued === 1 ? "was" : "were"} issued, ${failures === 0 ? "no request" : `${failures} ${plural(failures, "request")}`} failed.`,
         ...(oldest
             ? [
-                `The oldest that a step could have read was ${duration(oldest.age)} old; one lives for ${duration(oldest.life)}.`,
+                `The oldest token a step could have read was ${duration(oldest.age)} old (lifetime ${duration(oldest.life)}).`,
             ]
             : []),
     ].join(" ");
@@ -2252,7 +2667,7 @@ function span(interval, time) {
 function saveUse(use) {
     core.saveState("use", JSON.stringify(use));
 }
-/** Undefined where main did not get as far as to save it. */
+/** Undefined if main ended before it saved anything. */
 function loadUse() {
     const state = getState("use");
     return state === "" ? undefined : JSON.parse(state);
@@ -2268,30 +2683,31 @@ function loadUse() {
 
 
 
+
 /**
- * The post step: everything that main wrote goes, and the environment back to what it was. Warns, never fails
- * the job.
+ * The post step: removes everything that main wrote, and gives the environment back. Warns, but never fails the job.
  */
 async function finish(env) {
     const saved = await attempt("read the state", loadUse);
     if (!saved) {
-        info("Nothing to clean up: main had not begun.");
+        info("Nothing to clean up: the main step stopped before it wrote anything.");
         return;
     }
-    const ended = await attempt("remove the profile and the token", () => endUse(saved.root, saved.id));
+    const job = jobDirectory(saved.root);
+    const ended = await attempt("remove the profile and the token", () => endUse(job, saved.id));
     if (!ended) {
-        await attempt("restore the environment", () => leaveFiles(saved.root, env));
+        await attempt("restore the environment", () => leaveFiles(job, env));
         info("Nothing to clean up.");
         return;
     }
     for (const damage of ended.damage)
-        core_warning(`Could not put everything back as it was: ${damage}`);
-    await attempt("delete sessions that the AWS CLI keeps on disk", () => forgetSessions(ended));
+        core_warning(`Could not restore everything: ${damage}`);
+    await attempt("delete the AWS CLI's cached sessions", () => forgetSessions(ended));
     await attempt("restore the environment", () => restoreEnvironment(ended, env));
     if (ended.others.length === 0)
         await attempt("write the report", () => report(ended, saved.summary));
 }
-/** One part of the cleanup: a failure is said and does not stop the others. */
+/** One part of the cleanup: logs a failure, which does not stop the other parts. */
 async function attempt(what, action) {
     try {
         return await action();
@@ -2302,11 +2718,10 @@ async function attempt(what, action) {
     }
 }
 function forgetSessions({ use, roleArns }) {
-    // Roles that a profile of the user's reaches through ours: their sessions have names that only the CLI
-    // knows.
+    // The user's profiles may reach other roles through ours. The CLI chooses the names of those sessions.
     const chained = new Set(roleArns.flatMap((arn) => parseRole(arn)?.role ?? []));
     const isChained = (arn) => chained.has(parseRole(arn)?.role ?? "");
-    const deleted = deleteCachedSessions(cliCache(), (arn, writtenAt) => isSessionOf(arn, use.roleArn, use.sessionName) || (isChained(arn) && writtenAt >= use.startedAt));
+    const deleted = deleteCachedSessions(cliCache(), use.roleArn, use.sessionName, (arn, writtenAt) => isChained(arn) && writtenAt >= use.startedAt);
     if (deleted > 0)
         core_debug(`deleted ${deleted} cached session(s) of the AWS CLI`);
 }
@@ -2314,30 +2729,21 @@ function restoreEnvironment({ use, others }, env) {
     const previous = {};
     for (const [name, value] of Object.entries(use.previous))
         previous[name] = value ?? undefined;
-    // A use that is not over comes before what was there before any: they may have begun side by side.
+    // The values of a use that is not over come before the values of before any use: they may have begun in parallel.
     for (const other of others)
         Object.assign(previous, other.exported);
-    const restore = planRestore(env, use.exported, previous, defaultFiles());
+    const restore = planRestore(env, use.exported, previous, user_files_defaultFiles());
     for (const [name, value] of Object.entries(restore))
         exportVariable(name, value);
     info(`${use.roleArn}: profile ${use.profile} removed`);
 }
-/**
- * Nothing is known of what was there before: later post steps must at least not look for files that are gone.
- */
-function leaveFiles(root, env) {
-    for (const [name, path] of Object.entries(defaultFiles())) {
+/** Without a record of the previous values, later post steps must at least not look for files that are gone. */
+function leaveFiles(job, env) {
+    for (const [name, path] of Object.entries(user_files_defaultFiles())) {
         const now = env[name];
-        if (now?.startsWith(`${root}/`) && !(0,external_node_fs_namespaceObject.existsSync)(now))
+        if (now?.startsWith(`${job.path}/`) && !(0,external_node_fs_namespaceObject.existsSync)(now))
             exportVariable(name, path);
     }
-}
-/** Where SDKs look without these variables. */
-function defaultFiles() {
-    return {
-        AWS_CONFIG_FILE: `${home()}/.aws/config`,
-        AWS_SHARED_CREDENTIALS_FILE: `${home()}/.aws/credentials`,
-    };
 }
 async function report({ finished }, summary) {
     const { warnings, markdown, eventful } = makeReport(finished);
@@ -2354,7 +2760,7 @@ async function report({ finished }, summary) {
 /***/ ((__webpack_module__, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony import */ var _finish_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(59);
+/* harmony import */ var _finish_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(302);
 
 await (0,_finish_js__WEBPACK_IMPORTED_MODULE_0__/* .finish */ .O)(process.env);
 

@@ -60,9 +60,7 @@ const DIGITAL_SIGNATURE = 0x80;
 const KEY_CERT_SIGN = 0x04;
 const CRL_SIGN = 0x02;
 
-/**
- * Context-specific tags: of a GeneralName that is a dNSName, and of AuthorityKeyIdentifier's keyIdentifier.
- */
+/** Context-specific tags: a GeneralName that is a dNSName, and AuthorityKeyIdentifier's keyIdentifier. */
 const DNS_NAME = 0x82;
 const KEY_IDENTIFIER = 0x80;
 

@@ -4,36 +4,8 @@ import { randomBytes, randomInt } from "node:crypto";
  * The claims of a job that GitHub puts into its ID tokens, besides iss, aud, jti, iat, nbf and exp. All are
  * strings, as in reality.
  */
-export interface JobClaims {
-  sub: string;
-  ref: string;
-  sha: string;
-  repository: string;
-  repository_owner: string;
-  repository_owner_id: string;
-  repository_id: string;
-  repository_visibility: string;
-  run_id: string;
-  run_number: string;
-  run_attempt: string;
-  actor: string;
-  actor_id: string;
-  workflow: string;
-  head_ref: string;
-  base_ref: string;
-  event_name: string;
-  ref_protected: string;
-  ref_type: string;
-  workflow_ref: string;
-  workflow_sha: string;
-  job_workflow_ref: string;
-  job_workflow_sha: string;
-  runner_environment: string;
-  check_run_id: string;
-  environment?: string;
-  enterprise?: string;
-  enterprise_id?: string;
-}
+export type JobClaims = ReturnType<typeof defaults> &
+  Partial<Record<"environment" | "enterprise" | "enterprise_id", string>>;
 
 /**
  * classic: `repo:owner/name:…`. immutable: `repo:owner@id/name@id:…`, GitHub's default for repositories made
@@ -46,13 +18,20 @@ export type SubjectFormat = "classic" | "immutable";
  * like a customised template.
  */
 export function jobClaims(given: Partial<JobClaims>, format: SubjectFormat): JobClaims {
+  const claims = { ...defaults(given), ...given };
+  return { ...claims, sub: given.sub ?? subject(claims, format) };
+}
+
+type Decisive = Record<"repository" | "event_name" | "ref" | "sha" | "workflow_ref", string>;
+
+function defaults(given: Partial<Decisive>) {
   const repository = given.repository ?? "octo-org/octo-repo";
   const event = given.event_name ?? "push";
   const pullRequest = event === "pull_request";
   const ref = given.ref ?? (pullRequest ? "refs/pull/7/merge" : "refs/heads/main");
   const sha = given.sha ?? randomBytes(20).toString("hex");
   const workflowRef = given.workflow_ref ?? `${repository}/.github/workflows/deploy.yml@${ref}`;
-  const claims: JobClaims = {
+  return {
     sub: "",
     ref,
     sha,
@@ -78,9 +57,7 @@ export function jobClaims(given: Partial<JobClaims>, format: SubjectFormat): Job
     job_workflow_sha: sha,
     runner_environment: "github-hosted",
     check_run_id: String(randomInt(1e9, 1e11)),
-    ...given,
   };
-  return { ...claims, sub: given.sub ?? subject(claims, format) };
 }
 
 /**

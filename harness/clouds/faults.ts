@@ -34,18 +34,22 @@ export type TransportFault =
   | "empty-body";
 
 /** Faults in the ID token itself; each is signed with the right key unless it cannot be. */
-export type TokenFault =
+export const TOKEN_FAULTS = [
   /** A well-formed answer with an empty value. */
-  | "empty-value"
+  "empty-value",
   /** Expired a minute ago. */
-  | "expired-token"
+  "expired-token",
   /** nbf and iat an hour ahead. */
-  | "future-token"
-  | "other-audience"
-  | "no-exp"
-  | "not-a-jwt"
+  "future-token",
+  "other-audience",
+  "no-exp",
+  "not-a-jwt",
   /** Another key signed it. */
-  | "bad-signature"
+  "bad-signature",
+] as const;
+
+export type TokenFault =
+  | (typeof TOKEN_FAULTS)[number]
   /** These claims in place of the right ones; undefined leaves one out. */
   | { claims: Record<string, unknown> }
   /** This value in place of the token. */

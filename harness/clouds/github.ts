@@ -9,10 +9,11 @@ import {
   afterDelay,
   deliver,
   type GitHubFault,
+  TOKEN_FAULTS,
   type TokenFault,
   type TransportFault,
 } from "./faults.ts";
-import { CloudServer, type Exchange, type RequestRecord } from "./server.ts";
+import { Cloud, CloudServer, type Exchange, type RequestRecord } from "./server.ts";
 import { GITHUB_PROVIDER } from "./trust.ts";
 
 export type { JobClaims } from "./claims.ts";
@@ -54,7 +55,7 @@ interface Signer {
   publicKey: KeyObject;
 }
 
-/** One job: the environment its steps get, and whether the server takes it for one in progress. */
+/** One job: the environment its steps get, and whether the server considers it in progress. */
 export class CloudJob {
   readonly environment: { ACTIONS_ID_TOKEN_REQUEST_URL: string; ACTIONS_ID_TOKEN_REQUEST_TOKEN: string };
   /** The claims of every ID token from now on; a test may change them. */
@@ -98,9 +99,7 @@ export class CloudJob {
 }
 
 /** GitHub's part: the ID token endpoint of jobs, and the issuer's key set and discovery document. */
-export class GitHubCloud {
-  /** The plain HTTP address on loopback, whether or not TLS is served too. */
-  readonly url: string;
+export class GitHubCloud extends Cloud {
   /** `iss` of ID tokens. */
   readonly issuer: string;
   /** The issuer's public keys, as `/.well-known/jwks` serves them. */
@@ -112,7 +111,6 @@ export class GitHubCloud {
   latencyMs: number;
   /** Asked before each answer to the ID token endpoint; what it returns goes wrong. */
   fault: ((request: IdTokenRequest) => GitHubFault | undefined) | undefined;
-  #server: CloudServer;
   #endpoint: string;
   #jobs = new Map<string, CloudJob>();
   /** Signature to the name of what it signed: every token issued. */
@@ -127,14 +125,13 @@ export class GitHubCloud {
     jwks: JSONWebKeySet,
     options: GitHubOptions,
   ) {
-    this.url = server.url;
+    super(server);
     this.#endpoint = server.tlsPort === undefined ? server.url : `https://${ID_TOKEN_HOST}`;
     this.issuer = server.tlsPort === undefined ? server.url : `https://${GITHUB_PROVIDER}`;
     this.jwks = jwks;
     this.idTokenSeconds = options.idTokenSeconds;
     this.requestTokenSeconds = options.requestTokenSeconds;
     this.latencyMs = options.latencyMs;
-    this.#server = server;
     this.#idTokenSigner = idTokens;
     this.#requestTokenSigner = requestTokens;
     server.handler = (exchange) => this.#handle(exchange);
@@ -192,20 +189,6 @@ export class GitHubCloud {
   #remember(token: string, name: string): void {
     const signature = token.split(".")[2];
     if (signature) this.#signatures.set(signature, name);
-  }
-
-  /** An outage as the network shows it: connections are dropped and refused until it is called with false. */
-  refuseConnections(refuse: boolean): Promise<void> {
-    return this.#server.refuse(refuse);
-  }
-
-  /** Loopback ports, for a proxy's routes. */
-  get ports(): { plain: number; tls: number | undefined } {
-    return { plain: this.#server.port, tls: this.#server.tlsPort };
-  }
-
-  close(): Promise<void> {
-    return this.#server.close();
   }
 
   async #handle(exchange: Exchange): Promise<void> {
@@ -328,18 +311,10 @@ export class GitHubCloud {
   }
 }
 
-const TOKEN_FAULTS = new Set<unknown>([
-  "empty-value",
-  "expired-token",
-  "future-token",
-  "other-audience",
-  "no-exp",
-  "not-a-jwt",
-  "bad-signature",
-]);
-
 function isTokenFault(fault: TransportFault | TokenFault | undefined): fault is TokenFault {
-  return typeof fault === "object" ? "claims" in fault || "value" in fault : TOKEN_FAULTS.has(fault);
+  return typeof fault === "object"
+    ? "claims" in fault || "value" in fault
+    : TOKEN_FAULTS.some((name) => name === fault);
 }
 
 /**
@@ -360,11 +335,8 @@ function signJwt(signer: Signer, payload: JWTPayload): string {
 }
 
 function json(status: number, value: unknown): Answer {
-  return {
-    status,
-    headers: { "content-type": "application/json; charset=utf-8" },
-    body: JSON.stringify(value),
-  };
+  const headers = { "content-type": "application/json; charset=utf-8" };
+  return { status, headers, body: JSON.stringify(value) };
 }
 
 function refusal(status: number, errorMessage: string): Answer {

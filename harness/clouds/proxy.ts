@@ -44,7 +44,7 @@ export async function startProxy({ route, user }: ProxyOptions): Promise<Proxy> 
   const server: Server = createServer();
   connections.watch(server);
 
-  /** Records the request and finds where it goes; without a target the record says why it goes nowhere. */
+  /** Records the request and finds where it goes; without a target, the record holds the reason. */
   const admit = (
     request: IncomingMessage,
     host: string,

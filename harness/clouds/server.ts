@@ -12,9 +12,7 @@ export interface RequestRecord {
   at: number;
   /** The Host header: which name the client asked. */
   host: string;
-  /**
-   * Number of the TCP connection it came over, counted from 1: tells how many connections a client needed.
-   */
+  /** Number of the TCP connection it came over, from 1: shows how many connections a client needed. */
   connection: number;
   method: string;
   path: string;
@@ -35,7 +33,7 @@ export interface Exchange {
 
 export type Handler = (exchange: Exchange) => Promise<void>;
 
-/** Certificates to serve TLS with as well; `name` is for clients that do not say which host they want. */
+/** Certificates to serve TLS with as well; `name` is for clients that do not name the host they want. */
 export interface TlsOptions {
   authority: Authority;
   name: string;
@@ -52,7 +50,7 @@ export class CloudServer {
   readonly port: number;
   readonly tlsPort: number | undefined;
   readonly url: string;
-  /** Answers requests; set by the cloud before it tells anybody the address. */
+  /** Answers requests; set by the cloud before anybody has the address. */
   handler: Handler | undefined;
   #listeners: { server: Server; port: number }[];
   #connections = new Connections();
@@ -66,8 +64,7 @@ export class CloudServer {
     this.tlsPort = tls?.port;
     this.url = `http://127.0.0.1:${plain.port}`;
     this.#listeners = tls === undefined ? [plain] : [plain, tls];
-    // Every answer that waits listens for it, and there may be many at a time: Node would warn of a leak at
-    // eleven.
+    // Every answer that waits listens for it: at eleven, Node would warn of a leak.
     setMaxListeners(0, this.#closing.signal);
     for (const { server } of this.#listeners) {
       this.#connections.watch(server);
@@ -123,8 +120,7 @@ export class CloudServer {
       closing,
       reset: () => connection?.socket.resetAndDestroy(),
     }).catch((error: unknown) => {
-      // A client that went away and a cloud that closes are ordinary; anything else is a bug here and must be
-      // seen.
+      // Clients go away and clouds close; anything else is a bug here and must be seen.
       const expected = closing.aborted || request.socket.destroyed;
       response.destroy();
       if (!expected) throw error;
@@ -158,4 +154,28 @@ export async function readBody(request: IncomingMessage): Promise<Buffer> {
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
+}
+
+/** What both clouds are: a server with an address, an outage to be had, and an end. */
+export class Cloud {
+  /** The plain HTTP address on loopback, whether or not TLS is served too. */
+  readonly url: string;
+  /** Loopback ports, for a proxy's routes. */
+  readonly ports: { plain: number; tls: number | undefined };
+  readonly #server: CloudServer;
+
+  constructor(server: CloudServer) {
+    this.url = server.url;
+    this.ports = { plain: server.port, tls: server.tlsPort };
+    this.#server = server;
+  }
+
+  /** An outage as the network shows it: connections are dropped and refused until it is called with false. */
+  refuseConnections(refuse: boolean): Promise<void> {
+    return this.#server.refuse(refuse);
+  }
+
+  close(): Promise<void> {
+    return this.#server.close();
+  }
 }

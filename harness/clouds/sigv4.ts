@@ -11,7 +11,7 @@ export interface SignedRequest {
   body: Buffer;
 }
 
-/** What the Authorization header of AWS Signature Version 4 says. */
+/** The parts of an Authorization header of AWS Signature Version 4. */
 export interface Authorization {
   accessKeyId: string;
   date: string;
@@ -61,7 +61,7 @@ export function parseAuthorization(header: string | undefined): Authorization {
 }
 
 /**
- * The region that a name of STS stands for; undefined for a name that says nothing, such as a loopback
+ * The region that a name of STS stands for; undefined for a name without one, such as a loopback
  * address.
  */
 export function regionOfHost(host: string): string | undefined {

@@ -18,7 +18,7 @@ import {
   type StsFault,
   type TransportFault,
 } from "./faults.ts";
-import { CloudServer, type Exchange, type RequestRecord, readBody } from "./server.ts";
+import { Cloud, CloudServer, type Exchange, type RequestRecord, readBody } from "./server.ts";
 import { parseAuthorization, type SignedRequest, verifySignature } from "./sigv4.ts";
 import { type Elements, errorAnswer, resultAnswer, StsError } from "./sts-errors.ts";
 import { checkTrustPolicy, GITHUB_PROVIDER, isTrusted, type TrustPolicy } from "./trust.ts";
@@ -118,9 +118,7 @@ const CHAINED_MAX_SECONDS = 3600;
  * AWS's part: STS with the three actions that a web identity needs, over roles and users made at run time.
  * Permission policies are not modelled: the trust policy alone decides who may assume a role.
  */
-export class StsCloud {
-  /** The plain HTTP address on loopback, whether or not TLS is served too. */
-  readonly url: string;
+export class StsCloud extends Cloud {
   readonly requests: StsRequest[] = [];
   /** By account id. `addRole` registers GitHub's for the role's account; a test may change or delete it. */
   readonly providers = new Map<string, Provider>();
@@ -129,17 +127,15 @@ export class StsCloud {
   skewSeconds = SKEW_SECONDS;
   /** Asked before each answer; what it returns goes wrong. */
   fault: ((request: StsRequest) => StsFault | undefined) | undefined;
-  #server: CloudServer;
   #issuer: Issuer;
   #keySet: JWTVerifyGetKey;
   #roles = new Map<string, Role>();
   #keys = new Map<string, Key>();
 
   private constructor(server: CloudServer, issuer: Issuer, options: StsOptions) {
-    this.url = server.url;
+    super(server);
     this.sessionSeconds = options.sessionSeconds;
     this.latencyMs = options.latencyMs;
-    this.#server = server;
     this.#issuer = issuer;
     this.#keySet = createLocalJWKSet(issuer.jwks);
     server.handler = (exchange) => this.#handle(exchange);
@@ -166,11 +162,8 @@ export class StsCloud {
     this.#roles.set(arn, { arn, partition, account, name, id: uniqueId("AROA"), trust, maxSessionSeconds });
     if (!this.providers.has(account)) {
       const audience = partition === "aws-cn" ? "sts.amazonaws.com.cn" : "sts.amazonaws.com";
-      this.providers.set(account, {
-        issuer: this.#issuer.issuer,
-        name: GITHUB_PROVIDER,
-        clientIds: [audience],
-      });
+      const { issuer } = this.#issuer;
+      this.providers.set(account, { issuer, name: GITHUB_PROVIDER, clientIds: [audience] });
     }
   }
 
@@ -203,20 +196,6 @@ export class StsCloud {
     return [...this.#keys]
       .filter(([, key]) => text.includes(key.secret) || text.includes(key.session?.token ?? key.secret))
       .map(([id]) => id);
-  }
-
-  /** An outage as the network shows it: connections are dropped and refused until it is called with false. */
-  refuseConnections(refuse: boolean): Promise<void> {
-    return this.#server.refuse(refuse);
-  }
-
-  /** Loopback ports, for a proxy's routes. */
-  get ports(): { plain: number; tls: number | undefined } {
-    return { plain: this.#server.port, tls: this.#server.tlsPort };
-  }
-
-  close(): Promise<void> {
-    return this.#server.close();
   }
 
   async #handle(exchange: Exchange): Promise<void> {
@@ -367,8 +346,8 @@ export class StsCloud {
   }
 
   /**
-   * The provider that the account has for the token's issuer, and the token's claims. Throws what STS says of
-   * a bad token.
+   * The provider that the account has for the token's issuer, and the token's claims. Throws STS's error for a
+   * bad token.
    */
   async #verifyIdToken(
     token: string,
@@ -406,9 +385,8 @@ export class StsCloud {
       throw new StsError("ExpiredTokenException", text);
     }
     if (nbf !== undefined && now < nbf) {
-      throw invalid(
-        `Token not yet valid: current date/time ${Math.floor(now)} must be after the not-before date/time ${nbf}`,
-      );
+      const text = `current date/time ${Math.floor(now)} must be after the not-before date/time ${nbf}`;
+      throw invalid(`Token not yet valid: ${text}`);
     }
     if (![aud].flat().some((audience) => provider.clientIds.includes(audience)))
       throw invalid("Incorrect token audience");
@@ -431,7 +409,7 @@ export class StsCloud {
     const accessKeyId = uniqueId("ASIA");
     const secret = randomBytes(30).toString("base64");
     const token = randomBytes(256).toString("base64");
-    // Whole seconds, as the answer says it: the key dies at the very moment that its owner was told.
+    // Whole seconds, as in the answer: the key expires at the very second that its owner read.
     const expires = Math.floor(Date.now() / 1000 + seconds) * 1000;
     const userId = `${role.id}:${sessionName}`;
     const principal = { arn, account: role.account, userId, roleArn: role.arn };
@@ -491,6 +469,11 @@ function validate(
   return { roleArn: roleArn ?? "", sessionName: sessionName ?? "", account: arn.account };
 }
 
+/** STS's message about a parameter; `shown` is its value, in quotes. */
+function violation(name: string, shown: string, must: string): string {
+  return `Value ${shown}at '${name}' failed to satisfy constraint: Member must ${must}`;
+}
+
 function length(
   name: string,
   value: string | null,
@@ -498,27 +481,22 @@ function length(
   max: number,
   hidden?: "hidden",
 ): string | undefined {
-  if (value === null) return `Value null at '${name}' failed to satisfy constraint: Member must not be null`;
-  const shown = hidden ? `Value at '${name}'` : `Value '${value}' at '${name}'`;
-  if (value.length < min)
-    return `${shown} failed to satisfy constraint: Member must have length greater than or equal to ${min}`;
-  if (value.length > max)
-    return `${shown} failed to satisfy constraint: Member must have length less than or equal to ${max}`;
+  if (value === null) return violation(name, "null ", "not be null");
+  const shown = hidden ? "" : `'${value}' `;
+  if (value.length < min) return violation(name, shown, `have length greater than or equal to ${min}`);
+  if (value.length > max) return violation(name, shown, `have length less than or equal to ${max}`);
   return undefined;
 }
 
 function pattern(name: string, value: string, grammar: RegExp, written: string): string | undefined {
   if (grammar.test(value)) return undefined;
-  return `Value '${value}' at '${name}' failed to satisfy constraint: Member must satisfy regular expression pattern: ${written}`;
+  return violation(name, `'${value}' `, `satisfy regular expression pattern: ${written}`);
 }
 
 function range(name: string, value: string, min: number, max: number): string | undefined {
-  const shown = `Value '${value}' at '${name}'`;
-  if (!(Number(value) >= min))
-    return `${shown} failed to satisfy constraint: Member must have value greater than or equal to ${min}`;
-  if (Number(value) > max)
-    return `${shown} failed to satisfy constraint: Member must have value less than or equal to ${max}`;
-  return undefined;
+  if (Number(value) >= min && Number(value) <= max) return undefined;
+  const bound = Number(value) > max ? `less than or equal to ${max}` : `greater than or equal to ${min}`;
+  return violation(name, `'${value}' `, `have value ${bound}`);
 }
 
 function checkJson(policy: string): void {
@@ -541,7 +519,7 @@ function isErrorFault(fault: TransportFault | ErrorFault | undefined): fault is 
   return typeof fault === "object" && "error" in fault;
 }
 
-/** An identifier as AWS forms them: a prefix that tells its kind, then upper-case letters and digits. */
+/** An identifier as AWS forms them: a prefix for its kind, then upper-case letters and digits. */
 function uniqueId(prefix: string): string {
   const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
   return prefix + Array.from({ length: 16 }, () => alphabet[randomInt(alphabet.length)]).join("");

@@ -38,7 +38,7 @@ export function isTrusted(policy: TrustPolicy, request: TrustRequest): boolean {
 }
 
 /**
- * Throws if the policy says something that `isTrusted` does not understand, as IAM refuses a malformed policy
+ * Throws if the policy contains something that `isTrusted` does not evaluate, as IAM refuses a malformed policy
  * when it is written.
  */
 export function checkTrustPolicy(policy: TrustPolicy): void {

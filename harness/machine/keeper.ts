@@ -1,4 +1,4 @@
-/** The built keeper without main: started as main starts it, over a job directory of its own. */
+/** The built keeper without main: started as main starts it, over its own job directory. */
 import { type ChildProcess, spawn } from "node:child_process";
 import {
   chmodSync,
@@ -20,6 +20,7 @@ import type { ProcessIdentity } from "../../src/base/process.ts";
 import type { Ask, Reply, Watch } from "../../src/keeper/messages.ts";
 import type { KeeperStatus } from "../../src/keeper/status.ts";
 import { repository } from "../repository.ts";
+import { ask } from "../run.ts";
 import { isAlive, killProcesses } from "../runner/processes.ts";
 import { waitFor } from "../wait.ts";
 
@@ -110,30 +111,11 @@ export class Keeper {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  /** Sends a message and resolves with the reply that `read` accepts. */
-  async converse<T>(message: Ask | Watch, read: (reply: Reply) => T | undefined): Promise<T> {
-    const child = this.#child;
-    let timer: NodeJS.Timeout | undefined;
-    try {
-      return await new Promise<T>((resolve, reject) => {
-        timer = setTimeout(
-          () => reject(new Error(`the keeper did not reply in time: ${this.output}`)),
-          READY_LIMIT_MS,
-        );
-        child.on("message", (reply: Reply) => {
-          const value = read(reply);
-          if (value !== undefined) resolve(value);
-        });
-        child.once("error", reject);
-        child.once("exit", (code, signal) =>
-          reject(new Error(`the keeper ended at once (${signal ?? code}): ${this.output}`)),
-        );
-        child.send(message, (error) => error && reject(error));
-      });
-    } finally {
-      clearTimeout(timer);
-      child.removeAllListeners();
-    }
+  /** Sends a message and resolves with the reply. */
+  async converse(message: Ask | Watch): Promise<Reply> {
+    return (await ask(this.#child, message, READY_LIMIT_MS).catch((cause) => {
+      throw new Error(`the keeper did not start: ${this.output}`, { cause });
+    })) as Reply;
   }
 
   /** Closes its channel to here, as main does. */
@@ -169,14 +151,12 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
   });
   const keeper = new Keeper(child, folder, root, audience);
   try {
-    const { token } = await keeper.converse({ endpoint: options.endpoint, audience }, (reply) =>
-      "first" in reply ? reply.first : undefined,
-    );
-    writeFileSync(directory.token, token, { mode: 0o600 });
+    const reply = await keeper.converse({ endpoint: options.endpoint, audience });
+    if (!("first" in reply)) throw new Error(`no first token: ${JSON.stringify(reply)}`);
+    writeFileSync(directory.token, reply.first.token, { mode: 0o600 });
     if (uid !== undefined) chownSync(directory.token, uid, uid);
     onFirstToken();
-    const watch = { directory: directory.path, worker: options.worker, dead: undefined };
-    await keeper.converse(watch, (reply) => ("ready" in reply ? true : undefined));
+    await keeper.converse({ directory: directory.path, worker: options.worker, dead: undefined });
     keeper.letGo();
   } catch (error) {
     await keeper.close();

@@ -1,4 +1,4 @@
-/** What this machine lets a test do. A test that cannot run is skipped by name and says why, never passed. */
+/** What this machine lets a test do. A test that cannot run is skipped, with the reason in its name; it never passes. */
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import path from "node:path";

@@ -1,5 +1,4 @@
 /** The process behind other-user.ts. */
-
 import type { Answers, Order } from "./other-user.ts";
 import { Stage } from "./stage.ts";
 

@@ -2,6 +2,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import path from "node:path";
 import { repository } from "../repository.ts";
+import { ask } from "../run.ts";
 import type { StepResult } from "../runner/runner.ts";
 
 /** What the other process is asked to do, in this order. */
@@ -13,6 +14,9 @@ export interface Answers {
   use: { result: StepResult; keepers: number[]; requests: number };
   finish: { outcome: string; annotations: string[]; left: string[] };
 }
+
+/** Bound on one order, in milliseconds. */
+const LIMIT_MS = 60_000;
 
 /** One job of another user. close() it when done. */
 export class OtherUser {
@@ -49,24 +53,7 @@ export class OtherUser {
     await gone;
   }
 
-  #ask<Kind extends keyof Answers>(order: Order & { kind: Kind }): Promise<Answers[Kind]> {
-    return new Promise((resolve, reject) => {
-      const child = this.#child;
-      const done = () => {
-        child.off("message", take);
-        child.off("exit", end);
-      };
-      const take = (answer: unknown) => {
-        done();
-        resolve(answer as Answers[Kind]);
-      };
-      const end = (code: number | null) => {
-        done();
-        reject(new Error(`the other user's process ended (${code})`));
-      };
-      child.on("message", take);
-      child.on("exit", end);
-      child.send(order);
-    });
+  async #ask<Kind extends keyof Answers>(order: Order & { kind: Kind }): Promise<Answers[Kind]> {
+    return (await ask(this.#child, order, LIMIT_MS)) as Answers[Kind];
   }
 }

@@ -1,7 +1,5 @@
 /** An ID token endpoint at the level of bytes: for answers that no HTTP library would send. */
-
-import type { AddressInfo } from "node:net";
-import { createServer, type Server, type Socket } from "node:net";
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 
 export interface RawRequest {
   /** The request's first line and headers. */

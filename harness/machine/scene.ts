@@ -1,7 +1,4 @@
-/**
- * Keepers over one pair of clouds, each with its own job, its own faults and a reader that never looks away.
- */
-
+/** Keepers over one pair of clouds, each with its own job, its own faults and a reader that never pauses. */
 import { type Clouds, startClouds } from "../clouds/clouds.ts";
 import type { GitHubFault } from "../clouds/faults.ts";
 import type { CloudJob, IdTokenRequest } from "../clouds/github.ts";

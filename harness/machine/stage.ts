@@ -28,13 +28,6 @@ export const INPUTS = { "role-to-assume": ROLE, "aws-region": "eu-west-1" };
 /** Audiences that STS takes, for jobs with more than one token. */
 export const AUDIENCES = ["sts.amazonaws.com", "second.example", "third.example", "fourth.example"];
 
-export interface StageJobOptions extends JobOptions {
-  /** Default: a new one. */
-  cloudJob?: CloudJob;
-  /** Whether the environment names STS, as AWS_ENDPOINT_URL_STS. Default true. */
-  sts?: boolean;
-}
-
 export interface StartedJob {
   job: Job;
   cloudJob: CloudJob;
@@ -68,20 +61,11 @@ export class Stage {
   }
 
   /** Starts a job whose environment leads to both clouds. */
-  async startJob({
-    cloudJob,
-    sts = true,
-    environment,
-    ...options
-  }: StageJobOptions = {}): Promise<StartedJob> {
-    const known = cloudJob ?? this.clouds.github.startJob();
+  async startJob({ environment, ...options }: JobOptions = {}): Promise<StartedJob> {
+    const cloudJob = this.clouds.github.startJob();
     const job = await this.runner.startJob({
       ...options,
-      environment: {
-        ...known.environment,
-        ...(sts ? { AWS_ENDPOINT_URL_STS: this.clouds.sts.url } : {}),
-        ...environment,
-      },
+      environment: { ...cloudJob.environment, AWS_ENDPOINT_URL_STS: this.clouds.sts.url, ...environment },
     });
     const finish = job.finish.bind(job);
     job.finish = async () => {
@@ -89,7 +73,7 @@ export class Stage {
       for (const post of result.posts) this.overhear(post);
       return result;
     };
-    return { job, cloudJob: known };
+    return { job, cloudJob };
   }
 
   /** One use of the action as it is built. */

@@ -5,8 +5,8 @@ import { type TokenDirectory, tokenDirectoryAt } from "../../src/base/layout.ts"
 import type { Keeper } from "./keeper.ts";
 
 /**
- * For startKeeper: its job directory's parent becomes a tmpfs with these mount options, in a mount namespace
- * of its own. Root only.
+ * For startKeeper: its job directory's parent becomes a tmpfs with these mount options, in its own mount
+ * namespace. Root only.
  */
 export function onTmpfs(options: string): (command: string[], root: string) => string[] {
   const script = [

@@ -1,4 +1,4 @@
-/** Cases that mostly wait, run all at once: each is a test of its own all the same. */
+/** Cases that mostly wait, run all at once; each is still a separate test. */
 
 /** Starts `run` for every case; what comes back gives the outcome of one, or throws what it threw. */
 export function together<Case extends { name: string }, Outcome>(

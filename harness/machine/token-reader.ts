@@ -17,7 +17,7 @@ export interface Sightings {
   /** Reads that found no file, or one without a whole token. */
   missing: number;
   torn: number;
-  /** The longest that this process itself could not read: a machine too busy to say anything more exact. */
+  /** The longest that this process itself could not read: a machine too busy for anything more exact. */
   blindMs: number;
 }
 

@@ -9,9 +9,7 @@ export interface ActionManifest {
   main: string;
   post?: string;
   postIf: string;
-  /**
-   * Input name, as written, to its default; "" where there is none (the runner sets an empty variable then).
-   */
+  /** Input name, as written, to its default; "" where there is none: the runner sets an empty variable. */
   inputs: Map<string, string>;
 }
 

@@ -78,7 +78,7 @@ export class Job implements Steps<Promise<StepResult>> {
     return this.#phase !== "closed";
   }
 
-  /** What a `run:` step would see now, without the file commands of its own. */
+  /** What a `run:` step would see now, without its own file commands. */
   get environment(): Record<string, string> {
     return this.#parts.environment.of({}, {});
   }

@@ -1,5 +1,5 @@
 /**
- * What the runner and its worker process say to each other over IPC (advanced serialization, so bytes stay
+ * What the runner and its worker process send each other over IPC (advanced serialization, so bytes stay
  * bytes).
  */
 

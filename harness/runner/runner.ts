@@ -61,9 +61,7 @@ export class Runner {
     this.workspace = path.join(root, "_work", "repository", "repository");
   }
 
-  /**
-   * Starts the next job of this machine. Throws while another one is running: a runner runs one at a time.
-   */
+  /** Starts the next job of this machine. Throws if another one is running: a runner runs one at a time. */
   async startJob(options: JobOptions = {}): Promise<Job> {
     if (this.#job?.isOpen) throw new Error("the runner has a job already");
     await Promise.all(

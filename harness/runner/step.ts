@@ -165,7 +165,7 @@ class OutputReader {
     }
   }
 
-  /** Returns everything, after a last line without an end of its own. */
+  /** Returns everything, after a last line that had no end. */
   end(): string {
     this.#text += this.#decoder.end();
     const text = this.#text;

@@ -12,16 +12,14 @@ export interface JobOptions {
   name?: string;
   /** Changes to the GITHUB_* variables, under their full names. */
   github?: Record<string, string>;
-  /** False: RUNNER_TRACKING_ID is empty and there is no orphan hunt, as under act or in a container job. */
+  /** False: RUNNER_TRACKING_ID is empty and nobody hunts orphans, as under act or in a container job. */
   trackingId?: boolean;
 }
 
 export interface StepOptions {
   /** `env:` of the step. For an action it holds for its post step too. */
   env?: Record<string, string>;
-  /**
-   * As `timeout-minutes`: the step is then ended by the signals of a cancel, and has failed. Default 120,000.
-   */
+  /** As `timeout-minutes`: then the signals of a cancel end the step, and it has failed. Default 120,000. */
   timeoutMs?: number;
   /** Called with each line of the log as it is printed. */
   onLine?: (line: string) => void;

@@ -25,7 +25,7 @@ export async function listTemp(temp: string): Promise<string[]> {
 
 /**
  * Copies what action.yml names, and nothing else of the checkout, to `target`: action.yml itself,
- * package.json (its "type" says how a file is to be read) and the folders or files of main and post.
+ * package.json (its "type" decides how Node reads a file) and the folders or files of main and post.
  */
 export async function copyAction(source: string, target: string): Promise<void> {
   const { main, post } = await readActionManifest(source);

@@ -3,21 +3,15 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import path from "node:path";
-import { fileURLToPath } from "node:url";
+import { repository } from "../repository.ts";
 import type { CancelMessage, EndedMessage, FromWorker, StartMessage, ToWorker } from "./protocol.ts";
 
 /** How long the worker may take to start or to end, in milliseconds. */
 const WORKER_LIMIT_MS = 30_000;
 
-/**
- * The worker runs as plain JavaScript, so it is taken from lib/ when this file is run from its source (by
- * jest).
- */
+/** The worker runs as plain JavaScript, also where this file is run from its source (by jest). */
 function workerScript(): string {
-  const here = fileURLToPath(import.meta.url);
-  const script = here.endsWith(".ts")
-    ? path.resolve(path.dirname(here), "../../lib/harness/runner/worker.js")
-    : path.join(path.dirname(here), "worker.js");
+  const script = path.join(repository(), "lib", "harness", "runner", "worker.js");
   if (!existsSync(script)) throw new Error(`${script} is missing: run npx tsc first`);
   return script;
 }
@@ -46,8 +40,7 @@ export class WorkerProcess {
   readonly #ready: Promise<void>;
 
   private constructor(env: Record<string, string>) {
-    // Its own session, so that a Ctrl-C in the terminal of the runner reaches no step: the runner decides
-    // what ends when.
+    // Its own session: a Ctrl-C in the runner's terminal reaches no step, so the runner decides what ends.
     this.#child = spawn(process.execPath, [workerScript()], {
       env,
       detached: true,

@@ -1,6 +1,6 @@
 /**
  * The worker process of one job: the parent of every step, as Runner.Worker is. It starts steps, passes their
- * output on, and sends them signals; what any of it means is decided in runner.ts. A process of its own, so
+ * output on, and sends them signals; the runner decides what any of it means. A separate process, so
  * that an action finds "Runner.Worker" among its ancestors and a test can kill it.
  */
 import { type ChildProcess, spawn } from "node:child_process";

@@ -49,129 +49,114 @@ interface Lane {
   draw(top: number): string[];
 }
 
-/** Draws a rehearsal as an SVG document that needs nothing from outside, on a ground of its own. */
-export function renderSvg(timeline: Timeline): string {
-  const { seconds } = timeline;
-  const x = (at: number): number => LEFT + (Math.min(Math.max(at, 0), seconds) / seconds) * PLOT;
+/** The horizontal place of a moment. */
+type Axis = (at: number) => number;
 
-  const spanLane = (label: string, spans: Span[], colour: string): Lane => {
-    const shown = spans.filter(({ from }) => from < seconds).sort((a, b) => a.from - b.from);
-    const rows = packRows(shown);
-    const count = Math.max(1, ...rows.map((row) => row + 1));
-    const pitch = Math.min(12, SPANS_HEIGHT / count);
-    const thickness = pitch * 0.72;
-    return {
-      label,
-      height: pitch * count,
-      draw: (top) =>
-        shown.map(({ from, to }, index) => {
-          const y = top + (rows[index] as number) * pitch + (pitch - thickness) / 2;
-          return rectangle(
-            x(from),
-            y,
-            Math.max(1, x(to) - x(from)),
-            thickness,
-            colour,
-            ` rx="${round(Math.min(3, thickness / 2))}"`,
-          );
-        }),
-    };
+function spanLane(x: Axis, label: string, spans: Span[], colour: string): Lane {
+  const rows = packRows(spans);
+  const count = Math.max(1, ...rows.map((row) => row + 1));
+  const pitch = Math.min(12, SPANS_HEIGHT / count);
+  const thickness = pitch * 0.72;
+  return {
+    label,
+    height: pitch * count,
+    draw: (top) =>
+      spans.map(({ from, to }, index) => {
+        const y = top + (rows[index] as number) * pitch + (pitch - thickness) / 2;
+        const corners = ` rx="${round(Math.min(3, thickness / 2))}"`;
+        return rectangle(x(from), y, Math.max(1, x(to) - x(from)), thickness, colour, corners);
+      }),
   };
+}
 
-  const callLane = (label: string, calls: Call[]): Lane => ({
+function callLane(x: Axis, label: string, calls: Call[]): Lane {
+  const ticks = (failed: boolean, from: number, to: number): string => {
+    const path = calls
+      .filter(({ error }) => (error !== undefined) === failed)
+      .map(({ at }) => `M${round(x(at))} ${round(from)}V${round(to)}`);
+    if (path.length === 0) return "";
+    return `<path d="${path.join("")}" stroke="${failed ? COLOUR.bad : COLOUR.good}" stroke-width="1.8"/>`;
+  };
+  return {
     label,
     height: CALLS_HEIGHT,
-    draw: (top) => {
-      // A failed call is longer as well as red, so that the picture can be read without colours.
-      const ticks = (failed: boolean, from: number, to: number): string => {
-        const path = calls
-          .filter(({ error }) => (error !== undefined) === failed)
-          .map(({ at }) => `M${round(x(at))} ${round(top + from)}V${round(top + to)}`);
-        return path.length === 0
-          ? ""
-          : `<path d="${path.join("")}" stroke="${failed ? COLOUR.bad : COLOUR.good}" stroke-width="1.8"/>`;
-      };
-      return [ticks(false, 5, CALLS_HEIGHT - 5), ticks(true, 0, CALLS_HEIGHT)];
-    },
-  });
+    // A failed call is longer as well as red, so that the picture can be read without colours.
+    draw: (top) => [ticks(false, top + 5, top + CALLS_HEIGHT - 5), ticks(true, top, top + CALLS_HEIGHT)],
+  };
+}
 
-  const lanesOf = (job: JobTimeline): Lane[] => [
-    spanLane("ID tokens", job.tokens, COLOUR.token),
-    spanLane("role sessions", job.sessions, COLOUR.session),
-    ...job.clients.map(({ name, calls }) => callLane(name, calls)),
+/** The heading of a job, and its first failure. */
+function verdictOf(timeline: Timeline, job: JobTimeline): { verdict: string; first: Call | undefined } {
+  const summaries = summarise({ ...timeline, jobs: [job] });
+  const calls = summaries.reduce((sum, summary) => sum + summary.calls, 0);
+  const failures = summaries.reduce((sum, summary) => sum + summary.failures, 0);
+  const [first] = summaries
+    .flatMap(({ firstFailure }) => firstFailure ?? [])
+    .sort((one, other) => one.at - other.at);
+  if (first === undefined) return { verdict: `✓ no failure in ${calls} calls`, first };
+  const what = `${failures} of ${calls} calls failed`;
+  return { verdict: `✗ ${first.error} after ${first.at.toFixed(1)} s: ${what}`, first };
+}
+
+/** One job, from `top` down; `height` is what it takes. */
+function panel(
+  timeline: Timeline,
+  job: JobTimeline,
+  top: number,
+  x: Axis,
+): { parts: string[]; height: number } {
+  const shown = (spans: Span[]): Span[] =>
+    spans.filter(({ from }) => from < timeline.seconds).sort((a, b) => a.from - b.from);
+  const lanes = [
+    spanLane(x, "ID tokens", shown(job.tokens), COLOUR.token),
+    spanLane(x, "role sessions", shown(job.sessions), COLOUR.session),
+    ...job.clients.map(({ name, calls }) => callLane(x, name, calls)),
   ];
+  const height = PANEL_HEAD + lanes.reduce((sum, lane) => sum + lane.height + LANE_GAP, 0);
+  const { verdict, first } = verdictOf(timeline, job);
+  const parts = [rectangle(16, top, WIDTH - 32, height, COLOUR.panel, ' rx="8"')];
+  if (first !== undefined) {
+    const [left, width] = [x(first.at), LEFT + PLOT - x(first.at)];
+    parts.push(rectangle(left, top + PANEL_HEAD - 6, width, height - PANEL_HEAD, COLOUR.badGround));
+  }
+  for (const at of grid(timeline)) {
+    const line = `M${round(x(at))} ${top + PANEL_HEAD - 6}V${round(top + height - 6)}`;
+    parts.push(`<path d="${line}" stroke="${COLOUR.grid}"/>`);
+  }
+  parts.push(text(32, top + 24, job.name, { "font-size": 16, "font-weight": 600 }));
+  parts.push(text(32, top + 40, job.note, { fill: COLOUR.muted, "font-size": 12 }));
+  const fill = first === undefined ? COLOUR.good : COLOUR.bad;
+  const look = { fill, "font-size": 14, "font-weight": 600, "text-anchor": "end" };
+  parts.push(text(WIDTH - RIGHT, top + 25, verdict, look));
+  let laneTop = top + PANEL_HEAD;
+  for (const lane of lanes) {
+    const label = { fill: COLOUR.muted, "text-anchor": "end" };
+    parts.push(text(LEFT - 14, laneTop + lane.height / 2 + 4, lane.label, label));
+    parts.push(...lane.draw(laneTop));
+    laneTop += lane.height + LANE_GAP;
+  }
+  return { parts, height };
+}
 
+/** Draws a rehearsal as an SVG document that needs nothing from outside, on its own background. */
+export function renderSvg(timeline: Timeline): string {
+  const { seconds } = timeline;
+  const x: Axis = (at) => LEFT + (Math.min(Math.max(at, 0), seconds) / seconds) * PLOT;
   const parts: string[] = [];
   let top = HEADER;
   for (const job of timeline.jobs) {
-    const lanes = lanesOf(job);
-    const height = PANEL_HEAD + lanes.reduce((sum, lane) => sum + lane.height + LANE_GAP, 0);
-    const summaries = summarise({ ...timeline, jobs: [job] });
-    const failures = summaries.reduce((sum, summary) => sum + summary.failures, 0);
-    const calls = summaries.reduce((sum, summary) => sum + summary.calls, 0);
-    const first = summaries
-      .flatMap(({ firstFailure }) => firstFailure ?? [])
-      .reduce<Call | undefined>(
-        (earliest, call) => (earliest === undefined || call.at < earliest.at ? call : earliest),
-        undefined,
-      );
-    const verdict =
-      first === undefined
-        ? `✓ no failure in ${calls} calls`
-        : `✗ ${first.error} after ${first.at.toFixed(1)} s: ${failures} of ${calls} calls failed`;
-
-    parts.push(rectangle(16, top, WIDTH - 32, height, COLOUR.panel, ' rx="8"'));
-    if (first !== undefined) {
-      parts.push(
-        rectangle(
-          x(first.at),
-          top + PANEL_HEAD - 6,
-          LEFT + PLOT - x(first.at),
-          height - PANEL_HEAD,
-          COLOUR.badGround,
-        ),
-      );
-    }
-    for (let at = 0; at <= seconds; at += gridStep(seconds)) {
-      parts.push(
-        `<path d="M${round(x(at))} ${top + PANEL_HEAD - 6}V${round(top + height - 6)}" stroke="${COLOUR.grid}"/>`,
-      );
-    }
-    parts.push(text(32, top + 24, job.name, { "font-size": 16, "font-weight": 600 }));
-    parts.push(text(32, top + 40, job.note, { fill: COLOUR.muted, "font-size": 12 }));
-    const verdictColour = first === undefined ? COLOUR.good : COLOUR.bad;
-    parts.push(
-      text(WIDTH - RIGHT, top + 25, verdict, {
-        fill: verdictColour,
-        "font-size": 14,
-        "font-weight": 600,
-        "text-anchor": "end",
-      }),
-    );
-    let laneTop = top + PANEL_HEAD;
-    for (const lane of lanes) {
-      parts.push(
-        text(LEFT - 14, laneTop + lane.height / 2 + 4, lane.label, {
-          fill: COLOUR.muted,
-          "text-anchor": "end",
-        }),
-      );
-      parts.push(...lane.draw(laneTop));
-      laneTop += lane.height + LANE_GAP;
-    }
-    top += height + PANEL_GAP;
+    const drawn = panel(timeline, job, top, x);
+    parts.push(...drawn.parts);
+    top += drawn.height + PANEL_GAP;
   }
-  for (let at = 0; at <= seconds; at += gridStep(seconds)) {
+  for (const at of grid(timeline))
     parts.push(text(x(at), top + 2, `${at} s`, { fill: COLOUR.muted, "text-anchor": "middle" }));
-  }
   const height = top + FOOTER - PANEL_GAP;
+  const title = { "font-size": 20, "font-weight": 600 };
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${round(height)}" width="${WIDTH}" height="${round(height)}" font-family="system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif" font-size="12" fill="${COLOUR.text}">`,
     rectangle(0, 0, WIDTH, height, "#ffffff", ' rx="10"'),
-    text(32, 40, "Three jobs that outlive their ID token and their role session", {
-      "font-size": 20,
-      "font-weight": 600,
-    }),
+    text(32, 40, "Three jobs that outlive their ID token and their role session", title),
     ...legend(timeline),
     ...parts,
     "</svg>",
@@ -179,9 +164,11 @@ export function renderSvg(timeline: Timeline): string {
   ].join("\n");
 }
 
-/** Seconds between two lines of the grid: about a dozen of them, at a round distance. */
-function gridStep(seconds: number): number {
-  return [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600].find((step) => seconds / step <= 13) ?? 7200;
+/** The moments of the grid's lines: about a dozen of them, at a round distance. */
+function grid({ seconds }: Timeline): number[] {
+  const steps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600];
+  const step = steps.find((one) => seconds / one <= 13) ?? 7200;
+  return Array.from({ length: Math.floor(seconds / step) + 1 }, (_, index) => index * step);
 }
 
 function legend({ idTokenSeconds, sessionSeconds }: Timeline): string[] {

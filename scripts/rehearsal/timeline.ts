@@ -1,5 +1,5 @@
 /**
- * What a rehearsal saw, and what it says of the three ways to hold AWS credentials. All times are seconds
+ * What a rehearsal saw, and what that means for the three ways to hold AWS credentials. All times are seconds
  * since its start.
  */
 import { formatTable } from "../table.ts";

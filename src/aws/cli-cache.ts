@@ -1,30 +1,32 @@
+import { createHash } from "node:crypto";
 import * as fs from "node:fs";
 import { readJson } from "../base/files.ts";
 
 /**
  * Deletes sessions that the AWS CLI caches on disk (~/.aws/cli/cache/*.json, by role and session name, not by
  * token). They would work for up to an hour after the job, and the CLI would use them in the next job on the
- * machine. They are found by their content, since their names are hashes whose recipe changes
- * (aws/aws-cli#10670). Returns how many it deleted: 0 if the cache cannot be read.
- * @param isOurs decides by the session's ARN (arn:aws:sts::ACCOUNT:assumed-role/NAME/SESSION) and by the time
- * at which the file was written
+ * machine. They are found by their ARN, and by their file's name for servers that return no ARN (MinIO). The
+ * name alone does not do: what it is made of may change (aws/aws-cli#10670). Returns how many it deleted: 0 if
+ * the cache cannot be read.
+ * @param isOurs decides about other sessions, by the ARN (arn:aws:sts::ACCOUNT:assumed-role/NAME/SESSION) and
+ * by the time at which the file was written
  */
 export function deleteCachedSessions(
   directory: string,
-  isOurs: (assumedRoleArn: string, writtenAt: number) => boolean,
+  roleArn: string,
+  sessionName: string,
+  isOurs: (assumedRoleArn: string, writtenAt: number) => boolean = () => false,
 ): number {
-  let names: string[];
-  try {
-    names = fs.readdirSync(directory).filter((name) => name.endsWith(".json"));
-  } catch {
-    return 0;
-  }
+  const ownName = cacheName(roleArn, sessionName);
   let deleted = 0;
-  for (const name of names) {
+  for (const name of namesIn(directory)) {
     const path = `${directory}/${name}`;
     try {
-      const arn = readJson<{ AssumedRoleUser?: { Arn?: unknown } }>(path)?.AssumedRoleUser?.Arn;
-      if (typeof arn !== "string" || !isOurs(arn, fs.statSync(path).mtimeMs)) continue;
+      if (name !== ownName) {
+        const arn = readJson<{ AssumedRoleUser?: { Arn?: unknown } }>(path)?.AssumedRoleUser?.Arn;
+        if (typeof arn !== "string") continue;
+        if (!isSessionOf(arn, roleArn, sessionName) && !isOurs(arn, fs.statSync(path).mtimeMs)) continue;
+      }
       fs.rmSync(path);
       deleted += 1;
     } catch {
@@ -34,8 +36,25 @@ export function deleteCachedSessions(
   return deleted;
 }
 
+function namesIn(directory: string): string[] {
+  try {
+    return fs.readdirSync(directory).filter((name) => name.endsWith(".json"));
+  } catch {
+    return [];
+  }
+}
+
+/**
+ * The file of a web identity session: SHA-1 of what the CLI sends besides the token, as Python's json.dumps
+ * writes it (botocore/credentials.py, CachedCredentialFetcher). Both values are ASCII without quotes.
+ */
+function cacheName(roleArn: string, sessionName: string): string {
+  const request = `{"RoleArn": "${roleArn}", "RoleSessionName": "${sessionName}"}`;
+  return `${createHash("sha1").update(request).digest("hex")}.json`;
+}
+
 /** Whether a session's ARN is of this role (arn:aws:iam::ACCOUNT:role/PATH/NAME) and this session name. */
-export function isSessionOf(assumedRoleArn: string, roleArn: string, sessionName: string): boolean {
+function isSessionOf(assumedRoleArn: string, roleArn: string, sessionName: string): boolean {
   const found = parseRole(assumedRoleArn);
   return found !== undefined && found.session === sessionName && found.role === parseRole(roleArn)?.role;
 }

@@ -1,5 +1,6 @@
 import { UserError } from "../base/errors.ts";
 import { quoted } from "../base/text.ts";
+import { refusePlainHttp } from "./sts-endpoint.ts";
 
 /** Whether the profile is also exported as AWS_ROLE_ARN and its companions: `mirror-environment`. */
 export type Mirror = "auto" | "always" | "never";
@@ -27,9 +28,9 @@ export interface EnvironmentPlan {
   warnings: string[];
 }
 
-const KEYS = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
-const CONTAINER = ["AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"];
-const WEB_IDENTITY = ["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"];
+export const KEYS = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
+export const CONTAINER = ["AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"];
+export const WEB_IDENTITY = ["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"];
 const SESSION_NAME = "AWS_ROLE_SESSION_NAME";
 
 type Rule = (ambient: Environment, use: PlannedUse) => Partial<EnvironmentPlan>;
@@ -185,14 +186,15 @@ function files(_ambient: Environment, use: PlannedUse): Partial<EnvironmentPlan>
  */
 function stsEndpoint(ambient: Environment, use: PlannedUse): Partial<EnvironmentPlan> {
   const endpoint = use.stsEndpoint;
-  if (endpoint === undefined) return {};
-  const rivals = isAmbient(use)
-    ? []
-    : ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"].filter(
-        (name) => isSet(ambient, name) && !sameUrl(ambient[name], endpoint),
-      );
-  if (/^true$/i.test(ambient.AWS_IGNORE_CONFIGURED_ENDPOINT_URLS ?? ""))
-    rivals.push("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
+  const ignores = /^true$/i.test(ambient.AWS_IGNORE_CONFIGURED_ENDPOINT_URLS ?? "");
+  const found = ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"].filter((name) => isSet(ambient, name));
+  if (endpoint === undefined) {
+    const [name] = found;
+    if (name !== undefined && !ignores) refusePlainHttp(ambient[name], name);
+    return {};
+  }
+  const rivals = isAmbient(use) ? [] : found.filter((name) => !sameUrl(ambient[name], endpoint));
+  if (ignores) rivals.push("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
   if (rivals.length > 0) {
     throw new UserError(
       "sts-endpoint-loses",
@@ -201,26 +203,6 @@ function stsEndpoint(ambient: Environment, use: PlannedUse): Partial<Environment
     );
   }
   return isAmbient(use) ? { exports: { AWS_ENDPOINT_URL_STS: endpoint } } : {};
-}
-
-/**
- * What post exports so that later post steps find the environment as it was before main. A variable that a
- * later step changed stays. One that had no value keeps ours, since GitHub cannot unset it and "" would break
- * SDKs; the two files go back to their default paths.
- * @param defaults what SDKs use without a variable, where a value can express it
- */
-export function planRestore(
-  now: Environment,
-  exported: Environment,
-  previous: Environment,
-  defaults: Environment,
-): Record<string, string> {
-  const restore: Record<string, string> = {};
-  for (const [name, ours] of Object.entries(exported)) {
-    const value = previous[name] || defaults[name];
-    if (value && value !== ours && now[name] === ours) restore[name] = value;
-  }
-  return restore;
 }
 
 function isAmbient(use: PlannedUse): boolean {
@@ -245,9 +227,12 @@ function sameUrl(one: string | undefined, other: string): boolean {
 
 /** "A is", "A and B are". */
 function are(names: string[]): string {
-  return names.length < 2
-    ? `${names.join("")} is`
-    : `${names.slice(0, -1).join(", ")} and ${names.at(-1)} are`;
+  return `${list(names)} ${names.length < 2 ? "is" : "are"}`;
+}
+
+/** "A", "A and B", "A, B and C". */
+export function list(names: string[]): string {
+  return names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
 }
 
 function them(names: string[]): string {

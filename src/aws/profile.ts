@@ -2,6 +2,8 @@
 // so the user's comments, nested keys, line ends and odd headers stay as they are, byte for byte. Callers
 // decode files as latin1, which maps every byte to one character and back.
 
+import { entriesOf, settingsIn, valueIn } from "./settings.ts";
+
 /** The values of the section that one use writes. */
 export interface Profile {
   name: string;
@@ -62,6 +64,72 @@ export function takeFromConfig(text: string, profileName: string): Split {
 /** Takes every section of a profile from a credentials file. */
 export function takeFromCredentials(text: string, profileName: string): Split {
   return takeSections(text, (header) => isProfile(header, profileName));
+}
+
+/** A file with a use's section in its place, and what the file held for the profile before. */
+export interface Placed {
+  text: string;
+  taken: string;
+}
+
+/**
+ * Puts a use's section at the end of a config file, in place of every other section of its profile. The user's
+ * settings in those stay byte for byte: all but what names an identity, and what the use itself sets.
+ */
+export function placeInConfig(text: string, profileName: string, section: string): Placed {
+  const { kept, taken } = takeFromConfig(text, profileName);
+  const isOwn = (header: string) => isConfigHeader(header, profileName);
+  const users = entriesOf(taken, isOwn);
+  const own = keysIn(section, isOwn);
+  const settings = settingsIn(
+    users,
+    ({ key = "", value }) => own.has(key) || value === servicesName(profileName),
+  );
+  const services = own.has("services") ? otherServices(text, valueIn(users, "services")) : "";
+  const end = section.indexOf("\n") + 1;
+  // The settings come first: an indented one would continue a key before it.
+  return {
+    text: append(kept, section.slice(0, end) + settings + section.slice(end) + services),
+    taken,
+  };
+}
+
+/**
+ * Takes what names an identity, and what a use sets in the config file, out of a profile in a credentials file.
+ * SDKs prefer that file.
+ */
+export function placeInCredentials(text: string, profileName: string, section: string): Placed {
+  const { kept, taken } = takeFromCredentials(text, profileName);
+  const own = keysIn(section, (header) => isConfigHeader(header, profileName));
+  const settings = settingsIn(
+    entriesOf(taken, (header) => header === profileName),
+    ({ key = "" }) => own.has(key),
+  );
+  return { text: append(kept, settings && `[${profileName}]\n${settings}`), taken };
+}
+
+/** The headers under which SDKs agree to find a profile in a config file. */
+function isConfigHeader(header: string, profileName: string): boolean {
+  return isProfile(header, profileName) && (profileName === "default" || /^profile\s/.test(header));
+}
+
+function keysIn(section: string, isOwn: (header: string) => boolean): Set<string | undefined> {
+  return new Set(entriesOf(section, isOwn).map(({ key }) => key));
+}
+
+/** The endpoints of other services than STS that a profile's services section names. */
+function otherServices(config: string, services: string | undefined): string {
+  const entries = entriesOf(config, (header) => header === `services ${services}`);
+  return settingsIn(entries, ({ key }) => key === "sts");
+}
+
+/** Where a profile of a config file sends requests to STS; undefined for AWS. */
+export function stsEndpointIn(config: string, profileName: string): string | undefined {
+  const profile = entriesOf(config, (header) => isConfigHeader(header, profileName));
+  const services = valueIn(profile, "services");
+  const ofServices = entriesOf(config, (header) => header === `services ${services}`);
+  const ofSts = ofServices.find(({ key, parent }) => key === "endpoint_url" && parent?.key === "sts");
+  return ofSts?.value || valueIn(profile, "endpoint_url") || undefined;
 }
 
 /** Adds sections to the end of a file. */

@@ -19,6 +19,8 @@ export const ANCHORS = [
   "named-profile-loses",
   "mirror-refused",
   "sts-endpoint-loses",
+  "sts-endpoint-of-another-use",
+  "sts-endpoint-over-http",
   "runner-temp",
   "job-directory",
   "job-directory-locked",
@@ -45,6 +47,7 @@ export const ANCHORS = [
   "sts-other",
   "token-was-stale",
   "keeper-was-gone",
+  "a-later-step-replaced-the-role",
   "job-outlived-its-id-tokens",
 ] as const;
 

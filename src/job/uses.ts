@@ -1,5 +1,13 @@
 import * as fs from "node:fs";
-import { append, roleArnsIn, takeFromConfig, takeFromCredentials } from "../aws/profile.ts";
+import {
+  append,
+  placeInConfig,
+  placeInCredentials,
+  roleArnsIn,
+  takeFromConfig,
+  takeFromCredentials,
+} from "../aws/profile.ts";
+import { checkEndpoints } from "../aws/sts-endpoint.ts";
 import { errorCode, errorText } from "../base/errors.ts";
 import { readFileIfExists, readJson, writeFileAtomic, writeJson } from "../base/files.ts";
 import { decodeClaims, timeClaim } from "../base/jwt.ts";
@@ -73,15 +81,17 @@ export async function beginUse(
   await locked(job, async () => {
     const claimed = await claim(job, first.requestToken, ambient, home);
 
+    const uses = activeUses(job);
+    const earlier = uses.findLast((other) => other.profile === use.profile);
+    const config = placeInConfig(read(job.config), use.profile, use.section);
+    const credentials = placeInCredentials(read(job.credentials), use.profile, use.section);
+    checkEndpoints(use, uses, config.text, ambient);
+
     const directory = tokenDirectoryAt(`${job.tokens}/${use.tokenId}`);
     ensurePrivateDirectory(directory.path);
     // Another use's keeper may have written a newer token while this use waited for the lock.
     if (expiry(read(directory.token)) < expiry(first.token)) writeFileAtomic(directory.token, first.token);
 
-    const uses = activeUses(job);
-    const earlier = uses.findLast((other) => other.profile === use.profile);
-    const config = takeFromConfig(read(job.config), use.profile);
-    const credentials = takeFromCredentials(read(job.credentials), use.profile);
     const previous: Use["previous"] = {};
     for (const name of Object.keys(use.exported)) previous[name] = ambient[name] ?? null;
     const record: Use = {
@@ -91,8 +101,8 @@ export async function beginUse(
       previous: { ...previous, ...claimed.previous },
     };
     writeJson(`${job.uses}/${use.id}.json`, record);
-    write(job.config, append(config.kept, use.section));
-    write(job.credentials, credentials.kept);
+    write(job.config, config.text);
+    write(job.credentials, credentials.text);
   });
 }
 
@@ -174,11 +184,11 @@ async function end(job: JobDirectory, id: string, outcome: "over" | "failed"): P
 /** Restores the profile as it was before this use: another use's section, or the user's own. */
 function takeProfile(job: JobDirectory, config: string, use: Use, others: Use[]): void {
   const earlier = others.findLast((other) => other.profile === use.profile);
-  write(
-    job.config,
-    append(takeFromConfig(config, use.profile).kept, earlier ? earlier.section : use.original.config),
-  );
-  if (earlier) return;
+  if (earlier) {
+    write(job.config, placeInConfig(config, use.profile, earlier.section).text);
+    return;
+  }
+  write(job.config, append(takeFromConfig(config, use.profile).kept, use.original.config));
   write(
     job.credentials,
     append(takeFromCredentials(read(job.credentials), use.profile).kept, use.original.credentials),

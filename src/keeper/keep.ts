@@ -1,4 +1,5 @@
 import * as fs from "node:fs";
+import { basename } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { errorCode, errorText } from "../base/errors.ts";
 import { writeFileAtomic, writeJson } from "../base/files.ts";
@@ -80,7 +81,7 @@ export async function keep(ask: Ask, watch: Watch, first: IdToken, onReady: () =
   recordEnd(status, Date.now(), pastOf(held, performance.now()), over.signal.reason as Ending);
   save(directory, status);
   // Post will not come any more.
-  if (status.ended?.why === "job over") emptyJobDirectory(directory);
+  if (status.ended?.why === "job over") emptyJobDirectory(directory, basename(watch.directory));
 
   async function refresh(): Promise<void> {
     try {
@@ -213,11 +214,16 @@ function deleteToken(path: string): void {
   }
 }
 
-/** By the working directory, so that it cannot be the directory of the next job under the same name. */
-function emptyJobDirectory(directory: TokenDirectory): void {
+/**
+ * Found from the working directory, so that it cannot be the directory of the next job under the same name, nor
+ * whatever a step moved the token directory into: its name in there must be that of this very directory.
+ */
+function emptyJobDirectory(directory: TokenDirectory, name: string): void {
   const root = `${directory.path}/../..`;
   try {
-    for (const name of fs.readdirSync(root)) fs.rmSync(`${root}/${name}`, { recursive: true, force: true });
+    const [here, there] = [fs.statSync(directory.path), fs.statSync(`${root}/tokens/${name}`)];
+    if (here.ino !== there.ino || here.dev !== there.dev) return;
+    for (const entry of fs.readdirSync(root)) fs.rmSync(`${root}/${entry}`, { recursive: true, force: true });
   } catch {
     // The next job's first use empties it.
   }

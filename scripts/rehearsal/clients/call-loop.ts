@@ -1,5 +1,5 @@
 /**
- * What every client of the rehearsal does: call again and again until a deadline and say how each call went,
+ * What every client of the rehearsal does: call again and again until a deadline and print how each call went,
  * a line of JSON each.
  */
 import { setTimeout as sleep } from "node:timers/promises";
