@@ -246,7 +246,7 @@ describe("an answer that passes", () => {
       "sts-host-not-found",
     ]);
     expect(main.log).toContain(
-      "Cause: aws-region or sts-endpoint is misspelled, or this runner's DNS does not have the name.",
+      "Cause: sts-endpoint is misspelled, or this runner's DNS does not have the name.",
     );
     await finishQuietly(scene);
   });
