@@ -48,6 +48,7 @@ export const ANCHORS = [
   "token-was-stale",
   "keeper-was-gone",
   "job-outlived-its-id-tokens",
+  "a-later-step-replaced-the-role",
 ] as const;
 
 export type Anchor = (typeof ANCHORS)[number];
