@@ -364,6 +364,11 @@ const SAID: Said[] = [
     "delete the AWS CLI's cached sessions",
     "restore the environment",
     "write the report",
+    "lock the job directory",
+    "end the keeper and delete the token",
+    "restore the profile",
+    "record the end of this use",
+    "delete the job directory",
   ].map((what): Said => ["clean-up-failed", `Could not ${what}: x`]),
 ];
 

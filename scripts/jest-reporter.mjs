@@ -2,8 +2,7 @@
 // and why. A test's name gives the reason: unless() in harness/machine/means.ts.
 
 /** With the tests that fit on two cores at once. */
-const WHOLE_RUN =
-  "All of them take less than ten minutes on two cores; npm run test:quick takes less than two.";
+const WHOLE_RUN = "All take less than ten minutes on two cores; npm run test:quick takes less than two.";
 
 export default class Reporter {
   #config;

@@ -8,10 +8,10 @@ import { type JobDirectory, jobDirectory } from "./base/layout.ts";
 import { unseal } from "./base/seal.ts";
 import { troubleshootingLink } from "./base/troubleshooting.ts";
 import type { Summary } from "./inputs.ts";
-import { type PublishedUse, previousVariables, type Use } from "./job/records.ts";
+import { finishedUses, type PublishedUse, previousVariables, type Use } from "./job/records.ts";
 import { type Ended, endUse } from "./job/uses.ts";
 import { makeReport } from "./report/report.ts";
-import { loadUse } from "./state.ts";
+import { loadUse, type SavedUse } from "./state.ts";
 
 /**
  * The post step: removes everything that main wrote, and gives the environment back. Warns, but never fails the job.
@@ -38,7 +38,7 @@ export async function finish(env: NodeJS.ProcessEnv): Promise<void> {
   for (const damage of ended?.damage ?? []) core.warning(`Could not ${damage}`);
   const use = ended?.use ?? saved.use;
   const others = ended?.others ?? [];
-  if (isDone && !ended) reportAbsence(job, saved.use, env);
+  if (isDone && !ended) reportAbsence(job, saved, env);
   if (use)
     await attempt("delete the AWS CLI's cached sessions", () => forgetSessions(use, ended?.roleArns ?? []));
   await attempt("restore the environment", () => {
@@ -62,8 +62,9 @@ function count(others: number): string {
  * Nothing is left of a use. That is as it should be if main failed, or if post ran before, which has then restored the
  * environment.
  */
-function reportAbsence(job: JobDirectory, published: PublishedUse | undefined, env: NodeJS.ProcessEnv): void {
-  if (!published || env.AWS_CONFIG_FILE !== job.config) {
+function reportAbsence(job: JobDirectory, { id, use }: SavedUse, env: NodeJS.ProcessEnv): void {
+  const isOver = finishedUses(job).some((finished) => finished.id === id);
+  if (!use || isOver || env.AWS_CONFIG_FILE !== job.config) {
     core.info("Nothing to clean up.");
     return;
   }
@@ -98,8 +99,8 @@ function forgetSessions(use: PublishedUse, roleArns: string[]): void {
 
 function restoreEnvironment(use: PublishedUse, others: Use[], env: NodeJS.ProcessEnv): void {
   const values = previousVariables(JSON.parse(unseal(use.previous, env.ACTIONS_ID_TOKEN_REQUEST_TOKEN)));
-  const warning = others.length === 0 ? overrideWarning(env, { ...use, previous: values }) : undefined;
-  if (warning) core.warning(warning);
+  const overridden = overrideWarning(env, { ...use, previous: values });
+  if (overridden !== undefined) core.warning(overridden);
   const previous: Record<string, string | undefined> = {};
   for (const [name, value] of Object.entries(values)) previous[name] = value ?? undefined;
   // The values of a use that is not over come before the values of before any use: they may have begun in parallel.

@@ -19,11 +19,17 @@ export function loadExchange(): Promise<Exchange> {
 /** Tries the role once. Throws a UserError that explains why STS gave no session. */
 export async function firstSession(
   { exchange }: Exchange,
-  { inputs }: Plan,
+  { inputs, job }: Plan,
   first: IdToken,
   env: NodeJS.ProcessEnv,
 ): Promise<Session> {
-  const { role, sessionName, region, stsEndpoint, audience, trustPolicy } = inputs;
+  const { role, profile, sessionName, region, stsEndpoint, audience, trustPolicy } = inputs;
+  // The endpoint that later steps find, and not that of the profile in use before.
+  Object.assign(env, {
+    AWS_CONFIG_FILE: job.config,
+    AWS_SHARED_CREDENTIALS_FILE: job.credentials,
+    AWS_PROFILE: profile,
+  });
   // The SDK asks for the home folder and fails without one.
   env.HOME ??= home();
   const result = await exchange(

@@ -51,7 +51,7 @@ export function makePlan(inputs: Inputs, env: NodeJS.ProcessEnv): Plan {
     mirror: inputs.mirror,
   });
   checkProxies(env);
-  const proxy = proxyWarning(env, endpoint.url);
+  warnings.push(...[proxyWarning(env, endpoint.url), tlsWarning(env)].filter((text) => text !== undefined));
   return {
     id: randomBytes(8).toString("hex"),
     inputs,
@@ -68,9 +68,18 @@ export function makePlan(inputs: Inputs, env: NodeJS.ProcessEnv): Plan {
       stsEndpoint,
     }),
     exports,
-    warnings: proxy === undefined ? warnings : [...warnings, proxy],
+    warnings,
     masks: inputs.maskAccountId && role.accountId !== undefined ? [role.accountId] : [],
   };
+}
+
+/** main and keeper verify certificates all the same: start.ts. */
+function tlsWarning(env: NodeJS.ProcessEnv): string | undefined {
+  if (env.NODE_TLS_REJECT_UNAUTHORIZED !== "0") return undefined;
+  return (
+    "NODE_TLS_REJECT_UNAUTHORIZED is 0 in this job: Node.js programs in it accept any certificate, and anyone on the " +
+    "network path can read what they send. This action ignores it. Remove it, and name additional certificate authorities in NODE_EXTRA_CA_CERTS."
+  );
 }
 
 /** Set for a job that may have ID tokens (actions/runner, src/Runner.Worker/Handlers/NodeScriptActionHandler.cs). */

@@ -14,12 +14,7 @@ import {
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import {
-  readFileIfExists,
-  readJson,
-  writeFileAtomic,
-  writeRecord,
-} from "../../src/base/files.ts";
+import { readFileIfExists, readJson, writeFileAtomic, writeRecord } from "../../src/base/files.ts";
 
 let folder: string;
 const at = (name: string): string => path.join(folder, name);

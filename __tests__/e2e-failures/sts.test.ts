@@ -112,6 +112,9 @@ const FINAL: [name: string, fault: StsFault, anchor: string, says: string[]][] =
     "sts-other",
     ["Fix: follow the message."],
   ],
+];
+
+const NO_STS: typeof FINAL = [
   ["a page of HTML, with 200", "html", "sts-malformed", ["Cause: a proxy or a firewall answered instead"]],
   ["nothing, with 200", "empty-body", "sts-malformed", ["Fix: let requests to "]],
   [
@@ -129,6 +132,19 @@ describe("an answer that is final", () => {
     scene.clouds.sts.fault = () => fault;
     const failure = await failingUse(scene);
     expect(failure).toMatchObject({ anchor, stsCalls: 1 });
+    for (const text of says) expect(failure.main.log).toContain(text);
+    await finishQuietly(scene);
+  });
+});
+
+describe("an answer that is not of STS is tried again for 3 s, as one of GitHub without a token is", () => {
+  test.each(NO_STS)("%s", async (_, fault, anchor, says) => {
+    const scene = await startAsGitHub();
+    scene.clouds.sts.fault = () => fault;
+    const failure = await failingUse(scene);
+    expect(failure.anchor).toBe(anchor);
+    expect(failure.stsCalls).toBeGreaterThan(1);
+    expect(failure.stsCalls).toBeLessThan(20);
     for (const text of says) expect(failure.main.log).toContain(text);
     await finishQuietly(scene);
   });
@@ -230,7 +246,7 @@ describe("an answer that passes", () => {
       "sts-host-not-found",
     ]);
     expect(main.log).toContain(
-      "Cause: aws-region or sts-endpoint is misspelled, or this runner's DNS does not have the name.",
+      "Cause: sts-endpoint is misspelled, or this runner's DNS does not have the name.",
     );
     await finishQuietly(scene);
   });

@@ -1,4 +1,6 @@
 // Through the real host names: TLS with an authority of one's own, and a proxy that tunnels.
+import { copyFileSync } from "node:fs";
+import path from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { trustGitHub } from "../../harness/clouds/trust.ts";
 import { unless } from "../../harness/machine/means.ts";
@@ -47,8 +49,11 @@ const WHY = unless(NODE_KNOWS_PROXIES, "needs a Node that reads proxy variables"
     await finishClean(scene);
   });
 
-  test("the ID token endpoint's authority is unknown: which one, and how to add it", async () => {
-    const scene = await startBehindProxy(() => ({ NODE_EXTRA_CA_CERTS: "" }));
+  test.each([
+    ["which one, and how to add it", {}],
+    ["although the job switches verification off", { NODE_TLS_REJECT_UNAUTHORIZED: "0" }],
+  ])("the ID token endpoint's authority is unknown: %s", async (_, environment) => {
+    const scene = await startBehindProxy(() => ({ NODE_EXTRA_CA_CERTS: "", ...environment }));
     const { main, title, anchor, stsCalls } = await failingUse(scene);
     expect(title).toMatch(new RegExp(`^The certificate of ${GITHUB} cannot be verified: [A-Z_]+$`));
     expect([anchor, stsCalls]).toEqual(["id-token-tls", 0]);
@@ -58,7 +63,10 @@ const WHY = unless(NODE_KNOWS_PROXIES, "needs a Node that reads proxy variables"
     await finishQuietly(scene);
   });
 
-  test("STS's authority is unknown", async () => {
+  test.each([
+    ["which one", {}],
+    ["although the job switches verification off", { NODE_TLS_REJECT_UNAUTHORIZED: "0" }],
+  ])("STS's authority is unknown: %s", async (_, environment) => {
     // GitHub is reached past the proxy in plain HTTP, so that only STS needs the certificate.
     const scene = await startBehindProxy(() => ({ NODE_EXTRA_CA_CERTS: "" }));
     await finishQuietly(scene);
@@ -66,7 +74,7 @@ const WHY = unless(NODE_KNOWS_PROXIES, "needs a Node that reads proxy variables"
     const plain = { ACTIONS_ID_TOKEN_REQUEST_URL: `${scene.clouds.github.url}${pathname}${search}` };
     const job = await startJob(
       scene,
-      { environment: { HTTPS_PROXY: scene.clouds.tls?.proxyUrl ?? "", ...plain } },
+      { environment: { HTTPS_PROXY: scene.clouds.tls?.proxyUrl ?? "", ...plain, ...environment } },
       false,
     );
     const half = { ...scene, job };
@@ -75,6 +83,13 @@ const WHY = unless(NODE_KNOWS_PROXIES, "needs a Node that reads proxy variables"
     expect([anchor, stsCalls]).toEqual(["sts-tls", 0]);
     expect(main.log).toContain("NODE_EXTRA_CA_CERTS");
     await finishQuietly(half);
+  });
+
+  test("a relative NODE_EXTRA_CA_CERTS: for the keeper, too, which works in another folder", async () => {
+    const scene = await startBehindProxy(() => ({ NODE_EXTRA_CA_CERTS: "ca.pem" }));
+    copyFileSync(scene.clouds.tls?.caFile ?? "", path.join(scene.runner.workspace, "ca.pem"));
+    worked(await scene.job.use(ACTION, { with: WITH }));
+    await finishClean(scene);
   });
 
   test("a host that the proxy does not allow", async () => {

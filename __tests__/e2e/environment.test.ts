@@ -155,6 +155,33 @@ describe("the environment of the posts", () => {
     expect(job.environment).toMatchObject({ AWS_REGION: "ap-south-1", AWS_CONFIG_FILE: "/mine" });
   });
 
+  test.each([
+    ["keys", "a-key", "eu-west-1"],
+    ["keys that its post step emptied again", "", ""],
+  ])(
+    "where another action set %s after ours: the role was replaced, and post warns",
+    async (_, key, region) => {
+      const scene = await startScene();
+      const { job } = scene;
+      const use = worked(await job.use(ACTION, { with: WITH }));
+      worked(
+        await job.run(
+          `printf 'AWS_ACCESS_KEY_ID=${key}\\nAWS_SECRET_ACCESS_KEY=${key}\\nAWS_REGION=${region}\\n' >> "$GITHUB_ENV"`,
+        ),
+      );
+      const { posts } = await job.finish();
+      expect(posts.flatMap(({ annotations }) => annotations)).toEqual([
+        expect.objectContaining({
+          level: "warning",
+          message: expect.stringContaining(
+            `AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY changed after this action set up ${ROLE}`,
+          ),
+        }),
+      ]);
+      expect(use.outcome).toBe("success");
+    },
+  );
+
   test("of several uses: the files stay named until the last one is over", async () => {
     const scene = await startScene();
     const { job, root } = scene;
@@ -449,6 +476,27 @@ describe("sts-endpoint", () => {
     expect(use.annotations[0]?.message).toContain("would send the ID token there over plain http");
     await finishClean(scene);
   });
+
+  test.each(["default", "prod"])(
+    "left out, in the user's own profile %s: main asks the server that later steps ask",
+    async (profile) => {
+      const scene = await startScene({
+        before: (runner, clouds) =>
+          writeHome(runner, {
+            config:
+              `[${profile === "default" ? "default" : `profile ${profile}`}]\nendpoint_url = ${clouds.sts.url}\n` +
+              `[${profile === "default" ? "profile other" : "default"}]\nendpoint_url = http://127.0.0.1:1\n`,
+          }),
+        job: { environment: { AWS_PROFILE: profile === "default" ? "other" : "default" } },
+        stsInEnvironment: false,
+      });
+      const { job, clouds } = scene;
+      const use = worked(await job.use(ACTION, { with: { ...WITH, profile } }));
+      expect(clouds.sts.requests).toHaveLength(1);
+      expect(await whoAmI(job, { AWS_PROFILE: profile })).toBe(sessionArn(use));
+      await finishClean(scene);
+    },
+  );
 
   // The clouds know no such role; what a server of this kind answers is enough. Some give the session no ARN.
   test.each(["arn:minio:sts:::assumed-role/uploads/x", ""])(

@@ -1,5 +1,6 @@
 import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "@jest/globals";
+import { IDENTITY_VARIABLES } from "../../src/aws/restore.ts";
 import { UserError } from "../../src/base/errors.ts";
 import { tokenId } from "../../src/base/layout.ts";
 import { identify, isRunning, type ProcessIdentity } from "../../src/base/process.ts";
@@ -49,7 +50,8 @@ describe("the files that a use begins with", () => {
     });
     expect(text(job.config)).toBe(`[profile from-env]\nregion = x\n${newUse("a").section}`);
     expect(text(job.credentials)).toBe("[from-env]\n");
-    expect(previousOf("a")).toMatchObject({
+    expect(previousOf("a")).toEqual({
+      ...Object.fromEntries(IDENTITY_VARIABLES.map((name) => [name, null])),
       AWS_CONFIG_FILE: `${temp}/config`,
       AWS_SHARED_CREDENTIALS_FILE: "~/credentials",
       AWS_REGION: null,

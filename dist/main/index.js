@@ -162,7 +162,6 @@ const ANCHORS = (/* unused pure expression or super */ null && ([
     "sts-other",
     "token-was-stale",
     "keeper-was-gone",
-    "a-later-step-replaced-the-role",
     "job-outlived-its-id-tokens",
     "a-later-step-replaced-the-role",
 ]));
@@ -184,7 +183,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _base_errors_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(929);
 /* harmony import */ var _base_text_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(321);
 /* harmony import */ var _base_troubleshooting_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(698);
-/* harmony import */ var _start_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(138);
+/* harmony import */ var _start_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(721);
 
 
 
@@ -211,7 +210,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 138:
+/***/ 721:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -1764,8 +1763,14 @@ function loadExchange() {
     return import(__rewriteRelativeImportExtension(/* webpackIgnore: true */ (0,external_node_url_namespaceObject.pathToFileURL)(bundlePath("exchange")).href));
 }
 /** Tries the role once. Throws a UserError that explains why STS gave no session. */
-async function firstSession({ exchange }, { inputs }, first, env) {
-    const { role, sessionName, region, stsEndpoint, audience, trustPolicy } = inputs;
+async function firstSession({ exchange }, { inputs, job }, first, env) {
+    const { role, profile, sessionName, region, stsEndpoint, audience, trustPolicy } = inputs;
+    // The endpoint that later steps find, and not that of the profile in use before.
+    Object.assign(env, {
+        AWS_CONFIG_FILE: job.config,
+        AWS_SHARED_CREDENTIALS_FILE: job.credentials,
+        AWS_PROFILE: profile,
+    });
     // The SDK asks for the home folder and fails without one.
     env.HOME ??= home();
     const result = await exchange({ roleArn: role.arn, sessionName, token: first.token, region, endpoint: stsEndpoint }, (text) => lib_core/* info */.pq(`No session yet: ${text}. Trying again.`));
@@ -2276,6 +2281,253 @@ function clearIfStale(job, name) {
     }
 }
 
+;// CONCATENATED MODULE: ../lib/src/aws/environment.js
+
+
+
+const KEYS = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
+const CONTAINER = ["AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"];
+const environment_WEB_IDENTITY = ["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"];
+const SESSION_NAME = "AWS_ROLE_SESSION_NAME";
+/** In the order of the table in docs/how-it-works.md, "The environment". */
+const RULES = [
+    staticKeys,
+    containerCredentials,
+    webIdentity,
+    chosenProfile,
+    files,
+    stsEndpoint,
+];
+/**
+ * Plans the environment of later steps so that every SDK uses the profile. GitHub cannot unset a variable,
+ * and nearly every one of them breaks some SDK when it is empty: only static keys (those that are set) and
+ * the container URIs are ever set to "". Throws a UserError where an ambient variable could silently override
+ * a named profile.
+ */
+function planEnvironment(ambient, use) {
+    const parts = RULES.map((rule) => rule(ambient, use));
+    return {
+        exports: Object.assign({}, ...parts.map((part) => part.exports)),
+        warnings: parts.flatMap((part) => part.warnings ?? []),
+    };
+}
+function staticKeys(ambient) {
+    // Only those that are set: a blank AWS_SESSION_TOKEN beside keys that post restores would break Ruby and
+    // PHP.
+    const set = KEYS.filter((name) => isSet(ambient, name));
+    if (set.length === 0)
+        return {};
+    return {
+        exports: blank(set),
+        warnings: [
+            `${are(set)} set and would override the profile in nearly every SDK; later steps will see ${them(set)} empty. Use static keys and a role in separate jobs.`,
+        ],
+    };
+}
+function containerCredentials(ambient) {
+    const set = CONTAINER.filter((name) => isSet(ambient, name));
+    if (set.length === 0)
+        return {};
+    return {
+        exports: blank(CONTAINER),
+        warnings: [
+            `${are(set)} set and would override the profile in some SDKs; later steps will see ${them(set)} empty.`,
+        ],
+    };
+}
+/**
+ * AWS_ROLE_ARN and its companions override the profile in most tools, or are mixed with it one by one, and
+ * blank ones break botocore. Where some are set, only this use's own values of all three give its role.
+ */
+function webIdentity(ambient, use) {
+    const found = [...environment_WEB_IDENTITY, SESSION_NAME].filter((name) => exists(ambient, name));
+    if (!isAmbient(use)) {
+        refuseNamedMirror(use);
+        refuseWebIdentity(ambient, use);
+        // A session name alone changes no role; an empty one would let the AWS CLI's disk cache mix up jobs.
+        return found.length > 0 ? { exports: { [SESSION_NAME]: use.sessionName } } : {};
+    }
+    if (found.length === 0 && use.mirror !== "always")
+        return {};
+    if (use.mirror === "never") {
+        throw mirrorRefused(`false while ${are(found)} set in this job: later steps would run as another role or fail`);
+    }
+    const exports = {
+        AWS_ROLE_ARN: use.roleArn,
+        AWS_WEB_IDENTITY_TOKEN_FILE: use.tokenFile,
+        [SESSION_NAME]: use.sessionName,
+    };
+    const others = "Steps that choose another profile with AWS_PROFILE still get this role in most SDKs; use --profile instead.";
+    if (found.length === 0)
+        return { exports, warnings: [`mirror-environment is true: this job has one role. ${others}`] };
+    return {
+        exports,
+        warnings: [
+            `${are(found)} set and would override the profile or be mixed with it; later steps will see this role's values in all three web identity variables. ${others}`,
+        ],
+    };
+}
+function refuseNamedMirror({ mirror }) {
+    if (mirror !== "always")
+        return;
+    throw mirrorRefused("true with a named profile: the variables would override AWS_PROFILE and give every step this role");
+}
+function refuseWebIdentity(ambient, use) {
+    const found = environment_WEB_IDENTITY.filter((name) => exists(ambient, name));
+    if (found.length === 0)
+        return;
+    throw new errors/* UserError */.yo("named-profile-loses", `${are(found)} set in this job. Most AWS SDKs prefer ${them(found)} to a profile chosen with AWS_PROFILE, so steps that choose ` +
+        `profile ${(0,base_text/* quoted */.TL)(use.profile)} would silently run as another role. Remove ${them(found)} from the job or the runner, make all uses named ` +
+        "if an earlier use of this action set mirror-environment, or leave out profile to make this role ambient.");
+}
+function mirrorRefused(why) {
+    return new errors/* UserError */.yo("mirror-refused", `mirror-environment cannot be ${why}. Leave it at auto.`);
+}
+/** Which profile later steps use when they choose none, and its region. Named uses leave that to the steps. */
+function chosenProfile(ambient, use) {
+    const warnings = [];
+    if (!isAmbient(use)) {
+        const rival = ambient.AWS_DEFAULT_PROFILE;
+        if (rival && rival !== use.profile) {
+            warnings.push(`AWS_DEFAULT_PROFILE is set, and boto3 and the AWS CLI v1 prefer it to AWS_PROFILE: steps that choose profile ${(0,base_text/* quoted */.TL)(use.profile)} with AWS_PROFILE would ` +
+                `run as ${(0,base_text/* quoted */.TL)(rival)} there. Choose it with --profile, or set AWS_DEFAULT_PROFILE in the same step.`);
+        }
+        return { warnings };
+    }
+    const exports = { AWS_REGION: use.region, AWS_DEFAULT_REGION: use.region };
+    // Both, where they exist: some tools prefer one and some the other, and several read "" as a profile's name.
+    for (const name of ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"]) {
+        const value = ambient[name];
+        if (value === undefined || value === "default")
+            continue;
+        exports[name] = "default";
+        if (value === "")
+            continue;
+        warnings.push(`${name} was ${(0,base_text/* quoted */.TL)(value)}; later steps will see "default" instead, so that they use this role.`);
+    }
+    return { exports, warnings };
+}
+/** Where the profile is. The copies leave out what the user's own files hold for the same profile. */
+function files(_ambient, use) {
+    return {
+        exports: {
+            AWS_CONFIG_FILE: use.configFile,
+            AWS_SHARED_CREDENTIALS_FILE: use.credentialsFile,
+            // Without these two, Go v1 and JavaScript v2 do not read the config file, and ask the global STS.
+            AWS_SDK_LOAD_CONFIG: "1",
+            AWS_STS_REGIONAL_ENDPOINTS: "regional",
+        },
+    };
+}
+/**
+ * The environment's endpoints override those in a config file:
+ * https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
+ */
+function stsEndpoint(ambient, use) {
+    const endpoint = use.stsEndpoint;
+    const ignores = /^true$/i.test(ambient.AWS_IGNORE_CONFIGURED_ENDPOINT_URLS ?? "");
+    const found = ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"].filter((name) => isSet(ambient, name));
+    if (endpoint === undefined) {
+        const [name] = found;
+        if (name !== undefined && !ignores)
+            refusePlainHttp(ambient[name], name);
+        return {};
+    }
+    const rivals = isAmbient(use) ? [] : found.filter((name) => !sameUrl(ambient[name], endpoint));
+    if (ignores)
+        rivals.push("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
+    if (rivals.length > 0) {
+        throw new errors/* UserError */.yo("sts-endpoint-loses", `${are(rivals)} set in this job and would override sts-endpoint: later steps would send the ID token to another server. ` +
+            `Remove ${them(rivals)} from the job${isAmbient(use) ? "" : ", or leave out profile to make this role ambient"}.`);
+    }
+    return isAmbient(use) ? { exports: { AWS_ENDPOINT_URL_STS: endpoint } } : {};
+}
+function isAmbient(use) {
+    return use.profile === "default";
+}
+function exists(ambient, name) {
+    return ambient[name] !== undefined;
+}
+function isSet(ambient, name) {
+    return (ambient[name] ?? "") !== "";
+}
+function blank(names) {
+    return Object.fromEntries(names.map((name) => [name, ""]));
+}
+function sameUrl(one, other) {
+    return one?.replace(/\/+$/, "") === other;
+}
+/** "A is", "A and B are". */
+function are(names) {
+    return `${environment_list(names)} ${names.length < 2 ? "is" : "are"}`;
+}
+/** "A", "A and B", "A, B and C". */
+function environment_list(names) {
+    return names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
+}
+function them(names) {
+    return names.length < 2 ? "it" : "them";
+}
+
+;// CONCATENATED MODULE: ../lib/src/aws/restore.js
+
+
+/**
+ * What post exports so that later post steps find the environment as it was before main. A variable that a
+ * later step changed stays. One that had no value keeps ours, since GitHub cannot unset it and "" would break
+ * SDKs; the two files go back to their default paths.
+ * @param defaults what SDKs use without a variable, where a value can express it
+ */
+function planRestore(now, exported, previous, defaults) {
+    const restore = {};
+    for (const [name, ours] of Object.entries(exported)) {
+        const value = previous[name] || defaults[name];
+        if (value && value !== ours && now[name] === ours)
+            restore[name] = value;
+    }
+    return restore;
+}
+/** Variables that decide who a step is to AWS. `previous` needs them to see that a step set and emptied them. */
+const IDENTITY_VARIABLES = [
+    ...KEYS,
+    ...CONTAINER,
+    ...environment_WEB_IDENTITY,
+    "AWS_PROFILE",
+    "AWS_DEFAULT_PROFILE",
+];
+/**
+ * A warning, with the fix, if a later step set variables that override the profile. It has their names and no
+ * value. `now` is the environment before post restores it.
+ */
+function overrideWarning(now, use) {
+    const names = IDENTITY_VARIABLES.filter((name) => counts(name, now, use) && isForeign(name, now, use));
+    if (names.length === 0)
+        return undefined;
+    return (`${list(names)} changed after this action set up ${use.roleArn}, so later steps may have run as another identity. ` +
+        "Remove the step that sets them, usually a later configure-aws-credentials, or move it to another job. " +
+        `More: ${troubleshootingLink("a-later-step-replaced-the-role")}`);
+}
+function isForeign(name, now, { exported, previous }) {
+    const value = now[name];
+    // The previous value is there again if the env of the action's own step sets it.
+    if (value === undefined || value === exported[name] || value === previous[name])
+        return false;
+    if (value !== "")
+        return true;
+    // The post step of configure-aws-credentials, which runs before ours, empties its keys and the region.
+    return now.AWS_REGION === "" && previous[name] === null;
+}
+function counts(name, now, { profile, exported }) {
+    // With a named profile, the steps choose.
+    if (name.endsWith("_PROFILE"))
+        return profile === "default";
+    if (!WEB_IDENTITY.includes(name))
+        return true;
+    // Another use of this action may have exported its own.
+    const job = exported.AWS_CONFIG_FILE?.replace(/[^/]*$/, "");
+    return job === undefined || !now.AWS_WEB_IDENTITY_TOKEN_FILE?.startsWith(job);
+}
+
 ;// CONCATENATED MODULE: ../lib/src/base/jwt.js
 // base64url segments and nothing else: such a text cannot add a line to a file, a header or a log.
 const JWT = /^[\w-]+\.([\w-]+)\.[\w-]+$/;
@@ -2449,6 +2701,7 @@ function seed(target, variable, { previous }, home) {
 
 
 
+
 /** Post should not take long, and a process that holds the lock for longer than this hangs. */
 const POST_LOCK_WAIT_MS = 12_000;
 /**
@@ -2469,7 +2722,7 @@ async function beginUse(job, use, first, ambient, home) {
         if (expiry(read(directory.token)) < expiry(first.token))
             writeFileAtomic(directory.token, first.token);
         const previous = {};
-        for (const name of Object.keys(use.exported))
+        for (const name of [...IDENTITY_VARIABLES, ...Object.keys(use.exported)])
             previous[name] = ambient[name] ?? null;
         const record = {
             ...use,
@@ -2728,194 +2981,6 @@ class LaunchedKeeper {
     }
 }
 
-;// CONCATENATED MODULE: ../lib/src/aws/environment.js
-
-
-
-const KEYS = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
-const CONTAINER = ["AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"];
-const WEB_IDENTITY = ["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"];
-const SESSION_NAME = "AWS_ROLE_SESSION_NAME";
-/** In the order of the table in docs/how-it-works.md, "The environment". */
-const RULES = [
-    staticKeys,
-    containerCredentials,
-    webIdentity,
-    chosenProfile,
-    files,
-    stsEndpoint,
-];
-/**
- * Plans the environment of later steps so that every SDK uses the profile. GitHub cannot unset a variable,
- * and nearly every one of them breaks some SDK when it is empty: only static keys (those that are set) and
- * the container URIs are ever set to "". Throws a UserError where an ambient variable could silently override
- * a named profile.
- */
-function planEnvironment(ambient, use) {
-    const parts = RULES.map((rule) => rule(ambient, use));
-    return {
-        exports: Object.assign({}, ...parts.map((part) => part.exports)),
-        warnings: parts.flatMap((part) => part.warnings ?? []),
-    };
-}
-function staticKeys(ambient) {
-    // Only those that are set: a blank AWS_SESSION_TOKEN beside keys that post restores would break Ruby and
-    // PHP.
-    const set = KEYS.filter((name) => isSet(ambient, name));
-    if (set.length === 0)
-        return {};
-    return {
-        exports: blank(set),
-        warnings: [
-            `${are(set)} set and would override the profile in nearly every SDK; later steps will see ${them(set)} empty. Use static keys and a role in separate jobs.`,
-        ],
-    };
-}
-function containerCredentials(ambient) {
-    const set = CONTAINER.filter((name) => isSet(ambient, name));
-    if (set.length === 0)
-        return {};
-    return {
-        exports: blank(CONTAINER),
-        warnings: [
-            `${are(set)} set and would override the profile in some SDKs; later steps will see ${them(set)} empty.`,
-        ],
-    };
-}
-/**
- * AWS_ROLE_ARN and its companions override the profile in most tools, or are mixed with it one by one, and
- * blank ones break botocore. Where some are set, only this use's own values of all three give its role.
- */
-function webIdentity(ambient, use) {
-    const found = [...WEB_IDENTITY, SESSION_NAME].filter((name) => exists(ambient, name));
-    if (!isAmbient(use)) {
-        refuseNamedMirror(use);
-        refuseWebIdentity(ambient, use);
-        // A session name alone changes no role; an empty one would let the AWS CLI's disk cache mix up jobs.
-        return found.length > 0 ? { exports: { [SESSION_NAME]: use.sessionName } } : {};
-    }
-    if (found.length === 0 && use.mirror !== "always")
-        return {};
-    if (use.mirror === "never") {
-        throw mirrorRefused(`false while ${are(found)} set in this job: later steps would run as another role or fail`);
-    }
-    const exports = {
-        AWS_ROLE_ARN: use.roleArn,
-        AWS_WEB_IDENTITY_TOKEN_FILE: use.tokenFile,
-        [SESSION_NAME]: use.sessionName,
-    };
-    const others = "Steps that choose another profile with AWS_PROFILE still get this role in most SDKs; use --profile instead.";
-    if (found.length === 0)
-        return { exports, warnings: [`mirror-environment is true: this job has one role. ${others}`] };
-    return {
-        exports,
-        warnings: [
-            `${are(found)} set and would override the profile or be mixed with it; later steps will see this role's values in all three web identity variables. ${others}`,
-        ],
-    };
-}
-function refuseNamedMirror({ mirror }) {
-    if (mirror !== "always")
-        return;
-    throw mirrorRefused("true with a named profile: the variables would override AWS_PROFILE and give every step this role");
-}
-function refuseWebIdentity(ambient, use) {
-    const found = WEB_IDENTITY.filter((name) => exists(ambient, name));
-    if (found.length === 0)
-        return;
-    throw new errors/* UserError */.yo("named-profile-loses", `${are(found)} set in this job. Most AWS SDKs prefer ${them(found)} to a profile chosen with AWS_PROFILE, so steps that choose ` +
-        `profile ${(0,base_text/* quoted */.TL)(use.profile)} would silently run as another role. Remove ${them(found)} from the job or the runner, make all uses named ` +
-        "if an earlier use of this action set mirror-environment, or leave out profile to make this role ambient.");
-}
-function mirrorRefused(why) {
-    return new errors/* UserError */.yo("mirror-refused", `mirror-environment cannot be ${why}. Leave it at auto.`);
-}
-/** Which profile later steps use when they choose none, and its region. Named uses leave that to the steps. */
-function chosenProfile(ambient, use) {
-    const warnings = [];
-    if (!isAmbient(use)) {
-        const rival = ambient.AWS_DEFAULT_PROFILE;
-        if (rival && rival !== use.profile) {
-            warnings.push(`AWS_DEFAULT_PROFILE is set, and boto3 and the AWS CLI v1 prefer it to AWS_PROFILE: steps that choose profile ${(0,base_text/* quoted */.TL)(use.profile)} with AWS_PROFILE would ` +
-                `run as ${(0,base_text/* quoted */.TL)(rival)} there. Choose it with --profile, or set AWS_DEFAULT_PROFILE in the same step.`);
-        }
-        return { warnings };
-    }
-    const exports = { AWS_REGION: use.region, AWS_DEFAULT_REGION: use.region };
-    // Both, where they exist: some tools prefer one and some the other, and several read "" as a profile's name.
-    for (const name of ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"]) {
-        const value = ambient[name];
-        if (value === undefined || value === "default")
-            continue;
-        exports[name] = "default";
-        if (value === "")
-            continue;
-        warnings.push(`${name} was ${(0,base_text/* quoted */.TL)(value)}; later steps will see "default" instead, so that they use this role.`);
-    }
-    return { exports, warnings };
-}
-/** Where the profile is. The copies leave out what the user's own files hold for the same profile. */
-function files(_ambient, use) {
-    return {
-        exports: {
-            AWS_CONFIG_FILE: use.configFile,
-            AWS_SHARED_CREDENTIALS_FILE: use.credentialsFile,
-            // Without these two, Go v1 and JavaScript v2 do not read the config file, and ask the global STS.
-            AWS_SDK_LOAD_CONFIG: "1",
-            AWS_STS_REGIONAL_ENDPOINTS: "regional",
-        },
-    };
-}
-/**
- * The environment's endpoints override those in a config file:
- * https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
- */
-function stsEndpoint(ambient, use) {
-    const endpoint = use.stsEndpoint;
-    const ignores = /^true$/i.test(ambient.AWS_IGNORE_CONFIGURED_ENDPOINT_URLS ?? "");
-    const found = ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"].filter((name) => isSet(ambient, name));
-    if (endpoint === undefined) {
-        const [name] = found;
-        if (name !== undefined && !ignores)
-            refusePlainHttp(ambient[name], name);
-        return {};
-    }
-    const rivals = isAmbient(use) ? [] : found.filter((name) => !sameUrl(ambient[name], endpoint));
-    if (ignores)
-        rivals.push("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
-    if (rivals.length > 0) {
-        throw new errors/* UserError */.yo("sts-endpoint-loses", `${are(rivals)} set in this job and would override sts-endpoint: later steps would send the ID token to another server. ` +
-            `Remove ${them(rivals)} from the job${isAmbient(use) ? "" : ", or leave out profile to make this role ambient"}.`);
-    }
-    return isAmbient(use) ? { exports: { AWS_ENDPOINT_URL_STS: endpoint } } : {};
-}
-function isAmbient(use) {
-    return use.profile === "default";
-}
-function exists(ambient, name) {
-    return ambient[name] !== undefined;
-}
-function isSet(ambient, name) {
-    return (ambient[name] ?? "") !== "";
-}
-function blank(names) {
-    return Object.fromEntries(names.map((name) => [name, ""]));
-}
-function sameUrl(one, other) {
-    return one?.replace(/\/+$/, "") === other;
-}
-/** "A is", "A and B are". */
-function are(names) {
-    return `${list(names)} ${names.length < 2 ? "is" : "are"}`;
-}
-/** "A", "A and B", "A, B and C". */
-function list(names) {
-    return names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
-}
-function them(names) {
-    return names.length < 2 ? "it" : "them";
-}
-
 ;// CONCATENATED MODULE: ../lib/src/plan.js
 
 
@@ -2943,7 +3008,7 @@ function makePlan(inputs, env) {
         mirror: inputs.mirror,
     });
     checkProxies(env);
-    const proxy = proxyWarning(env, endpoint.url);
+    warnings.push(...[proxyWarning(env, endpoint.url), tlsWarning(env)].filter((text) => text !== undefined));
     return {
         id: (0,external_node_crypto_namespaceObject.randomBytes)(8).toString("hex"),
         inputs,
@@ -2960,9 +3025,16 @@ function makePlan(inputs, env) {
             stsEndpoint,
         }),
         exports,
-        warnings: proxy === undefined ? warnings : [...warnings, proxy],
+        warnings,
         masks: inputs.maskAccountId && role.accountId !== undefined ? [role.accountId] : [],
     };
+}
+/** main and keeper verify certificates all the same: start.ts. */
+function tlsWarning(env) {
+    if (env.NODE_TLS_REJECT_UNAUTHORIZED !== "0")
+        return undefined;
+    return ("NODE_TLS_REJECT_UNAUTHORIZED is 0 in this job: Node.js programs in it accept any certificate, and anyone on the " +
+        "network path can read what they send. This action ignores it. Remove it, and name additional certificate authorities in NODE_EXTRA_CA_CERTS.");
 }
 /** Set for a job that may have ID tokens (actions/runner, src/Runner.Worker/Handlers/NodeScriptActionHandler.cs). */
 function readEndpoint(env) {
@@ -3059,6 +3131,8 @@ async function start(env) {
         lib_core/* setSecret */.Pq(secret);
     if (inputs.role.accountId !== undefined)
         checkAccount(inputs, inputs.role.accountId);
+    // Whoever answers in the place of STS could use the ID token.
+    delete env.NODE_TLS_REJECT_UNAUTHORIZED;
     saveUse({ root: plan.job.path, id: plan.id, summary: inputs.summary });
     // The slowest to start. It asks for the first token, and so proves that it can ask for the others.
     const keeper = launchKeeper();

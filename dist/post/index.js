@@ -1173,6 +1173,66 @@ function parseRole(arn) {
     return role ? { role: `${role[1]}:${role[2]}:${role[3]}`, session: undefined } : undefined;
 }
 
+;// CONCATENATED MODULE: ../lib/src/base/troubleshooting.js
+/**
+ * The entries of docs/troubleshooting.md that errors and reports link to. A wrong anchor does not compile; a
+ * test compares this list with the headings.
+ */
+const ANCHORS = (/* unused pure expression or super */ null && ([
+    "id-token-permission",
+    "id-token-endpoint",
+    "id-token-refused",
+    "id-token-malformed",
+    "id-token-host-not-found",
+    "id-token-unreachable",
+    "id-token-tls",
+    "not-tls",
+    "proxy-refused",
+    "proxy-cannot-be-used",
+    "input-missing",
+    "input-refused",
+    "account-not-allowed",
+    "named-profile-loses",
+    "mirror-refused",
+    "sts-endpoint-loses",
+    "sts-endpoint-of-another-use",
+    "sts-endpoint-over-http",
+    "runner-temp",
+    "job-directory",
+    "job-directory-locked",
+    "keeper-did-not-start",
+    "runner-files",
+    "aws-files",
+    "access-denied",
+    "no-identity-provider",
+    "audience-not-registered",
+    "verification-key",
+    "provider-thumbprint",
+    "id-token-rejected",
+    "id-token-expired",
+    "provider-not-reached",
+    "region-disabled",
+    "session-policy",
+    "sts-validation",
+    "sts-malformed",
+    "sts-throttled",
+    "sts-unavailable",
+    "sts-host-not-found",
+    "sts-unreachable",
+    "sts-tls",
+    "sts-other",
+    "token-was-stale",
+    "keeper-was-gone",
+    "job-outlived-its-id-tokens",
+    "a-later-step-replaced-the-role",
+]));
+/** At the tag of the major version: the page fits the version that runs, also after the next major one. */
+const PAGE = "https://github.com/org/aws-role-refresh/blob/v1/docs/troubleshooting.md";
+/** Where the entry of an anchor in docs/troubleshooting.md is on the web. */
+function troubleshootingLink(anchor) {
+    return `${PAGE}#${anchor}`;
+}
+
 ;// CONCATENATED MODULE: ../lib/src/aws/settings.js
 // The settings in a section of an AWS config or credentials file: which of its lines stay when a use of this
 // action puts another identity there. As text, like profile.ts.
@@ -1461,7 +1521,7 @@ function isOtherSts(stsEndpoint) {
 
 const KEYS = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
 const CONTAINER = ["AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"];
-const environment_WEB_IDENTITY = ["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"];
+const WEB_IDENTITY = ["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"];
 const SESSION_NAME = "AWS_ROLE_SESSION_NAME";
 /** In the order of the table in docs/how-it-works.md, "The environment". */
 const RULES = [
@@ -1514,7 +1574,7 @@ function containerCredentials(ambient) {
  * blank ones break botocore. Where some are set, only this use's own values of all three give its role.
  */
 function webIdentity(ambient, use) {
-    const found = [...environment_WEB_IDENTITY, SESSION_NAME].filter((name) => exists(ambient, name));
+    const found = [...WEB_IDENTITY, SESSION_NAME].filter((name) => exists(ambient, name));
     if (!isAmbient(use)) {
         refuseNamedMirror(use);
         refuseWebIdentity(ambient, use);
@@ -1547,7 +1607,7 @@ function refuseNamedMirror({ mirror }) {
     throw mirrorRefused("true with a named profile: the variables would override AWS_PROFILE and give every step this role");
 }
 function refuseWebIdentity(ambient, use) {
-    const found = environment_WEB_IDENTITY.filter((name) => exists(ambient, name));
+    const found = WEB_IDENTITY.filter((name) => exists(ambient, name));
     if (found.length === 0)
         return;
     throw new errors_UserError("named-profile-loses", `${are(found)} set in this job. Most AWS SDKs prefer ${them(found)} to a profile chosen with AWS_PROFILE, so steps that choose ` +
@@ -1633,10 +1693,10 @@ function sameUrl(one, other) {
 }
 /** "A is", "A and B are". */
 function are(names) {
-    return `${environment_list(names)} ${names.length < 2 ? "is" : "are"}`;
+    return `${list(names)} ${names.length < 2 ? "is" : "are"}`;
 }
 /** "A", "A and B", "A, B and C". */
-function environment_list(names) {
+function list(names) {
     return names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
 }
 function them(names) {
@@ -1662,10 +1722,10 @@ function planRestore(now, exported, previous, defaults) {
     return restore;
 }
 /** Variables that decide who a step is to AWS. `previous` needs them to see that a step set and emptied them. */
-const IDENTITY_VARIABLES = [
+const restore_IDENTITY_VARIABLES = [
     ...KEYS,
     ...CONTAINER,
-    ...environment_WEB_IDENTITY,
+    ...WEB_IDENTITY,
     "AWS_PROFILE",
     "AWS_DEFAULT_PROFILE",
 ];
@@ -1674,7 +1734,7 @@ const IDENTITY_VARIABLES = [
  * value. `now` is the environment before post restores it.
  */
 function overrideWarning(now, use) {
-    const names = IDENTITY_VARIABLES.filter((name) => counts(name, now, use) && isForeign(name, now, use));
+    const names = restore_IDENTITY_VARIABLES.filter((name) => counts(name, now, use) && isForeign(name, now, use));
     if (names.length === 0)
         return undefined;
     return (`${list(names)} changed after this action set up ${use.roleArn}, so later steps may have run as another identity. ` +
@@ -2173,6 +2233,7 @@ function clearIfStale(job, name) {
 
 
 
+
 /** Post should not take long, and a process that holds the lock for longer than this hangs. */
 const POST_LOCK_WAIT_MS = 12_000;
 /**
@@ -2193,7 +2254,7 @@ async function beginUse(job, use, first, ambient, home) {
         if (expiry(read(directory.token)) < expiry(first.token))
             writeFileAtomic(directory.token, first.token);
         const previous = {};
-        for (const name of Object.keys(use.exported))
+        for (const name of [...IDENTITY_VARIABLES, ...Object.keys(use.exported)])
             previous[name] = ambient[name] ?? null;
         const record = {
             ...use,
@@ -2300,67 +2361,6 @@ function read(file) {
 }
 function write(file, text) {
     files_writeFileAtomic(file, Buffer.from(text, "latin1"));
-}
-
-;// CONCATENATED MODULE: ../lib/src/base/troubleshooting.js
-/**
- * The entries of docs/troubleshooting.md that errors and reports link to. A wrong anchor does not compile; a
- * test compares this list with the headings.
- */
-const ANCHORS = (/* unused pure expression or super */ null && ([
-    "id-token-permission",
-    "id-token-endpoint",
-    "id-token-refused",
-    "id-token-malformed",
-    "id-token-host-not-found",
-    "id-token-unreachable",
-    "id-token-tls",
-    "not-tls",
-    "proxy-refused",
-    "proxy-cannot-be-used",
-    "input-missing",
-    "input-refused",
-    "account-not-allowed",
-    "named-profile-loses",
-    "mirror-refused",
-    "sts-endpoint-loses",
-    "sts-endpoint-of-another-use",
-    "sts-endpoint-over-http",
-    "runner-temp",
-    "job-directory",
-    "job-directory-locked",
-    "keeper-did-not-start",
-    "runner-files",
-    "aws-files",
-    "access-denied",
-    "no-identity-provider",
-    "audience-not-registered",
-    "verification-key",
-    "provider-thumbprint",
-    "id-token-rejected",
-    "id-token-expired",
-    "provider-not-reached",
-    "region-disabled",
-    "session-policy",
-    "sts-validation",
-    "sts-malformed",
-    "sts-throttled",
-    "sts-unavailable",
-    "sts-host-not-found",
-    "sts-unreachable",
-    "sts-tls",
-    "sts-other",
-    "token-was-stale",
-    "keeper-was-gone",
-    "a-later-step-replaced-the-role",
-    "job-outlived-its-id-tokens",
-    "a-later-step-replaced-the-role",
-]));
-/** At the tag of the major version: the page fits the version that runs, also after the next major one. */
-const PAGE = "https://github.com/org/aws-role-refresh/blob/v1/docs/troubleshooting.md";
-/** Where the entry of an anchor in docs/troubleshooting.md is on the web. */
-function troubleshooting_troubleshootingLink(anchor) {
-    return `${PAGE}#${anchor}`;
 }
 
 ;// CONCATENATED MODULE: ../lib/src/report/intervals.js
@@ -2498,9 +2498,9 @@ function tokenBars(lives, breaks, shortRun) {
 
 const PLAIN = {
     quote: (text) => text_quoted(text, 200),
-    more: (anchor) => `More: ${troubleshooting_troubleshootingLink(anchor)}`,
+    more: (anchor) => `More: ${troubleshootingLink(anchor)}`,
 };
-const MARKDOWN = { quote: codeSpan, more: (anchor) => `[More](${troubleshooting_troubleshootingLink(anchor)})` };
+const MARKDOWN = { quote: codeSpan, more: (anchor) => `[More](${troubleshootingLink(anchor)})` };
 /** Lists have at most so many entries; the others are counted. */
 const [MAX_USES, MAX_WATCHES, MAX_EVENTS] = [10, 4, 4];
 const CLOUDTRAIL = "In CloudTrail's event history, find a session's calls: search by user name = the session name.";
@@ -2727,6 +2727,9 @@ function forgetSessions({ use, roleArns }) {
         core_debug(`deleted ${deleted} cached session(s) of the AWS CLI`);
 }
 function restoreEnvironment({ use, others }, env) {
+    const overridden = overrideWarning(env, use);
+    if (overridden !== undefined)
+        core_warning(overridden);
     const previous = {};
     for (const [name, value] of Object.entries(use.previous))
         previous[name] = value ?? undefined;

@@ -153,8 +153,11 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
   try {
     const reply = await keeper.converse({ endpoint: options.endpoint, audience });
     if (!("first" in reply)) throw new Error(`no first token: ${JSON.stringify(reply)}`);
-    writeFileSync(directory.token, reply.first.token, { mode: 0o600 });
-    if (uid !== undefined) chownSync(directory.token, uid, uid);
+    // Here, and as the keeper sees it: it may have a mount namespace (storage.ts).
+    for (const file of [directory.token, path.join("/proc", String(keeper.pid), "root", directory.token)]) {
+      writeFileSync(file, reply.first.token, { mode: 0o600 });
+      if (uid !== undefined) chownSync(file, uid, uid);
+    }
     onFirstToken();
     await keeper.converse({ directory: directory.path, worker: options.worker, dead: undefined });
     keeper.letGo();

@@ -47,7 +47,6 @@ export const ANCHORS = [
   "sts-other",
   "token-was-stale",
   "keeper-was-gone",
-  "a-later-step-replaced-the-role",
   "job-outlived-its-id-tokens",
   "a-later-step-replaced-the-role",
 ] as const;
