@@ -366,6 +366,7 @@ const SAID: Said[] = [
     "write the report",
     "lock the job directory",
     "end the keeper and delete the token",
+    "end the keeper",
     "restore the profile",
     "record the end of this use",
     "delete the job directory",

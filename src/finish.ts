@@ -10,6 +10,7 @@ import { troubleshootingLink } from "./base/troubleshooting.ts";
 import type { Summary } from "./inputs.ts";
 import { finishedUses, type PublishedUse, previousVariables, type Use } from "./job/records.ts";
 import { type Ended, endUse } from "./job/uses.ts";
+import { stopMovedKeeper } from "./keeper/stop.ts";
 import { makeReport } from "./report/report.ts";
 import { loadUse, type SavedUse } from "./state.ts";
 
@@ -35,6 +36,9 @@ export async function finish(env: NodeJS.ProcessEnv): Promise<void> {
     isDone = true;
     return result;
   });
+  const { keeper } = saved;
+  if (keeper && (!isDone || !existsSync(job.path)))
+    await attempt("end the keeper", () => stopMovedKeeper(keeper));
   for (const damage of ended?.damage ?? []) core.warning(`Could not ${damage}`);
   const use = ended?.use ?? saved.use;
   const others = ended?.others ?? [];

@@ -15,7 +15,7 @@ import { readStatus } from "./keeper/record.ts";
 import { hasKeeper } from "./keeper/stop.ts";
 import { makePlan, type Plan } from "./plan.ts";
 import { publish } from "./publish.ts";
-import { saveUse } from "./state.ts";
+import { type SavedUse, saveUse } from "./state.ts";
 
 /**
  * The main step: from inputs to a profile whose token file stays fresh. It refuses what has to be refused before it
@@ -47,7 +47,7 @@ export async function start(env: NodeJS.ProcessEnv): Promise<void> {
     if (inputs.maskAccountId && session.accountId !== undefined) core.setSecret(session.accountId);
     checkAccount(inputs, session.accountId);
     await handOver(plan, keeper);
-    saveUse({ ...state, use });
+    saveUse({ ...state, use, ...keeperOf(plan) });
     publish(plan, first, session);
   } catch (error) {
     await undo(plan);
@@ -85,6 +85,11 @@ async function handOver({ job, directory }: Plan, keeper: LaunchedKeeper): Promi
     const dead = readStatus(directory);
     await keeper.watch({ directory: directory.path, worker: findWorker(), dead });
   });
+}
+
+function keeperOf({ directory }: Plan): Pick<SavedUse, "keeper"> {
+  const { pid, started } = readStatus(directory) ?? {};
+  return pid === undefined ? {} : { keeper: { pid, ...(started !== undefined && { started }) } };
 }
 
 /** Post would do the same; but the job may go on after this step, if it has continue-on-error. */

@@ -1,8 +1,9 @@
 import * as core from "@actions/core";
 import { jobDirectoryPath } from "./base/layout.ts";
+import type { ProcessIdentity } from "./base/process.ts";
 import { object, oneOf, optional, text } from "./base/schema.ts";
 import type { Summary } from "./inputs.ts";
-import { ID, type PublishedUse, publishedUse } from "./job/records.ts";
+import { ID, type PublishedUse, processIdentity, publishedUse } from "./job/records.ts";
 
 /** What main saves for post in the runner's state: nothing secret, since the runner keeps it in a file for a while. */
 export interface SavedUse {
@@ -11,6 +12,8 @@ export interface SavedUse {
   summary: Summary;
   /** Saved once everything is in place: post then knows what should be there. */
   use?: PublishedUse;
+  /** The process that keeps its token fresh. */
+  keeper?: ProcessIdentity;
 }
 
 const VERSION = 1;
@@ -19,6 +22,7 @@ const savedUse = object<SavedUse>({
   id: ID,
   summary: oneOf<Summary>("auto", "always", "never"),
   use: optional(publishedUse),
+  keeper: optional(processIdentity),
 });
 
 export function saveUse(use: SavedUse): void {

@@ -173,6 +173,27 @@ test("a step opens RUNNER_TEMP to everybody: post ends the keeper and deletes th
   });
 });
 
+test.each([
+  ["moves the job directory away", ""],
+  ["moves the job directory away and leaves a link", 'ln -s "$PWD/moved" "$RUNNER_TEMP/aws-role-refresh"'],
+])("a step %s: post ends the keeper and deletes the token where it is", async (_, link) => {
+  const stage = await stageWith();
+  const { job } = await stage.startJob();
+  await stage.use(job);
+  const { stdout } = await job.run(
+    `mv "$RUNNER_TEMP/aws-role-refresh" moved; ${link || "true"}; pwd; find moved -name token | wc -l`,
+  );
+  const [cwd = "", tokens] = stdout.trim().split("\n");
+  expect(tokens).toBe("1");
+  const { posts, orphans } = await job.finish();
+  expect(posts[0]?.outcome).toBe("success");
+  expect({ orphans, keepers: stage.keepers() }).toEqual({ orphans: [], keepers: [] });
+  const left = readdirSync(path.join(cwd, "moved"), { recursive: true, encoding: "utf8" });
+  expect(left.filter((file) => path.basename(file) === "token")).toEqual([]);
+  expect(posts[0]?.annotations).toHaveLength(1);
+  expect(posts[0]?.log).not.toContain("Nothing to clean up");
+});
+
 test("a step stops the keeper with a stop file: post reports from when to when there was no token", async () => {
   const stage = await stageWith();
   const { job } = await stage.startJob();

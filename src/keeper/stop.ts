@@ -2,7 +2,7 @@ import * as fs from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { readFileIfExists } from "../base/files.ts";
 import type { TokenDirectory } from "../base/layout.ts";
-import { isRunning } from "../base/process.ts";
+import { isRunning, type ProcessIdentity } from "../base/process.ts";
 import { readStatus } from "./record.ts";
 import type { KeeperStatus } from "./status.ts";
 
@@ -50,6 +50,24 @@ export async function stopKeeper(directory: TokenDirectory): Promise<StoppedKeep
   }
   if (status.started === undefined) await within(STOP_TIMEOUT_MS, isGone);
   return { keeper: readStatus(directory) ?? status };
+}
+
+/**
+ * Ends a keeper whose directory is not where it was, and deletes the token, wherever a step has moved the directory.
+ * Does nothing if that process has ended, or without /proc.
+ */
+export async function stopMovedKeeper({ pid, started }: ProcessIdentity): Promise<void> {
+  const isGone = () => started === undefined || !isRunning({ pid, started });
+  if (isGone()) return;
+  const directory = fs.openSync(`/proc/${pid}/cwd`, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY);
+  try {
+    if (isGone()) return;
+    process.kill(pid, "SIGKILL");
+    await within(STOP_TIMEOUT_MS, isGone);
+    fs.rmSync(`/proc/self/fd/${directory}/token`, { force: true });
+  } finally {
+    fs.closeSync(directory);
+  }
 }
 
 /** Makes the stop file. Returns whether the keeper can see one: not on a full disk. */
