@@ -10,7 +10,7 @@ import { checkAccount, loadInputs } from "./inputs.ts";
 import { locked } from "./job/lock.ts";
 import type { PublishedUse } from "./job/records.ts";
 import { beginUse, endUse } from "./job/uses.ts";
-import { type LaunchedKeeper, launchKeeper } from "./keeper/launch.ts";
+import type { LaunchedKeeper } from "./keeper/launch.ts";
 import { readStatus } from "./keeper/record.ts";
 import { hasKeeper } from "./keeper/stop.ts";
 import { makePlan, type Plan } from "./plan.ts";
@@ -21,8 +21,9 @@ import { type SavedUse, saveUse } from "./state.ts";
  * The main step: from inputs to a profile whose token file stays fresh. It refuses what has to be refused before it
  * touches anything, and exports nothing before everything works; what fails is undone at once. Throws a UserError
  * for everything that a user can do something about.
+ * @param keeper a process that waits for its orders
  */
-export async function start(env: NodeJS.ProcessEnv): Promise<void> {
+export async function start(env: NodeJS.ProcessEnv, keeper: LaunchedKeeper): Promise<void> {
   const run = { id: env.GITHUB_RUN_ID ?? "", attempt: env.GITHUB_RUN_ATTEMPT ?? "" };
   const inputs = loadInputs((name) => core.getInput(name), run);
   const plan = makePlan(inputs, env);
@@ -33,10 +34,9 @@ export async function start(env: NodeJS.ProcessEnv): Promise<void> {
   delete env.NODE_TLS_REJECT_UNAUTHORIZED;
   const state = { root: plan.job.path, id: plan.id, summary: inputs.summary };
   saveUse(state);
-  // The slowest to start. It asks for the first token, and so proves that it can ask for the others.
-  const keeper = launchKeeper();
   try {
     await openJobDirectory(plan);
+    // The keeper asks, and so proves that it can ask for the tokens to come.
     const [first, exchange] = await Promise.all([
       firstToken(keeper, plan, env),
       inputs.trial ? loadExchange() : undefined,
@@ -52,8 +52,6 @@ export async function start(env: NodeJS.ProcessEnv): Promise<void> {
   } catch (error) {
     await undo(plan);
     throw error;
-  } finally {
-    await keeper.abandon();
   }
 }
 
