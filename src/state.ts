@@ -26,7 +26,7 @@ const savedUse = object<SavedUse>({
 });
 
 export function saveUse(use: SavedUse): void {
-  core.saveState("use", JSON.stringify({ version: VERSION, ...use }));
+  core.saveState("use", JSON.stringify({ version: VERSION, ...savedUse(use) }));
 }
 
 /**

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import {
   chmodSync,
   chownSync,
@@ -10,7 +11,9 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
+import path from "node:path";
 import { afterEach, describe, expect, jest, test } from "@jest/globals";
+import { NOBODY } from "../../harness/machine/means.ts";
 import { closeDirectory, ensurePrivateDirectory, openJobDirectory } from "../../src/job/private-directory.ts";
 import { clearRemains, closeAll, removeJobDirectory, removeTree } from "../../src/job/removal.ts";
 import { job, temp } from "./setup.ts";
@@ -36,6 +39,26 @@ describe("removing", () => {
     removeTree(`${temp}/link`);
     expect(readdirSync(temp).sort()).toEqual(["home", "mine"]);
     removeTree(`${temp}/link`); // gone already
+  });
+
+  asRoot("what another user has put there does not keep the rest", () => {
+    mkdirSync(`${temp}/tree/b`, { recursive: true });
+    for (const entry of [temp, `${temp}/tree`, `${temp}/tree/b`]) chownSync(entry, NOBODY, NOBODY);
+    mkdirSync(`${temp}/tree/a of root/full`, { recursive: true });
+    writeFileSync(`${temp}/tree/b/token`, "");
+    const script = `const { removeTree } = await import(${JSON.stringify(path.resolve("lib/src/job/removal.js"))});
+      try { removeTree(process.argv[1]); } catch (error) { console.log(error.code); }`;
+    // The folder of this checkout need not be readable for that user: the module is loaded before.
+    const child = spawnSync(
+      process.execPath,
+      ["--input-type=module", "-e", script.replace("try", `process.setuid(${NOBODY}); try`), `${temp}/tree`],
+      { encoding: "utf8" },
+    );
+    expect([child.stdout.trim(), child.stderr]).toEqual([
+      expect.stringMatching(/^E(ACCES|NOTEMPTY|PERM)$/),
+      "",
+    ]);
+    expect(readdirSync(`${temp}/tree`)).toEqual(["a of root"]);
   });
 
   test("needs no name that another could occupy", () => {

@@ -1,5 +1,5 @@
 import type { FileVariable } from "../aws/user-files.ts";
-import { readRecord } from "../base/files.ts";
+import { readRecord, writeRecord } from "../base/files.ts";
 import type { JobDirectory } from "../base/layout.ts";
 import type { ProcessIdentity } from "../base/process.ts";
 import {
@@ -122,6 +122,11 @@ const claim = object<Claim>({
 
 export function readClaim(job: JobDirectory): Claim | undefined {
   return readRecord(job.claim, claim);
+}
+
+/** Throws on what post would not believe. */
+export function writeUse(job: JobDirectory, record: Use): void {
+  writeRecord(`${job.uses}/${record.id}.json`, use(record));
 }
 
 /** The uses of a job that are not over, in order. */

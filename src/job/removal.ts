@@ -19,7 +19,9 @@ export function closeAll(job: JobDirectory): void {
 
 /** Ends every keeper of a job directory and deletes every token: before anything else can fail. */
 export async function takeSecrets(job: JobDirectory): Promise<void> {
-  await Promise.all(tokenPaths(job).map((directory) => takeSecret(tokenDirectoryAt(directory))));
+  const taken = tokenPaths(job).map((directory) => takeSecret(tokenDirectoryAt(directory)));
+  await Promise.allSettled(taken);
+  await Promise.all(taken); // now the first failure counts
 }
 
 /**
@@ -29,7 +31,7 @@ export async function takeSecrets(job: JobDirectory): Promise<void> {
 export async function takeSecret(directory: TokenDirectory): Promise<StoppedKeeper> {
   if (!isOurs(directory.path)) return {};
   const stopped = await stopKeeper(directory);
-  fs.rmSync(directory.token, { recursive: true, force: true });
+  removeTree(directory.token);
   return stopped;
 }
 
@@ -37,7 +39,11 @@ export async function takeSecret(directory: TokenDirectory): Promise<StoppedKeep
 export function removeJobDirectory(job: JobDirectory): void {
   // A name that nobody can occupy beforehand.
   const gone = `${job.path}.${randomBytes(8).toString("hex")}.gone`;
-  fs.renameSync(job.path, gone);
+  try {
+    fs.renameSync(job.path, gone);
+  } catch {
+    removeTree(job.path);
+  }
   removeTree(gone);
   clearRemains(job);
 }
@@ -56,7 +62,7 @@ export function clearRemains(job: JobDirectory): void {
   }
 }
 
-/** Deletes a path with everything in it, and enters no link. */
+/** Deletes a path with everything in it, and enters no link. What cannot be deleted does not keep the rest. */
 export function removeTree(target: string): void {
   try {
     if (fs.lstatSync(target).isDirectory()) removeDirectory(target);
@@ -73,7 +79,15 @@ function removeDirectory(target: string): void {
     // Another user's: what is in there may be deleted all the same.
   }
   inside(target, (directory) => {
-    for (const name of fs.readdirSync(directory)) removeTree(`${directory}/${name}`);
+    const failures: unknown[] = [];
+    for (const name of fs.readdirSync(directory)) {
+      try {
+        removeTree(`${directory}/${name}`);
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    if (failures.length > 0) throw failures[0];
   });
   fs.rmdirSync(target);
 }

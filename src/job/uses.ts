@@ -18,6 +18,7 @@ import {
   type PreviousVariables,
   type PublishedUse,
   type Use,
+  writeUse,
 } from "./records.ts";
 import {
   clearRemains,
@@ -73,7 +74,7 @@ export async function beginUse(
       original: earlier?.original ?? seal(JSON.stringify(original), requestToken),
       previous: seal(JSON.stringify({ ...previous, ...claimed.previous }), requestToken),
     };
-    writeRecord(`${job.uses}/${use.id}.json`, record);
+    writeUse(job, record);
     save();
     const { order: _, section: __, original: ___, ...published } = record;
     return published;
@@ -115,10 +116,11 @@ export async function endUse(
 ): Promise<Ended | undefined> {
   clearRemains(job);
   let isLocked = false;
+  let open: string | undefined;
   try {
     const fault = notOurs(job.path);
     if (fault) throw new Error(`${job.path} ${fault}, because another program replaced the job directory`);
-    const open = openness(job.path);
+    open = openness(job.path);
     if (open && outcome === "failed") throw new Error(`${job.path} ${open}`);
     closeAll(job);
     if (open) return await removeUnbelieved(job, open);
@@ -130,19 +132,34 @@ export async function endUse(
     // It never existed, or another post has just removed it.
     if (errorCode(error) === "ENOENT" && !fs.existsSync(job.path)) return undefined;
     // Main may try again later. Post is the last chance: on a full disk, or beside a process that hangs.
-    if (isLocked || outcome === "failed" || notOurs(job.path) !== undefined) throw error;
+    if (isLocked || open || outcome === "failed" || notOurs(job.path) !== undefined) throw error;
     const ended = await end(job, id, { requestToken, outcome, restore });
     ended?.damage.unshift(`lock the job directory: ${errorText(error)}`);
     return ended;
   }
 }
 
+/** One part of the cleanup after another, whatever fails. */
+class Parts {
+  /** What could not be done, and why. */
+  readonly damage: string[] = [];
+
+  async try(what: string, action: () => void | Promise<void>): Promise<void> {
+    try {
+      await action();
+    } catch (error) {
+      this.damage.push(`${what}: ${errorText(error)}`);
+    }
+  }
+}
+
 /** Others may have written anything into it. So nothing is read but what proves itself: the keeper's process. */
 async function removeUnbelieved(job: JobDirectory, open: string): Promise<Ended> {
-  await takeSecrets(job);
-  removeJobDirectory(job);
-  const damage = [`use the records of the job directory, because it ${open}. It is deleted`];
-  return { use: undefined, others: [], finished: [], roleArns: [], damage };
+  const parts = new Parts();
+  parts.damage.push(`use the records of the job directory, because it ${open}. It is deleted`);
+  await parts.try("end the keeper and delete the token", () => takeSecrets(job));
+  await parts.try("delete the job directory", () => removeJobDirectory(job));
+  return { use: undefined, others: [], finished: [], roleArns: [], damage: parts.damage };
 }
 
 async function end(
@@ -160,34 +177,27 @@ async function end(
   const { startedAt, profile, roleArn, sessionName, audience, stsEndpoint } = use;
   const named = { id, startedAt, profile, roleArn, sessionName, audience, stsEndpoint };
   const over: FinishedUse = { ...named, endedAt: Date.now() };
-  const damage: string[] = [];
-  const tryTo = async (what: string, action: () => void | Promise<void>) => {
-    try {
-      await action();
-    } catch (error) {
-      damage.push(`${what}: ${errorText(error)}`);
-    }
-  };
+  const parts = new Parts();
 
   // The token first: it has to go, even if a step has damaged everything else in the directory.
-  await tryTo("end the keeper and delete the token", async () => {
+  await parts.try("end the keeper and delete the token", async () => {
     if (others.some((other) => other.audience === audience)) return;
     const directory = tokenDirectory(job, audience);
     Object.assign(over, await takeSecret(directory));
     removeTree(directory.path);
   });
   let config = "";
-  await tryTo("restore the profile", () => {
+  await parts.try("restore the profile", () => {
     config = readText(job.config);
     if (others.length > 0) restoreProfile(job, use, others, requestToken);
   });
-  await tryTo("restore the environment", () => restore(use, others));
-  await tryTo("record the end of this use", () => {
+  await parts.try("restore the environment", () => restore(use, others));
+  await parts.try("record the end of this use", () => {
     ensurePrivateDirectory(job.finished);
     if (outcome === "over") writeRecord(`${job.finished}/${id}.json`, over);
   });
   const finished = finishedUses(job).filter((other) => other.id !== id);
-  await tryTo("delete the job directory", async () => {
+  await parts.try("delete the job directory", async () => {
     removeTree(`${job.uses}/${id}.json`);
     if (others.length === 0) await removeAll(job);
   });
@@ -196,7 +206,7 @@ async function end(
     others,
     finished: outcome === "over" ? [...finished, over] : finished,
     roleArns: roleArnsIn(config),
-    damage,
+    damage: parts.damage,
   };
 }
 
