@@ -220,7 +220,11 @@ describe("the end of a use", () => {
     async (content) => {
       await begin(newUse("a"));
       writeFileSync(`${job.uses}/broken.json`, content);
-      expect((await end("a"))?.use?.id).toBe("a");
+      const ended = await end("a");
+      expect(ended?.use?.id).toBe("a");
+      expect(ended?.damage).toEqual([
+        `use 1 of the records in ${job.uses}: a step changed them or put them there`,
+      ]);
     },
   );
 

@@ -134,6 +134,11 @@ export function activeUses(job: JobDirectory): Use[] {
   return readAll(job.uses, use).sort((a, b) => a.order - b.order);
 }
 
+/** How many files in the place of such records are none. */
+export function brokenUses(job: JobDirectory): number {
+  return entriesOf(job.uses).filter((name) => name.endsWith(".json")).length - activeUses(job).length;
+}
+
 export function finishedUses(job: JobDirectory): FinishedUse[] {
   return readAll(job.finished, finishedUse);
 }

@@ -13,6 +13,7 @@ import { locked, withLock } from "./lock.ts";
 import { ensurePrivateDirectory, notOurs, openness } from "./private-directory.ts";
 import {
   activeUses,
+  brokenUses,
   type FinishedUse,
   finishedUses,
   type PreviousVariables,
@@ -178,6 +179,9 @@ async function end(
   const named = { id, startedAt, profile, roleArn, sessionName, audience, stsEndpoint };
   const over: FinishedUse = { ...named, endedAt: Date.now() };
   const parts = new Parts();
+  const broken = brokenUses(job);
+  if (broken > 0)
+    parts.damage.push(`use ${broken} of the records in ${job.uses}: a step changed them or put them there`);
 
   // The token first: it has to go, even if a step has damaged everything else in the directory.
   await parts.try("end the keeper and delete the token", async () => {
