@@ -95,10 +95,7 @@ function nearMiss(base: string, values: string[], request: string[], variables: 
   return "";
 }
 
-/**
- * A sub of the immutable format, `repo:owner@id/name@id:…`, as the format without IDs has it; any other text
- * as it is.
- */
+/** A sub of the immutable format, `repo:owner@id/name@id:…`, without the IDs; any other text as it is. */
 export function withoutIds(sub: string): string {
   return sub.replace(/^repo:([^/:@]+)@\d+\/([^/:@]+)@\d+(?=:|$)/, "repo:$1/$2");
 }
@@ -118,9 +115,7 @@ export function claimsWithKeys({ providerHost, partition }: TrustPolicyContext):
   return ["aud", "sub", ...(github ? GITHUB_CLAIMS.split(" ") : [])];
 }
 
-/**
- * The values that the request has for a condition key, undefined for none, or why only AWS can decide.
- */
+/** The values that the request has for a condition key, undefined for none, or why only AWS can decide. */
 function requestValues(
   key: string,
   claims: Record<string, unknown>,
@@ -135,16 +130,11 @@ function requestValues(
   const keys = claimsWithKeys(context);
   if (!keys.includes(name))
     return `AWS lists no such condition key for this provider (it lists ${keys.join(", ")})`;
-  const claim = claims[name];
-  const present = (Array.isArray(claim) ? claim : [claim]).filter(
-    (value) => value !== undefined && value !== null,
-  );
+  const present = [claims[name]].flat().filter((value) => value !== undefined && value !== null);
   return present.length > 0 ? present.map(claimText) : undefined;
 }
 
-/**
- * A claim as the text that conditions compare: nothing for one that is absent, JSON for lists and objects.
- */
+/** A claim as the text that conditions compare: "" for an absent one, JSON for lists and objects. */
 export function claimText(claim: unknown): string {
   if (claim === undefined || claim === null) return "";
   return typeof claim === "object" ? JSON.stringify(claim) : String(claim);
@@ -157,9 +147,8 @@ function splitKey(key: string): { prefix: string; name: string } {
 }
 
 function foreign(key: string, { providerHost }: TrustPolicyContext): string {
-  return splitKey(key).prefix === providerHost.toLowerCase()
-    ? ""
-    : ` (its keys begin with ${quoted(`${providerHost}:`)})`;
+  const isOwn = splitKey(key).prefix === providerHost.toLowerCase();
+  return isOwn ? "" : ` (its keys begin with ${quoted(`${providerHost}:`)})`;
 }
 
 // Policy variables: ${*}, ${?} and ${$} stand for the characters themselves
@@ -207,11 +196,7 @@ export function like(pattern: string, text: string, variables: boolean): boolean
 
 /** Values of a policy or a token, for a sentence: in quotes, the first five of them. */
 export function listed(values: string[]): string {
-  const more = values.length > 5 ? ` or ${values.length - 5} more` : "";
-  return (
-    (values
-      .slice(0, 5)
-      .map((value) => quoted(value))
-      .join(" or ") || "no value") + more
-  );
+  if (values.length === 0) return "no value";
+  const shown = values.slice(0, 5).map((value) => quoted(value));
+  return [...shown, ...(values.length > 5 ? [`${values.length - 5} more`] : [])].join(" or ");
 }
