@@ -1,3 +1,4 @@
+import { isObject } from "../base/jwt.ts";
 import { printable, quoted } from "../base/text.ts";
 import {
   type Condition,
@@ -184,10 +185,6 @@ function strings(value: unknown, what: string): string[] {
   const list = Array.isArray(value) ? value : [value];
   if (list.every((one) => ["string", "number", "boolean"].includes(typeof one))) return list.map(String);
   throw notAPolicy(`${what} is ${shown(value)}, not a string or a list of strings`);
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function shown(value: unknown): string {
