@@ -46,15 +46,12 @@ export async function exchange(
   onRetry: (text: string) => void,
 ): Promise<ExchangeResult> {
   const { client, askedUrl } = makeClient(request);
+  const host = () => new URL(askedUrl()).host;
   let attempts = 0;
   const attempt = async () => {
     attempts++;
     try {
-      return await withDeadline(
-        () => new URL(askedUrl()).host,
-        ATTEMPT_TIMEOUT_MS,
-        (signal) => send(client, request, signal),
-      );
+      return await withDeadline(host, ATTEMPT_TIMEOUT_MS, (signal) => send(client, request, signal));
     } catch (error) {
       throw error instanceof RequestError ? error : new RequestError(failureOf(error), { cause: error });
     }
@@ -69,13 +66,10 @@ export async function exchange(
   }
 }
 
-async function send(client: STSClient, request: ExchangeRequest, signal: AbortSignal): Promise<Session> {
-  const command = new AssumeRoleWithWebIdentityCommand({
-    RoleArn: request.roleArn,
-    RoleSessionName: request.sessionName,
-    WebIdentityToken: request.token,
-  });
-  const answer = await client.send(command, { abortSignal: signal });
+async function send(client: STSClient, request: ExchangeRequest, abortSignal: AbortSignal): Promise<Session> {
+  const { roleArn: RoleArn, sessionName: RoleSessionName, token: WebIdentityToken } = request;
+  const command = new AssumeRoleWithWebIdentityCommand({ RoleArn, RoleSessionName, WebIdentityToken });
+  const answer = await client.send(command, { abortSignal });
   // The page of a proxy, for example, which the SDK reads as an empty answer.
   if (!answer.Credentials?.AccessKeyId) {
     throw new RequestError({ kind: "malformed", httpStatus: 200, message: "HTTP 200 without a session" });
@@ -104,12 +98,8 @@ function makeClient({ region, endpoint }: ExchangeRequest): { client: STSClient;
   let asked = endpoint ?? `https://sts.${region}.amazonaws.com${region.startsWith("cn-") ? ".cn" : ""}`;
   client.middlewareStack.add(
     (next) => (args) => {
-      const { protocol, hostname, port } = args.request as {
-        protocol: string;
-        hostname: string;
-        port?: number;
-      };
-      asked = `${protocol}//${hostname}${port === undefined ? "" : `:${port}`}`;
+      const server = args.request as { protocol: string; hostname: string; port?: number };
+      asked = `${server.protocol}//${server.hostname}${server.port === undefined ? "" : `:${server.port}`}`;
       return next(args);
     },
     { step: "finalizeRequest" },
@@ -140,8 +130,14 @@ async function* bounded(body: Readable): AsyncGenerator<Buffer> {
 }
 
 function failureOf(error: unknown): Failure {
-  const { code, httpStatus } = { code: codeOf(error), httpStatus: statusOf(error) };
-  return { kind: kindOf(code, httpStatus, errorText(error)), code, httpStatus, message: errorText(error) };
+  const code = (errorCode(error) ?? (error instanceof Error ? error.name : "Error")).replace(
+    /Exception$/,
+    "",
+  );
+  const status = (error as { $metadata?: { httpStatusCode?: unknown } } | null)?.$metadata?.httpStatusCode;
+  const httpStatus = typeof status === "number" ? status : undefined;
+  const message = errorText(error);
+  return { kind: kindOf(code, httpStatus, message), code, httpStatus, message };
 }
 
 // https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html, and the other services' names for the same.
@@ -157,14 +153,4 @@ function kindOf(code: string, httpStatus: number | undefined, message: string): 
   if (httpStatus === undefined) return kindOfCode(code);
   if (httpStatus >= 500) return "server-error";
   return NO_CODE.has(code) ? "malformed" : "denied";
-}
-
-function codeOf(error: unknown): string {
-  const code = errorCode(error) ?? (error instanceof Error ? error.name : "Error");
-  return code.replace(/Exception$/, "");
-}
-
-function statusOf(error: unknown): number | undefined {
-  const status = (error as { $metadata?: { httpStatusCode?: unknown } } | null)?.$metadata?.httpStatusCode;
-  return typeof status === "number" ? status : undefined;
 }

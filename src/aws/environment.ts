@@ -26,6 +26,7 @@ export interface EnvironmentPlan {
 export const KEYS = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
 export const CONTAINER = ["AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"];
 export const WEB_IDENTITY = ["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"];
+export const PROFILES = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"];
 const SESSION_NAME = "AWS_ROLE_SESSION_NAME";
 
 type Rule = (ambient: Environment, use: PlannedUse) => Partial<EnvironmentPlan>;
@@ -125,9 +126,7 @@ function chosenProfile(ambient: Environment, use: PlannedUse): Partial<Environme
     };
   }
   // Both, where they exist: some tools prefer one and some the other, and several read "" as a profile's name.
-  const others = existing(ambient, ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"]).filter(
-    (name) => ambient[name] !== "default",
-  );
+  const others = existing(ambient, PROFILES).filter((name) => ambient[name] !== "default");
   return {
     exports: { AWS_REGION: use.region, AWS_DEFAULT_REGION: use.region, ...all(others, "default") },
     warnings: nonEmpty(ambient, others).map(

@@ -48,15 +48,11 @@ function parse(text: string, above: Entry | undefined): Entry {
   const indent = text.length - text.trimStart().length;
   const parent = above !== undefined && indent > above.indent ? above : undefined;
   if (BLANK_OR_COMMENT.test(text)) return { text, key: undefined, value: "", indent, parent };
-  const [, key = "", value = ""] = /^([^=:]*)[=:]?(.*)$/s.exec(text) ?? [];
-  return {
-    text,
-    // Some SDKs trim more than spaces.
-    key: key.toLowerCase().replace(/^[^a-z0-9]+|[^a-z0-9]+$/g, ""),
-    value: (value.split(/(?:^|\s)[#;]/)[0] ?? "").trim(),
-    indent,
-    parent,
-  };
+  const [, name = "", rest = ""] = /^([^=:]*)[=:]?(.*)$/s.exec(text) ?? [];
+  // Some SDKs trim more than spaces.
+  const key = name.toLowerCase().replace(/^[^a-z0-9]+|[^a-z0-9]+$/g, "");
+  const value = (rest.split(/(?:^|\s)[#;]/)[0] ?? "").trim();
+  return { text, key, value, indent, parent };
 }
 
 /** The value of a key that is not indented under another; the last one counts. */
@@ -80,7 +76,7 @@ export function settingsIn(entries: Entry[], others: (entry: Entry) => boolean):
     return goes(entry.parent) || (entry.parent.value !== "" && isNamed(entry));
   };
   const kept = entries.filter((entry) => !goes(entry));
-  if (kept.every((entry) => entry.key === undefined)) return "";
+  if (kept.every(({ key }) => key === undefined)) return "";
   let above: Entry | undefined;
   const lines = kept.map((entry) => {
     if (entry.key === undefined || entry.parent !== undefined) return entry.text;
