@@ -5,10 +5,11 @@ import { errorCode, errorText } from "./base/errors.ts";
 import { type Failure, type FailureKind, kindOfCode, RequestError } from "./base/network.ts";
 import { retrying } from "./base/retry.ts";
 
-// The bundle with the AWS SDK. Plain data goes in and comes out: classes do not survive the border between bundles.
+// The bundle with the AWS SDK. Plain data goes in and comes out: classes do not survive the border between
+// bundles.
 
 /** What is exchanged for what, and where. */
-export interface ExchangeRequest {
+interface ExchangeRequest {
   roleArn: string;
   sessionName: string;
   token: string;
@@ -23,13 +24,13 @@ export interface Session {
   assumedRoleArn: string | undefined;
 }
 
-export interface ExchangeFailure extends Failure {
+interface ExchangeFailure extends Failure {
   attempts: number;
   /** The server that was asked. */
   endpointUrl: string;
 }
 
-export type ExchangeResult = { session: Session } | { failure: ExchangeFailure };
+type ExchangeResult = { session: Session } | { failure: ExchangeFailure };
 
 /** One attempt, from the connection to the last byte. */
 const ATTEMPT_TIMEOUT_MS = 15_000;
@@ -37,8 +38,8 @@ const ATTEMPT_TIMEOUT_MS = 15_000;
 const MAX_ANSWER_BYTES = 256 * 1024;
 
 /**
- * The one AssumeRoleWithWebIdentity of main, repeated while a failure may be temporary (retry.ts). The session's keys
- * are dropped here, and no message holds the token.
+ * The one AssumeRoleWithWebIdentity of main, repeated while a failure may be temporary (retry.ts). The
+ * session's keys are dropped here, and no message holds the token.
  * @param onRetry is called with a line for the log before each repetition
  */
 export async function exchange(
@@ -78,7 +79,10 @@ async function send(client: STSClient, request: ExchangeRequest, abortSignal: Ab
   return { assumedRoleArn, accountId: assumedRoleArn?.split(":")[4] || undefined };
 }
 
-/** A client that makes one attempt, and the URL that it asks: the environment or a config file may name another. */
+/**
+ * A client that makes one attempt, and the URL that it asks: the environment or a config file may name
+ * another.
+ */
 function makeClient({ region, endpoint }: ExchangeRequest): { client: STSClient; askedUrl: () => string } {
   const agent = { keepAlive: false, proxyEnv: process.env };
   const client = new STSClient({
@@ -140,7 +144,8 @@ function failureOf(error: unknown): Failure {
   return { kind: kindOf(code, httpStatus, message), code, httpStatus, message };
 }
 
-// https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html, and the other services' names for the same.
+// https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html, and the other services' names for
+// the same.
 const THROTTLED = new Set(["Throttling", "Throttled", "RequestLimitExceeded", "TooManyRequests", "SlowDown"]);
 /** What the SDK calls an answer without an error code of STS. */
 const NO_CODE = new Set(["Unknown", "UnknownError", "Error"]);

@@ -1,5 +1,5 @@
-// One reader for each input. It checks the text and returns the value, or throws a UserError that shows the text,
-// what is allowed and what to do.
+// One reader for each input. It checks the text and returns the value, or throws a UserError that shows the
+// text, what is allowed and what to do.
 import { randomBytes } from "node:crypto";
 import type { Mirror } from "./aws/environment.ts";
 import { isLoopback } from "./aws/sts-endpoint.ts";

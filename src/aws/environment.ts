@@ -35,9 +35,10 @@ type Rule = (ambient: Environment, use: PlannedUse) => Partial<EnvironmentPlan>;
 const RULES: Rule[] = [staticKeys, containerCredentials, webIdentity, chosenProfile, files, stsEndpoint];
 
 /**
- * Plans the environment of later steps so that every SDK uses the profile. GitHub cannot unset a variable, and nearly
- * every one of them breaks some SDK when it is empty: only static keys (those that are set) and the container URIs are
- * ever set to "". Throws a UserError where an ambient variable could silently override a named profile.
+ * Plans the environment of later steps so that every SDK uses the profile. GitHub cannot unset a variable,
+ * and nearly every one of them breaks some SDK when it is empty: only static keys (those that are set) and
+ * the container URIs are set to "". Throws a UserError where a variable could silently override a named
+ * profile.
  */
 export function planEnvironment(ambient: Environment, use: PlannedUse): EnvironmentPlan {
   const parts = RULES.map((rule) => rule(ambient, use));
@@ -49,7 +50,7 @@ export function planEnvironment(ambient: Environment, use: PlannedUse): Environm
 
 function staticKeys(ambient: Environment): Partial<EnvironmentPlan> {
   const set = nonEmpty(ambient, KEYS);
-  // Only those that are set: a blank AWS_SESSION_TOKEN beside keys that post restores would break Ruby and PHP.
+  // No others: a blank AWS_SESSION_TOKEN beside keys that post restores would break Ruby and PHP.
   return blanked(set, set, "nearly every SDK", " Use static keys and a role in separate jobs.");
 }
 
@@ -64,8 +65,8 @@ function blanked(set: string[], names: string[], where: string, advice = ""): Pa
 }
 
 /**
- * AWS_ROLE_ARN and its companions override the profile in most tools, or are mixed with it one by one, and blank ones
- * break botocore. Where some are set, only this use's own values of all three give its role.
+ * AWS_ROLE_ARN and its companions override the profile in most tools, or are mixed with it one by one, and
+ * blank ones break botocore. Where some are set, only this use's own values of all three give its role.
  */
 function webIdentity(ambient: Environment, use: PlannedUse): Partial<EnvironmentPlan> {
   const found = existing(ambient, [...WEB_IDENTITY, SESSION_NAME]);
@@ -113,7 +114,7 @@ function mirrorRefused(why: string): UserError {
   return new UserError("mirror-refused", `mirror-environment cannot be ${why}. Leave it at auto.`);
 }
 
-/** Which profile later steps use when they choose none, and its region. Named uses leave that to the steps. */
+/** Which profile later steps use when they choose none, and its region. Named uses leave both alone. */
 function chosenProfile(ambient: Environment, use: PlannedUse): Partial<EnvironmentPlan> {
   if (!isAmbient(use)) {
     const rival = ambient.AWS_DEFAULT_PROFILE;
@@ -125,7 +126,7 @@ function chosenProfile(ambient: Environment, use: PlannedUse): Partial<Environme
       ],
     };
   }
-  // Both, where they exist: some tools prefer one and some the other, and several read "" as a profile's name.
+  // Both, where they exist: tools differ in which they prefer, and several read "" as a profile's name.
   const others = existing(ambient, PROFILES).filter((name) => ambient[name] !== "default");
   return {
     exports: { AWS_REGION: use.region, AWS_DEFAULT_REGION: use.region, ...all(others, "default") },

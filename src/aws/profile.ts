@@ -17,9 +17,9 @@ export interface Profile {
 }
 
 /**
- * The section of a profile for a config file. Keys are in lower case at column 0, without quotes and inline comments,
- * so that every SDK reads the same values (docs/compatibility.md). Throws on a value that could add a line or be cut
- * short, even though every input was checked before.
+ * The section of a profile for a config file. Keys are in lower case at column 0, without quotes and inline
+ * comments, so that every SDK reads the same values (docs/compatibility.md). Throws on a value that could add
+ * a line or be cut short, even though every input was checked before.
  */
 export function renderProfile({ profile, stsEndpoint, ...values }: Profile): string {
   const section = [
@@ -50,12 +50,12 @@ function servicesName(profileName: string): string {
   return `aws-role-refresh-${profileName}`;
 }
 
-export interface Split {
+interface Split {
   kept: string;
   taken: string;
 }
 
-/** Takes every section of a profile, and the services section that renderProfile may add, from a config file. */
+/** Takes every section of a profile, and the services section of renderProfile, from a config file. */
 export function takeFromConfig(text: string, profileName: string): Split {
   const services = `services ${servicesName(profileName)}`;
   return takeSections(text, (header) => isProfile(header, profileName) || header === services);
@@ -67,14 +67,14 @@ export function takeFromCredentials(text: string, profileName: string): Split {
 }
 
 /** A file with a use's section in its place, and what the file held for the profile before. */
-export interface Placed {
+interface Placed {
   text: string;
   taken: string;
 }
 
 /**
- * Puts a use's section at the end of a config file, in place of every other section of its profile. The user's
- * settings in those stay byte for byte: all but what names an identity, and what the use itself sets.
+ * Puts a use's section at the end of a config file, in place of every other section of its profile. The
+ * user's settings in those stay byte for byte: all but what names an identity, and what the use itself sets.
  */
 export function placeInConfig(text: string, profileName: string, section: string): Placed {
   const { kept, taken } = takeFromConfig(text, profileName);
@@ -91,8 +91,8 @@ export function placeInConfig(text: string, profileName: string, section: string
 }
 
 /**
- * Takes what names an identity, and what a use sets in the config file, out of a profile in a credentials file.
- * SDKs prefer that file.
+ * Takes what names an identity, and what a use sets in the config file, out of a profile in a credentials
+ * file. SDKs prefer that file.
  */
 export function placeInCredentials(text: string, profileName: string, section: string): Placed {
   const { kept, taken } = takeFromCredentials(text, profileName);

@@ -2,9 +2,9 @@ import { troubleshootingLink } from "../base/troubleshooting.ts";
 import { CONTAINER, type Environment, KEYS, list, PROFILES, WEB_IDENTITY } from "./environment.ts";
 
 /**
- * What post exports so that later post steps find the environment as it was before main. A variable that a later step
- * changed stays. One that had no value keeps ours, since GitHub cannot unset it and "" would break SDKs; the two files
- * go back to their default paths.
+ * What post exports so that later post steps find the environment as it was before main. A variable that a
+ * later step changed stays. One that had no value keeps ours, since GitHub cannot unset it and "" would break
+ * SDKs; the two files go back to their default paths.
  * @param defaults what SDKs use without a variable, where a value can express it
  */
 export function planRestore(
@@ -30,7 +30,7 @@ export interface ExportedUse {
   previous: Readonly<Record<string, string | null>>;
 }
 
-/** Variables that decide who a step is to AWS. `previous` needs them to see that a step set and emptied them. */
+/** Variables that decide who a step is to AWS. `previous` has them, even those that were not set. */
 export const IDENTITY_VARIABLES = [KEYS, CONTAINER, WEB_IDENTITY, PROFILES].flat();
 
 /**

@@ -12,7 +12,10 @@ export interface Entry {
   parent: Entry | undefined;
 }
 
-/** What names an identity, or belongs to one: https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html */
+/**
+ * What names an identity, or belongs to one:
+ * https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html
+ */
 const IDENTITY = new RegExp(
   `^(?:${[
     "role_arn|role_session_name|source_profile|external_id|duration_seconds|mfa_serial|login_session",
@@ -61,8 +64,8 @@ export function valueIn(entries: Entry[], key: string): string | undefined {
 }
 
 /**
- * The text of the entries that name no identity and none of the keys in `others`. "" if no key is left. No key
- * is there twice, which botocore refuses.
+ * The text of the entries that name no identity and none of the keys in `others`. "" if no key is left. No
+ * key is there twice, which botocore refuses.
  */
 export function settingsIn(entries: Entry[], others: (entry: Entry) => boolean): string {
   const top = entries.filter(({ key, parent }) => key !== undefined && parent === undefined);

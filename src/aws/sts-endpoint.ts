@@ -14,7 +14,7 @@ export interface EndpointUse {
 const VARIABLE = "AWS_ENDPOINT_URL_STS";
 
 /**
- * Refuses a use whose ID token, or that of another use of the job, would go to the wrong server, or over plain http.
+ * Refuses a use if its ID token, or that of another use, would go to the wrong server, or over plain http.
  * @param others the uses of the job that are not over
  * @param config the job's config file with this use's section
  */
@@ -30,7 +30,7 @@ export function checkEndpoints(
   refusePlainHttp(stsEndpointIn(config, use.profile), `endpoint_url of profile ${quoted(use.profile)}`);
 }
 
-/** An ambient use with sts-endpoint exports its endpoint, which overrides AWS and the endpoints of all profiles. */
+/** An ambient use with sts-endpoint exports its endpoint, which overrides AWS and those of all profiles. */
 function refuseRival(use: EndpointUse, other: EndpointUse): void {
   if (loses(use, other))
     throw refusal("An earlier use of this action exported", "this use's ID token", other, "the earlier use");
@@ -75,7 +75,7 @@ export function isLoopback(hostname: string): boolean {
   return /^(?:localhost|\[::1\]|127\.\d{1,3}\.\d{1,3}\.\d{1,3})$/.test(hostname);
 }
 
-/** Whether the input sts-endpoint names a server other than AWS (MinIO, Ceph, LocalStack). A VPC endpoint is AWS. */
+/** Whether the input sts-endpoint names another server (MinIO, Ceph, LocalStack). A VPC endpoint is AWS. */
 export function isOtherSts(stsEndpoint: string | undefined): boolean {
   if (stsEndpoint === undefined) return false;
   const host = URL.canParse(stsEndpoint) ? new URL(stsEndpoint).hostname : "";

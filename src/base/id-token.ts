@@ -5,7 +5,7 @@ import { errorCode, errorText } from "./errors.ts";
 import { type Claims, decodeClaims, timeClaim } from "./jwt.ts";
 import { kindOfCode, RequestError } from "./network.ts";
 
-/** Where to ask for ID tokens: ACTIONS_ID_TOKEN_REQUEST_URL and _TOKEN, which the runner gives to each step. */
+/** Where to ask for ID tokens: ACTIONS_ID_TOKEN_REQUEST_URL and _TOKEN, which the runner sets. */
 export interface Endpoint {
   url: string;
   requestToken: string;
@@ -32,8 +32,8 @@ const MAX_ANSWER_PIECES = 1024;
 const FUTURE_TOLERANCE_MS = 60_000;
 
 /**
- * Asks the job's endpoint for one ID token. One request, no retry, no redirect: the request token goes to the host
- * that the runner named and to no other. Throws a RequestError whose message never holds a token.
+ * Asks the job's endpoint for one ID token. One request, no retry, no redirect: the request token goes to the
+ * host that the runner named and to no other. Throws a RequestError whose message never holds a token.
  * @param timeoutMs bounds the whole exchange, from the connection to the last byte
  * @param end ends the request early
  */
@@ -61,7 +61,8 @@ function get(url: URL, requestToken: string, signal: AbortSignal): Promise<Answe
     const request = client.get(
       url,
       {
-        // A separate agent, so that the connection is not kept; proxyEnv (HTTPS_PROXY, NO_PROXY): Node 24.5 and later.
+        // A separate agent, so that the connection is not kept. proxyEnv: HTTPS_PROXY, NO_PROXY, from Node
+        // 24.5.
         agent: new client.Agent({ keepAlive: false, proxyEnv: process.env } as https.AgentOptions),
         headers: {
           accept: "application/json; api-version=2.0",
@@ -138,7 +139,7 @@ function readAnswer(body: string, audience: string, date: number | undefined): I
   const audiences: unknown[] = Array.isArray(claims.aud) ? claims.aud : [claims.aud];
   if (!audiences.includes(audience)) throw malformed("the token is for another audience");
 
-  // The server's clock decides what has expired, where it sent a Date: the runner's may be wrong by any amount.
+  // The server's clock, if it sent a Date, decides what has expired: the runner's may be wrong by any amount.
   const clockOffsetMs = date === undefined ? undefined : date - Date.now();
   const now = date ?? Date.now();
   const expires = timeClaim(claims, "exp");

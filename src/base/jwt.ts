@@ -1,4 +1,4 @@
-/** The claims of a JWT. The signature is not verified here: STS does that, and the endpoint was reached over TLS. */
+/** The claims of a JWT. Its signature is not verified here, but by STS; the endpoint was reached over TLS. */
 export type Claims = Record<string, unknown>;
 
 /** Whether a parsed JSON value is an object. */

@@ -44,9 +44,10 @@ export function isRunning(process_: ProcessIdentity): boolean {
 const MAX_ANCESTORS = 32;
 
 /**
- * The runner's worker among this process's ancestors: the process that runs one job and then ends (actions/runner,
- * src/Runner.Worker; its 13 characters fit the 15 that the kernel keeps of a name). Undefined inside a container, whose
- * processes have no ancestor outside, without /proc, and under other runners.
+ * The runner's worker among this process's ancestors: the process that runs one job and then ends
+ * (actions/runner, src/Runner.Worker; its 13 characters fit the 15 that the kernel keeps of a name).
+ * Undefined inside a container, whose processes have no ancestor outside, without /proc, and under other
+ * runners.
  */
 export function findWorker(): ProcessIdentity | undefined {
   let pid = process.ppid;

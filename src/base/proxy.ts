@@ -35,9 +35,9 @@ function isExempt(env: Environment, url: URL): boolean {
 }
 
 /**
- * Throws a UserError where Node.js cannot parse a proxy of the environment: since 24.5 each agent would throw for it
- * (parseProxyUrl, lib/internal/http.js in nodejs/node), the SDK's agents where nothing catches it. The value may hold a
- * password and is not shown.
+ * Throws a UserError where Node.js cannot parse a proxy of the environment: since 24.5 each agent would throw
+ * for it (parseProxyUrl, lib/internal/http.js in nodejs/node), the SDK's agents where nothing catches it. The
+ * value may hold a password and is not shown.
  */
 export function checkProxies(env: Environment): void {
   for (const { Agent } of [http, https]) {

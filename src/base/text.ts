@@ -1,11 +1,14 @@
-// Text from outside (claims, inputs, answers of servers) made safe for the log of a job. The runner treats a line that
-// begins with `::`, after white space, and `##[` anywhere in a line, as a command; control and format characters can
-// hide or forge lines.
+// Text from outside (claims, inputs, answers of servers) made safe for the log of a job. The runner treats a
+// line that begins with `::`, after white space, and `##[` anywhere in a line, as a command; control and
+// format characters can hide or forge lines.
 
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 const TOKEN = /eyJ[\w-]+\.eyJ[\w-]+(?:\.[\w-]*)?/g;
 
-/** One line of a log: no control character, no workflow command, nothing like a JWT, at most `limit` characters. */
+/**
+ * One line of a log: no control character, no workflow command, nothing like a JWT, at most `limit`
+ * characters.
+ */
 export function printable(text: string, limit = 4000): string {
   return cut(text, limit)
     .replace(TOKEN, "(token)")
@@ -15,8 +18,8 @@ export function printable(text: string, limit = 4000): string {
 }
 
 /**
- * The one way to quote text from outside: in double quotes, as JSON writes it, with invisible characters as escapes. At
- * most `limit` characters of it.
+ * The one way to quote text from outside: in double quotes, as JSON writes it, with invisible characters as
+ * escapes. At most `limit` characters of it.
  */
 export function quoted(value: string, limit = 300): string {
   return escaped(JSON.stringify(shortened(value, limit)));
@@ -39,8 +42,8 @@ export function jsonLines(value: unknown): string[] {
 }
 
 /**
- * A code span of Markdown, in a table, too, on one line. Characters that are not ASCII, or could end the span or
- * the cell (https://github.github.com/gfm/#code-spans, #tables-extension-), become question marks.
+ * A code span of Markdown, in a table, too, on one line. Characters that are not ASCII, or could end the span
+ * or the cell (https://github.github.com/gfm/#code-spans, #tables-extension-), become question marks.
  */
 export function codeSpan(text: string): string {
   const shown = printable(text, 300).replace(/[^\x20-\x7e]|[`|\\]/g, "?");

@@ -26,14 +26,12 @@ type Compare = (value: string, actual: string, variables: boolean) => boolean;
 const equal: Compare = (value, actual, variables) => literal(value, variables) === actual;
 const equalIgnoringCase: Compare = (value, actual, variables) =>
   literal(value, variables).toLowerCase() === actual.toLowerCase();
-const OPERATORS = new Map<string, { compare: Compare; negated: boolean }>([
-  ["StringEquals", { compare: equal, negated: false }],
-  ["StringNotEquals", { compare: equal, negated: true }],
-  ["StringEqualsIgnoreCase", { compare: equalIgnoringCase, negated: false }],
-  ["StringNotEqualsIgnoreCase", { compare: equalIgnoringCase, negated: true }],
-  ["StringLike", { compare: like, negated: false }],
-  ["StringNotLike", { compare: like, negated: true }],
-  ["Bool", { compare: equalIgnoringCase, negated: false }],
+/** Those that begin with String have a negated form, such as StringNotEquals. */
+const OPERATORS = new Map<string, Compare>([
+  ["StringEquals", equal],
+  ["StringEqualsIgnoreCase", equalIgnoringCase],
+  ["StringLike", like],
+  ["Bool", equalIgnoringCase],
 ]);
 
 /**
@@ -52,8 +50,9 @@ export function checkCondition(
   const undecided = (why: string) => ({ holds: undefined, reason: `${line}: ${why}` });
   const [, set, base = "", ifExists] =
     /^(?:(ForAllValues|ForAnyValue):)?(\w+?)(IfExists)?$/.exec(operator) ?? [];
-  const known = OPERATORS.get(base);
-  if (!known && operator !== "Null") return undecided("this operator cannot be evaluated here");
+  const compare = OPERATORS.get(base.replace(/^StringNot/, "String"));
+  const negated = base.startsWith("StringNot");
+  if (!compare && operator !== "Null") return undecided("this operator cannot be evaluated here");
   if (variables && values.some(hasVariable)) return undecided("policy variables cannot be evaluated here");
   const request = requestValues(key, claims, context);
   if (typeof request === "string") return undecided(`cannot be evaluated here, ${request}`);
@@ -61,11 +60,10 @@ export function checkCondition(
   const has = request
     ? `the token has ${listed(request)}`
     : `the token has no such claim${foreign(key, context)}`;
-  if (!known) {
+  if (!compare) {
     const holds = values.some((value) => (value.toLowerCase() === "true") === (request === undefined));
     return { holds, reason: `${line}: the policy has ${listed(values)} ("true" means absent); ${has}` };
   }
-  const { compare, negated } = known;
   const accepts = (actual: string) => values.some((value) => compare(value, actual, variables)) !== negated;
   let holds: boolean;
   // What is absent: IfExists accepts it, a set of all values is empty and so accepted, and nothing is unequal
@@ -74,10 +72,8 @@ export function checkCondition(
   else if (set === "ForAllValues" || (negated && set === undefined)) holds = request.every(accepts);
   else holds = request.some(accepts);
   const hint = holds || negated ? "" : nearMiss(base, values, request ?? [], variables);
-  return {
-    holds,
-    reason: `${line}: the policy ${negated ? "excludes" : "has"} ${listed(values)}; ${has}${hint}`,
-  };
+  const policy = `the policy ${negated ? "excludes" : "has"} ${listed(values)}`;
+  return { holds, reason: `${line}: ${policy}; ${has}${hint}` };
 }
 
 function nearMiss(base: string, values: string[], request: string[], variables: boolean): string {

@@ -11,7 +11,7 @@ export interface Trigger {
   actor: string | undefined;
 }
 
-export interface IdTokenSituation {
+interface IdTokenSituation {
   audience: string;
   endpointHost: string;
   proxy: ProxySetting | undefined;

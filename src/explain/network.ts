@@ -4,7 +4,7 @@ import { shellWord } from "../base/text.ts";
 import { type Text, text, via } from "./explained.ts";
 
 /** The server that a request was for. */
-export interface Server {
+interface Server {
   /** Also the first word of its anchors. */
   of: "id-token" | "sts";
   /** With the port, where it is not 443. */

@@ -101,8 +101,9 @@ function parseConditions(block: unknown, at: string): Condition[] {
 }
 
 /**
- * Whether the policy certainly lets the bearer of these claims assume its role, and for each statement why or why
- * not. What only AWS can decide (keys of the request, other operators, policy variables) is reported as such.
+ * Whether the policy certainly lets the bearer of these claims assume its role, and for each statement why or
+ * why not. What only AWS can decide (keys of the request, other operators, policy variables) is reported as
+ * such.
  */
 export function evaluateTrustPolicy(
   policy: TrustPolicy,
@@ -155,8 +156,9 @@ function checkAction({ actions, otherActions }: Statement, { action }: TrustPoli
 }
 
 /**
- * The narrow statement that accepts this job: its exact aud and sub. Somebody else can take over the name of a
- * deleted repository, so the statement adds the repository's ID where sub has none and AWS has a key for it.
+ * The narrow statement that accepts this job: its exact aud and sub. Somebody else can take over the name of
+ * a deleted repository, so the statement adds the repository's ID where sub has none and AWS has a key for
+ * it.
  */
 export function suggestStatement(claims: Record<string, unknown>, context: TrustPolicyContext): object {
   const sub = claimText(claims.sub);

@@ -7,7 +7,7 @@ import { ganttChart, type Lives } from "./chart.ts";
 import { day, duration, length, longest, overlap, plural, timestamp, total } from "./intervals.ts";
 
 /** What post reports when the last use of a job is over. */
-export interface Report {
+interface Report {
   /** One line each, for annotations: only what the user must know. */
   warnings: string[];
   /** The job summary: GitHub's Markdown, far smaller than 64 KiB. */
