@@ -30,7 +30,7 @@ export interface ExportedUse {
   previous: Readonly<Record<string, string | null>>;
 }
 
-/** Variables that decide who a step is to AWS. `previous` has them, even those that were not set. */
+/** They decide who a step is to AWS. `previous` has all of them, to show that a step set and emptied one. */
 export const IDENTITY_VARIABLES = [KEYS, CONTAINER, WEB_IDENTITY, PROFILES].flat();
 
 /**
