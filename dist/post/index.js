@@ -975,8 +975,8 @@ function printable(text, limit = 4000) {
         .replace(/^(\s*)::/, "$1: :");
 }
 /**
- * A value in double quotes, as JSON writes it: invisible characters show as escapes. At most `limit`
- * characters of it. The one way to quote text from outside.
+ * The one way to quote text from outside: in double quotes, as JSON writes it, with invisible characters as
+ * escapes. At most `limit` characters of it.
  */
 function text_quoted(value, limit = 300) {
     return escaped(JSON.stringify(shortened(value, limit)));
@@ -995,8 +995,8 @@ function jsonLines(value) {
     return JSON.stringify(value, null, 2).split("\n").map(escaped);
 }
 /**
- * A code span of Markdown, in a table, too, on one line. Characters that are not ASCII, or could end the span or
- * the cell (https://github.github.com/gfm/#code-spans, #tables-extension-), become question marks.
+ * A code span of Markdown, in a table, too, on one line. Characters that are not ASCII, or could end the span
+ * or the cell (https://github.github.com/gfm/#code-spans, #tables-extension-), become question marks.
  */
 function codeSpan(text) {
     const shown = printable(text, 300).replace(/[^\x20-\x7e]|[`|\\]/g, "?");
@@ -1013,12 +1013,10 @@ function escaped(json) {
 
 ;// CONCATENATED MODULE: ../lib/src/base/errors.js
 
-/**
- * An error whose text is meant for the user of the action: what happened, and how to fix it. `anchor` names
- * the entry in docs/troubleshooting.md that explains more.
- */
+/** An error whose text is meant for the user of the action: what happened, and how to fix it. */
 class errors_UserError extends Error {
     name = "UserError";
+    /** The entry in docs/troubleshooting.md that explains more. */
     anchor;
     /** More lines, for the log only. */
     details;
@@ -1137,13 +1135,13 @@ function files_writeRecord(path, value) {
  * Deletes sessions that the AWS CLI caches on disk (~/.aws/cli/cache/*.json, by role and session name, not by
  * token). They would work for up to an hour after the job, and the CLI would use them in the next job on the
  * machine. They are found by their ARN, and by their file's name for servers that return no ARN (MinIO). The
- * name alone does not do: what it is made of may change (aws/aws-cli#10670). Returns how many it deleted: 0 if
- * the cache cannot be read.
- * @param isOurs decides about other sessions, by the ARN (arn:aws:sts::ACCOUNT:assumed-role/NAME/SESSION) and
- * by the time at which the file was written
+ * name alone does not do: what it is made of may change (aws/aws-cli#10670). Returns how many it deleted: 0
+ * if the cache cannot be read.
+ * @param isOurs decides about others, by ARN (arn:aws:sts::ACCOUNT:assumed-role/NAME/SESSION) and writing time
  */
 function deleteCachedSessions(directory, roleArn, sessionName, isOurs = () => false) {
     const ownName = cacheName(roleArn, sessionName);
+    const role = parseRole(roleArn)?.role;
     let deleted = 0;
     for (const name of namesIn(directory)) {
         const path = `${directory}/${name}`;
@@ -1152,7 +1150,9 @@ function deleteCachedSessions(directory, roleArn, sessionName, isOurs = () => fa
                 const arn = readJson(path)?.AssumedRoleUser?.Arn;
                 if (typeof arn !== "string")
                     continue;
-                if (!isSessionOf(arn, roleArn, sessionName) && !isOurs(arn, external_node_fs_namespaceObject.statSync(path).mtimeMs))
+                const found = parseRole(arn);
+                const isOwn = found?.session === sessionName && found.role === role;
+                if (!isOwn && !isOurs(arn, external_node_fs_namespaceObject.statSync(path).mtimeMs))
                     continue;
             }
             external_node_fs_namespaceObject.rmSync(path);
@@ -1179,11 +1179,6 @@ function namesIn(directory) {
 function cacheName(roleArn, sessionName) {
     const request = `{"RoleArn": "${roleArn}", "RoleSessionName": "${sessionName}"}`;
     return `${(0,external_node_crypto_namespaceObject.createHash)("sha1").update(request).digest("hex")}.json`;
-}
-/** Whether a session's ARN is of this role (arn:aws:iam::ACCOUNT:role/PATH/NAME) and this session name. */
-function isSessionOf(assumedRoleArn, roleArn, sessionName) {
-    const found = parseRole(assumedRoleArn);
-    return found !== undefined && found.session === sessionName && found.role === parseRole(roleArn)?.role;
 }
 /**
  * What the ARNs of a role and of its sessions have in common ("partition:account:name"), and the session's
@@ -1260,7 +1255,10 @@ function troubleshootingLink(anchor) {
 ;// CONCATENATED MODULE: ../lib/src/aws/settings.js
 // The settings in a section of an AWS config or credentials file: which of its lines stay when a use of this
 // action puts another identity there. As text, like profile.ts.
-/** What names an identity, or belongs to one: https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html */
+/**
+ * What names an identity, or belongs to one:
+ * https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html
+ */
 const IDENTITY = new RegExp(`^(?:${[
     "role_arn|role_session_name|source_profile|external_id|duration_seconds|mfa_serial|login_session",
     "(?:web_identity|credential|sso)_.*",
@@ -1294,23 +1292,19 @@ function parse(text, above) {
     const parent = above !== undefined && indent > above.indent ? above : undefined;
     if (BLANK_OR_COMMENT.test(text))
         return { text, key: undefined, value: "", indent, parent };
-    const [, key = "", value = ""] = /^([^=:]*)[=:]?(.*)$/s.exec(text) ?? [];
-    return {
-        text,
-        // Some SDKs trim more than spaces.
-        key: key.toLowerCase().replace(/^[^a-z0-9]+|[^a-z0-9]+$/g, ""),
-        value: (value.split(/(?:^|\s)[#;]/)[0] ?? "").trim(),
-        indent,
-        parent,
-    };
+    const [, name = "", rest = ""] = /^([^=:]*)[=:]?(.*)$/s.exec(text) ?? [];
+    // Some SDKs trim more than spaces.
+    const key = name.toLowerCase().replace(/^[^a-z0-9]+|[^a-z0-9]+$/g, "");
+    const value = (rest.split(/(?:^|\s)[#;]/)[0] ?? "").trim();
+    return { text, key, value, indent, parent };
 }
 /** The value of a key that is not indented under another; the last one counts. */
 function settings_valueIn(entries, key) {
     return entries.findLast((entry) => entry.key === key && entry.parent === undefined)?.value;
 }
 /**
- * The text of the entries that name no identity and none of the keys in `others`. "" if no key is left. No key
- * is there twice, which botocore refuses.
+ * The text of the entries that name no identity and none of the keys in `others`. "" if no key is left. No
+ * key is there twice, which botocore refuses.
  */
 function settings_settingsIn(entries, others) {
     const top = entries.filter(({ key, parent }) => key !== undefined && parent === undefined);
@@ -1326,7 +1320,7 @@ function settings_settingsIn(entries, others) {
         return goes(entry.parent) || (entry.parent.value !== "" && isNamed(entry));
     };
     const kept = entries.filter((entry) => !goes(entry));
-    if (kept.every((entry) => entry.key === undefined))
+    if (kept.every(({ key }) => key === undefined))
         return "";
     let above;
     const lines = kept.map((entry) => {
@@ -1350,17 +1344,18 @@ function settings_settingsIn(entries, others) {
  * comments, so that every SDK reads the same values (docs/compatibility.md). Throws on a value that could add
  * a line or be cut short, even though every input was checked before.
  */
-function renderProfile(profile) {
+function renderProfile({ profile, stsEndpoint, ...values }) {
     const section = [
-        profile.name === "default" ? "[default]" : `[profile ${profile.name}]`,
-        `role_arn = ${profile.roleArn}`,
-        `web_identity_token_file = ${profile.tokenFile}`,
-        `role_session_name = ${profile.sessionName}`,
-        `region = ${profile.region}`,
+        profile === "default" ? "[default]" : `[profile ${profile}]`,
+        `role_arn = ${values.roleArn}`,
+        `web_identity_token_file = ${values.tokenFile}`,
+        `role_session_name = ${values.sessionName}`,
+        `region = ${values.region}`,
     ];
-    if (profile.stsEndpoint !== undefined) {
+    if (stsEndpoint !== undefined) {
+        const services = servicesName(profile);
         // Not endpoint_url in the profile itself: that would send every service's calls there.
-        section.push(`services = ${servicesName(profile.name)}`, `[services ${servicesName(profile.name)}]`, "sts =", `  endpoint_url = ${profile.stsEndpoint}`);
+        section.push(`services = ${services}`, `[services ${services}]`, "sts =", `  endpoint_url = ${stsEndpoint}`);
     }
     for (const line of section) {
         if (!/^[\x20-\x7e]*$/.test(line) || /[#;]|\s$/.test(line))
@@ -1371,40 +1366,41 @@ function renderProfile(profile) {
 function servicesName(profileName) {
     return `aws-role-refresh-${profileName}`;
 }
-/** Takes every section of a profile, and the services section that renderProfile may add, from a config file. */
+/** Takes every section of a profile, and the services section of renderProfile, from a config file. */
 function takeFromConfig(text, profileName) {
-    return takeSections(text, (header) => isProfile(header, profileName) || header === `services ${servicesName(profileName)}`);
+    const services = `services ${servicesName(profileName)}`;
+    return takeSections(text, (header) => isProfile(header, profileName) || header === services);
 }
 /** Takes every section of a profile from a credentials file. */
 function takeFromCredentials(text, profileName) {
     return takeSections(text, (header) => isProfile(header, profileName));
 }
 /**
- * Puts a use's section at the end of a config file, in place of every other section of its profile. The user's
- * settings in those stay byte for byte: all but what names an identity, and what the use itself sets.
+ * Puts a use's section at the end of a config file, in place of every other section of its profile. The
+ * user's settings in those stay byte for byte: all but what names an identity, and what the use itself sets.
  */
 function profile_placeInConfig(text, profileName, section) {
     const { kept, taken } = takeFromConfig(text, profileName);
     const isOwn = (header) => isConfigHeader(header, profileName);
     const users = settings_entriesOf(taken, isOwn);
     const own = keysIn(section, isOwn);
-    const settings = settings_settingsIn(users, ({ key = "", value }) => own.has(key) || value === servicesName(profileName));
+    const isReplaced = ({ key, value }) => own.has(key) || value === servicesName(profileName);
+    const settings = settings_settingsIn(users, isReplaced);
     const services = own.has("services") ? otherServices(text, settings_valueIn(users, "services")) : "";
     const end = section.indexOf("\n") + 1;
     // The settings come first: an indented one would continue a key before it.
-    return {
-        text: append(kept, section.slice(0, end) + settings + section.slice(end) + services),
-        taken,
-    };
+    const placed = section.slice(0, end) + settings + section.slice(end) + services;
+    return { text: append(kept, placed), taken };
 }
 /**
- * Takes what names an identity, and what a use sets in the config file, out of a profile in a credentials file.
- * SDKs prefer that file.
+ * Takes what names an identity, and what a use sets in the config file, out of a profile in a credentials
+ * file. SDKs prefer that file.
  */
 function profile_placeInCredentials(text, profileName, section) {
     const { kept, taken } = takeFromCredentials(text, profileName);
     const own = keysIn(section, (header) => isConfigHeader(header, profileName));
-    const settings = settingsIn(entriesOf(taken, (header) => header === profileName), ({ key = "" }) => own.has(key));
+    const entries = entriesOf(taken, (header) => header === profileName);
+    const settings = settingsIn(entries, ({ key }) => own.has(key));
     return { text: append(kept, settings && `[${profileName}]\n${settings}`), taken };
 }
 /** The headers under which SDKs agree to find a profile in a config file. */
@@ -1437,11 +1433,8 @@ function append(text, sections) {
 // at the end. A section that any SDK could read as this profile has to go, or that SDK would use another role
 // than the others.
 function isProfile(header, profileName) {
-    const name = header
-        .replace(/^profile\s+/, "")
-        .replace(/^(["'])(.*)\1$/, "$2")
-        .trim();
-    return name === profileName;
+    const name = header.replace(/^profile\s+/, "").replace(/^(["'])(.*)\1$/, "$2");
+    return name.trim() === profileName;
 }
 const profile_HEADER = /^\s*\[([^\]]*)\]/;
 const profile_BLANK_OR_COMMENT = /^\s*(?:[#;][\s\S]*)?$/;
@@ -1482,8 +1475,7 @@ function roleArnsIn(text) {
 
 const VARIABLE = "AWS_ENDPOINT_URL_STS";
 /**
- * Refuses a use whose ID token, or that of another use of the job, would go to the wrong server, or over plain
- * http.
+ * Refuses a use if its ID token, or that of another use, would go to the wrong server, or over plain http.
  * @param others the uses of the job that are not over
  * @param config the job's config file with this use's section
  */
@@ -1495,15 +1487,13 @@ function sts_endpoint_checkEndpoints(use, others, config, ambient) {
         return;
     refusePlainHttp(stsEndpointIn(config, use.profile), `endpoint_url of profile ${quoted(use.profile)}`);
 }
-/** An ambient use with sts-endpoint exports its endpoint, which overrides AWS and the endpoints of all profiles. */
+/** An ambient use with sts-endpoint exports its endpoint, which overrides AWS and those of all profiles. */
 function refuseRival(use, other) {
-    if (loses(use, other)) {
-        throw refusal(`An earlier use of this action exported ${VARIABLE}, so later steps would send this use's ID token to ${quoted(other.exported[VARIABLE] ?? "")}`, "the earlier use");
-    }
+    if (loses(use, other))
+        throw refusal("An earlier use of this action exported", "this use's ID token", other, "the earlier use");
     // An earlier use of the same profile is shadowed by this one.
-    if (other.profile !== use.profile && loses(other, use)) {
-        throw refusal(`This use would export ${VARIABLE}, so later steps would send the ID token of profile ${quoted(other.profile)} to ${quoted(use.exported[VARIABLE] ?? "")}`, "this use");
-    }
+    if (other.profile !== use.profile && loses(other, use))
+        throw refusal("This use would export", `the ID token of profile ${quoted(other.profile)}`, use, "this use");
 }
 /** Whether what `other` exports overrides the endpoint of `use`. */
 function loses(use, other) {
@@ -1512,8 +1502,8 @@ function loses(use, other) {
         return false;
     return stsEndpointIn(use.section, use.profile) !== exported;
 }
-function refusal(what, which) {
-    return new UserError("sts-endpoint-of-another-use", `${what}. Give ${which} a name (profile: NAME), so that only the steps that choose it use that server.`);
+function refusal(what, token, { exported }, which) {
+    return new UserError("sts-endpoint-of-another-use", `${what} ${VARIABLE}, so later steps would send ${token} to ${quoted(exported[VARIABLE] ?? "")}. Give ${which} a name (profile: NAME), so that only the steps that choose it use that server.`);
 }
 /** Refuses an endpoint over plain http to another machine, as the input sts-endpoint is refused. */
 function refusePlainHttp(endpoint, where) {
@@ -1527,11 +1517,9 @@ function refusePlainHttp(endpoint, where) {
 }
 /** Whether a URL's host is this machine itself. */
 function isLoopback(hostname) {
-    return (hostname === "localhost" || hostname === "[::1]" || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(hostname));
+    return /^(?:localhost|\[::1\]|127\.\d{1,3}\.\d{1,3}\.\d{1,3})$/.test(hostname);
 }
-/**
- * Whether the input sts-endpoint names a server that is not AWS (MinIO, Ceph, LocalStack): a VPC endpoint is AWS.
- */
+/** Whether the input sts-endpoint names another server (MinIO, Ceph, LocalStack). A VPC endpoint is AWS. */
 function isOtherSts(stsEndpoint) {
     if (stsEndpoint === undefined)
         return false;
@@ -1546,21 +1534,15 @@ function isOtherSts(stsEndpoint) {
 const KEYS = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
 const CONTAINER = ["AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"];
 const WEB_IDENTITY = ["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"];
+const PROFILES = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"];
 const SESSION_NAME = "AWS_ROLE_SESSION_NAME";
 /** In the order of the table in docs/how-it-works.md, "The environment". */
-const RULES = [
-    staticKeys,
-    containerCredentials,
-    webIdentity,
-    chosenProfile,
-    files,
-    stsEndpoint,
-];
+const RULES = [staticKeys, containerCredentials, webIdentity, chosenProfile, files, stsEndpoint];
 /**
  * Plans the environment of later steps so that every SDK uses the profile. GitHub cannot unset a variable,
  * and nearly every one of them breaks some SDK when it is empty: only static keys (those that are set) and
- * the container URIs are ever set to "". Throws a UserError where an ambient variable could silently override
- * a named profile.
+ * the container URIs are set to "". Throws a UserError where a variable could silently override a named
+ * profile.
  */
 function planEnvironment(ambient, use) {
     const parts = RULES.map((rule) => rule(ambient, use));
@@ -1570,51 +1552,34 @@ function planEnvironment(ambient, use) {
     };
 }
 function staticKeys(ambient) {
-    // Only those that are set: a blank AWS_SESSION_TOKEN beside keys that post restores would break Ruby and
-    // PHP.
-    const set = KEYS.filter((name) => isSet(ambient, name));
-    if (set.length === 0)
-        return {};
-    return {
-        exports: blank(set),
-        warnings: [
-            `${are(set)} set and would override the profile in nearly every SDK; later steps will see ${them(set)} empty. Use static keys and a role in separate jobs.`,
-        ],
-    };
+    const set = nonEmpty(ambient, KEYS);
+    // No others: a blank AWS_SESSION_TOKEN beside keys that post restores would break Ruby and PHP.
+    return blanked(set, set, "nearly every SDK", " Use static keys and a role in separate jobs.");
 }
 function containerCredentials(ambient) {
-    const set = CONTAINER.filter((name) => isSet(ambient, name));
+    return blanked(nonEmpty(ambient, CONTAINER), CONTAINER, "some SDKs");
+}
+function blanked(set, names, where, advice = "") {
     if (set.length === 0)
         return {};
-    return {
-        exports: blank(CONTAINER),
-        warnings: [
-            `${are(set)} set and would override the profile in some SDKs; later steps will see ${them(set)} empty.`,
-        ],
-    };
+    const warning = `${are(set)} set and would override the profile in ${where}; later steps will see ${them(set)} empty.`;
+    return { exports: environment_all(names, ""), warnings: [warning + advice] };
 }
 /**
  * AWS_ROLE_ARN and its companions override the profile in most tools, or are mixed with it one by one, and
  * blank ones break botocore. Where some are set, only this use's own values of all three give its role.
  */
 function webIdentity(ambient, use) {
-    const found = [...WEB_IDENTITY, SESSION_NAME].filter((name) => exists(ambient, name));
-    if (!isAmbient(use)) {
-        refuseNamedMirror(use);
-        refuseWebIdentity(ambient, use);
-        // A session name alone changes no role; an empty one would let the AWS CLI's disk cache mix up jobs.
-        return found.length > 0 ? { exports: { [SESSION_NAME]: use.sessionName } } : {};
-    }
+    const found = existing(ambient, [...WEB_IDENTITY, SESSION_NAME]);
+    if (!isAmbient(use))
+        return namedWebIdentity(found, use);
     if (found.length === 0 && use.mirror !== "always")
         return {};
     if (use.mirror === "never") {
         throw mirrorRefused(`false while ${are(found)} set in this job: later steps would run as another role or fail`);
     }
-    const exports = {
-        AWS_ROLE_ARN: use.roleArn,
-        AWS_WEB_IDENTITY_TOKEN_FILE: use.tokenFile,
-        [SESSION_NAME]: use.sessionName,
-    };
+    const { roleArn: AWS_ROLE_ARN, tokenFile: AWS_WEB_IDENTITY_TOKEN_FILE } = use;
+    const exports = { AWS_ROLE_ARN, AWS_WEB_IDENTITY_TOKEN_FILE, [SESSION_NAME]: use.sessionName };
     const others = "Steps that choose another profile with AWS_PROFILE still get this role in most SDKs; use --profile instead.";
     if (found.length === 0)
         return { exports, warnings: [`mirror-environment is true: this job has one role. ${others}`] };
@@ -1625,45 +1590,41 @@ function webIdentity(ambient, use) {
         ],
     };
 }
-function refuseNamedMirror({ mirror }) {
-    if (mirror !== "always")
-        return;
-    throw mirrorRefused("true with a named profile: the variables would override AWS_PROFILE and give every step this role");
-}
-function refuseWebIdentity(ambient, use) {
-    const found = WEB_IDENTITY.filter((name) => exists(ambient, name));
-    if (found.length === 0)
-        return;
-    throw new errors_UserError("named-profile-loses", `${are(found)} set in this job. Most AWS SDKs prefer ${them(found)} to a profile chosen with AWS_PROFILE, so steps that choose ` +
-        `profile ${text_quoted(use.profile)} would silently run as another role. Remove ${them(found)} from the job or the runner, make all uses named ` +
-        "if an earlier use of this action set mirror-environment, or leave out profile to make this role ambient.");
+function namedWebIdentity(found, use) {
+    if (use.mirror === "always") {
+        throw mirrorRefused("true with a named profile: the variables would override AWS_PROFILE and give every step this role");
+    }
+    const rivals = found.filter((name) => name !== SESSION_NAME);
+    if (rivals.length > 0) {
+        throw new errors_UserError("named-profile-loses", `${are(rivals)} set in this job. Most AWS SDKs prefer ${them(rivals)} to a profile chosen with AWS_PROFILE, so steps that choose ` +
+            `profile ${text_quoted(use.profile)} would silently run as another role. Remove ${them(rivals)} from the job or the runner, make all uses named ` +
+            "if an earlier use of this action set mirror-environment, or leave out profile to make this role ambient.");
+    }
+    // A session name alone changes no role; an empty one would let the AWS CLI's disk cache mix up jobs.
+    return { exports: environment_all(found, use.sessionName) };
 }
 function mirrorRefused(why) {
     return new errors_UserError("mirror-refused", `mirror-environment cannot be ${why}. Leave it at auto.`);
 }
-/** Which profile later steps use when they choose none, and its region. Named uses leave that to the steps. */
+/** Which profile later steps use when they choose none, and its region. Named uses leave both alone. */
 function chosenProfile(ambient, use) {
-    const warnings = [];
     if (!isAmbient(use)) {
         const rival = ambient.AWS_DEFAULT_PROFILE;
-        if (rival && rival !== use.profile) {
-            warnings.push(`AWS_DEFAULT_PROFILE is set, and boto3 and the AWS CLI v1 prefer it to AWS_PROFILE: steps that choose profile ${text_quoted(use.profile)} with AWS_PROFILE would ` +
-                `run as ${text_quoted(rival)} there. Choose it with --profile, or set AWS_DEFAULT_PROFILE in the same step.`);
-        }
-        return { warnings };
+        if (!rival || rival === use.profile)
+            return {};
+        return {
+            warnings: [
+                `AWS_DEFAULT_PROFILE is set, and boto3 and the AWS CLI v1 prefer it to AWS_PROFILE: steps that choose profile ${text_quoted(use.profile)} with AWS_PROFILE would ` +
+                    `run as ${text_quoted(rival)} there. Choose it with --profile, or set AWS_DEFAULT_PROFILE in the same step.`,
+            ],
+        };
     }
-    const exports = { AWS_REGION: use.region, AWS_DEFAULT_REGION: use.region };
-    // Both, where they exist: some tools prefer one and some the other, and several read "" as a profile's name.
-    for (const name of ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"]) {
-        const value = ambient[name];
-        if (value === undefined || value === "default")
-            continue;
-        exports[name] = "default";
-        if (value === "")
-            continue;
-        warnings.push(`${name} was ${text_quoted(value)}; later steps will see "default" instead, so that they use this role.`);
-    }
-    return { exports, warnings };
+    // Both, where they exist: tools differ in which they prefer, and several read "" as a profile's name.
+    const others = existing(ambient, PROFILES).filter((name) => ambient[name] !== "default");
+    return {
+        exports: { AWS_REGION: use.region, AWS_DEFAULT_REGION: use.region, ...environment_all(others, "default") },
+        warnings: nonEmpty(ambient, others).map((name) => `${name} was ${text_quoted(ambient[name] ?? "")}; later steps will see "default" instead, so that they use this role.`),
+    };
 }
 /** Where the profile is. The copies leave out what the user's own files hold for the same profile. */
 function files(_ambient, use) {
@@ -1684,14 +1645,15 @@ function files(_ambient, use) {
 function stsEndpoint(ambient, use) {
     const endpoint = use.stsEndpoint;
     const ignores = /^true$/i.test(ambient.AWS_IGNORE_CONFIGURED_ENDPOINT_URLS ?? "");
-    const found = ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"].filter((name) => isSet(ambient, name));
+    const found = nonEmpty(ambient, ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"]);
     if (endpoint === undefined) {
         const [name] = found;
         if (name !== undefined && !ignores)
             refusePlainHttp(ambient[name], name);
         return {};
     }
-    const rivals = isAmbient(use) ? [] : found.filter((name) => !sameUrl(ambient[name], endpoint));
+    const isOther = (name) => ambient[name]?.replace(/\/+$/, "") !== endpoint;
+    const rivals = isAmbient(use) ? [] : found.filter(isOther);
     if (ignores)
         rivals.push("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
     if (rivals.length > 0) {
@@ -1700,20 +1662,17 @@ function stsEndpoint(ambient, use) {
     }
     return isAmbient(use) ? { exports: { AWS_ENDPOINT_URL_STS: endpoint } } : {};
 }
-function isAmbient(use) {
-    return use.profile === "default";
+function isAmbient({ profile }) {
+    return profile === "default";
 }
-function exists(ambient, name) {
-    return ambient[name] !== undefined;
+function existing(ambient, names) {
+    return names.filter((name) => ambient[name] !== undefined);
 }
-function isSet(ambient, name) {
-    return (ambient[name] ?? "") !== "";
+function nonEmpty(ambient, names) {
+    return names.filter((name) => ambient[name]);
 }
-function blank(names) {
-    return Object.fromEntries(names.map((name) => [name, ""]));
-}
-function sameUrl(one, other) {
-    return one?.replace(/\/+$/, "") === other;
+function environment_all(names, value) {
+    return Object.fromEntries(names.map((name) => [name, value]));
 }
 /** "A is", "A and B are". */
 function are(names) {
@@ -1745,14 +1704,8 @@ function planRestore(now, exported, previous, defaults) {
     }
     return restore;
 }
-/** Variables that decide who a step is to AWS. `previous` needs them to see that a step set and emptied them. */
-const restore_IDENTITY_VARIABLES = [
-    ...KEYS,
-    ...CONTAINER,
-    ...WEB_IDENTITY,
-    "AWS_PROFILE",
-    "AWS_DEFAULT_PROFILE",
-];
+/** They decide who a step is to AWS. `previous` has all of them, to show that a step set and emptied one. */
+const restore_IDENTITY_VARIABLES = [KEYS, CONTAINER, WEB_IDENTITY, PROFILES].flat();
 /**
  * A warning, with the fix, if a later step set variables that override the profile. It has their names and no
  * value. `now` is the environment before post restores it.
@@ -1791,8 +1744,9 @@ const external_node_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import
 ;// CONCATENATED MODULE: ../lib/src/aws/user-files.js
 
 /**
- * The folder that holds .aws. A user without HOME and without an entry in passwd, which is common in containers, gets
- * a folder that does not exist: variables that name a file need some path, because an empty one breaks SDKs.
+ * The folder that holds .aws. A user without HOME and without an entry in passwd, which is common in
+ * containers, gets a folder that does not exist: variables that name a file need some path, because an empty
+ * one breaks SDKs.
  */
 function home() {
     try {
@@ -2259,21 +2213,15 @@ function writeText(file, text) {
 ;// CONCATENATED MODULE: ../lib/src/base/process.js
 
 
-/**
- * proc(5), /proc/PID/stat. The name is in parentheses and may contain any character. Undefined if there is no such
- * process.
- */
+/** proc(5), /proc/PID/stat; undefined if there is no such process. */
 function readStat(pid) {
     try {
         const text = external_node_fs_namespaceObject.readFileSync(`/proc/${pid}/stat`, "utf8");
+        // The name is in parentheses and may contain any character.
         const end = text.lastIndexOf(")");
+        const name = text.slice(text.indexOf("(") + 1, end);
         const fields = text.slice(end + 2).split(" ");
-        return {
-            name: text.slice(text.indexOf("(") + 1, end),
-            state: fields[0] ?? "",
-            parent: Number(fields[1]),
-            started: fields[19] ?? "",
-        };
+        return { name, state: fields[0] ?? "", parent: Number(fields[1]), started: fields[19] ?? "" };
     }
     catch {
         return undefined;
@@ -2287,7 +2235,7 @@ function identify(pid) {
 function isRunning(process_) {
     if (process_.started !== undefined) {
         const stat = readStat(process_.pid);
-        return (stat !== undefined && stat.started === process_.started && stat.state !== "Z" && stat.state !== "X");
+        return stat?.started === process_.started && stat.state !== "Z" && stat.state !== "X";
     }
     try {
         return process.kill(process_.pid, 0);
@@ -2299,10 +2247,10 @@ function isRunning(process_) {
 /** More than enough for a runner, a composite action and wrapper scripts. */
 const MAX_ANCESTORS = 32;
 /**
- * The runner's worker among this process's ancestors: the process that runs one job and then ends. Undefined
- * inside a container, whose processes have no ancestor outside, without /proc, and under other runners.
- * https://github.com/actions/runner: src/Runner.Worker; the kernel keeps 15 characters of a name, of which it
- * needs 13.
+ * The runner's worker among this process's ancestors: the process that runs one job and then ends
+ * (actions/runner, src/Runner.Worker; its 13 characters fit the 15 that the kernel keeps of a name).
+ * Undefined inside a container, whose processes have no ancestor outside, without /proc, and under other
+ * runners.
  */
 function process_findWorker() {
     let pid = process.ppid;
@@ -2981,14 +2929,13 @@ function bars(lives, alone) {
     const outages = longest(lives.outages, MAX_DRAWN);
     const gaps = longest(lives.gaps, MAX_DRAWN);
     const breaks = [...outages, ...gaps];
+    const bar = (name, tags) => (one) => {
+        return { ...one, name: `${name} ${duration(intervals_length(one))}`, tags };
+    };
     return [
         ...tokenBars(lives, breaks, alone && breaks.length === 0 ? 6 : 2),
-        ...outages.map((outage) => ({
-            ...outage,
-            name: `Outage ${duration(intervals_length(outage))}`,
-            tags: "crit, done, ",
-        })),
-        ...gaps.map((gap) => ({ ...gap, name: `No valid token ${duration(intervals_length(gap))}`, tags: "crit, " })),
+        ...outages.map(bar("Outage", "crit, done, ")),
+        ...gaps.map(bar("No valid token", "crit, ")),
     ].sort((a, b) => a.from - b.from || b.to - a.to);
 }
 /** Tokens next to a break have a bar each, and so have those of a short run; a longer run shares one. */
@@ -3003,13 +2950,10 @@ function tokenBars(lives, breaks, shortRun) {
         const from = first === 0 ? Math.min(lives.from, at(0)) : at(first);
         const number = first === 0 ? 1 : numberOf(first);
         const stale = lives.stale.filter((interval) => interval.from >= from && interval.to <= at(to)).length;
-        return {
-            name: (number === numberOf(to) ? `Token ${number}` : `Tokens ${number} to ${numberOf(to)}`) +
-                (stale > 0 ? ` (stale ${stale} ${plural(stale, "time")})` : ""),
-            tags: "",
-            from,
-            to: Math.min(to === last ? lives.expiresAt : at(to) + lives.lifetimeMs, lives.to),
-        };
+        const name = number === numberOf(to) ? `Token ${number}` : `Tokens ${number} to ${numberOf(to)}`;
+        const ends = to === last ? lives.tokenExpiresAt : at(to) + lives.lifetimeMs;
+        const times = stale > 0 ? ` (stale ${stale} ${plural(stale, "time")})` : "";
+        return { name: name + times, tags: "", from, to: Math.min(ends, lives.to) };
     };
     const drawn = [];
     for (let index = 0; index <= last; index++) {
@@ -3031,11 +2975,15 @@ function tokenBars(lives, breaks, shortRun) {
 
 
 
+/** How a sentence shows text from outside and a link: annotations and Markdown differ. */
 const PLAIN = {
     quote: (text) => text_quoted(text, 200),
     more: (anchor) => `More: ${troubleshootingLink(anchor)}`,
 };
-const MARKDOWN = { quote: codeSpan, more: (anchor) => `[More](${troubleshootingLink(anchor)})` };
+const MARKDOWN = {
+    quote: codeSpan,
+    more: (anchor) => `[More](${troubleshootingLink(anchor)})`,
+};
 /** Lists have at most so many entries; the others are counted. */
 const [MAX_USES, MAX_WATCHES, MAX_EVENTS] = [10, 4, 4];
 const CLOUDTRAIL = "In CloudTrail's event history, find a session's calls: search by user name = the session name.";
@@ -3046,12 +2994,13 @@ function makeReport(finished) {
     const begin = Math.min(...uses.map(({ startedAt }) => startedAt));
     const end = Math.max(...uses.map(({ endedAt }) => endedAt));
     const time = (ms) => timestamp(ms).slice(day(begin) === day(end) ? 11 : 0);
-    const said = watches.slice(0, MAX_WATCHES).map((watch, index) => {
-        const about = (sentence) => watches.length === 1 ? sentence : (style) => `Audience ${index + 1}: ${sentence(style)}`;
-        return { warnings: warningsOf(watch, time).map(about), notes: outagesOf(watch, time).map(about) };
+    const shown = watches.slice(0, MAX_WATCHES);
+    const sentences = (of) => shown.flatMap((watch, index) => {
+        const about = watches.length === 1 ? "" : `Audience ${index + 1}: `;
+        return [...of(watch, time)].map((sentence) => (style) => about + sentence(style));
     });
-    const warnings = said.flatMap((watch) => watch.warnings);
-    const items = [...warnings, ...said.flatMap(({ notes }) => notes)].map((sentence) => `- ${sentence(MARKDOWN)}`);
+    const warnings = sentences(warningsOf);
+    const items = [...warnings, ...sentences(outagesOf)].map((sentence) => `- ${sentence(MARKDOWN)}`);
     return {
         warnings: warnings.map((sentence) => sentence(PLAIN)),
         markdown: [
@@ -3063,7 +3012,7 @@ function makeReport(finished) {
             "",
             ...(uses.every(({ stsEndpoint }) => isOtherSts(stsEndpoint)) ? [] : [CLOUDTRAIL, ""]),
             ...(items.length > 0 ? [...items, ""] : []),
-            ...(watches.length > 0 ? [...ganttChart(watches.slice(0, MAX_WATCHES).map(livesOf)), ""] : []),
+            ...(watches.length > 0 ? [...ganttChart(shown.map(livesOf)), ""] : []),
         ].join("\n"),
         eventful: watches.some((watch) => watch.fault || watch.gaps.length > 0 || watch.outages.some((one) => isLong(one, watch))),
     };
@@ -3082,30 +3031,24 @@ function watchOf(keeper, { audience, endedAt: until, keeperDied = false }) {
     return { keeper, audience, until, fault, outages, gaps };
 }
 const CONSEQUENCE = "Calls that needed a new session then failed.";
-function warningsOf({ keeper, until, fault, outages, gaps }, time) {
+function* warningsOf({ keeper, until, fault, outages, gaps }, time) {
     const stale = longest(keeper.stale, MAX_EVENTS);
-    const sentences = stale.map((interval) => {
+    for (const interval of stale) {
         const outage = outages.find((one) => overlap(one, interval));
-        return ({ quote, more }) => {
-            const cause = outage
-                ? `${failed(outage)}, the last with ${quote(outage.lastError)}`
-                : "no request failed, so the machine was suspended, or the keeper was killed and a later use started another";
-            return `The ID token was stale ${span(interval, time)}: ${cause}. ${CONSEQUENCE} ${more("token-was-stale")}`;
-        };
-    });
-    const rest = keeper.stale.filter((interval) => !stale.includes(interval));
-    if (rest.length > 0) {
-        sentences.push(() => `The ID token was stale ${rest.length} more ${plural(rest.length, "time")}, for ${duration(total(rest))} in all.`);
+        const suspended = "no request failed, so the machine was suspended, or the keeper was killed and a later use started another";
+        yield (style) => `The ID token was stale ${span(interval, time)}: ${outage ? failed(outage, style) : suspended}. ${CONSEQUENCE} ${style.more("token-was-stale")}`;
     }
+    const rest = keeper.stale.filter((interval) => !stale.includes(interval));
+    if (rest.length > 0)
+        yield () => `The ID token was stale ${rest.length} more ${plural(rest.length, "time")}, for ${duration(total(rest))} in all.`;
     if (fault) {
         const gap = gaps.find(({ to }) => to === until);
         const risk = gap
             ? `There was no valid ID token ${span(gap, time)}. ${CONSEQUENCE}`
             : "Its last ID token was valid until the job's steps were over, so no call was at risk.";
         const anchor = fault === "request token expired" ? "job-outlived-its-id-tokens" : "keeper-was-gone";
-        sentences.push(({ more }) => `${FAULTS[fault]} ${risk} ${more(anchor)}`);
+        yield ({ more }) => `${FAULTS[fault]} ${risk} ${more(anchor)}`;
     }
-    return sentences;
 }
 const KEEPER = "The keeper, which renews the ID token,";
 const FAULTS = {
@@ -3119,29 +3062,28 @@ const FAULTS = {
     "request token expired": "The job ran past the roughly six hours for which GitHub issues ID tokens.",
 };
 /** Not in the warnings: outages that were long but harmless. */
-function outagesOf(watch, time) {
+function* outagesOf(watch, time) {
     const harmless = watch.outages.filter((outage) => isLong(outage, watch) && !watch.gaps.some((gap) => overlap(outage, gap)));
-    const shown = longest(harmless, MAX_EVENTS);
-    const sentences = shown.map((outage) => ({ quote }) => `No new ID token ${span(outage, time)}: ${failed(outage)}, the last with ${quote(outage.lastError)}. The token in the file stayed valid.`);
-    const rest = harmless.length - shown.length;
+    for (const outage of longest(harmless, MAX_EVENTS))
+        yield (style) => `No new ID token ${span(outage, time)}: ${failed(outage, style)}. The token in the file stayed valid.`;
+    const rest = harmless.length - MAX_EVENTS;
     if (rest > 0)
-        sentences.push(() => `${rest} more such ${plural(rest, "outage")}, none of them longer.`);
-    return sentences;
+        yield () => `${rest} more such ${plural(rest, "outage")}, none of them longer.`;
 }
 /** More than a third of a token's life. The second half of its life is there for shorter ones. */
 function isLong(outage, { keeper }) {
     return intervals_length(outage) > keeper.lifetimeMs / 3;
 }
-function failed({ attempts }) {
-    return `${attempts} ${plural(attempts, "request")} failed`;
+function failed({ attempts, lastError }, { quote }) {
+    return `${attempts} ${plural(attempts, "request")} failed, the last with ${quote(lastError)}`;
 }
 function verdict(watches) {
     if (watches.length === 0)
         return "**The ID token was never refreshed: no keeper was running**";
     const gap = total(watches.flatMap(({ gaps }) => gaps));
-    return gap === 0
-        ? "**A valid ID token at every moment**"
-        : `**No valid ID token for ${duration(gap)}** of the time`;
+    if (gap === 0)
+        return "**A valid ID token at every moment**";
+    return `**No valid ID token for ${duration(gap)}** of the time`;
 }
 function numbers(uses, watches) {
     const sum = (count) => watches.reduce((all, { keeper }) => all + count(keeper), 0);
@@ -3152,26 +3094,18 @@ function numbers(uses, watches) {
         life: keeper.lifetimeMs,
     }));
     const [oldest] = ages.sort((a, b) => b.age / b.life - a.age / a.life);
-    return [
-        `${issued} ${issued === 1 ? "was" : "were"} issued, ${failures === 0 ? "no request" : `${failures} ${plural(failures, "request")}`} failed.`,
-        ...(oldest
-            ? [
-                `The oldest token a step could have read was ${duration(oldest.age)} old (lifetime ${duration(oldest.life)}).`,
-            ]
-            : []),
-    ].join(" ");
+    const requests = failures === 0 ? "no request" : `${failures} ${plural(failures, "request")}`;
+    const all = `${issued} ${issued === 1 ? "was" : "were"} issued, ${requests} failed.`;
+    if (!oldest)
+        return all;
+    return `${all} The oldest token a step could have read was ${duration(oldest.age)} old (lifetime ${duration(oldest.life)}).`;
 }
 function table(uses, watches) {
     const several = watches.length > 1;
     const rows = uses.slice(0, MAX_USES).map((use) => {
         const number = watches.findIndex(({ audience, until }) => audience === use.audience && use.endedAt <= until) + 1;
         const audience = `${number > 0 ? `${number}: ` : ""}${codeSpan(use.audience)}`;
-        return [
-            codeSpan(use.profile),
-            codeSpan(use.roleArn),
-            codeSpan(use.sessionName),
-            ...(several ? [audience] : []),
-        ];
+        return [...[use.profile, use.roleArn, use.sessionName].map(codeSpan), ...(several ? [audience] : [])];
     });
     const names = ["Profile", "Role", "Session name", ...(several ? ["Audience"] : [])];
     const rest = uses.length - rows.length;
@@ -3183,15 +3117,12 @@ function table(uses, watches) {
 function livesOf(watch) {
     const { keeper, until, outages, gaps } = watch;
     return {
-        received: keeper.received,
+        ...keeper,
         // A keeper that took over from a killed one has the token of the use that started it, too.
         count: Math.max(keeper.refreshes + 1, keeper.received.length),
-        lifetimeMs: keeper.lifetimeMs,
-        expiresAt: keeper.tokenExpiresAt,
         from: keeper.startedAt,
         to: Math.min(until, keeper.ended?.at ?? until),
         outages: outages.filter((outage) => isLong(outage, watch)),
-        stale: keeper.stale,
         gaps,
     };
 }
