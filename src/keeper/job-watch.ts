@@ -1,11 +1,13 @@
 import * as fs from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { errorCode } from "../base/errors.ts";
 import type { TokenDirectory } from "../base/layout.ts";
 import { isRunning, type ProcessIdentity } from "../base/process.ts";
 import { clockJumped, TICK_MS } from "./schedule.ts";
 import type { Ending } from "./status.ts";
 
-// What ends the keeper, and what makes it look.
+/** A timer of more than 2^31 ms would fire at once. */
+const LONGEST_WAIT_MS = 60 * 60 * 1000;
 
 /** What the keeper's own requests say. SDKs can use the last ID token until it expires: before, both are false. */
 export interface LastRequests {
@@ -56,32 +58,89 @@ const SIGNALS: NodeJS.Signals[] = [
   ...(["SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGBREAK"] as const),
 ];
 
-interface Alarms {
-  look(): void;
-  refreshNow(): void;
-  end(why: Ending): void;
+/** Watches the job, the clocks and signals on behalf of the keeper. */
+export class JobWatch {
+  readonly #over = new AbortController();
+  readonly #directory: TokenDirectory;
+  readonly #reason: () => Ending | undefined;
+  readonly #ticker: NodeJS.Timeout;
+  #watcher: fs.FSWatcher | undefined;
+  #wall = Date.now();
+  #monotonic = performance.now();
+  #jumped = false;
+  #wake = () => {};
+
+  /** @param reason why the keeper has to end, or undefined; asked at every tick */
+  constructor(directory: TokenDirectory, reason: () => Ending | undefined) {
+    this.#directory = directory;
+    this.#reason = reason;
+    const tick = () => this.#tick();
+    for (const signal of SIGNALS) process.on(signal, tick);
+    process.on("uncaughtException", () => this.#end("failed"));
+    this.#ticker = setInterval(tick, TICK_MS);
+    // Only to notice earlier what a tick notices anyway: where watching is not possible, nothing is lost.
+    try {
+      this.#watcher = fs.watch(directory.path, tick).on("error", () => this.#watcher?.close());
+    } catch {}
+  }
+
+  /** Aborts when the keeper has to end. */
+  get over(): AbortSignal {
+    return this.#over.signal;
+  }
+
+  /** Why, once `over` has aborted. */
+  get ending(): Ending {
+    return this.over.reason as Ending;
+  }
+
+  /**
+   * Waits until `due` on the monotonic clock, or until the machine wakes up or somebody sets its clock. Resolves with
+   * false as soon as the keeper has to end.
+   */
+  async runsUntil(due: number): Promise<boolean> {
+    this.#look();
+    this.#jumped = false;
+    while (!this.over.aborted && !this.#jumped && performance.now() < due) {
+      const alarm = new AbortController();
+      this.#wake = () => alarm.abort();
+      const wait = Math.min(due - performance.now(), LONGEST_WAIT_MS);
+      await sleep(wait, undefined, { signal: alarm.signal }).catch(() => {}); // woken
+    }
+    return !this.over.aborted;
+  }
+
+  close(): void {
+    clearInterval(this.#ticker);
+    this.#watcher?.close();
+  }
+
+  #tick(): void {
+    this.#look();
+    closeToOthers(this.#directory.path);
+    this.#jumped ||= clockJumped(Date.now() - this.#wall, performance.now() - this.#monotonic);
+    this.#wall = Date.now();
+    this.#monotonic = performance.now();
+    if (this.#jumped) this.#wake();
+  }
+
+  #look(): void {
+    const why = this.#reason();
+    if (why) this.#end(why);
+  }
+
+  #end(why: Ending): void {
+    this.#over.abort(why); // the first reason stays
+    this.#wake();
+  }
 }
 
-/** Watches the job, the clocks and signals; returns how to stop watching. */
-export function arm(directory: TokenDirectory, { look, refreshNow, end }: Alarms): () => void {
-  let wall = Date.now();
-  let monotonic = performance.now();
-  const tick = () => {
-    look();
-    if (clockJumped(Date.now() - wall, performance.now() - monotonic)) refreshNow();
-    wall = Date.now();
-    monotonic = performance.now();
-  };
-  for (const signal of SIGNALS) process.on(signal, tick);
-  process.on("uncaughtException", () => end("failed"));
-  const ticker = setInterval(tick, TICK_MS);
-  // Only to notice earlier what a tick notices anyway: where watching is not possible, nothing is lost.
-  let watcher: fs.FSWatcher | undefined;
+/** `chmod -R a+rwX "$RUNNER_TEMP"` is what people do about files that a container left; the token is not for all. */
+function closeToOthers(directory: string): void {
+  if (process.platform === "win32") return;
   try {
-    watcher = fs.watch(directory.path, tick).on("error", () => watcher?.close());
-  } catch {}
-  return () => {
-    clearInterval(ticker);
-    watcher?.close();
-  };
+    if ((fs.statSync(directory).mode & 0o077) !== 0) fs.chmodSync(directory, 0o700);
+  } catch {
+    // Gone, or not ours any more.
+  }
 }

@@ -1,6 +1,5 @@
 import * as fs from "node:fs";
 import { basename } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { errorText } from "../base/errors.ts";
 import { writeFileAtomic } from "../base/files.ts";
 import { type IdToken, requestIdToken } from "../base/id-token.ts";
@@ -8,27 +7,18 @@ import { decodeClaims, timeClaim } from "../base/jwt.ts";
 import { type TokenDirectory, tokenDirectoryAt } from "../base/layout.ts";
 import { RequestError } from "../base/network.ts";
 import { expiry, hold, pastOf } from "./held-token.ts";
-import { arm, reasonToEnd } from "./job-watch.ts";
+import { JobWatch, reasonToEnd } from "./job-watch.ts";
 import type { Ask, Watch } from "./messages.ts";
 import { writeStatus } from "./record.ts";
 import { refreshDelay, requestTimeout, retryDelay } from "./schedule.ts";
-import {
-  beginStatus,
-  type Ending,
-  type KeeperStatus,
-  recordEnd,
-  recordFailure,
-  recordRefresh,
-} from "./status.ts";
+import { beginStatus, type KeeperStatus, recordEnd, recordFailure, recordRefresh } from "./status.ts";
 
 /** A self-hosted job may take 5 days: https://docs.github.com/en/actions/reference/limits */
 const LONGEST_JOB_MS = 5 * 24 * 60 * 60 * 1000;
-/** A timer of more than 2^31 ms would fire at once. */
-const LONGEST_WAIT_MS = 60 * 60 * 1000;
 
 /**
- * Keeps the token file fresh until the job is over, and then deletes it. It has three parts: arm what ends it; sleep
- * until the next request is due, and refresh; leave last words in the status file.
+ * Keeps the token file fresh until the job is over, and then deletes it. It has three parts: watch for
+ * what ends it; wait until the next request is due, and refresh; leave last words in the status file.
  * @param first the token that main has put into the file
  * @param onReady called once everything that ends the keeper is in place
  */
@@ -44,48 +34,28 @@ export async function keep(ask: Ask, watch: Watch, first: IdToken, onReady: () =
   const requestTokenExpiry = expiryOf(ask.endpoint.requestToken, clockOffset);
   const status = beginStatus(held, Date.now() - receivedMsAgo, watch.dead);
 
-  const over = new AbortController();
-  let alarm = new AbortController();
-  const end = (why: Ending) => {
-    over.abort(why); // the first reason stays
-    alarm.abort();
-  };
-  const look = () => {
+  const job = new JobWatch(directory, () => {
     const isStale = performance.now() > expiry(held);
-    const why = reasonToEnd(directory, watch.worker, {
+    return reasonToEnd(directory, watch.worker, {
       isRefused: isStale && failures > 0 && refusals === failures,
       isOver: isStale && performance.now() > requestTokenExpiry,
     });
-    if (why) end(why);
-  };
-  const refreshNow = () => {
-    due = performance.now();
-    alarm.abort();
-  };
-  const disarm = arm(directory, { look, refreshNow, end });
-
+  });
   save(directory, status);
   onReady();
-  look();
-  while (!over.signal.aborted) {
-    alarm = new AbortController();
-    const wait = Math.min(Math.max(0, due - performance.now()), LONGEST_WAIT_MS);
-    await sleep(wait, undefined, { signal: alarm.signal }).catch(() => {}); // woken
-    if (!over.signal.aborted && performance.now() >= due) await refresh();
-  }
+  while (await job.runsUntil(due)) await refresh();
 
-  disarm();
+  job.close();
   deleteToken(directory.token);
-  recordEnd(status, Date.now(), pastOf(held, performance.now()), over.signal.reason as Ending);
+  recordEnd(status, Date.now(), pastOf(held, performance.now()), job.ending);
   save(directory, status);
   // The worker is gone for certain, so post will not come.
-  if (watch.worker && status.ended?.why === "job over")
-    emptyJobDirectory(directory, basename(watch.directory));
+  if (watch.worker && job.ending === "job over") emptyJobDirectory(directory, basename(watch.directory));
 
   async function refresh(): Promise<void> {
     try {
       const timeout = requestTimeout(held.lifetimeMs);
-      const answer = await requestIdToken(ask.endpoint, ask.audience, timeout, over.signal);
+      const answer = await requestIdToken(ask.endpoint, ask.audience, timeout, job.over);
       writeFileAtomic(directory.token, answer.token);
       const now = performance.now();
       clockOffset = answer.clockOffsetMs ?? clockOffset;
@@ -96,7 +66,7 @@ export async function keep(ask: Ask, watch: Watch, first: IdToken, onReady: () =
       failures = 0;
       refusals = 0;
     } catch (error) {
-      if (over.signal.aborted) return;
+      if (job.over.aborted) return;
       failures += 1;
       const failure = error instanceof RequestError ? error.failure : undefined;
       if (failure?.httpStatus === 401 || failure?.httpStatus === 403) refusals += 1;
@@ -104,7 +74,6 @@ export async function keep(ask: Ask, watch: Watch, first: IdToken, onReady: () =
       recordFailure(status, Date.now(), errorText(error));
     }
     save(directory, status);
-    look();
   }
 }
 
