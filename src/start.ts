@@ -2,20 +2,19 @@ import * as core from "@actions/core";
 import { deleteCachedSessions } from "./aws/cli-cache.ts";
 import { cliCache, home } from "./aws/user-files.ts";
 import { errorText } from "./base/errors.ts";
-import { readJson } from "./base/files.ts";
 import type { IdToken } from "./base/id-token.ts";
 import { tokenId } from "./base/layout.ts";
-import { findWorker } from "./base/process.ts";
 import { firstSession, loadExchange, plannedSession } from "./first-session.ts";
 import { firstToken } from "./first-token.ts";
 import { checkAccount, loadInputs } from "./inputs.ts";
 import { locked } from "./job/lock.ts";
+import { replaceKeeper } from "./job/replace-keeper.ts";
 import { beginUse, endUse } from "./job/uses.ts";
+import { healthOf } from "./keeper/health.ts";
 import { type LaunchedKeeper, launchKeeper } from "./keeper/launch.ts";
-import type { KeeperStatus } from "./keeper/status.ts";
-import { hasKeeper } from "./keeper/stop.ts";
 import { makePlan, type Plan } from "./plan.ts";
 import { publish } from "./publish.ts";
+import { replacedWarning } from "./report/health.ts";
 import { saveUse } from "./state.ts";
 
 /**
@@ -38,7 +37,7 @@ export async function start(env: NodeJS.ProcessEnv): Promise<void> {
   try {
     await openJobDirectory(plan);
     const [first, exchange] = await Promise.all([
-      firstToken(keeper, plan, env),
+      firstToken(keeper, { endpoint: plan.endpoint, audience: inputs.audience }, env),
       inputs.trial ? loadExchange() : undefined,
     ]);
     core.setSecret(first.token);
@@ -46,7 +45,7 @@ export async function start(env: NodeJS.ProcessEnv): Promise<void> {
     const session = exchange ? await firstSession(exchange, plan, first, env) : plannedSession(inputs);
     if (inputs.maskAccountId && session.accountId !== undefined) core.setSecret(session.accountId);
     checkAccount(inputs, session.accountId);
-    await handOver(plan, keeper);
+    await handOver(plan, keeper, first);
     publish(plan, first, session);
   } catch (error) {
     await undo(plan);
@@ -76,12 +75,13 @@ async function enter(plan: Plan, first: IdToken, env: NodeJS.ProcessEnv): Promis
   deleteCachedSessions(cliCache(), role.arn, sessionName);
 }
 
-/** Lets the keeper watch over the token for the rest of the job, unless another use's does already. */
-async function handOver({ job, directory }: Plan, keeper: LaunchedKeeper): Promise<void> {
+/** Lets the keeper watch over the token for the rest of the job, unless another use's does already, and does well. */
+async function handOver({ job, directory }: Plan, keeper: LaunchedKeeper, first: IdToken): Promise<void> {
   await locked(job, async () => {
-    if (hasKeeper(directory)) return;
-    const dead = readJson<KeeperStatus>(directory.status);
-    await keeper.watch({ directory: directory.path, worker: findWorker(), dead });
+    const health = healthOf(directory);
+    if (health.trouble === undefined) return;
+    await replaceKeeper(directory, keeper, first);
+    if (health.status) core.warning(replacedWarning(health));
   });
 }
 

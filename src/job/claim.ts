@@ -22,12 +22,21 @@ export async function claim(
   ambient: NodeJS.ProcessEnv,
   home: string,
 ): Promise<Claim> {
-  const identity = createHash("sha256").update(requestToken).digest("hex");
+  const identity = identityOf(requestToken);
   const found = readJson<Claim>(job.claim);
   const claimed = found?.job === identity ? found : await takeOver(job, identity, ambient);
   seed(job.config, "AWS_CONFIG_FILE", claimed, home);
   seed(job.credentials, "AWS_SHARED_CREDENTIALS_FILE", claimed, home);
   return claimed;
+}
+
+/** Whether the directory is the job's that has this request token, and not one that a crashed job left. */
+export function isClaimedBy(job: JobDirectory, requestToken: string): boolean {
+  return readJson<Claim>(job.claim)?.job === identityOf(requestToken);
+}
+
+function identityOf(requestToken: string): string {
+  return createHash("sha256").update(requestToken).digest("hex");
 }
 
 /** Empties the directory first: a job that crashed may have left anything in it, and nothing of that is trusted. */

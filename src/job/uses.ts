@@ -202,7 +202,8 @@ async function removeAll(job: JobDirectory): Promise<void> {
   removeJobDirectory(job);
 }
 
-function activeUses(job: JobDirectory): Use[] {
+/** The uses of a job that are not over, in order. */
+export function activeUses(job: JobDirectory): Use[] {
   return readAll<Use>(job.uses).sort((a, b) => a.order - b.order);
 }
 

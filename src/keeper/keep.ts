@@ -41,7 +41,7 @@ export async function keep(ask: Ask, watch: Watch, first: IdToken, onReady: () =
   /** Whether GitHub has refused every request since the token in the file. */
   let onlyRefused = true;
   const requestTokenExpiry = expiryOf(ask.endpoint.requestToken, clockOffset);
-  const status = beginStatus(held, Date.now() - receivedMsAgo, watch.dead);
+  const status = beginStatus(first, Date.now() - receivedMsAgo, watch.dead);
 
   const over = new AbortController();
   let alarm = new AbortController();
