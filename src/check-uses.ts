@@ -77,7 +77,8 @@ async function mend(job: JobDirectory, ask: Ask, env: NodeJS.ProcessEnv): Promis
   }
 }
 
-function noUse(job: JobDirectory, env: NodeJS.ProcessEnv): UserError {
+/** Why there is nothing to check: nothing in the job directory that this job has made. */
+export function noUse(job: JobDirectory, env: NodeJS.ProcessEnv): UserError {
   if (env.AWS_CONFIG_FILE === job.config) {
     return new UserError(
       "check-found-no-use",

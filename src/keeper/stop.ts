@@ -5,6 +5,12 @@ import { type JobDirectory, type TokenDirectory, tokenDirectoryAt } from "../bas
 import { isRunning } from "../base/process.ts";
 import type { KeeperStatus } from "./status.ts";
 
+/** Whether a keeper is running for a token directory. */
+export function hasKeeper(directory: TokenDirectory): boolean {
+  const status = readJson<KeeperStatus>(directory.status);
+  return status !== undefined && status.ended === undefined && isRunning(status);
+}
+
 const STOP_TIMEOUT_MS = 2_000;
 
 export interface StoppedKeeper {
