@@ -33,6 +33,8 @@ export type ExchangeResult = { session: Session } | { failure: ExchangeFailure }
 
 /** One attempt, from the connection to the last byte. */
 const ATTEMPT_TIMEOUT_MS = 15_000;
+/** Of a session, at AWS and at servers with an STS API. */
+const ARN = /^arn:[\w-]+:[\w-]*:[\w-]*:[\w-]*:[\w+=,.@/:-]{1,1024}$/;
 /** An answer of STS is about 2 kB. */
 const MAX_ANSWER_BYTES = 256 * 1024;
 
@@ -81,6 +83,14 @@ async function send(client: STSClient, request: ExchangeRequest, signal: AbortSi
     throw new RequestError({ kind: "malformed", httpStatus: 200, message: "HTTP 200 without a session" });
   }
   const assumedRoleArn = answer.AssumedRoleUser?.Arn || undefined;
+  // It goes into outputs and the log.
+  if (assumedRoleArn !== undefined && !ARN.test(assumedRoleArn)) {
+    throw new RequestError({
+      kind: "malformed",
+      httpStatus: 200,
+      message: "AssumedRoleUser.Arn is not an ARN",
+    });
+  }
   return { assumedRoleArn, accountId: assumedRoleArn?.split(":")[4] || undefined };
 }
 

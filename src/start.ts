@@ -11,7 +11,7 @@ import { locked } from "./job/lock.ts";
 import { replaceKeeper } from "./job/replace-keeper.ts";
 import { beginUse, endUse } from "./job/uses.ts";
 import { healthOf } from "./keeper/health.ts";
-import { type LaunchedKeeper, launchKeeper } from "./keeper/launch.ts";
+import type { LaunchedKeeper } from "./keeper/launch.ts";
 import { makePlan, type Plan } from "./plan.ts";
 import { publish } from "./publish.ts";
 import { replacedWarning } from "./report/health.ts";
@@ -21,8 +21,9 @@ import { saveUse } from "./state.ts";
  * The main step: from inputs to a profile whose token file stays fresh. It refuses what has to be refused before it
  * touches anything, and exports nothing before everything works; what fails is undone at once. Throws a UserError
  * for everything that a user can do something about.
+ * @param keeper a process that waits for its orders
  */
-export async function start(env: NodeJS.ProcessEnv): Promise<void> {
+export async function start(env: NodeJS.ProcessEnv, keeper: LaunchedKeeper): Promise<void> {
   const run = { id: env.GITHUB_RUN_ID ?? "", attempt: env.GITHUB_RUN_ATTEMPT ?? "" };
   const inputs = loadInputs((name) => core.getInput(name), run);
   const plan = makePlan(inputs, env);
@@ -32,10 +33,9 @@ export async function start(env: NodeJS.ProcessEnv): Promise<void> {
   // Whoever answers in the place of STS could use the ID token.
   delete env.NODE_TLS_REJECT_UNAUTHORIZED;
   saveUse({ root: plan.job.path, id: plan.id, summary: inputs.summary });
-  // The slowest to start. It asks for the first token, and so proves that it can ask for the others.
-  const keeper = launchKeeper();
   try {
     await openJobDirectory(plan);
+    // The keeper asks, and so proves that it can ask for the tokens to come.
     const [first, exchange] = await Promise.all([
       firstToken(keeper, { endpoint: plan.endpoint, audience: inputs.audience }, env),
       inputs.trial ? loadExchange() : undefined,
@@ -50,8 +50,6 @@ export async function start(env: NodeJS.ProcessEnv): Promise<void> {
   } catch (error) {
     await undo(plan);
     throw error;
-  } finally {
-    await keeper.abandon();
   }
 }
 

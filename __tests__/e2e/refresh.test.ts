@@ -133,7 +133,7 @@ test("the keeper runs on the same node as main, with nothing of the job's enviro
   const argv = read("cmdline").filter((word) => word !== "");
   // Nothing but flags of Node's between the two, and nothing behind: no token, no address.
   expect(argv[0]).toBe(NODE);
-  expect(argv.slice(1, -1).filter((word) => !/^--[a-z-]+$/.test(word))).toEqual([]);
+  expect(argv.slice(1, -1).filter((word) => !/^--[a-z0-9-]+(?:=\d+)?$/.test(word))).toEqual([]);
   expect(argv.at(-1)).toMatch(/keeper[/\\]index\.js$/);
   await finishClean(scene);
 });

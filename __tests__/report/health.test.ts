@@ -58,7 +58,7 @@ const CASES: [health: Health, text: string][] = [
   [healthOf(tokenDirectoryAt("/nowhere")), "token was missing, no keeper was running"],
 ];
 
-test.each(CASES)("%j", (health, text) => {
+test.each(CASES.map(([health, text]) => ({ health, text })))("$text", ({ health, text }) => {
   expect(describeHealth(health, NOW)).toBe(text);
 });
 

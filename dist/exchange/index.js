@@ -11352,6 +11352,8 @@ async function retrying(request, onRetry) {
 
 /** One attempt, from the connection to the last byte. */
 const ATTEMPT_TIMEOUT_MS = 15_000;
+/** Of a session, at AWS and at servers with an STS API. */
+const ARN = /^arn:[\w-]+:[\w-]*:[\w-]*:[\w-]*:[\w+=,.@/:-]{1,1024}$/;
 /** An answer of STS is about 2 kB. */
 const MAX_ANSWER_BYTES = 256 * 1024;
 /**
@@ -11395,6 +11397,14 @@ async function send(client, request, signal) {
         throw new RequestError({ kind: "malformed", httpStatus: 200, message: "HTTP 200 without a session" });
     }
     const assumedRoleArn = answer.AssumedRoleUser?.Arn || undefined;
+    // It goes into outputs and the log.
+    if (assumedRoleArn !== undefined && !ARN.test(assumedRoleArn)) {
+        throw new RequestError({
+            kind: "malformed",
+            httpStatus: 200,
+            message: "AssumedRoleUser.Arn is not an ARN",
+        });
+    }
     return { assumedRoleArn, accountId: assumedRoleArn?.split(":")[4] || undefined };
 }
 /** A client that makes one attempt, and the URL that it asks: the environment or a config file may name another. */

@@ -1,6 +1,41 @@
 import { createRequire as __WEBPACK_EXTERNAL_createRequire } from "module";
 /******/ var __webpack_modules__ = ({
 
+/***/ 760:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
+
+/***/ }),
+
+/***/ 136:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:url");
+
+/***/ }),
+
+/***/ 781:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   E: () => (/* binding */ bundlePath)
+/* harmony export */ });
+/* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(760);
+/* harmony import */ var node_url__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(136);
+
+
+/**
+ * The path of another bundle of dist/: dist/NAME/index.js, from dist/main/index.js or dist/post/index.js. Not
+ * `new URL(…, import.meta.url)`, which the bundler would take for a file to copy.
+ */
+function bundlePath(name) {
+    return node_path__WEBPACK_IMPORTED_MODULE_0__.join(node_path__WEBPACK_IMPORTED_MODULE_0__.dirname((0,node_url__WEBPACK_IMPORTED_MODULE_1__.fileURLToPath)(import.meta.url)), "..", name, "index.js");
+}
+
+
+/***/ }),
+
 /***/ 929:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
@@ -34,6 +69,46 @@ function errorText(error) {
 function errorCode(error) {
     const code = error?.code;
     return typeof code === "string" ? code : undefined;
+}
+
+
+/***/ }),
+
+/***/ 870:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   G: () => (/* binding */ RequestError)
+/* harmony export */ });
+/* unused harmony export kindOfCode */
+// One name for each way in which a request can fail, given where the failure is seen. How long to retry
+// (retry.ts) and what to tell the user (explain/) are tables over these names.
+class RequestError extends Error {
+    name = "RequestError";
+    failure;
+    constructor(failure, options) {
+        super(failure.message, options);
+        this.failure = failure;
+    }
+}
+/**
+ * The kind of a failure without an answer, by the code that Node.js gives it.
+ * https://nodejs.org/api/tls.html#x509-certificate-error-codes, https://nodejs.org/api/errors.html
+ */
+function kindOfCode(code) {
+    if (code === undefined)
+        return "unreachable";
+    if (code === "EPROTO" || code === "ERR_SSL_WRONG_VERSION_NUMBER")
+        return "not-tls";
+    if (/CERT|SELF_SIGNED|SIGNATURE|ISSUER|HOSTNAME_MISMATCH|^UNABLE_TO_|^ERR_(?:TLS|SSL)/.test(code))
+        return "certificate";
+    if (code === "ERR_PROXY_TUNNEL")
+        return "proxy";
+    if (code === "ENOTFOUND")
+        return "unknown-name";
+    if (code.startsWith("EAI_"))
+        return "dns";
+    return "unreachable";
 }
 
 
@@ -106,13 +181,1152 @@ function escaped(json) {
 
 /***/ }),
 
-/***/ 698:
+/***/ 145:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
-/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   r: () => (/* binding */ troubleshootingLink)
-/* harmony export */ });
-/* unused harmony export ANCHORS */
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  i: () => (/* binding */ launchKeeper)
+});
+
+// UNUSED EXPORTS: LaunchedKeeper
+
+;// CONCATENATED MODULE: external "node:child_process"
+const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
+;// CONCATENATED MODULE: external "node:events"
+const external_node_events_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:events");
+// EXTERNAL MODULE: external "node:path"
+var external_node_path_ = __nccwpck_require__(760);
+// EXTERNAL MODULE: ../lib/src/base/bundles.js
+var bundles = __nccwpck_require__(781);
+// EXTERNAL MODULE: ../lib/src/base/errors.js
+var errors = __nccwpck_require__(929);
+// EXTERNAL MODULE: ../lib/src/base/network.js
+var network = __nccwpck_require__(870);
+;// CONCATENATED MODULE: ../lib/src/keeper/launch.js
+
+
+
+
+
+
+/** The keeper repeats the first request for up to 30 s (base/retry.ts). */
+const FIRST_TOKEN_TIMEOUT_MS = 60_000;
+const READY_TIMEOUT_MS = 10_000;
+const END_TIMEOUT_MS = 2_000;
+/** Paths of certificate authorities. */
+const CERTIFICATES = ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR"];
+/** What the keeper may see of the environment: no AWS_*, no INPUT_*, no NODE_OPTIONS, no secret of the job. */
+const ENVIRONMENT = [
+    // The runner ends every process that carries it at the end of the job (actions/runner,
+    // src/Runner.Worker/JobExtension.cs).
+    "RUNNER_TRACKING_ID",
+    "RUNNER_TEMP",
+    ...["HOME", "PATH", "TMPDIR", "TEMP", "TMP"],
+    ...["USERPROFILE", "HOMEDRIVE", "HOMEPATH", "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR"],
+    ...["http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"],
+    "NODE_USE_SYSTEM_CA",
+    ...CERTIFICATES,
+];
+/** Starts a keeper process. Its start takes longer than anything else in main, so main begins with it. */
+function launchKeeper() {
+    const child = (0,external_node_child_process_namespaceObject.spawn)(process.execPath, [...options(), (0,bundles/* bundlePath */.E)("keeper")], {
+        // Not the workspace: Windows could not delete it while the keeper lives.
+        cwd: external_node_path_.dirname(process.execPath),
+        // A separate session, without our pipes, for which the runner would wait (actions/runner,
+        // src/Runner.Sdk/ProcessInvoker.cs).
+        detached: true,
+        stdio: ["ignore", "ignore", "ignore", "ipc"],
+        windowsHide: true,
+        env: environment(),
+    });
+    return new LaunchedKeeper(child);
+}
+function options() {
+    // Of NODE_OPTIONS only what decides which certificates are trusted.
+    const trust = (process.env.NODE_OPTIONS ?? "")
+        .split(/\s+/)
+        .filter((option) => /^--use-(?:bundled|openssl|system)-ca$/.test(option));
+    // No debugger before the keeper's first line, either (Node.js 22.14 and later).
+    const closed = process.allowedNodeEnvironmentFlags.has("--disable-sigusr1") ? ["--disable-sigusr1"] : [];
+    // One thread beside the main one is enough, and starts sooner: 50 ms to the first request instead of 63 (102 with
+    // --lite-mode, which would save 2 MB; medians of 20 runs).
+    return ["--v8-pool-size=1", ...closed, ...trust];
+}
+function environment() {
+    const env = {};
+    for (const name of ENVIRONMENT) {
+        const value = process.env[name];
+        if (value !== undefined)
+            env[name] = value;
+    }
+    // The keeper works in another directory.
+    for (const name of CERTIFICATES)
+        if (env[name])
+            env[name] = external_node_path_.resolve(env[name]);
+    return env;
+}
+/** A keeper that waits for its orders. One that gets none ends by itself when main does. */
+class LaunchedKeeper {
+    #child;
+    /** Rejects when the process ends or cannot be started. */
+    #ended;
+    #handedOver = false;
+    constructor(child) {
+        this.#child = child;
+        this.#ended = new Promise((_, reject) => {
+            child.once("error", reject);
+            child.once("exit", (code, signal) => reject(new Error(`it ended (${signal ?? `exit code ${code}`})`)));
+        });
+        this.#ended.catch(() => { }); // #converse reports it
+    }
+    /**
+     * Lets the keeper ask for the first ID token, in the environment in which it will ask for all others. Throws a
+     * RequestError if there is none, and a UserError if the keeper did not start.
+     * @param onRetry is called with the reason before each repetition
+     */
+    async firstToken(ask, onRetry) {
+        const reply = await this.#converse(ask, FIRST_TOKEN_TIMEOUT_MS, (reply) => {
+            if ("retrying" in reply)
+                onRetry(reply.retrying);
+            return "first" in reply || "failure" in reply ? reply : undefined;
+        });
+        if ("failure" in reply)
+            throw new network/* RequestError */.G(reply.failure);
+        return reply.first;
+    }
+    /**
+     * Hands over, and returns once the keeper watches over the token; it then lives on without this process. Throws a
+     * UserError if it is not ready in 10 s, with no keeper left behind.
+     */
+    async watch(watch) {
+        await this.#converse(watch, READY_TIMEOUT_MS, (reply) => ("ready" in reply ? true : undefined));
+        this.#handedOver = true;
+        this.#letGo();
+    }
+    /** Ends a keeper that has not taken over, and returns when it is gone. */
+    async abandon() {
+        const { pid, exitCode, signalCode } = this.#child;
+        if (this.#handedOver || pid === undefined || exitCode !== null || signalCode !== null)
+            return;
+        const gone = (0,external_node_events_namespaceObject.once)(this.#child, "exit", { signal: AbortSignal.timeout(END_TIMEOUT_MS) });
+        this.#child.kill("SIGKILL");
+        await gone.catch(() => this.#letGo());
+    }
+    /** Or this process would wait for it. */
+    #letGo() {
+        if (this.#child.connected)
+            this.#child.disconnect();
+        this.#child.unref();
+    }
+    /** Sends a message and waits for the reply that `read` accepts. */
+    async #converse(message, timeoutMs, read) {
+        let timer;
+        let listen = (_) => { };
+        const late = new Promise((_, reject) => {
+            timer = setTimeout(() => reject(new Error(`it did not reply in ${timeoutMs / 1000} s`)), timeoutMs);
+        });
+        const replied = new Promise((resolve, reject) => {
+            listen = (reply) => {
+                const value = read(reply);
+                if (value !== undefined)
+                    resolve(value);
+            };
+            this.#child.on("message", listen);
+            this.#child.send(message, (error) => error && reject(error));
+        });
+        try {
+            return await Promise.race([replied, this.#ended, late]);
+        }
+        catch (error) {
+            await this.abandon();
+            const why = `The process that keeps the token fresh did not start: ${(0,errors/* errorText */.kc)(error)}. Run the job again.`;
+            throw new errors/* UserError */.yo("keeper-did-not-start", why, { cause: error });
+        }
+        finally {
+            clearTimeout(timer);
+            this.#child.off("message", listen);
+        }
+    }
+}
+
+
+/***/ }),
+
+/***/ 567:
+/***/ ((__webpack_module__, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
+
+__nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
+/* harmony import */ var _keeper_launch_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(145);
+
+// The keeper's process takes longer to start than anything else, so it starts before the rest is loaded.
+const keeper = (0,_keeper_launch_js__WEBPACK_IMPORTED_MODULE_0__/* .launchKeeper */ .i)();
+const { run } = await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 436));
+await run(keeper);
+
+__webpack_async_result__();
+} catch(e) { __webpack_async_result__(e); } }, 1);
+
+/***/ }),
+
+/***/ 436:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  run: () => (/* binding */ run)
+});
+
+;// CONCATENATED MODULE: external "os"
+const external_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("os");
+;// CONCATENATED MODULE: ../node_modules/@actions/core/lib/utils.js
+// We use any as a valid input type
+/* eslint-disable @typescript-eslint/no-explicit-any */
+/**
+ * Sanitizes an input into a string so it can be passed into issueCommand safely
+ * @param input input to sanitize into a string
+ */
+function toCommandValue(input) {
+    if (input === null || input === undefined) {
+        return '';
+    }
+    else if (typeof input === 'string' || input instanceof String) {
+        return input;
+    }
+    return JSON.stringify(input);
+}
+/**
+ *
+ * @param annotationProperties
+ * @returns The command properties to send with the actual annotation command
+ * See IssueCommandProperties: https://github.com/actions/runner/blob/main/src/Runner.Worker/ActionCommandManager.cs#L646
+ */
+function utils_toCommandProperties(annotationProperties) {
+    if (!Object.keys(annotationProperties).length) {
+        return {};
+    }
+    return {
+        title: annotationProperties.title,
+        file: annotationProperties.file,
+        line: annotationProperties.startLine,
+        endLine: annotationProperties.endLine,
+        col: annotationProperties.startColumn,
+        endColumn: annotationProperties.endColumn
+    };
+}
+//# sourceMappingURL=utils.js.map
+;// CONCATENATED MODULE: ../node_modules/@actions/core/lib/command.js
+
+
+/**
+ * Issues a command to the GitHub Actions runner
+ *
+ * @param command - The command name to issue
+ * @param properties - Additional properties for the command (key-value pairs)
+ * @param message - The message to include with the command
+ * @remarks
+ * This function outputs a specially formatted string to stdout that the Actions
+ * runner interprets as a command. These commands can control workflow behavior,
+ * set outputs, create annotations, mask values, and more.
+ *
+ * Command Format:
+ *   ::name key=value,key=value::message
+ *
+ * @example
+ * ```typescript
+ * // Issue a warning annotation
+ * issueCommand('warning', {}, 'This is a warning message');
+ * // Output: ::warning::This is a warning message
+ *
+ * // Set an environment variable
+ * issueCommand('set-env', { name: 'MY_VAR' }, 'some value');
+ * // Output: ::set-env name=MY_VAR::some value
+ *
+ * // Add a secret mask
+ * issueCommand('add-mask', {}, 'secretValue123');
+ * // Output: ::add-mask::secretValue123
+ * ```
+ *
+ * @internal
+ * This is an internal utility function that powers the public API functions
+ * such as setSecret, warning, error, and exportVariable.
+ */
+function command_issueCommand(command, properties, message) {
+    const cmd = new Command(command, properties, message);
+    process.stdout.write(cmd.toString() + external_os_namespaceObject.EOL);
+}
+function command_issue(name, message = '') {
+    command_issueCommand(name, {}, message);
+}
+const CMD_STRING = '::';
+class Command {
+    constructor(command, properties, message) {
+        if (!command) {
+            command = 'missing.command';
+        }
+        this.command = command;
+        this.properties = properties;
+        this.message = message;
+    }
+    toString() {
+        let cmdStr = CMD_STRING + this.command;
+        if (this.properties && Object.keys(this.properties).length > 0) {
+            cmdStr += ' ';
+            let first = true;
+            for (const key in this.properties) {
+                if (this.properties.hasOwnProperty(key)) {
+                    const val = this.properties[key];
+                    if (val) {
+                        if (first) {
+                            first = false;
+                        }
+                        else {
+                            cmdStr += ',';
+                        }
+                        cmdStr += `${key}=${escapeProperty(val)}`;
+                    }
+                }
+            }
+        }
+        cmdStr += `${CMD_STRING}${escapeData(this.message)}`;
+        return cmdStr;
+    }
+}
+function escapeData(s) {
+    return toCommandValue(s)
+        .replace(/%/g, '%25')
+        .replace(/\r/g, '%0D')
+        .replace(/\n/g, '%0A');
+}
+function escapeProperty(s) {
+    return toCommandValue(s)
+        .replace(/%/g, '%25')
+        .replace(/\r/g, '%0D')
+        .replace(/\n/g, '%0A')
+        .replace(/:/g, '%3A')
+        .replace(/,/g, '%2C');
+}
+//# sourceMappingURL=command.js.map
+;// CONCATENATED MODULE: external "crypto"
+const external_crypto_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("crypto");
+;// CONCATENATED MODULE: external "fs"
+const external_fs_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("fs");
+;// CONCATENATED MODULE: ../node_modules/@actions/core/lib/file-command.js
+// For internal use, subject to change.
+// We use any as a valid input type
+/* eslint-disable @typescript-eslint/no-explicit-any */
+
+
+
+
+function file_command_issueFileCommand(command, message) {
+    const filePath = process.env[`GITHUB_${command}`];
+    if (!filePath) {
+        throw new Error(`Unable to find environment variable for file command ${command}`);
+    }
+    if (!external_fs_namespaceObject.existsSync(filePath)) {
+        throw new Error(`Missing file at path: ${filePath}`);
+    }
+    external_fs_namespaceObject.appendFileSync(filePath, `${toCommandValue(message)}${external_os_namespaceObject.EOL}`, {
+        encoding: 'utf8'
+    });
+}
+function prepareKeyValueMessage(key, value) {
+    const delimiter = `ghadelimiter_${external_crypto_namespaceObject.randomUUID()}`;
+    const convertedValue = toCommandValue(value);
+    // These should realistically never happen, but just in case someone finds a
+    // way to exploit uuid generation let's not allow keys or values that contain
+    // the delimiter.
+    if (key.includes(delimiter)) {
+        throw new Error(`Unexpected input: name should not contain the delimiter "${delimiter}"`);
+    }
+    if (convertedValue.includes(delimiter)) {
+        throw new Error(`Unexpected input: value should not contain the delimiter "${delimiter}"`);
+    }
+    return `${key}<<${delimiter}${external_os_namespaceObject.EOL}${convertedValue}${external_os_namespaceObject.EOL}${delimiter}`;
+}
+//# sourceMappingURL=file-command.js.map
+;// CONCATENATED MODULE: external "path"
+const external_path_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("path");
+;// CONCATENATED MODULE: ../node_modules/@actions/core/lib/oidc-utils.js
+var __awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
+    function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
+    return new (P || (P = Promise))(function (resolve, reject) {
+        function fulfilled(value) { try { step(generator.next(value)); } catch (e) { reject(e); } }
+        function rejected(value) { try { step(generator["throw"](value)); } catch (e) { reject(e); } }
+        function step(result) { result.done ? resolve(result.value) : adopt(result.value).then(fulfilled, rejected); }
+        step((generator = generator.apply(thisArg, _arguments || [])).next());
+    });
+};
+
+
+
+class oidc_utils_OidcClient {
+    static createHttpClient(allowRetry = true, maxRetry = 10) {
+        const requestOptions = {
+            allowRetries: allowRetry,
+            maxRetries: maxRetry
+        };
+        return new HttpClient('actions/oidc-client', [new BearerCredentialHandler(oidc_utils_OidcClient.getRequestToken())], requestOptions);
+    }
+    static getRequestToken() {
+        const token = process.env['ACTIONS_ID_TOKEN_REQUEST_TOKEN'];
+        if (!token) {
+            throw new Error('Unable to get ACTIONS_ID_TOKEN_REQUEST_TOKEN env variable');
+        }
+        return token;
+    }
+    static getIDTokenUrl() {
+        const runtimeUrl = process.env['ACTIONS_ID_TOKEN_REQUEST_URL'];
+        if (!runtimeUrl) {
+            throw new Error('Unable to get ACTIONS_ID_TOKEN_REQUEST_URL env variable');
+        }
+        return runtimeUrl;
+    }
+    static getCall(id_token_url) {
+        return __awaiter(this, void 0, void 0, function* () {
+            var _a;
+            const httpclient = oidc_utils_OidcClient.createHttpClient();
+            const res = yield httpclient
+                .getJson(id_token_url)
+                .catch(error => {
+                throw new Error(`Failed to get ID Token. \n 
+        Error Code : ${error.statusCode}\n 
+        Error Message: ${error.message}`);
+            });
+            const id_token = (_a = res.result) === null || _a === void 0 ? void 0 : _a.value;
+            if (!id_token) {
+                throw new Error('Response json body do not have ID Token field');
+            }
+            return id_token;
+        });
+    }
+    static getIDToken(audience) {
+        return __awaiter(this, void 0, void 0, function* () {
+            try {
+                // New ID Token is requested from action service
+                let id_token_url = oidc_utils_OidcClient.getIDTokenUrl();
+                if (audience) {
+                    const encodedAudience = encodeURIComponent(audience);
+                    id_token_url = `${id_token_url}&audience=${encodedAudience}`;
+                }
+                debug(`ID token url is ${id_token_url}`);
+                const id_token = yield oidc_utils_OidcClient.getCall(id_token_url);
+                setSecret(id_token);
+                return id_token;
+            }
+            catch (error) {
+                throw new Error(`Error message: ${error.message}`);
+            }
+        });
+    }
+}
+//# sourceMappingURL=oidc-utils.js.map
+;// CONCATENATED MODULE: ../node_modules/@actions/core/lib/summary.js
+var summary_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
+    function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
+    return new (P || (P = Promise))(function (resolve, reject) {
+        function fulfilled(value) { try { step(generator.next(value)); } catch (e) { reject(e); } }
+        function rejected(value) { try { step(generator["throw"](value)); } catch (e) { reject(e); } }
+        function step(result) { result.done ? resolve(result.value) : adopt(result.value).then(fulfilled, rejected); }
+        step((generator = generator.apply(thisArg, _arguments || [])).next());
+    });
+};
+
+
+const { access, appendFile, writeFile } = external_fs_namespaceObject.promises;
+const SUMMARY_ENV_VAR = 'GITHUB_STEP_SUMMARY';
+const SUMMARY_DOCS_URL = 'https://docs.github.com/actions/using-workflows/workflow-commands-for-github-actions#adding-a-job-summary';
+class Summary {
+    constructor() {
+        this._buffer = '';
+    }
+    /**
+     * Finds the summary file path from the environment, rejects if env var is not found or file does not exist
+     * Also checks r/w permissions.
+     *
+     * @returns step summary file path
+     */
+    filePath() {
+        return summary_awaiter(this, void 0, void 0, function* () {
+            if (this._filePath) {
+                return this._filePath;
+            }
+            const pathFromEnv = process.env[SUMMARY_ENV_VAR];
+            if (!pathFromEnv) {
+                throw new Error(`Unable to find environment variable for $${SUMMARY_ENV_VAR}. Check if your runtime environment supports job summaries.`);
+            }
+            try {
+                yield access(pathFromEnv, external_fs_namespaceObject.constants.R_OK | external_fs_namespaceObject.constants.W_OK);
+            }
+            catch (_a) {
+                throw new Error(`Unable to access summary file: '${pathFromEnv}'. Check if the file has correct read/write permissions.`);
+            }
+            this._filePath = pathFromEnv;
+            return this._filePath;
+        });
+    }
+    /**
+     * Wraps content in an HTML tag, adding any HTML attributes
+     *
+     * @param {string} tag HTML tag to wrap
+     * @param {string | null} content content within the tag
+     * @param {[attribute: string]: string} attrs key-value list of HTML attributes to add
+     *
+     * @returns {string} content wrapped in HTML element
+     */
+    wrap(tag, content, attrs = {}) {
+        const htmlAttrs = Object.entries(attrs)
+            .map(([key, value]) => ` ${key}="${value}"`)
+            .join('');
+        if (!content) {
+            return `<${tag}${htmlAttrs}>`;
+        }
+        return `<${tag}${htmlAttrs}>${content}</${tag}>`;
+    }
+    /**
+     * Writes text in the buffer to the summary buffer file and empties buffer. Will append by default.
+     *
+     * @param {SummaryWriteOptions} [options] (optional) options for write operation
+     *
+     * @returns {Promise<Summary>} summary instance
+     */
+    write(options) {
+        return summary_awaiter(this, void 0, void 0, function* () {
+            const overwrite = !!(options === null || options === void 0 ? void 0 : options.overwrite);
+            const filePath = yield this.filePath();
+            const writeFunc = overwrite ? writeFile : appendFile;
+            yield writeFunc(filePath, this._buffer, { encoding: 'utf8' });
+            return this.emptyBuffer();
+        });
+    }
+    /**
+     * Clears the summary buffer and wipes the summary file
+     *
+     * @returns {Summary} summary instance
+     */
+    clear() {
+        return summary_awaiter(this, void 0, void 0, function* () {
+            return this.emptyBuffer().write({ overwrite: true });
+        });
+    }
+    /**
+     * Returns the current summary buffer as a string
+     *
+     * @returns {string} string of summary buffer
+     */
+    stringify() {
+        return this._buffer;
+    }
+    /**
+     * If the summary buffer is empty
+     *
+     * @returns {boolen} true if the buffer is empty
+     */
+    isEmptyBuffer() {
+        return this._buffer.length === 0;
+    }
+    /**
+     * Resets the summary buffer without writing to summary file
+     *
+     * @returns {Summary} summary instance
+     */
+    emptyBuffer() {
+        this._buffer = '';
+        return this;
+    }
+    /**
+     * Adds raw text to the summary buffer
+     *
+     * @param {string} text content to add
+     * @param {boolean} [addEOL=false] (optional) append an EOL to the raw text (default: false)
+     *
+     * @returns {Summary} summary instance
+     */
+    addRaw(text, addEOL = false) {
+        this._buffer += text;
+        return addEOL ? this.addEOL() : this;
+    }
+    /**
+     * Adds the operating system-specific end-of-line marker to the buffer
+     *
+     * @returns {Summary} summary instance
+     */
+    addEOL() {
+        return this.addRaw(external_os_namespaceObject.EOL);
+    }
+    /**
+     * Adds an HTML codeblock to the summary buffer
+     *
+     * @param {string} code content to render within fenced code block
+     * @param {string} lang (optional) language to syntax highlight code
+     *
+     * @returns {Summary} summary instance
+     */
+    addCodeBlock(code, lang) {
+        const attrs = Object.assign({}, (lang && { lang }));
+        const element = this.wrap('pre', this.wrap('code', code), attrs);
+        return this.addRaw(element).addEOL();
+    }
+    /**
+     * Adds an HTML list to the summary buffer
+     *
+     * @param {string[]} items list of items to render
+     * @param {boolean} [ordered=false] (optional) if the rendered list should be ordered or not (default: false)
+     *
+     * @returns {Summary} summary instance
+     */
+    addList(items, ordered = false) {
+        const tag = ordered ? 'ol' : 'ul';
+        const listItems = items.map(item => this.wrap('li', item)).join('');
+        const element = this.wrap(tag, listItems);
+        return this.addRaw(element).addEOL();
+    }
+    /**
+     * Adds an HTML table to the summary buffer
+     *
+     * @param {SummaryTableCell[]} rows table rows
+     *
+     * @returns {Summary} summary instance
+     */
+    addTable(rows) {
+        const tableBody = rows
+            .map(row => {
+            const cells = row
+                .map(cell => {
+                if (typeof cell === 'string') {
+                    return this.wrap('td', cell);
+                }
+                const { header, data, colspan, rowspan } = cell;
+                const tag = header ? 'th' : 'td';
+                const attrs = Object.assign(Object.assign({}, (colspan && { colspan })), (rowspan && { rowspan }));
+                return this.wrap(tag, data, attrs);
+            })
+                .join('');
+            return this.wrap('tr', cells);
+        })
+            .join('');
+        const element = this.wrap('table', tableBody);
+        return this.addRaw(element).addEOL();
+    }
+    /**
+     * Adds a collapsable HTML details element to the summary buffer
+     *
+     * @param {string} label text for the closed state
+     * @param {string} content collapsable content
+     *
+     * @returns {Summary} summary instance
+     */
+    addDetails(label, content) {
+        const element = this.wrap('details', this.wrap('summary', label) + content);
+        return this.addRaw(element).addEOL();
+    }
+    /**
+     * Adds an HTML image tag to the summary buffer
+     *
+     * @param {string} src path to the image you to embed
+     * @param {string} alt text description of the image
+     * @param {SummaryImageOptions} options (optional) addition image attributes
+     *
+     * @returns {Summary} summary instance
+     */
+    addImage(src, alt, options) {
+        const { width, height } = options || {};
+        const attrs = Object.assign(Object.assign({}, (width && { width })), (height && { height }));
+        const element = this.wrap('img', null, Object.assign({ src, alt }, attrs));
+        return this.addRaw(element).addEOL();
+    }
+    /**
+     * Adds an HTML section heading element
+     *
+     * @param {string} text heading text
+     * @param {number | string} [level=1] (optional) the heading level, default: 1
+     *
+     * @returns {Summary} summary instance
+     */
+    addHeading(text, level) {
+        const tag = `h${level}`;
+        const allowedTag = ['h1', 'h2', 'h3', 'h4', 'h5', 'h6'].includes(tag)
+            ? tag
+            : 'h1';
+        const element = this.wrap(allowedTag, text);
+        return this.addRaw(element).addEOL();
+    }
+    /**
+     * Adds an HTML thematic break (<hr>) to the summary buffer
+     *
+     * @returns {Summary} summary instance
+     */
+    addSeparator() {
+        const element = this.wrap('hr', null);
+        return this.addRaw(element).addEOL();
+    }
+    /**
+     * Adds an HTML line break (<br>) to the summary buffer
+     *
+     * @returns {Summary} summary instance
+     */
+    addBreak() {
+        const element = this.wrap('br', null);
+        return this.addRaw(element).addEOL();
+    }
+    /**
+     * Adds an HTML blockquote to the summary buffer
+     *
+     * @param {string} text quote text
+     * @param {string} cite (optional) citation url
+     *
+     * @returns {Summary} summary instance
+     */
+    addQuote(text, cite) {
+        const attrs = Object.assign({}, (cite && { cite }));
+        const element = this.wrap('blockquote', text, attrs);
+        return this.addRaw(element).addEOL();
+    }
+    /**
+     * Adds an HTML anchor tag to the summary buffer
+     *
+     * @param {string} text link text/content
+     * @param {string} href hyperlink
+     *
+     * @returns {Summary} summary instance
+     */
+    addLink(text, href) {
+        const element = this.wrap('a', text, { href });
+        return this.addRaw(element).addEOL();
+    }
+}
+const _summary = new Summary();
+/**
+ * @deprecated use `core.summary`
+ */
+const markdownSummary = (/* unused pure expression or super */ null && (_summary));
+const summary = (/* unused pure expression or super */ null && (_summary));
+//# sourceMappingURL=summary.js.map
+;// CONCATENATED MODULE: ../node_modules/@actions/core/lib/path-utils.js
+
+/**
+ * toPosixPath converts the given path to the posix form. On Windows, \\ will be
+ * replaced with /.
+ *
+ * @param pth. Path to transform.
+ * @return string Posix path.
+ */
+function toPosixPath(pth) {
+    return pth.replace(/[\\]/g, '/');
+}
+/**
+ * toWin32Path converts the given path to the win32 form. On Linux, / will be
+ * replaced with \\.
+ *
+ * @param pth. Path to transform.
+ * @return string Win32 path.
+ */
+function toWin32Path(pth) {
+    return pth.replace(/[/]/g, '\\');
+}
+/**
+ * toPlatformPath converts the given path to a platform-specific path. It does
+ * this by replacing instances of / and \ with the platform-specific path
+ * separator.
+ *
+ * @param pth The path to platformize.
+ * @return string The platform-specific path.
+ */
+function toPlatformPath(pth) {
+    return pth.replace(/[/\\]/g, path.sep);
+}
+//# sourceMappingURL=path-utils.js.map
+;// CONCATENATED MODULE: ../node_modules/@actions/core/lib/platform.js
+var platform_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
+    function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
+    return new (P || (P = Promise))(function (resolve, reject) {
+        function fulfilled(value) { try { step(generator.next(value)); } catch (e) { reject(e); } }
+        function rejected(value) { try { step(generator["throw"](value)); } catch (e) { reject(e); } }
+        function step(result) { result.done ? resolve(result.value) : adopt(result.value).then(fulfilled, rejected); }
+        step((generator = generator.apply(thisArg, _arguments || [])).next());
+    });
+};
+
+
+const getWindowsInfo = () => platform_awaiter(void 0, void 0, void 0, function* () {
+    const { stdout: version } = yield exec.getExecOutput('powershell -command "(Get-CimInstance -ClassName Win32_OperatingSystem).Version"', undefined, {
+        silent: true
+    });
+    const { stdout: name } = yield exec.getExecOutput('powershell -command "(Get-CimInstance -ClassName Win32_OperatingSystem).Caption"', undefined, {
+        silent: true
+    });
+    return {
+        name: name.trim(),
+        version: version.trim()
+    };
+});
+const getMacOsInfo = () => platform_awaiter(void 0, void 0, void 0, function* () {
+    var _a, _b, _c, _d;
+    const { stdout } = yield exec.getExecOutput('sw_vers', undefined, {
+        silent: true
+    });
+    const version = (_b = (_a = stdout.match(/ProductVersion:\s*(.+)/)) === null || _a === void 0 ? void 0 : _a[1]) !== null && _b !== void 0 ? _b : '';
+    const name = (_d = (_c = stdout.match(/ProductName:\s*(.+)/)) === null || _c === void 0 ? void 0 : _c[1]) !== null && _d !== void 0 ? _d : '';
+    return {
+        name,
+        version
+    };
+});
+const getLinuxInfo = () => platform_awaiter(void 0, void 0, void 0, function* () {
+    const { stdout } = yield exec.getExecOutput('lsb_release', ['-i', '-r', '-s'], {
+        silent: true
+    });
+    const [name, version] = stdout.trim().split('\n');
+    return {
+        name,
+        version
+    };
+});
+const platform = external_os_namespaceObject.platform();
+const arch = external_os_namespaceObject.arch();
+const isWindows = platform === 'win32';
+const isMacOS = platform === 'darwin';
+const isLinux = platform === 'linux';
+function getDetails() {
+    return platform_awaiter(this, void 0, void 0, function* () {
+        return Object.assign(Object.assign({}, (yield (isWindows
+            ? getWindowsInfo()
+            : isMacOS
+                ? getMacOsInfo()
+                : getLinuxInfo()))), { platform,
+            arch,
+            isWindows,
+            isMacOS,
+            isLinux });
+    });
+}
+//# sourceMappingURL=platform.js.map
+;// CONCATENATED MODULE: ../node_modules/@actions/core/lib/core.js
+var core_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
+    function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
+    return new (P || (P = Promise))(function (resolve, reject) {
+        function fulfilled(value) { try { step(generator.next(value)); } catch (e) { reject(e); } }
+        function rejected(value) { try { step(generator["throw"](value)); } catch (e) { reject(e); } }
+        function step(result) { result.done ? resolve(result.value) : adopt(result.value).then(fulfilled, rejected); }
+        step((generator = generator.apply(thisArg, _arguments || [])).next());
+    });
+};
+
+
+
+
+
+
+/**
+ * The code to exit an action
+ */
+var ExitCode;
+(function (ExitCode) {
+    /**
+     * A code indicating that the action was successful
+     */
+    ExitCode[ExitCode["Success"] = 0] = "Success";
+    /**
+     * A code indicating that the action was a failure
+     */
+    ExitCode[ExitCode["Failure"] = 1] = "Failure";
+})(ExitCode || (ExitCode = {}));
+//-----------------------------------------------------------------------
+// Variables
+//-----------------------------------------------------------------------
+/**
+ * Sets env variable for this action and future actions in the job
+ * @param name the name of the variable to set
+ * @param val the value of the variable. Non-string values will be converted to a string via JSON.stringify
+ */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+function exportVariable(name, val) {
+    const convertedVal = toCommandValue(val);
+    process.env[name] = convertedVal;
+    const filePath = process.env['GITHUB_ENV'] || '';
+    if (filePath) {
+        return file_command_issueFileCommand('ENV', prepareKeyValueMessage(name, val));
+    }
+    command_issueCommand('set-env', { name }, convertedVal);
+}
+/**
+ * Registers a secret which will get masked from logs
+ *
+ * @param secret - Value of the secret to be masked
+ * @remarks
+ * This function instructs the Actions runner to mask the specified value in any
+ * logs produced during the workflow run. Once registered, the secret value will
+ * be replaced with asterisks (***) whenever it appears in console output, logs,
+ * or error messages.
+ *
+ * This is useful for protecting sensitive information such as:
+ * - API keys
+ * - Access tokens
+ * - Authentication credentials
+ * - URL parameters containing signatures (SAS tokens)
+ *
+ * Note that masking only affects future logs; any previous appearances of the
+ * secret in logs before calling this function will remain unmasked.
+ *
+ * @example
+ * ```typescript
+ * // Register an API token as a secret
+ * const apiToken = "abc123xyz456";
+ * setSecret(apiToken);
+ *
+ * // Now any logs containing this value will show *** instead
+ * console.log(`Using token: ${apiToken}`); // Outputs: "Using token: ***"
+ * ```
+ */
+function core_setSecret(secret) {
+    command_issueCommand('add-mask', {}, secret);
+}
+/**
+ * Prepends inputPath to the PATH (for this action and future actions)
+ * @param inputPath
+ */
+function addPath(inputPath) {
+    const filePath = process.env['GITHUB_PATH'] || '';
+    if (filePath) {
+        issueFileCommand('PATH', inputPath);
+    }
+    else {
+        issueCommand('add-path', {}, inputPath);
+    }
+    process.env['PATH'] = `${inputPath}${path.delimiter}${process.env['PATH']}`;
+}
+/**
+ * Gets the value of an input.
+ * Unless trimWhitespace is set to false in InputOptions, the value is also trimmed.
+ * Returns an empty string if the value is not defined.
+ *
+ * @param     name     name of the input to get
+ * @param     options  optional. See InputOptions.
+ * @returns   string
+ */
+function getInput(name, options) {
+    const val = process.env[`INPUT_${name.replace(/ /g, '_').toUpperCase()}`] || '';
+    if (options && options.required && !val) {
+        throw new Error(`Input required and not supplied: ${name}`);
+    }
+    if (options && options.trimWhitespace === false) {
+        return val;
+    }
+    return val.trim();
+}
+/**
+ * Gets the values of an multiline input.  Each value is also trimmed.
+ *
+ * @param     name     name of the input to get
+ * @param     options  optional. See InputOptions.
+ * @returns   string[]
+ *
+ */
+function getMultilineInput(name, options) {
+    const inputs = getInput(name, options)
+        .split('\n')
+        .filter(x => x !== '');
+    if (options && options.trimWhitespace === false) {
+        return inputs;
+    }
+    return inputs.map(input => input.trim());
+}
+/**
+ * Gets the input value of the boolean type in the YAML 1.2 "core schema" specification.
+ * Support boolean input list: `true | True | TRUE | false | False | FALSE` .
+ * The return value is also in boolean type.
+ * ref: https://yaml.org/spec/1.2/spec.html#id2804923
+ *
+ * @param     name     name of the input to get
+ * @param     options  optional. See InputOptions.
+ * @returns   boolean
+ */
+function getBooleanInput(name, options) {
+    const trueValue = ['true', 'True', 'TRUE'];
+    const falseValue = ['false', 'False', 'FALSE'];
+    const val = getInput(name, options);
+    if (trueValue.includes(val))
+        return true;
+    if (falseValue.includes(val))
+        return false;
+    throw new TypeError(`Input does not meet YAML 1.2 "Core Schema" specification: ${name}\n` +
+        `Support boolean input list: \`true | True | TRUE | false | False | FALSE\``);
+}
+/**
+ * Sets the value of an output.
+ *
+ * @param     name     name of the output to set
+ * @param     value    value to store. Non-string values will be converted to a string via JSON.stringify
+ */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+function setOutput(name, value) {
+    const filePath = process.env['GITHUB_OUTPUT'] || '';
+    if (filePath) {
+        return file_command_issueFileCommand('OUTPUT', prepareKeyValueMessage(name, value));
+    }
+    process.stdout.write(external_os_namespaceObject.EOL);
+    command_issueCommand('set-output', { name }, toCommandValue(value));
+}
+/**
+ * Enables or disables the echoing of commands into stdout for the rest of the step.
+ * Echoing is disabled by default if ACTIONS_STEP_DEBUG is not set.
+ *
+ */
+function setCommandEcho(enabled) {
+    issue('echo', enabled ? 'on' : 'off');
+}
+//-----------------------------------------------------------------------
+// Results
+//-----------------------------------------------------------------------
+/**
+ * Sets the action status to failed.
+ * When the action exits it will be with an exit code of 1
+ * @param message add error issue message
+ */
+function setFailed(message) {
+    process.exitCode = ExitCode.Failure;
+    error(message);
+}
+//-----------------------------------------------------------------------
+// Logging Commands
+//-----------------------------------------------------------------------
+/**
+ * Gets whether Actions Step Debug is on or not
+ */
+function isDebug() {
+    return process.env['RUNNER_DEBUG'] === '1';
+}
+/**
+ * Writes debug message to user log
+ * @param message debug message
+ */
+function core_debug(message) {
+    command_issueCommand('debug', {}, message);
+}
+/**
+ * Adds an error issue
+ * @param message error issue message. Errors will be converted to string via toString()
+ * @param properties optional properties to add to the annotation.
+ */
+function error(message, properties = {}) {
+    command_issueCommand('error', utils_toCommandProperties(properties), message instanceof Error ? message.toString() : message);
+}
+/**
+ * Adds a warning issue
+ * @param message warning issue message. Errors will be converted to string via toString()
+ * @param properties optional properties to add to the annotation.
+ */
+function core_warning(message, properties = {}) {
+    command_issueCommand('warning', utils_toCommandProperties(properties), message instanceof Error ? message.toString() : message);
+}
+/**
+ * Adds a notice issue
+ * @param message notice issue message. Errors will be converted to string via toString()
+ * @param properties optional properties to add to the annotation.
+ */
+function notice(message, properties = {}) {
+    issueCommand('notice', toCommandProperties(properties), message instanceof Error ? message.toString() : message);
+}
+/**
+ * Writes info to log with console.log.
+ * @param message info message
+ */
+function info(message) {
+    process.stdout.write(message + external_os_namespaceObject.EOL);
+}
+/**
+ * Begin an output group.
+ *
+ * Output until the next `groupEnd` will be foldable in this group
+ *
+ * @param name The name of the output group
+ */
+function startGroup(name) {
+    command_issue('group', name);
+}
+/**
+ * End an output group.
+ */
+function endGroup() {
+    command_issue('endgroup');
+}
+/**
+ * Wrap an asynchronous function call in a group.
+ *
+ * Returns the same type as the function itself.
+ *
+ * @param name The name of the group
+ * @param fn The function to wrap in the group
+ */
+function group(name, fn) {
+    return core_awaiter(this, void 0, void 0, function* () {
+        startGroup(name);
+        let result;
+        try {
+            result = yield fn();
+        }
+        finally {
+            endGroup();
+        }
+        return result;
+    });
+}
+//-----------------------------------------------------------------------
+// Wrapper action state
+//-----------------------------------------------------------------------
+/**
+ * Saves state for current action, the state can only be retrieved by this action's post job execution.
+ *
+ * @param     name     name of the state to store
+ * @param     value    value to store. Non-string values will be converted to a string via JSON.stringify
+ */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+function saveState(name, value) {
+    const filePath = process.env['GITHUB_STATE'] || '';
+    if (filePath) {
+        return file_command_issueFileCommand('STATE', prepareKeyValueMessage(name, value));
+    }
+    command_issueCommand('save-state', { name }, toCommandValue(value));
+}
+/**
+ * Gets the value of an state set by this action's main execution.
+ *
+ * @param     name     name of the state to get
+ * @returns   string
+ */
+function getState(name) {
+    return process.env[`STATE_${name}`] || '';
+}
+function getIDToken(aud) {
+    return core_awaiter(this, void 0, void 0, function* () {
+        return yield OidcClient.getIDToken(aud);
+    });
+}
+/**
+ * Summary exports
+ */
+
+/**
+ * @deprecated use core.summary
+ */
+
+/**
+ * Path exports
+ */
+
+/**
+ * Platform utilities exports
+ */
+
+//# sourceMappingURL=core.js.map
+// EXTERNAL MODULE: ../lib/src/base/errors.js
+var errors = __nccwpck_require__(929);
+// EXTERNAL MODULE: ../lib/src/base/text.js
+var base_text = __nccwpck_require__(321);
+;// CONCATENATED MODULE: ../lib/src/base/troubleshooting.js
 /**
  * The entries of docs/troubleshooting.md that errors and reports link to. A wrong anchor does not compile; a
  * test compares this list with the headings.
@@ -168,65 +1382,14 @@ const ANCHORS = (/* unused pure expression or super */ null && ([
 /** At the tag of the major version: the page fits the version that runs, also after the next major one. */
 const PAGE = "https://github.com/org/aws-role-refresh/blob/v1/docs/troubleshooting.md";
 /** Where the entry of an anchor in docs/troubleshooting.md is on the web. */
-function troubleshootingLink(anchor) {
+function troubleshooting_troubleshootingLink(anchor) {
     return `${PAGE}#${anchor}`;
 }
 
-
-/***/ }),
-
-/***/ 567:
-/***/ ((__webpack_module__, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
-
-__nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony import */ var _actions_core__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(915);
-/* harmony import */ var _base_errors_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(929);
-/* harmony import */ var _base_text_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(321);
-/* harmony import */ var _base_troubleshooting_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(698);
-/* harmony import */ var _start_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(721);
-
-
-
-
-
-try {
-    await (0,_start_js__WEBPACK_IMPORTED_MODULE_2__/* .start */ .n)(process.env);
-}
-catch (error) {
-    if (error instanceof _base_errors_js__WEBPACK_IMPORTED_MODULE_1__/* .UserError */ .yo) {
-        _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .setFailed */ .C1(`${error.message}\nMore: ${(0,_base_troubleshooting_js__WEBPACK_IMPORTED_MODULE_3__/* .troubleshootingLink */ .r)(error.anchor)}`);
-        if (error.details !== undefined)
-            _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .info */ .pq(error.details);
-    }
-    else {
-        _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .debug */ .Yz((0,_base_text_js__WEBPACK_IMPORTED_MODULE_4__/* .printable */ .g$)(error instanceof Error ? (error.stack ?? error.message) : String(error)));
-        const more = (0,_base_errors_js__WEBPACK_IMPORTED_MODULE_1__/* .errorCode */ .CA)(error) === undefined ? "" : `\nMore: ${(0,_base_troubleshooting_js__WEBPACK_IMPORTED_MODULE_3__/* .troubleshootingLink */ .r)("runner-files")}`;
-        _actions_core__WEBPACK_IMPORTED_MODULE_0__/* .setFailed */ .C1(`${(0,_base_errors_js__WEBPACK_IMPORTED_MODULE_1__/* .errorText */ .kc)(error)}${more}`);
-    }
-}
-
-__webpack_async_result__();
-} catch(e) { __webpack_async_result__(e); } }, 1);
-
-/***/ }),
-
-/***/ 721:
-/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
-
-
-// EXPORTS
-__nccwpck_require__.d(__webpack_exports__, {
-  n: () => (/* binding */ start)
-});
-
-// EXTERNAL MODULE: ../node_modules/@actions/core/lib/core.js + 11 modules
-var lib_core = __nccwpck_require__(915);
 ;// CONCATENATED MODULE: external "node:crypto"
 const external_node_crypto_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:crypto");
 ;// CONCATENATED MODULE: external "node:fs"
 const external_node_fs_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs");
-// EXTERNAL MODULE: ../lib/src/base/errors.js
-var errors = __nccwpck_require__(929);
 ;// CONCATENATED MODULE: ../lib/src/base/files.js
 
 
@@ -256,11 +1419,14 @@ function writeFileAtomic(path, content) {
         throw error;
     }
 }
+const MAX_FILE_BYTES = 16 * 1024 * 1024;
+const MAX_RECORD_BYTES = 1024 * 1024;
+const VERSION = 1;
 /**
- * The bytes of a regular file, or undefined where there is none. Throws on any other error, and on anything
- * but a file.
+ * The bytes of a regular file, or undefined if there is none. Throws on any other error, on anything but a file, and
+ * on a file that is larger than `limit`.
  */
-function readFileIfExists(path) {
+function readFileIfExists(path, limit = MAX_FILE_BYTES) {
     let file;
     try {
         // O_NONBLOCK: opening a FIFO would wait for its writer for ever.
@@ -272,26 +1438,47 @@ function readFileIfExists(path) {
         throw error;
     }
     try {
-        if (!external_node_fs_namespaceObject.fstatSync(file).isFile())
+        const stat = external_node_fs_namespaceObject.fstatSync(file);
+        if (!stat.isFile())
             throw new Error(`${path} is not a regular file`);
+        if (stat.size > limit)
+            throw new Error(`${path} is larger than ${limit / 1024} KiB`);
         return external_node_fs_namespaceObject.readFileSync(file);
     }
     finally {
         external_node_fs_namespaceObject.closeSync(file);
     }
 }
-/** The JSON object in a file of ours, or undefined where there is none: a crash may have left anything. */
+/** The JSON object in a file, at most 1 MiB, or undefined if there is none. */
 function readJson(path) {
     try {
-        const value = JSON.parse(readFileIfExists(path)?.toString("utf8") ?? "");
+        const value = JSON.parse(readFileIfExists(path, MAX_RECORD_BYTES)?.toString("utf8") ?? "");
         return typeof value === "object" && value !== null && !Array.isArray(value) ? value : undefined;
     }
     catch {
         return undefined;
     }
 }
-function writeJson(path, value) {
-    writeFileAtomic(path, `${JSON.stringify(value)}\n`);
+/**
+ * The one way to read a file in which this action recorded something. Undefined if there is none of this version and
+ * form: a crash or a step may have left anything there.
+ */
+function readRecord(path, schema) {
+    const value = readJson(path);
+    if (value?.version !== VERSION)
+        return undefined;
+    try {
+        return schema(value);
+    }
+    catch {
+        return undefined;
+    }
+}
+function files_writeRecord(path, value) {
+    const text = `${JSON.stringify({ version: VERSION, ...value })}\n`;
+    if (Buffer.byteLength(text) > MAX_RECORD_BYTES)
+        throw new Error(`${path} would be larger than 1 MiB`);
+    writeFileAtomic(path, text);
 }
 
 ;// CONCATENATED MODULE: ../lib/src/aws/cli-cache.js
@@ -390,65 +1577,6 @@ function cliCache() {
     return `${home()}/.aws/cli/cache`;
 }
 
-;// CONCATENATED MODULE: external "node:path"
-const external_node_path_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
-;// CONCATENATED MODULE: ../lib/src/base/layout.js
-
-
-
-// $RUNNER_TEMP/aws-role-refresh/
-//   config              the AWS config file of this job
-//   credentials         the AWS credentials file of this job
-//   job.json            the claim: whose directory this is, and what the two files were seeded from
-//   tokens/<id>/        one per audience: token, status.json, and stop once post has asked the keeper to end
-//   uses/<id>.json      one per use that is not over: what it wrote, so that any post can undo it
-//   finished/<id>.json  one per use that is over, for the summary
-//   lock.*              see job/lock.ts
-const NAME = "aws-role-refresh";
-/** The paths of the job directory, with forward slashes, which every SDK accepts on every system. */
-function jobDirectory(path) {
-    return {
-        path,
-        config: `${path}/config`,
-        credentials: `${path}/credentials`,
-        claim: `${path}/job.json`,
-        tokens: `${path}/tokens`,
-        uses: `${path}/uses`,
-        finished: `${path}/finished`,
-    };
-}
-/** The token directory of an audience. */
-function tokenDirectory(job, audience) {
-    return tokenDirectoryAt(`${job.tokens}/${tokenId(audience)}`);
-}
-function tokenDirectoryAt(path) {
-    return { path, token: `${path}/token`, status: `${path}/status.json`, stop: `${path}/stop` };
-}
-/** The name of the token directory of an audience. */
-function tokenId(audience) {
-    return (0,external_node_crypto_namespaceObject.createHash)("sha256").update(audience).digest("hex").slice(0, 16);
-}
-/**
- * The path of this job's directory in RUNNER_TEMP. Throws a UserError if SDKs would read that path in different ways
- * from a config file: `#` and `;` begin a comment for some, `$` and `%` a variable, and non-ASCII breaks others
- * (docs/compatibility.md).
- */
-function jobDirectoryPath(runnerTemp, platform = process.platform) {
-    if (!runnerTemp) {
-        throw new errors/* UserError */.yo("runner-temp", "RUNNER_TEMP is not set. The runner sets it; this action cannot run without it.");
-    }
-    const isWindows = platform === "win32";
-    const isAbsolute = (isWindows ? external_node_path_namespaceObject.win32 : external_node_path_namespaceObject.posix).isAbsolute(runnerTemp);
-    const root = isWindows ? runnerTemp.replaceAll("\\", "/") : runnerTemp;
-    const ambiguous = [...(isWindows ? "#;$%\"'`" : "#;$\"'`\\")];
-    const isPlain = /^[\x20-\x7e]+$/.test(root) && !ambiguous.some((character) => root.includes(character));
-    if (!isAbsolute || !isPlain) {
-        throw new errors/* UserError */.yo("runner-temp", `RUNNER_TEMP is ${JSON.stringify(runnerTemp.slice(0, 200))}. It must be an absolute path in ASCII without any of ` +
-            `${ambiguous.join(" ")}, which AWS SDKs interpret differently in a config file. Change the runner's work folder.`);
-    }
-    return `${root.replace(/\/+$/, "")}/${NAME}`;
-}
-
 ;// CONCATENATED MODULE: ../lib/src/base/process.js
 
 
@@ -477,7 +1605,7 @@ function identify(pid) {
     return started === undefined ? { pid } : { pid, started };
 }
 /** Whether this process still runs; a zombie does not. Without /proc: whether any process has its pid. */
-function isRunning(process_) {
+function process_isRunning(process_) {
     if (process_.started !== undefined) {
         const stat = readStat(process_.pid);
         return (stat !== undefined && stat.started === process_.started && stat.state !== "Z" && stat.state !== "X");
@@ -510,19 +1638,10 @@ function findWorker() {
     return undefined;
 }
 
-;// CONCATENATED MODULE: external "node:url"
-const external_node_url_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:url");
-;// CONCATENATED MODULE: ../lib/src/base/bundles.js
-
-
-/**
- * The path of another bundle of dist/: dist/NAME/index.js, from dist/main/index.js or dist/post/index.js. Not
- * `new URL(…, import.meta.url)`, which the bundler would take for a file to copy.
- */
-function bundlePath(name) {
-    return external_node_path_namespaceObject.join(external_node_path_namespaceObject.dirname((0,external_node_url_namespaceObject.fileURLToPath)(import.meta.url)), "..", name, "index.js");
-}
-
+// EXTERNAL MODULE: external "node:url"
+var external_node_url_ = __nccwpck_require__(136);
+// EXTERNAL MODULE: ../lib/src/base/bundles.js
+var bundles = __nccwpck_require__(781);
 ;// CONCATENATED MODULE: external "node:http"
 const external_node_http_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:http");
 var external_node_http_namespaceObject_0 = /*#__PURE__*/__nccwpck_require__.t(external_node_http_namespaceObject, 2);
@@ -588,8 +1707,6 @@ function proxyWarning(env, url, version = process.versions.node) {
     return `Node.js ${version} cannot use the proxy ${proxy.url}, so requests bypass it. Use a runner whose Node.js is 24.5 or newer.`;
 }
 
-// EXTERNAL MODULE: ../lib/src/base/text.js
-var base_text = __nccwpck_require__(321);
 ;// CONCATENATED MODULE: ../lib/src/aws/settings.js
 // The settings in a section of an AWS config or credentials file: which of its lines stay when a use of this
 // action puts another identity there. As text, like profile.ts.
@@ -1760,7 +2877,7 @@ var __rewriteRelativeImportExtension = (undefined && undefined.__rewriteRelative
 
 /** The AWS SDK is in a separate bundle, loaded only where it is needed. */
 function loadExchange() {
-    return import(__rewriteRelativeImportExtension(/* webpackIgnore: true */ (0,external_node_url_namespaceObject.pathToFileURL)(bundlePath("exchange")).href));
+    return import(__rewriteRelativeImportExtension(/* webpackIgnore: true */ (0,external_node_url_.pathToFileURL)((0,bundles/* bundlePath */.E)("exchange")).href));
 }
 /** Tries the role once. Throws a UserError that explains why STS gave no session. */
 async function firstSession({ exchange }, { inputs, job }, first, env) {
@@ -1773,7 +2890,7 @@ async function firstSession({ exchange }, { inputs, job }, first, env) {
     });
     // The SDK asks for the home folder and fails without one.
     env.HOME ??= home();
-    const result = await exchange({ roleArn: role.arn, sessionName, token: first.token, region, endpoint: stsEndpoint }, (text) => lib_core/* info */.pq(`No session yet: ${text}. Trying again.`));
+    const result = await exchange({ roleArn: role.arn, sessionName, token: first.token, region, endpoint: stsEndpoint }, (text) => info(`No session yet: ${text}. Trying again.`));
     if ("session" in result)
         return result.session;
     const { attempts, endpointUrl, ...failure } = result.failure;
@@ -1802,37 +2919,8 @@ function plannedSession({ role, sessionName }) {
     };
 }
 
-;// CONCATENATED MODULE: ../lib/src/base/network.js
-// One name for each way in which a request can fail, given where the failure is seen. How long to retry
-// (retry.ts) and what to tell the user (explain/) are tables over these names.
-class RequestError extends Error {
-    name = "RequestError";
-    failure;
-    constructor(failure, options) {
-        super(failure.message, options);
-        this.failure = failure;
-    }
-}
-/**
- * The kind of a failure without an answer, by the code that Node.js gives it.
- * https://nodejs.org/api/tls.html#x509-certificate-error-codes, https://nodejs.org/api/errors.html
- */
-function kindOfCode(code) {
-    if (code === undefined)
-        return "unreachable";
-    if (code === "EPROTO" || code === "ERR_SSL_WRONG_VERSION_NUMBER")
-        return "not-tls";
-    if (/CERT|SELF_SIGNED|SIGNATURE|ISSUER|HOSTNAME_MISMATCH|^UNABLE_TO_|^ERR_(?:TLS|SSL)/.test(code))
-        return "certificate";
-    if (code === "ERR_PROXY_TUNNEL")
-        return "proxy";
-    if (code === "ENOTFOUND")
-        return "unknown-name";
-    if (code.startsWith("EAI_"))
-        return "dns";
-    return "unreachable";
-}
-
+// EXTERNAL MODULE: ../lib/src/base/network.js
+var network = __nccwpck_require__(870);
 ;// CONCATENATED MODULE: ../lib/src/explain/id-token.js
 
 
@@ -1911,10 +2999,10 @@ function id_token_refusal({ kind, httpStatus }) {
 /** The first ID token. Throws a UserError that explains why there is none. */
 async function firstToken(keeper, { endpoint, inputs: { audience } }, env) {
     try {
-        return await keeper.firstToken({ endpoint, audience }, (reason) => lib_core/* info */.pq(`No ID token yet: ${reason}. Trying again.`));
+        return await keeper.firstToken({ endpoint, audience }, (reason) => info(`No ID token yet: ${reason}. Trying again.`));
     }
     catch (error) {
-        if (!(error instanceof RequestError))
+        if (!(error instanceof network/* RequestError */.G))
             throw error;
         const endpointHost = new URL(endpoint.url).host;
         const proxy = findProxy(env, endpoint.url);
@@ -2107,6 +3195,8 @@ function checkAccount({ allowedAccountIds, role }, accountId) {
 
 ;// CONCATENATED MODULE: external "node:timers/promises"
 const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
+// EXTERNAL MODULE: external "node:path"
+var external_node_path_ = __nccwpck_require__(760);
 ;// CONCATENATED MODULE: ../lib/src/job/private-directory.js
 
 
@@ -2124,9 +3214,9 @@ function openJobDirectory(job) {
         if ((0,errors/* errorCode */.CA)(error) !== "EEXIST") {
             throw new errors/* UserError */.yo("runner-temp", `${job.path} cannot be created: ${(0,errors/* errorCode */.CA)(error) ?? String(error)}. RUNNER_TEMP must exist and be writable.`, { cause: error });
         }
-        const fault = untrusted(job.path);
+        const fault = notOurs(job.path) ?? openness(job.path);
         if (fault) {
-            throw new errors/* UserError */.yo("job-directory", `${job.path} already exists and ${fault}. Remove it from this runner: this action did not make it.`);
+            throw new errors/* UserError */.yo("job-directory", `${job.path} already exists and ${fault}. Remove it from this runner: another program made it or changed it.`);
         }
     }
     for (const directory of [job.tokens, job.uses, job.finished])
@@ -2147,56 +3237,69 @@ function ensurePrivateDirectory(directory) {
     }
 }
 function makePrivateDirectory(directory) {
-    external_node_fs_namespaceObject.mkdirSync(directory, 0o700);
-    if (process.platform === "win32")
-        return;
-    external_node_fs_namespaceObject.chmodSync(directory, 0o700); // the umask may have removed our own permissions
+    const umask = process.umask(0o077);
+    try {
+        external_node_fs_namespaceObject.mkdirSync(directory, 0o700);
+    }
+    finally {
+        process.umask(umask);
+    }
     // As root in a job container: the runner outside must be able to delete it, or it can never empty its temp folder
     // again (actions/runner, src/Runner.Sdk/Util/IOUtil.cs, DeleteDirectory).
-    if (process.getuid?.() === 0) {
-        const parent = external_node_fs_namespaceObject.statSync(external_node_path_namespaceObject.dirname(directory));
-        if (parent.uid !== 0)
-            external_node_fs_namespaceObject.chownSync(directory, parent.uid, parent.gid);
+    if (process.getuid?.() !== 0)
+        return;
+    const parent = external_node_fs_namespaceObject.statSync(external_node_path_.dirname(directory));
+    if (parent.uid === 0)
+        return;
+    // By descriptor: the owner of RUNNER_TEMP could replace the directory with a link to a file of root.
+    const fd = external_node_fs_namespaceObject.openSync(directory, NO_LINK);
+    try {
+        if (external_node_fs_namespaceObject.fstatSync(fd).uid === 0)
+            external_node_fs_namespaceObject.fchownSync(fd, parent.uid, parent.gid);
+    }
+    finally {
+        external_node_fs_namespaceObject.closeSync(fd);
     }
 }
-/**
- * Why a directory that exists cannot be trusted, or undefined. On Windows there are no modes to check; the profile
- * folder is private.
- */
-function untrusted(directory) {
+const { O_DIRECTORY = 0, O_NOFOLLOW = 0, O_RDONLY } = external_node_fs_namespaceObject.constants;
+const NO_LINK = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
+/** Linux: names a directory without reading it, so that it works on one of mode 0000, too. Not in Node's constants. */
+const O_PATH = 0o10000000;
+/** Why a directory that exists cannot be this action's, or undefined. Windows has neither links of users nor owners. */
+function notOurs(directory) {
     const stat = external_node_fs_namespaceObject.lstatSync(directory);
     if (stat.isSymbolicLink())
         return "is a symlink";
     if (!stat.isDirectory())
         return "is not a directory";
+    return isOurs(stat.uid, directory) ? undefined : `belongs to another user (uid ${stat.uid})`;
+}
+function isOurs(owner, directory) {
     const uid = process.getuid?.();
-    if (uid === undefined)
+    if (uid === undefined || owner === uid)
+        return true;
+    return uid === 0 && owner === external_node_fs_namespaceObject.statSync(external_node_path_.dirname(directory)).uid;
+}
+/** That others can enter a directory, if they can. Windows: the profile folder is private. */
+function openness(directory) {
+    const { mode } = external_node_fs_namespaceObject.lstatSync(directory);
+    if (process.platform === "win32" || (mode & 0o077) === 0)
         return undefined;
-    const ours = stat.uid === uid || (uid === 0 && stat.uid === external_node_fs_namespaceObject.statSync(external_node_path_namespaceObject.dirname(directory)).uid);
-    if (!ours)
-        return `belongs to another user (uid ${stat.uid})`;
-    if ((stat.mode & 0o077) !== 0)
-        return `is open to other users (mode ${(stat.mode & 0o777).toString(8)})`;
-    return undefined;
+    return `is open to other users (mode ${(mode & 0o777).toString(8)})`;
 }
-/** Renames the job directory first, so that its name is free at once, and then deletes it. */
-function removeJobDirectory(job) {
-    external_node_fs_namespaceObject.renameSync(job.path, `${job.path}.${process.pid}.gone`);
-    clearRemains(job);
-}
-/** Deletes what a post that was killed during `removeJobDirectory` left. */
-function clearRemains(job) {
-    const parent = external_node_path_namespaceObject.dirname(job.path);
-    const name = external_node_path_namespaceObject.basename(job.path);
-    for (const entry of private_directory_entriesOf(parent)) {
-        if (!entry.startsWith(`${name}.`) || !entry.endsWith(".gone"))
-            continue;
+/** Closes a directory of ours to others and gives us our own permissions back; never through a link. */
+function closeDirectory(directory) {
+    if (process.platform === "linux") {
+        const fd = external_node_fs_namespaceObject.openSync(directory, O_PATH | O_DIRECTORY | O_NOFOLLOW);
         try {
-            external_node_fs_namespaceObject.rmSync(`${parent}/${entry}`, { recursive: true, force: true });
+            external_node_fs_namespaceObject.chmodSync(`/proc/self/fd/${fd}`, 0o700);
         }
-        catch {
-            // Another post is deleting it, too.
+        finally {
+            external_node_fs_namespaceObject.closeSync(fd);
         }
+    }
+    else if (process.platform === "darwin") {
+        external_node_fs_namespaceObject.lchmodSync(directory, 0o700);
     }
 }
 /** The names in a directory; none if a step has put something else in its place. */
@@ -2245,7 +3348,7 @@ async function locked(job, action) {
  * after `waitMs`, and ENOENT when the directory does not exist (any more).
  */
 async function withLock(job, waitMs, action) {
-    const own = `lock.${process.pid}.${(0,external_node_crypto_namespaceObject.randomBytes)(6).toString("hex")}`;
+    const own = `lock.${process.pid}.${identify(process.pid).started ?? ""}.${(0,external_node_crypto_namespaceObject.randomBytes)(6).toString("hex")}`;
     const deadline = performance.now() + waitMs;
     for (;;) {
         external_node_fs_namespaceObject.closeSync(external_node_fs_namespaceObject.openSync(`${job.path}/${own}`, "wx", 0o600));
@@ -2264,12 +3367,14 @@ async function withLock(job, waitMs, action) {
         await (0,promises_namespaceObject.setTimeout)(5 + Math.random() * 20);
     }
 }
-/** Whether the process that made a lock file is gone; the file is then removed. */
+const NAME = /^lock\.(?<pid>[1-9]\d*)\.(?<started>\d*)\.[0-9a-f]{12}$/;
+/** Whether nobody holds a lock file: its process is gone, or this action did not make it. It is then removed. */
 function clearIfStale(job, name) {
     const file = `${job.path}/${name}`;
     try {
-        const pid = Number(name.split(".")[1]);
-        const stale = !isRunning({ pid }) || Date.now() - external_node_fs_namespaceObject.statSync(file).mtimeMs > STALE_MS;
+        const { pid, started } = NAME.exec(name)?.groups ?? {};
+        const holder = { pid: Number(pid), ...(started && { started }) };
+        const stale = pid === undefined || !process_isRunning(holder) || Date.now() - external_node_fs_namespaceObject.statSync(file).mtimeMs > STALE_MS;
         if (stale)
             external_node_fs_namespaceObject.rmSync(file, { recursive: true, force: true });
         return stale;
@@ -2554,6 +3659,331 @@ function timeClaim(claims, name) {
     return typeof seconds === "number" && seconds > 0 && seconds <= MAX_SECONDS ? seconds * 1000 : undefined;
 }
 
+;// CONCATENATED MODULE: ../lib/src/base/layout.js
+
+
+
+// $RUNNER_TEMP/aws-role-refresh/
+//   config              the AWS config file of this job
+//   credentials         the AWS credentials file of this job
+//   job.json            the claim: whose directory this is, and what the two files were seeded from
+//   tokens/<id>/        one per audience: token, status.json, and stop once post has asked the keeper to end
+//   uses/<id>.json      one per use that is not over: what it wrote, so that any post can undo it
+//   finished/<id>.json  one per use that is over, for the summary
+//   lock.*              see job/lock.ts
+const layout_NAME = "aws-role-refresh";
+/** The paths of the job directory, with forward slashes, which every SDK accepts on every system. */
+function jobDirectory(path) {
+    return {
+        path,
+        config: `${path}/config`,
+        credentials: `${path}/credentials`,
+        claim: `${path}/job.json`,
+        tokens: `${path}/tokens`,
+        uses: `${path}/uses`,
+        finished: `${path}/finished`,
+    };
+}
+/** The token directory of an audience. */
+function tokenDirectory(job, audience) {
+    return tokenDirectoryAt(`${job.tokens}/${tokenId(audience)}`);
+}
+function tokenDirectoryAt(path) {
+    return { path, token: `${path}/token`, status: `${path}/status.json`, stop: `${path}/stop` };
+}
+/** The name of the token directory of an audience. */
+function tokenId(audience) {
+    return (0,external_node_crypto_namespaceObject.createHash)("sha256").update(audience).digest("hex").slice(0, 16);
+}
+/**
+ * The path of this job's directory in RUNNER_TEMP. Throws a UserError if SDKs would read that path in different ways
+ * from a config file: `#` and `;` begin a comment for some, `$` and `%` a variable, and non-ASCII breaks others
+ * (docs/compatibility.md).
+ */
+function layout_jobDirectoryPath(runnerTemp, platform = process.platform) {
+    if (!runnerTemp) {
+        throw new errors/* UserError */.yo("runner-temp", "RUNNER_TEMP is not set. The runner sets it; this action cannot run without it.");
+    }
+    const isWindows = platform === "win32";
+    const isAbsolute = (isWindows ? external_node_path_.win32 : external_node_path_.posix).isAbsolute(runnerTemp);
+    const root = isWindows ? runnerTemp.replaceAll("\\", "/") : runnerTemp;
+    const ambiguous = [...(isWindows ? "#;$%\"'`" : "#;$\"'`\\")];
+    const isPlain = /^[\x20-\x7e]+$/.test(root) && !ambiguous.some((character) => root.includes(character));
+    if (!isAbsolute || !isPlain) {
+        throw new errors/* UserError */.yo("runner-temp", `RUNNER_TEMP is ${JSON.stringify(runnerTemp.slice(0, 200))}. It must be an absolute path in ASCII without any of ` +
+            `${ambiguous.join(" ")}, which AWS SDKs interpret differently in a config file. Change the runner's work folder.`);
+    }
+    return `${root.replace(/\/+$/, "")}/${layout_NAME}`;
+}
+
+;// CONCATENATED MODULE: ../lib/src/base/seal.js
+
+// The user's own keys must not be readable in a file, neither in the job directory nor in the runner's file of states
+// (RUNNER_TEMP/_runner_file_commands, which the runner creates with its umask and deletes after the step). But post has
+// to give them back. So they are encrypted with a key that is derived from the request token: every step of a job has
+// it in its environment, it never changes in a job, and after a crash nobody has it.
+const CIPHER = "aes-256-gcm";
+const IV_BYTES = 12;
+const TAG_BYTES = 16;
+function seal(text, requestToken) {
+    const iv = (0,external_node_crypto_namespaceObject.randomBytes)(IV_BYTES);
+    const cipher = (0,external_node_crypto_namespaceObject.createCipheriv)(CIPHER, keyOf(requestToken), iv);
+    const sealed = Buffer.concat([cipher.update(text, "utf8"), cipher.final()]);
+    return Buffer.concat([iv, cipher.getAuthTag(), sealed]).toString("base64");
+}
+/** Throws if it was not sealed in this job. */
+function unseal(sealed, requestToken) {
+    if (!requestToken)
+        throw new Error("ACTIONS_ID_TOKEN_REQUEST_TOKEN is not set in this step");
+    const bytes = Buffer.from(sealed, "base64");
+    try {
+        const decipher = (0,external_node_crypto_namespaceObject.createDecipheriv)(CIPHER, keyOf(requestToken), bytes.subarray(0, IV_BYTES));
+        decipher.setAuthTag(bytes.subarray(IV_BYTES, IV_BYTES + TAG_BYTES));
+        const text = decipher.update(bytes.subarray(IV_BYTES + TAG_BYTES));
+        return Buffer.concat([text, decipher.final()]).toString("utf8");
+    }
+    catch (error) {
+        throw new Error("the values of before were encrypted in another job", { cause: error });
+    }
+}
+function keyOf(requestToken) {
+    return new Uint8Array((0,external_node_crypto_namespaceObject.hkdfSync)("sha256", requestToken, "", "aws-role-refresh: the user's own settings", 32));
+}
+
+;// CONCATENATED MODULE: ../lib/src/base/schema.js
+/** A string that matches a pattern, which has to match it as a whole and bound its length. */
+function schema_text(pattern) {
+    return (value) => {
+        if (typeof value === "string" && pattern.test(value))
+            return value;
+        throw new Error(`not a text that matches ${pattern}`);
+    };
+}
+function oneOf(...allowed) {
+    return (value) => {
+        const found = allowed.find((one) => one === value);
+        if (found !== undefined)
+            return found;
+        throw new Error(`none of ${allowed.join(", ")}`);
+    };
+}
+/** A finite number that is not negative. */
+function amount(value) {
+    if (Number.isFinite(value) && value >= 0)
+        return value;
+    throw new Error("not a number of 0 or more");
+}
+/** An integer of 1 or more. */
+function positive(value) {
+    if (Number.isSafeInteger(value) && value > 0)
+        return value;
+    throw new Error("not a positive integer");
+}
+function schema_boolean(value) {
+    if (typeof value === "boolean")
+        return value;
+    throw new Error("not true or false");
+}
+function nullable(schema) {
+    return (value) => (value === null ? null : schema(value));
+}
+function schema_list(item, limit) {
+    return (value) => {
+        if (Array.isArray(value) && value.length <= limit)
+            return value.map(item);
+        throw new Error(`not a list of at most ${limit}`);
+    };
+}
+function dictionary(key, item) {
+    return (value) => Object.fromEntries(Object.entries(plain(value)).map(([name, one]) => {
+        if (!key.test(name))
+            throw new Error(`a name that does not match ${key}`);
+        return [name, item(one)];
+    }));
+}
+/** A property that may be missing. */
+function optional(schema) {
+    return (value) => (value === undefined ? undefined : schema(value));
+}
+function schema_object(fields) {
+    return (value) => {
+        const given = plain(value);
+        const result = {};
+        for (const [name, schema] of Object.entries(fields)) {
+            const read = schema(Object.hasOwn(given, name) ? given[name] : undefined);
+            if (read !== undefined)
+                result[name] = read;
+        }
+        return result;
+    };
+}
+function plain(value) {
+    if (typeof value === "object" && value !== null && !Array.isArray(value))
+        return value;
+    throw new Error("not an object");
+}
+
+;// CONCATENATED MODULE: ../lib/src/keeper/record.js
+
+
+/** More than the keeper ever records. */
+const MAX_ENTRIES = 1000;
+/** Clock ticks since boot. */
+const TICKS = schema_text(/^\d{1,20}$/);
+const interval = schema_object({ from: amount, to: amount });
+const outage = schema_object({
+    from: amount,
+    to: optional(amount),
+    attempts: positive,
+    lastError: schema_text(/^[^\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]{0,1000}$/u),
+});
+const why = oneOf("stopped", "stopped by a step", "job directory gone", "job over", "request token expired", "signal", "failed");
+const keeperStatus = schema_object({
+    pid: positive,
+    started: optional(TICKS),
+    startedAt: amount,
+    tokenReceivedAt: amount,
+    tokenExpiresAt: amount,
+    lifetimeMs: amount,
+    refreshes: amount,
+    failures: amount,
+    longestAgeMs: amount,
+    received: schema_list(amount, MAX_ENTRIES),
+    outages: schema_list(outage, MAX_ENTRIES),
+    stale: schema_list(interval, MAX_ENTRIES),
+    ended: optional(schema_object({ at: amount, why })),
+});
+/** The last status of the keeper of a token directory, if it wrote one. */
+function readStatus(directory) {
+    return readRecord(directory.status, keeperStatus);
+}
+function writeStatus(directory, status) {
+    writeRecord(directory.status, status);
+}
+
+;// CONCATENATED MODULE: ../lib/src/job/records.js
+
+
+
+
+/** The names of records, and the only names that this action makes a path of. */
+const ID = schema_text(/^[0-9a-f]{1,64}$/);
+const processIdentity = schema_object({ pid: positive, started: optional(TICKS) });
+const PATH = schema_text(/^[^\p{Cc}]{0,4096}$/u);
+const about = {
+    id: ID,
+    startedAt: amount,
+    profile: schema_text(/^[\w.-]{1,64}$/),
+    roleArn: schema_text(/^arn:[\x21-\x7e]{1,2048}$/),
+    sessionName: schema_text(/^[\w+=,.@-]{2,64}$/),
+    audience: schema_text(/^[\x21-\x7e]{1,255}$/),
+    stsEndpoint: optional(schema_text(/^https?:\/\/[\x21-\x7e]{1,2048}$/)),
+};
+const ANYTHING = schema_text(/^[\s\S]{0,1000000}$/);
+const SEALED = schema_text(/^[A-Za-z0-9+/]{1,1000000}={0,2}$/);
+/** The values become variables of later steps, so no other name than an SDK's is accepted. */
+const records_VARIABLE = /^AWS_[A-Z0-9_]{1,64}$/;
+const published = {
+    ...about,
+    exported: dictionary(records_VARIABLE, schema_text(/^[^\p{Cc}]{0,8192}$/u)),
+    previous: SEALED,
+};
+const publishedUse = schema_object(published);
+const previousVariables = dictionary(records_VARIABLE, nullable(ANYTHING));
+const originalSections = schema_object({ config: ANYTHING, credentials: ANYTHING });
+const use = schema_object({
+    ...published,
+    order: positive,
+    section: schema_text(/^[\x20-\x7e\n]{1,16384}$/),
+    original: SEALED,
+});
+const finishedUse = schema_object({
+    ...about,
+    endedAt: amount,
+    keeper: optional(keeperStatus),
+    keeperDied: optional(schema_boolean),
+});
+const claim = schema_object({
+    job: schema_text(/^[0-9a-f]{64}$/),
+    worker: optional(processIdentity),
+    previous: schema_object({
+        AWS_CONFIG_FILE: nullable(PATH),
+        AWS_SHARED_CREDENTIALS_FILE: nullable(PATH),
+    }),
+});
+function readClaim(job) {
+    return readRecord(job.claim, claim);
+}
+/** Throws on what post would not believe. */
+function writeUse(job, record) {
+    files_writeRecord(`${job.uses}/${record.id}.json`, use(record));
+}
+/** The uses of a job that are not over, in order. */
+function activeUses(job) {
+    return readAll(job.uses, use).sort((a, b) => a.order - b.order);
+}
+/** How many files in the place of such records are none. */
+function brokenUses(job) {
+    return private_directory_entriesOf(job.uses).filter((name) => name.endsWith(".json")).length - activeUses(job).length;
+}
+function finishedUses(job) {
+    return readAll(job.finished, finishedUse);
+}
+/** Every record in a directory whose name is its own: a copy under another name is not a second use. */
+function readAll(directory, schema) {
+    return private_directory_entriesOf(directory)
+        .filter((name) => name.endsWith(".json"))
+        .flatMap((name) => {
+        const record = readRecord(`${directory}/${name}`, schema);
+        return record && name === `${record.id}.json` ? record : [];
+    });
+}
+
+;// CONCATENATED MODULE: ../lib/src/job/aws-files.js
+
+
+
+
+/** Puts a use's section in the place of every other section of its profile. */
+function placeProfile(job, use) {
+    const config = placeInConfig(readText(job.config), use.profile, use.section);
+    const credentials = placeInCredentials(readText(job.credentials), use.profile, use.section);
+    return {
+        config: config.text,
+        original: { config: config.taken, credentials: credentials.taken },
+        save() {
+            writeText(job.config, config.text);
+            writeText(job.credentials, credentials.text);
+        },
+    };
+}
+/** Restores the profile as it was before a use: the section of another use, or the user's own. */
+function restoreProfile(job, use, others, requestToken) {
+    const config = readText(job.config);
+    const earlier = others.findLast((other) => other.profile === use.profile);
+    if (earlier) {
+        writeText(job.config, placeInConfig(config, use.profile, earlier.section).text);
+        return;
+    }
+    // Ours goes in any case, also where the user's own cannot be read.
+    let original = { config: "", credentials: "" };
+    try {
+        original = originalSections(JSON.parse(unseal(use.original, requestToken)));
+    }
+    finally {
+        writeText(job.config, append(takeFromConfig(config, use.profile).kept, original.config));
+        const credentials = takeFromCredentials(readText(job.credentials), use.profile);
+        writeText(job.credentials, append(credentials.kept, original.credentials));
+    }
+}
+/** As latin1, which maps every byte to one character and back. "" if there is no file. */
+function readText(file, limit) {
+    return (readFileIfExists(file, limit) ?? Buffer.alloc(0)).toString("latin1");
+}
+function writeText(file, text) {
+    writeFileAtomic(file, Buffer.from(text, "latin1"));
+}
+
 ;// CONCATENATED MODULE: ../lib/src/keeper/stop.js
 
 
@@ -2562,41 +3992,30 @@ function timeClaim(claims, name) {
 
 /** Whether a keeper is running for a token directory. */
 function hasKeeper(directory) {
-    const status = readJson(directory.status);
-    return status !== undefined && status.ended === undefined && isRunning(status);
+    const status = readStatus(directory);
+    return status !== undefined && status.ended === undefined && isKeeperOf(directory, status);
 }
 const STOP_TIMEOUT_MS = 2_000;
-/** Ends every keeper of a job directory. */
-async function stopKeepers(job) {
-    let names;
-    try {
-        names = external_node_fs_namespaceObject.readdirSync(job.tokens);
-    }
-    catch {
-        return; // a step has put something else there, or removed it
-    }
-    await Promise.all(names.map((name) => stopKeeper(tokenDirectoryAt(`${job.tokens}/${name}`))));
-}
+/** What post writes into the stop file. A step that makes one may leave it empty. */
+const BY_POST = "post\n";
 /**
  * Ends the keeper of a token directory, if there is one: first with the stop file, and if that has no effect with
- * signals. Only the process that wrote the status file ever gets a signal.
+ * signals. Only the process that wrote the status file and works in this directory ever gets a signal.
  */
 async function stopKeeper(directory) {
-    const status = readJson(directory.status);
+    const status = readStatus(directory);
+    if (status !== undefined && !isKeeperOf(directory, status)) {
+        const keeper = isAskedByPost(directory) ? status : notByPost(status);
+        return { keeper, keeperDied: status.ended === undefined };
+    }
+    const isAsked = ask(directory);
     if (status === undefined)
         return {};
-    const isGone = () => !isRunning(status);
-    if (isGone())
-        return { keeper: status, keeperDied: status.ended === undefined };
-    try {
-        external_node_fs_namespaceObject.closeSync(external_node_fs_namespaceObject.openSync(directory.stop, "wx", 0o600));
-    }
-    catch {
-        // Another post has asked already; or the directory has changed, and signals follow.
-    }
-    const hasEnded = () => readJson(directory.status)?.ended !== undefined;
-    await within(STOP_TIMEOUT_MS, () => isGone() || hasEnded());
-    for (const signal of signalsFor(status, hasEnded())) {
+    const isGone = () => !process_isRunning(status);
+    const hasEnded = () => readStatus(directory)?.ended !== undefined;
+    if (isAsked)
+        await within(STOP_TIMEOUT_MS, () => isGone() || hasEnded());
+    for (const signal of signalsFor(status, isAsked, hasEnded())) {
         if (isGone())
             break;
         try {
@@ -2610,23 +4029,211 @@ async function stopKeeper(directory) {
     }
     if (status.started === undefined)
         await within(STOP_TIMEOUT_MS, isGone);
-    return { keeper: readJson(directory.status) ?? status };
+    return { keeper: readStatus(directory) ?? status };
+}
+/**
+ * Ends a keeper whose directory is not where it was, and deletes the token, wherever a step has moved the directory.
+ * Does nothing if that process has ended, or without /proc.
+ */
+async function stopMovedKeeper({ pid, started }) {
+    const isGone = () => started === undefined || !isRunning({ pid, started });
+    if (isGone())
+        return;
+    const directory = fs.openSync(`/proc/${pid}/cwd`, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY);
+    try {
+        if (isGone())
+            return;
+        process.kill(pid, "SIGKILL");
+        await within(STOP_TIMEOUT_MS, isGone);
+        fs.rmSync(`/proc/self/fd/${directory}/token`, { force: true });
+    }
+    finally {
+        fs.closeSync(directory);
+    }
+}
+/** Makes the stop file. Returns whether the keeper can see one: not on a full disk. */
+function ask(directory) {
+    try {
+        external_node_fs_namespaceObject.writeFileSync(directory.stop, BY_POST, { flag: "wx", mode: 0o600 });
+    }
+    catch {
+        // Another post or a step has made one, or it cannot be made.
+    }
+    return external_node_fs_namespaceObject.existsSync(directory.stop);
+}
+function isAskedByPost(directory) {
+    try {
+        return readFileIfExists(directory.stop, BY_POST.length)?.toString() === BY_POST;
+    }
+    catch {
+        return false;
+    }
+}
+/** The status of a keeper that was asked to end by a stop file that no post made. */
+function notByPost(status) {
+    const { ended } = status;
+    return ended?.why === "stopped" ? { ...status, ended: { ...ended, why: "stopped by a step" } } : status;
+}
+/**
+ * Whether the process that wrote the status still runs, and is a keeper of this directory: it works in there. Without
+ * /proc nothing more than the pid is known.
+ */
+function isKeeperOf(directory, { pid, started }) {
+    if (started === undefined)
+        return process_isRunning({ pid });
+    if (!process_isRunning({ pid, started }))
+        return false;
+    try {
+        const [one, other] = [external_node_fs_namespaceObject.statSync(`/proc/${pid}/cwd`), external_node_fs_namespaceObject.statSync(directory.path)];
+        return one.dev === other.dev && one.ino === other.ino;
+    }
+    catch {
+        return false;
+    }
 }
 /**
  * Without /proc a pid proves nothing, because the keeper may have ended and another process may have its pid. Then the
- * keeper sees the stop file at its next tick. A keeper that has recorded its end only has to exit, and V8 takes longer
- * for that than the keeper takes for everything else.
+ * keeper sees the stop file at its next tick. SIGTERM only makes a keeper look at once whether it is asked to end. One
+ * that has recorded its end only has to exit, and V8 takes longer for that than the keeper takes for everything else.
  */
-function signalsFor({ started }, hasEnded) {
+function signalsFor({ started }, isAsked, hasEnded) {
     if (started === undefined)
         return [];
-    return hasEnded ? ["SIGKILL"] : ["SIGTERM", "SIGKILL"];
+    return isAsked && !hasEnded ? ["SIGTERM", "SIGKILL"] : ["SIGKILL"];
 }
 /** Waits until something is true, or for `ms`. */
 async function within(ms, isTrue) {
     const deadline = performance.now() + ms;
     while (!isTrue() && performance.now() < deadline)
         await (0,promises_namespaceObject.setTimeout)(1);
+}
+
+;// CONCATENATED MODULE: ../lib/src/job/removal.js
+
+
+
+
+
+
+
+/**
+ * Gives us back the permissions that a step may have taken away or given to others, on the job directory and the
+ * directories in it. To delete what is ours, owner and "not a link" are enough; believing it needs more.
+ */
+function closeAll(job) {
+    closeDirectory(job.path);
+    for (const directory of [job.uses, job.finished, job.tokens])
+        if (removal_isOurs(directory))
+            closeDirectory(directory);
+    for (const directory of tokenPaths(job))
+        if (removal_isOurs(directory))
+            closeDirectory(directory);
+}
+/** Ends every keeper of a job directory and deletes every token: before anything else can fail. */
+async function takeSecrets(job) {
+    const taken = tokenPaths(job).map((directory) => takeSecret(tokenDirectoryAt(directory)));
+    await Promise.allSettled(taken);
+    await Promise.all(taken); // now the first failure counts
+}
+/**
+ * Ends the keeper of a token directory and deletes the token. Returns what the keeper recorded. If a step has put
+ * something else in its place, its keeper finds that out itself.
+ */
+async function takeSecret(directory) {
+    if (!removal_isOurs(directory.path))
+        return {};
+    const stopped = await stopKeeper(directory);
+    removeTree(directory.token);
+    return stopped;
+}
+/** Renames the job directory first, so that its name is free at once, and then deletes it. */
+function removeJobDirectory(job) {
+    // A name that nobody can occupy beforehand.
+    const gone = `${job.path}.${(0,external_node_crypto_namespaceObject.randomBytes)(8).toString("hex")}.gone`;
+    try {
+        external_node_fs_namespaceObject.renameSync(job.path, gone);
+    }
+    catch {
+        removeTree(job.path);
+    }
+    removeTree(gone);
+    clearRemains(job);
+}
+/** Deletes what a post that was killed during `removeJobDirectory` left. */
+function clearRemains(job) {
+    const parent = external_node_path_.dirname(job.path);
+    const name = external_node_path_.basename(job.path);
+    for (const entry of private_directory_entriesOf(parent)) {
+        if (!entry.startsWith(`${name}.`) || !entry.endsWith(".gone"))
+            continue;
+        try {
+            removeTree(`${parent}/${entry}`);
+        }
+        catch {
+            // Another post is deleting it, too.
+        }
+    }
+}
+/** Deletes a path with everything in it, and enters no link. What cannot be deleted does not keep the rest. */
+function removeTree(target) {
+    try {
+        if (external_node_fs_namespaceObject.lstatSync(target).isDirectory())
+            removeDirectory(target);
+        else
+            external_node_fs_namespaceObject.unlinkSync(target);
+    }
+    catch (error) {
+        if ((0,errors/* errorCode */.CA)(error) !== "ENOENT")
+            throw error;
+    }
+}
+function removeDirectory(target) {
+    try {
+        closeDirectory(target);
+    }
+    catch {
+        // Another user's: what is in there may be deleted all the same.
+    }
+    inside(target, (directory) => {
+        const failures = [];
+        for (const name of external_node_fs_namespaceObject.readdirSync(directory)) {
+            try {
+                removeTree(`${directory}/${name}`);
+            }
+            catch (error) {
+                failures.push(error);
+            }
+        }
+        if (failures.length > 0)
+            throw failures[0];
+    });
+    external_node_fs_namespaceObject.rmdirSync(target);
+}
+/** On Linux, a path that names the very directory, even if somebody renames it or puts a link in its place. */
+function inside(target, action) {
+    if (process.platform !== "linux") {
+        action(target);
+        return;
+    }
+    const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } = external_node_fs_namespaceObject.constants;
+    const fd = external_node_fs_namespaceObject.openSync(target, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    try {
+        action(`/proc/self/fd/${fd}`);
+    }
+    finally {
+        external_node_fs_namespaceObject.closeSync(fd);
+    }
+}
+function tokenPaths(job) {
+    return removal_isOurs(job.tokens) ? private_directory_entriesOf(job.tokens).map((name) => `${job.tokens}/${name}`) : [];
+}
+function removal_isOurs(directory) {
+    try {
+        return notOurs(directory) === undefined;
+    }
+    catch {
+        return false; // gone
+    }
 }
 
 ;// CONCATENATED MODULE: ../lib/src/job/claim.js
@@ -2637,21 +4244,47 @@ async function within(ms, isTrue) {
 
 
 
-/** Makes the directory this job's, and copies the user's AWS files into it, unless an earlier use has done so. */
-async function claim(job, requestToken, ambient, home) {
-    const identity = (0,external_node_crypto_namespaceObject.createHash)("sha256").update(requestToken).digest("hex");
-    const found = readJson(job.claim);
-    const claimed = found?.job === identity ? found : await takeOver(job, identity, ambient);
+
+
+
+
+/**
+ * Makes the directory this job's, and copies the user's AWS files into it, unless an earlier use has done so. Throws a
+ * UserError while another job uses it.
+ */
+async function claim_claim(job, requestToken, ambient, home) {
+    const identity = identityOf(requestToken);
+    const found = readClaim(job);
+    const claimed = found?.job === identity ? found : await takeOver(job, found, identity, ambient);
     seed(job.config, "AWS_CONFIG_FILE", claimed, home);
     seed(job.credentials, "AWS_SHARED_CREDENTIALS_FILE", claimed, home);
     return claimed;
 }
+/** Whether the directory belongs to another job, and that job still runs. */
+function isOfAnotherJob(job, requestToken) {
+    const found = readClaim(job);
+    if (found === undefined || (requestToken && found.job === identityOf(requestToken)))
+        return false;
+    return isAlive(job, found);
+}
+function identityOf(requestToken) {
+    return (0,external_node_crypto_namespaceObject.createHash)("sha256").update(requestToken).digest("hex");
+}
+/** Where no worker is known (containers, macOS, other runners), a keeper shows that its job runs. */
+function isAlive(job, { worker }) {
+    if (worker)
+        return process_isRunning(worker);
+    return private_directory_entriesOf(job.tokens).some((name) => hasKeeper(tokenDirectoryAt(`${job.tokens}/${name}`)));
+}
 /** Empties the directory first: a job that crashed may have left anything in it, and nothing of that is trusted. */
-async function takeOver(job, identity, ambient) {
-    await stopKeepers(job);
+async function takeOver(job, found, identity, ambient) {
+    if (found && isAlive(job, found)) {
+        throw new errors/* UserError */.yo("job-directory", `${job.path} belongs to another job that is still running. Two jobs cannot share one RUNNER_TEMP: give each runner its own work folder.`);
+    }
+    await takeSecrets(job);
     for (const name of external_node_fs_namespaceObject.readdirSync(job.path)) {
         if (!name.startsWith("lock."))
-            external_node_fs_namespaceObject.rmSync(`${job.path}/${name}`, { recursive: true, force: true });
+            removeTree(`${job.path}/${name}`);
     }
     openJobDirectory(job);
     // The environment of a long-lived runner may still name files of the job that crashed.
@@ -2659,14 +4292,16 @@ async function takeOver(job, identity, ambient) {
         const value = ambient[name];
         return value?.startsWith(`${job.path}/`) ? null : (value ?? null);
     };
+    const worker = findWorker();
     const made = {
         job: identity,
+        ...(worker && { worker }),
         previous: {
             AWS_CONFIG_FILE: before("AWS_CONFIG_FILE"),
             AWS_SHARED_CREDENTIALS_FILE: before("AWS_SHARED_CREDENTIALS_FILE"),
         },
     };
-    writeJson(job.claim, made);
+    files_writeRecord(job.claim, made);
     return made;
 }
 /** Copies a file of the user, so that the user's other profiles keep working. Without one, makes an empty file. */
@@ -2702,283 +4337,156 @@ function seed(target, variable, { previous }, home) {
 
 
 
+
+
+
 /** Post should not take long, and a process that holds the lock for longer than this hangs. */
 const POST_LOCK_WAIT_MS = 12_000;
+const MAX_TOKEN_BYTES = 64 * 1024;
 /**
  * Enters a use into the job directory: token file, record, profile. In this order, so that post can undo a main that
- * was killed at any point.
+ * was killed at any point. Returns what post needs in case the record does not last.
  */
-async function beginUse(job, use, first, ambient, home) {
-    await locked(job, async () => {
-        const claimed = await claim(job, first.requestToken, ambient, home);
+async function beginUse(job, use, { requestToken, token }, ambient, home) {
+    return locked(job, async () => {
+        const claimed = await claim_claim(job, requestToken, ambient, home);
         const uses = activeUses(job);
         const earlier = uses.findLast((other) => other.profile === use.profile);
-        const config = placeInConfig(read(job.config), use.profile, use.section);
-        const credentials = placeInCredentials(read(job.credentials), use.profile, use.section);
-        checkEndpoints(use, uses, config.text, ambient);
-        const directory = tokenDirectoryAt(`${job.tokens}/${use.tokenId}`);
+        const { original, config, save } = placeProfile(job, use);
+        checkEndpoints(use, uses, config, ambient);
+        const directory = tokenDirectory(job, use.audience);
         ensurePrivateDirectory(directory.path);
         // Another use's keeper may have written a newer token while this use waited for the lock.
-        if (expiry(read(directory.token)) < expiry(first.token))
-            writeFileAtomic(directory.token, first.token);
+        if (expiry(readText(directory.token, MAX_TOKEN_BYTES)) < expiry(token))
+            writeFileAtomic(directory.token, token);
         const previous = {};
-        for (const name of [...IDENTITY_VARIABLES, ...Object.keys(use.exported)])
+        for (const name of [...Object.keys(use.exported), ...IDENTITY_VARIABLES])
             previous[name] = ambient[name] ?? null;
         const record = {
             ...use,
             order: Math.max(0, ...uses.map((other) => other.order)) + 1,
-            original: earlier?.original ?? { config: config.taken, credentials: credentials.taken },
-            previous: { ...previous, ...claimed.previous },
+            original: earlier?.original ?? seal(JSON.stringify(original), requestToken),
+            previous: seal(JSON.stringify({ ...previous, ...claimed.previous }), requestToken),
         };
-        writeJson(`${job.uses}/${use.id}.json`, record);
-        write(job.config, config.text);
-        write(job.credentials, credentials.text);
+        writeUse(job, record);
+        save();
+        const { order: _, section: __, original: ___, ...published } = record;
+        return published;
     });
 }
 /**
  * Removes a use from the job directory, and the directory with the last use. Every step may be interrupted and
- * repeated. A use that failed in main is not reported. Returns undefined if that use has no record (any more).
+ * repeated. Keeper and token are the first to go, even if the directory cannot be locked or believed. Returns undefined
+ * if that use has no record (any more).
  */
-async function endUse(job, id, outcome = "over") {
+async function endUse(job, id, { requestToken, outcome = "over", restore = () => { } }) {
     clearRemains(job);
+    let isLocked = false;
+    let open;
     try {
-        const fault = untrusted(job.path);
+        const fault = notOurs(job.path);
         if (fault)
-            throw new Error(`${job.path} ${fault}: it was not made by this action`);
-        return await withLock(job, POST_LOCK_WAIT_MS, () => end(job, id, outcome));
+            throw new Error(`${job.path} ${fault}, because another program replaced the job directory`);
+        open = openness(job.path);
+        if (open && outcome === "failed")
+            throw new Error(`${job.path} ${open}`);
+        closeAll(job);
+        if (open)
+            return await removeUnbelieved(job, open);
+        return await withLock(job, POST_LOCK_WAIT_MS, () => {
+            isLocked = true;
+            return end(job, id, { requestToken, outcome, restore });
+        });
     }
     catch (error) {
         // It never existed, or another post has just removed it.
         if ((0,errors/* errorCode */.CA)(error) === "ENOENT" && !external_node_fs_namespaceObject.existsSync(job.path))
             return undefined;
-        throw error;
+        // Main may try again later. Post is the last chance: on a full disk, or beside a process that hangs.
+        if (isLocked || open || outcome === "failed" || notOurs(job.path) !== undefined)
+            throw error;
+        const ended = await end(job, id, { requestToken, outcome, restore });
+        ended?.damage.unshift(`lock the job directory: ${(0,errors/* errorText */.kc)(error)}`);
+        return ended;
     }
 }
-async function end(job, id, outcome) {
+/** One part of the cleanup after another, whatever fails. */
+class Parts {
+    /** What could not be done, and why. */
+    damage = [];
+    async try(what, action) {
+        try {
+            await action();
+        }
+        catch (error) {
+            this.damage.push(`${what}: ${(0,errors/* errorText */.kc)(error)}`);
+        }
+    }
+}
+/** Others may have written anything into it. So nothing is read but what proves itself: the keeper's process. */
+async function removeUnbelieved(job, open) {
+    const parts = new Parts();
+    parts.damage.push(`use the records of the job directory, because it ${open}. It is deleted`);
+    await parts.try("end the keeper and delete the token", () => takeSecrets(job));
+    await parts.try("delete the job directory", () => removeJobDirectory(job));
+    return { use: undefined, others: [], finished: [], roleArns: [], damage: parts.damage };
+}
+async function end(job, id, { requestToken, outcome, restore }) {
     const uses = activeUses(job);
     const use = uses.find((other) => other.id === id);
     const others = uses.filter((other) => other !== use);
     if (!use) {
-        if (others.length === 0)
+        if (others.length === 0 && !isOfAnotherJob(job, requestToken))
             await removeAll(job);
         return undefined;
     }
     const { startedAt, profile, roleArn, sessionName, audience, stsEndpoint } = use;
     const named = { id, startedAt, profile, roleArn, sessionName, audience, stsEndpoint };
     const over = { ...named, endedAt: Date.now() };
+    const parts = new Parts();
+    const broken = brokenUses(job);
+    if (broken > 0)
+        parts.damage.push(`use ${broken} of the records in ${job.uses}: a step changed them or put them there`);
     // The token first: it has to go, even if a step has damaged everything else in the directory.
-    if (!others.some((other) => other.tokenId === use.tokenId)) {
-        const directory = tokenDirectoryAt(`${job.tokens}/${use.tokenId}`);
-        Object.assign(over, await stopKeeper(directory));
-        external_node_fs_namespaceObject.rmSync(directory.path, { recursive: true, force: true });
-    }
-    const damage = [];
-    const tryTo = (action) => {
-        try {
-            action();
-        }
-        catch (error) {
-            damage.push((0,errors/* errorText */.kc)(error));
-        }
-    };
-    let text = "";
-    tryTo(() => {
-        text = read(job.config);
-        if (others.length > 0)
-            takeProfile(job, text, use, others);
+    await parts.try("end the keeper and delete the token", async () => {
+        if (others.some((other) => other.audience === audience))
+            return;
+        const directory = tokenDirectory(job, audience);
+        Object.assign(over, await takeSecret(directory));
+        removeTree(directory.path);
     });
-    tryTo(() => {
+    let config = "";
+    await parts.try("restore the profile", () => {
+        config = readText(job.config);
+        if (others.length > 0)
+            restoreProfile(job, use, others, requestToken);
+    });
+    await parts.try("restore the environment", () => restore(use, others));
+    await parts.try("record the end of this use", () => {
         ensurePrivateDirectory(job.finished);
         if (outcome === "over")
-            writeJson(`${job.finished}/${id}.json`, over);
+            files_writeRecord(`${job.finished}/${id}.json`, over);
     });
-    external_node_fs_namespaceObject.rmSync(`${job.uses}/${id}.json`, { force: true });
-    const finished = readAll(job.finished);
-    if (others.length === 0)
-        await removeAll(job);
-    return { use, others, finished, roleArns: roleArnsIn(text), damage };
-}
-/** Restores the profile as it was before this use: another use's section, or the user's own. */
-function takeProfile(job, config, use, others) {
-    const earlier = others.findLast((other) => other.profile === use.profile);
-    if (earlier) {
-        write(job.config, placeInConfig(config, use.profile, earlier.section).text);
-        return;
-    }
-    write(job.config, append(takeFromConfig(config, use.profile).kept, use.original.config));
-    write(job.credentials, append(takeFromCredentials(read(job.credentials), use.profile).kept, use.original.credentials));
+    const finished = finishedUses(job).filter((other) => other.id !== id);
+    await parts.try("delete the job directory", async () => {
+        removeTree(`${job.uses}/${id}.json`);
+        if (others.length === 0)
+            await removeAll(job);
+    });
+    return {
+        use,
+        others,
+        finished: outcome === "over" ? [...finished, over] : finished,
+        roleArns: roleArnsIn(config),
+        damage: parts.damage,
+    };
 }
 async function removeAll(job) {
-    await stopKeepers(job);
+    await takeSecrets(job);
     removeJobDirectory(job);
-}
-function activeUses(job) {
-    return readAll(job.uses).sort((a, b) => a.order - b.order);
-}
-/** Every record in a directory. */
-function readAll(directory) {
-    return private_directory_entriesOf(directory)
-        .filter((name) => name.endsWith(".json"))
-        .flatMap((name) => readJson(`${directory}/${name}`) ?? []);
 }
 function expiry(token) {
     return timeClaim(decodeClaims(token), "exp") ?? 0;
-}
-function read(file) {
-    return (readFileIfExists(file) ?? Buffer.alloc(0)).toString("latin1");
-}
-function write(file, text) {
-    writeFileAtomic(file, Buffer.from(text, "latin1"));
-}
-
-;// CONCATENATED MODULE: external "node:child_process"
-const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
-;// CONCATENATED MODULE: external "node:events"
-const external_node_events_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:events");
-;// CONCATENATED MODULE: ../lib/src/keeper/launch.js
-
-
-
-
-
-
-/** The keeper repeats the first request for up to 30 s (base/retry.ts). */
-const FIRST_TOKEN_TIMEOUT_MS = 60_000;
-const READY_TIMEOUT_MS = 10_000;
-const END_TIMEOUT_MS = 2_000;
-/** Paths of certificate authorities. */
-const CERTIFICATES = ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR"];
-/** What the keeper may see of the environment: no AWS_*, no INPUT_*, no NODE_OPTIONS, no secret of the job. */
-const ENVIRONMENT = [
-    // The runner ends every process that carries it at the end of the job (actions/runner,
-    // src/Runner.Worker/JobExtension.cs).
-    "RUNNER_TRACKING_ID",
-    "RUNNER_TEMP",
-    ...["HOME", "PATH", "TMPDIR", "TEMP", "TMP"],
-    ...["USERPROFILE", "HOMEDRIVE", "HOMEPATH", "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR"],
-    ...["http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"],
-    "NODE_USE_SYSTEM_CA",
-    ...CERTIFICATES,
-];
-/** Starts a keeper process. Its start takes longer than anything else in main, so main begins with it. */
-function launchKeeper() {
-    const child = (0,external_node_child_process_namespaceObject.spawn)(process.execPath, [...options(), bundlePath("keeper")], {
-        // Not the workspace: Windows could not delete it while the keeper lives.
-        cwd: external_node_path_namespaceObject.dirname(process.execPath),
-        // A separate session, without our pipes, for which the runner would wait (actions/runner,
-        // src/Runner.Sdk/ProcessInvoker.cs).
-        detached: true,
-        stdio: ["ignore", "ignore", "ignore", "ipc"],
-        windowsHide: true,
-        env: environment(),
-    });
-    return new LaunchedKeeper(child);
-}
-function options() {
-    // Of NODE_OPTIONS only what decides which certificates are trusted.
-    const trust = (process.env.NODE_OPTIONS ?? "")
-        .split(/\s+/)
-        .filter((option) => /^--use-(?:bundled|openssl|system)-ca$/.test(option));
-    // No debugger before the keeper's first line, either (Node.js 22.14 and later).
-    const closed = process.allowedNodeEnvironmentFlags.has("--disable-sigusr1") ? ["--disable-sigusr1"] : [];
-    // An interpreter is fast enough for a request every two minutes, and 4 MB smaller.
-    return ["--lite-mode", ...closed, ...trust];
-}
-function environment() {
-    const env = {};
-    for (const name of ENVIRONMENT) {
-        const value = process.env[name];
-        if (value !== undefined)
-            env[name] = value;
-    }
-    // The keeper works in another directory.
-    for (const name of CERTIFICATES)
-        if (env[name])
-            env[name] = external_node_path_namespaceObject.resolve(env[name]);
-    return env;
-}
-/** A keeper that waits for its orders. One that gets none ends by itself when main does. */
-class LaunchedKeeper {
-    #child;
-    /** Rejects when the process ends or cannot be started. */
-    #ended;
-    #handedOver = false;
-    constructor(child) {
-        this.#child = child;
-        this.#ended = new Promise((_, reject) => {
-            child.once("error", reject);
-            child.once("exit", (code, signal) => reject(new Error(`it ended (${signal ?? `exit code ${code}`})`)));
-        });
-        this.#ended.catch(() => { }); // #converse reports it
-    }
-    /**
-     * Lets the keeper ask for the first ID token, in the environment in which it will ask for all others. Throws a
-     * RequestError if there is none, and a UserError if the keeper did not start.
-     * @param onRetry is called with the reason before each repetition
-     */
-    async firstToken(ask, onRetry) {
-        const reply = await this.#converse(ask, FIRST_TOKEN_TIMEOUT_MS, (reply) => {
-            if ("retrying" in reply)
-                onRetry(reply.retrying);
-            return "first" in reply || "failure" in reply ? reply : undefined;
-        });
-        if ("failure" in reply)
-            throw new RequestError(reply.failure);
-        return reply.first;
-    }
-    /**
-     * Hands over, and returns once the keeper watches over the token; it then lives on without this process. Throws a
-     * UserError if it is not ready in 10 s, with no keeper left behind.
-     */
-    async watch(watch) {
-        await this.#converse(watch, READY_TIMEOUT_MS, (reply) => ("ready" in reply ? true : undefined));
-        this.#handedOver = true;
-        this.#letGo();
-    }
-    /** Ends a keeper that has not taken over, and returns when it is gone. */
-    async abandon() {
-        const { pid, exitCode, signalCode } = this.#child;
-        if (this.#handedOver || pid === undefined || exitCode !== null || signalCode !== null)
-            return;
-        const gone = (0,external_node_events_namespaceObject.once)(this.#child, "exit", { signal: AbortSignal.timeout(END_TIMEOUT_MS) });
-        this.#child.kill("SIGKILL");
-        await gone.catch(() => this.#letGo());
-    }
-    /** Or this process would wait for it. */
-    #letGo() {
-        if (this.#child.connected)
-            this.#child.disconnect();
-        this.#child.unref();
-    }
-    /** Sends a message and waits for the reply that `read` accepts. */
-    async #converse(message, timeoutMs, read) {
-        let timer;
-        let listen = (_) => { };
-        const late = new Promise((_, reject) => {
-            timer = setTimeout(() => reject(new Error(`it did not reply in ${timeoutMs / 1000} s`)), timeoutMs);
-        });
-        const replied = new Promise((resolve, reject) => {
-            listen = (reply) => {
-                const value = read(reply);
-                if (value !== undefined)
-                    resolve(value);
-            };
-            this.#child.on("message", listen);
-            this.#child.send(message, (error) => error && reject(error));
-        });
-        try {
-            return await Promise.race([replied, this.#ended, late]);
-        }
-        catch (error) {
-            await this.abandon();
-            const why = `The process that keeps the token fresh did not start: ${(0,errors/* errorText */.kc)(error)}. Run the job again.`;
-            throw new errors/* UserError */.yo("keeper-did-not-start", why, { cause: error });
-        }
-        finally {
-            clearTimeout(timer);
-            this.#child.off("message", listen);
-        }
-    }
 }
 
 ;// CONCATENATED MODULE: ../lib/src/plan.js
@@ -2993,7 +4501,7 @@ class LaunchedKeeper {
 /** Decides everything that can be decided without touching anything. Throws a UserError for what has to be refused. */
 function makePlan(inputs, env) {
     const { role, sessionName, profile, region, stsEndpoint, audience } = inputs;
-    const job = jobDirectory(jobDirectoryPath(env.RUNNER_TEMP));
+    const job = jobDirectory(layout_jobDirectoryPath(env.RUNNER_TEMP));
     const endpoint = readEndpoint(env);
     const directory = tokenDirectory(job, audience);
     const { exports, warnings } = planEnvironment(env, {
@@ -3058,51 +4566,70 @@ function publish(plan, first, session) {
     const { inputs, job, directory, endsAt } = plan;
     const { profile, sessionName } = inputs;
     const refreshableUntil = endsAt === undefined ? undefined : new Date(endsAt).toISOString().replace(".000Z", "Z");
-    lib_core/* setOutput */.uH("aws-account-id", session.accountId ?? "");
-    lib_core/* setOutput */.uH("assumed-role-arn", session.assumedRoleArn ?? "");
-    lib_core/* setOutput */.uH("profile", profile);
-    lib_core/* setOutput */.uH("config-file", job.config);
-    lib_core/* setOutput */.uH("credentials-file", job.credentials);
-    lib_core/* setOutput */.uH("web-identity-token-file", directory.token);
-    lib_core/* setOutput */.uH("role-session-name", sessionName);
-    lib_core/* setOutput */.uH("refreshable-until", refreshableUntil ?? "");
+    setOutput("aws-account-id", session.accountId ?? "");
+    setOutput("assumed-role-arn", session.assumedRoleArn ?? "");
+    setOutput("profile", profile);
+    setOutput("config-file", job.config);
+    setOutput("credentials-file", job.credentials);
+    setOutput("web-identity-token-file", directory.token);
+    setOutput("role-session-name", sessionName);
+    setOutput("refreshable-until", refreshableUntil ?? "");
     for (const [name, value] of Object.entries(plan.exports))
-        lib_core/* exportVariable */.dN(name, value);
+        exportVariable(name, value);
     log(plan, first, session, refreshableUntil);
     for (const warning of plan.warnings)
-        lib_core/* warning */.$e(warning);
+        core_warning(warning);
 }
 function log({ inputs, directory, exports }, first, session, until) {
     const { profile, role, sessionName } = inputs;
     const where = profile === "default" ? "every later step (profile default)" : `steps that choose profile ${profile}`;
     const period = until === undefined ? "for as long as the job runs" : `until ${until}`;
-    lib_core/* info */.pq(`Role ${role.arn} for ${where}, session ${sessionName}; fresh ID tokens ${period}`);
-    lib_core/* startGroup */.Oh("Details");
+    info(`Role ${role.arn} for ${where}, session ${sessionName}; fresh ID tokens ${period}`);
+    startGroup("Details");
     const { sub, aud } = first.claims;
     const lifetime = Math.round(first.lifetimeMs / 1000);
     // What a trust policy has to match.
-    lib_core/* info */.pq(`ID token: sub ${(0,base_text/* quoted */.TL)(String(sub))}, aud ${(0,base_text/* quoted */.TL)(String(aud))}, valid for ${lifetime} s`);
-    lib_core/* info */.pq(`Token file: ${directory.token}`);
+    info(`ID token: sub ${(0,base_text/* quoted */.TL)(String(sub))}, aud ${(0,base_text/* quoted */.TL)(String(aud))}, valid for ${lifetime} s`);
+    info(`Token file: ${directory.token}`);
     if (session.assumedRoleArn !== undefined)
-        lib_core/* info */.pq(`Calls run as ${session.assumedRoleArn}`);
-    lib_core/* info */.pq(`Exported: ${Object.keys(exports).join(", ")}`);
-    lib_core/* endGroup */.N4();
+        info(`Calls run as ${session.assumedRoleArn}`);
+    info(`Exported: ${Object.keys(exports).join(", ")}`);
+    endGroup();
 }
 
 ;// CONCATENATED MODULE: ../lib/src/state.js
 
+
+
+
+const state_VERSION = 1;
+const savedUse = schema_object({
+    root: schema_text(/^[^\p{Cc}]{1,4096}$/u),
+    id: ID,
+    summary: oneOf("auto", "always", "never"),
+    use: optional(publishedUse),
+    keeper: optional(processIdentity),
+});
 function saveUse(use) {
-    lib_core/* saveState */.LZ("use", JSON.stringify(use));
+    saveState("use", JSON.stringify({ version: state_VERSION, ...savedUse(use) }));
 }
-/** Undefined if main ended before it saved anything. */
-function loadUse() {
+/**
+ * Undefined if main ended before it saved anything. Throws if it is not what main saves: without a state of its own,
+ * post sees a variable STATE_use that a step has set.
+ */
+function loadUse(env) {
     const state = core.getState("use");
-    return state === "" ? undefined : JSON.parse(state);
+    if (state === "")
+        return undefined;
+    const { version } = object({ version: String })(JSON.parse(state));
+    const saved = version === String(state_VERSION) ? savedUse(JSON.parse(state)) : undefined;
+    if (saved?.root !== jobDirectoryPath(env.RUNNER_TEMP)) {
+        throw new Error("STATE_use does not name the job directory of this job, so the main step did not save it");
+    }
+    return saved;
 }
 
 ;// CONCATENATED MODULE: ../lib/src/start.js
-
-
 
 
 
@@ -3122,41 +4649,40 @@ function loadUse() {
  * The main step: from inputs to a profile whose token file stays fresh. It refuses what has to be refused before it
  * touches anything, and exports nothing before everything works; what fails is undone at once. Throws a UserError
  * for everything that a user can do something about.
+ * @param keeper a process that waits for its orders
  */
-async function start(env) {
+async function start(env, keeper) {
     const run = { id: env.GITHUB_RUN_ID ?? "", attempt: env.GITHUB_RUN_ATTEMPT ?? "" };
-    const inputs = loadInputs((name) => lib_core/* getInput */.V4(name), run);
+    const inputs = loadInputs((name) => getInput(name), run);
     const plan = makePlan(inputs, env);
     for (const secret of plan.masks)
-        lib_core/* setSecret */.Pq(secret);
+        core_setSecret(secret);
     if (inputs.role.accountId !== undefined)
         checkAccount(inputs, inputs.role.accountId);
     // Whoever answers in the place of STS could use the ID token.
     delete env.NODE_TLS_REJECT_UNAUTHORIZED;
-    saveUse({ root: plan.job.path, id: plan.id, summary: inputs.summary });
-    // The slowest to start. It asks for the first token, and so proves that it can ask for the others.
-    const keeper = launchKeeper();
+    const state = { root: plan.job.path, id: plan.id, summary: inputs.summary };
+    saveUse(state);
     try {
         await start_openJobDirectory(plan);
+        // The keeper asks, and so proves that it can ask for the tokens to come.
         const [first, exchange] = await Promise.all([
             firstToken(keeper, plan, env),
             inputs.trial ? loadExchange() : undefined,
         ]);
-        lib_core/* setSecret */.Pq(first.token);
-        await enter(plan, first, env);
+        core_setSecret(first.token);
+        const use = await enter(plan, first, env);
         const session = exchange ? await firstSession(exchange, plan, first, env) : plannedSession(inputs);
         if (inputs.maskAccountId && session.accountId !== undefined)
-            lib_core/* setSecret */.Pq(session.accountId);
+            core_setSecret(session.accountId);
         checkAccount(inputs, session.accountId);
         await handOver(plan, keeper);
+        saveUse({ ...state, use, ...keeperOf(plan) });
         publish(plan, first, session);
     }
     catch (error) {
         await undo(plan);
         throw error;
-    }
-    finally {
-        await keeper.abandon();
     }
 }
 /** Before the network; and under the lock, since another use's post may be removing it. */
@@ -3168,995 +4694,61 @@ async function enter(plan, first, env) {
     const { id, inputs, section, exports, endpoint } = plan;
     const { profile, role, sessionName, audience, stsEndpoint } = inputs;
     const use = { id, startedAt: Date.now(), profile, roleArn: role.arn, sessionName, audience, stsEndpoint };
-    await beginUse(plan.job, { ...use, tokenId: tokenId(audience), section, exported: exports }, { requestToken: endpoint.requestToken, token: first.token }, env, home());
+    const published = await beginUse(plan.job, { ...use, section, exported: exports }, { requestToken: endpoint.requestToken, token: first.token }, env, home());
     deleteCachedSessions(cliCache(), role.arn, sessionName);
+    return published;
 }
 /** Lets the keeper watch over the token for the rest of the job, unless another use's does already. */
 async function handOver({ job, directory }, keeper) {
     await locked(job, async () => {
         if (hasKeeper(directory))
             return;
-        const dead = readJson(directory.status);
+        const dead = readStatus(directory);
         await keeper.watch({ directory: directory.path, worker: findWorker(), dead });
     });
 }
+function keeperOf({ directory }) {
+    const { pid, started } = readStatus(directory) ?? {};
+    return pid === undefined ? {} : { keeper: { pid, ...(started !== undefined && { started }) } };
+}
 /** Post would do the same; but the job may go on after this step, if it has continue-on-error. */
-async function undo({ job, id }) {
+async function undo({ job, id, endpoint }) {
     try {
-        await endUse(job, id, "failed");
+        await endUse(job, id, { requestToken: endpoint.requestToken, outcome: "failed" });
     }
     catch (error) {
-        lib_core/* debug */.Yz(`Could not clean up: ${(0,errors/* errorText */.kc)(error)}`);
+        core_debug(`Could not clean up: ${(0,errors/* errorText */.kc)(error)}`);
     }
 }
 
-
-/***/ }),
-
-/***/ 915:
-/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+;// CONCATENATED MODULE: ../lib/src/run.js
 
 
-// EXPORTS
-__nccwpck_require__.d(__webpack_exports__, {
-  Yz: () => (/* binding */ core_debug),
-  N4: () => (/* binding */ endGroup),
-  dN: () => (/* binding */ exportVariable),
-  V4: () => (/* binding */ getInput),
-  pq: () => (/* binding */ info),
-  LZ: () => (/* binding */ saveState),
-  C1: () => (/* binding */ setFailed),
-  uH: () => (/* binding */ setOutput),
-  Pq: () => (/* binding */ core_setSecret),
-  Oh: () => (/* binding */ startGroup),
-  $e: () => (/* binding */ warning)
-});
 
-// UNUSED EXPORTS: ExitCode, addPath, error, getBooleanInput, getIDToken, getMultilineInput, getState, group, isDebug, markdownSummary, notice, platform, setCommandEcho, summary, toPlatformPath, toPosixPath, toWin32Path
 
-;// CONCATENATED MODULE: external "os"
-const external_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("os");
-;// CONCATENATED MODULE: ../node_modules/@actions/core/lib/utils.js
-// We use any as a valid input type
-/* eslint-disable @typescript-eslint/no-explicit-any */
-/**
- * Sanitizes an input into a string so it can be passed into issueCommand safely
- * @param input input to sanitize into a string
- */
-function toCommandValue(input) {
-    if (input === null || input === undefined) {
-        return '';
+
+/** Runs the main step, and fails it with what a user can do about it. Ends a keeper that has not taken over. */
+async function run(keeper) {
+    try {
+        await start(process.env, keeper);
     }
-    else if (typeof input === 'string' || input instanceof String) {
-        return input;
-    }
-    return JSON.stringify(input);
-}
-/**
- *
- * @param annotationProperties
- * @returns The command properties to send with the actual annotation command
- * See IssueCommandProperties: https://github.com/actions/runner/blob/main/src/Runner.Worker/ActionCommandManager.cs#L646
- */
-function utils_toCommandProperties(annotationProperties) {
-    if (!Object.keys(annotationProperties).length) {
-        return {};
-    }
-    return {
-        title: annotationProperties.title,
-        file: annotationProperties.file,
-        line: annotationProperties.startLine,
-        endLine: annotationProperties.endLine,
-        col: annotationProperties.startColumn,
-        endColumn: annotationProperties.endColumn
-    };
-}
-//# sourceMappingURL=utils.js.map
-;// CONCATENATED MODULE: ../node_modules/@actions/core/lib/command.js
-
-
-/**
- * Issues a command to the GitHub Actions runner
- *
- * @param command - The command name to issue
- * @param properties - Additional properties for the command (key-value pairs)
- * @param message - The message to include with the command
- * @remarks
- * This function outputs a specially formatted string to stdout that the Actions
- * runner interprets as a command. These commands can control workflow behavior,
- * set outputs, create annotations, mask values, and more.
- *
- * Command Format:
- *   ::name key=value,key=value::message
- *
- * @example
- * ```typescript
- * // Issue a warning annotation
- * issueCommand('warning', {}, 'This is a warning message');
- * // Output: ::warning::This is a warning message
- *
- * // Set an environment variable
- * issueCommand('set-env', { name: 'MY_VAR' }, 'some value');
- * // Output: ::set-env name=MY_VAR::some value
- *
- * // Add a secret mask
- * issueCommand('add-mask', {}, 'secretValue123');
- * // Output: ::add-mask::secretValue123
- * ```
- *
- * @internal
- * This is an internal utility function that powers the public API functions
- * such as setSecret, warning, error, and exportVariable.
- */
-function command_issueCommand(command, properties, message) {
-    const cmd = new Command(command, properties, message);
-    process.stdout.write(cmd.toString() + external_os_namespaceObject.EOL);
-}
-function command_issue(name, message = '') {
-    command_issueCommand(name, {}, message);
-}
-const CMD_STRING = '::';
-class Command {
-    constructor(command, properties, message) {
-        if (!command) {
-            command = 'missing.command';
+    catch (error) {
+        if (error instanceof errors/* UserError */.yo) {
+            setFailed(`${error.message}\nMore: ${troubleshooting_troubleshootingLink(error.anchor)}`);
+            if (error.details !== undefined)
+                info(error.details);
         }
-        this.command = command;
-        this.properties = properties;
-        this.message = message;
-    }
-    toString() {
-        let cmdStr = CMD_STRING + this.command;
-        if (this.properties && Object.keys(this.properties).length > 0) {
-            cmdStr += ' ';
-            let first = true;
-            for (const key in this.properties) {
-                if (this.properties.hasOwnProperty(key)) {
-                    const val = this.properties[key];
-                    if (val) {
-                        if (first) {
-                            first = false;
-                        }
-                        else {
-                            cmdStr += ',';
-                        }
-                        cmdStr += `${key}=${escapeProperty(val)}`;
-                    }
-                }
-            }
+        else {
+            core_debug((0,base_text/* printable */.g$)(error instanceof Error ? (error.stack ?? error.message) : String(error)));
+            const more = (0,errors/* errorCode */.CA)(error) === undefined ? "" : `\nMore: ${troubleshooting_troubleshootingLink("runner-files")}`;
+            setFailed(`${(0,errors/* errorText */.kc)(error)}${more}`);
         }
-        cmdStr += `${CMD_STRING}${escapeData(this.message)}`;
-        return cmdStr;
+    }
+    finally {
+        await keeper.abandon();
     }
 }
-function escapeData(s) {
-    return toCommandValue(s)
-        .replace(/%/g, '%25')
-        .replace(/\r/g, '%0D')
-        .replace(/\n/g, '%0A');
-}
-function escapeProperty(s) {
-    return toCommandValue(s)
-        .replace(/%/g, '%25')
-        .replace(/\r/g, '%0D')
-        .replace(/\n/g, '%0A')
-        .replace(/:/g, '%3A')
-        .replace(/,/g, '%2C');
-}
-//# sourceMappingURL=command.js.map
-;// CONCATENATED MODULE: external "crypto"
-const external_crypto_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("crypto");
-;// CONCATENATED MODULE: external "fs"
-const external_fs_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("fs");
-;// CONCATENATED MODULE: ../node_modules/@actions/core/lib/file-command.js
-// For internal use, subject to change.
-// We use any as a valid input type
-/* eslint-disable @typescript-eslint/no-explicit-any */
 
-
-
-
-function file_command_issueFileCommand(command, message) {
-    const filePath = process.env[`GITHUB_${command}`];
-    if (!filePath) {
-        throw new Error(`Unable to find environment variable for file command ${command}`);
-    }
-    if (!external_fs_namespaceObject.existsSync(filePath)) {
-        throw new Error(`Missing file at path: ${filePath}`);
-    }
-    external_fs_namespaceObject.appendFileSync(filePath, `${toCommandValue(message)}${external_os_namespaceObject.EOL}`, {
-        encoding: 'utf8'
-    });
-}
-function prepareKeyValueMessage(key, value) {
-    const delimiter = `ghadelimiter_${external_crypto_namespaceObject.randomUUID()}`;
-    const convertedValue = toCommandValue(value);
-    // These should realistically never happen, but just in case someone finds a
-    // way to exploit uuid generation let's not allow keys or values that contain
-    // the delimiter.
-    if (key.includes(delimiter)) {
-        throw new Error(`Unexpected input: name should not contain the delimiter "${delimiter}"`);
-    }
-    if (convertedValue.includes(delimiter)) {
-        throw new Error(`Unexpected input: value should not contain the delimiter "${delimiter}"`);
-    }
-    return `${key}<<${delimiter}${external_os_namespaceObject.EOL}${convertedValue}${external_os_namespaceObject.EOL}${delimiter}`;
-}
-//# sourceMappingURL=file-command.js.map
-;// CONCATENATED MODULE: external "path"
-const external_path_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("path");
-;// CONCATENATED MODULE: ../node_modules/@actions/core/lib/oidc-utils.js
-var __awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
-    function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
-    return new (P || (P = Promise))(function (resolve, reject) {
-        function fulfilled(value) { try { step(generator.next(value)); } catch (e) { reject(e); } }
-        function rejected(value) { try { step(generator["throw"](value)); } catch (e) { reject(e); } }
-        function step(result) { result.done ? resolve(result.value) : adopt(result.value).then(fulfilled, rejected); }
-        step((generator = generator.apply(thisArg, _arguments || [])).next());
-    });
-};
-
-
-
-class oidc_utils_OidcClient {
-    static createHttpClient(allowRetry = true, maxRetry = 10) {
-        const requestOptions = {
-            allowRetries: allowRetry,
-            maxRetries: maxRetry
-        };
-        return new HttpClient('actions/oidc-client', [new BearerCredentialHandler(oidc_utils_OidcClient.getRequestToken())], requestOptions);
-    }
-    static getRequestToken() {
-        const token = process.env['ACTIONS_ID_TOKEN_REQUEST_TOKEN'];
-        if (!token) {
-            throw new Error('Unable to get ACTIONS_ID_TOKEN_REQUEST_TOKEN env variable');
-        }
-        return token;
-    }
-    static getIDTokenUrl() {
-        const runtimeUrl = process.env['ACTIONS_ID_TOKEN_REQUEST_URL'];
-        if (!runtimeUrl) {
-            throw new Error('Unable to get ACTIONS_ID_TOKEN_REQUEST_URL env variable');
-        }
-        return runtimeUrl;
-    }
-    static getCall(id_token_url) {
-        return __awaiter(this, void 0, void 0, function* () {
-            var _a;
-            const httpclient = oidc_utils_OidcClient.createHttpClient();
-            const res = yield httpclient
-                .getJson(id_token_url)
-                .catch(error => {
-                throw new Error(`Failed to get ID Token. \n 
-        Error Code : ${error.statusCode}\n 
-        Error Message: ${error.message}`);
-            });
-            const id_token = (_a = res.result) === null || _a === void 0 ? void 0 : _a.value;
-            if (!id_token) {
-                throw new Error('Response json body do not have ID Token field');
-            }
-            return id_token;
-        });
-    }
-    static getIDToken(audience) {
-        return __awaiter(this, void 0, void 0, function* () {
-            try {
-                // New ID Token is requested from action service
-                let id_token_url = oidc_utils_OidcClient.getIDTokenUrl();
-                if (audience) {
-                    const encodedAudience = encodeURIComponent(audience);
-                    id_token_url = `${id_token_url}&audience=${encodedAudience}`;
-                }
-                debug(`ID token url is ${id_token_url}`);
-                const id_token = yield oidc_utils_OidcClient.getCall(id_token_url);
-                setSecret(id_token);
-                return id_token;
-            }
-            catch (error) {
-                throw new Error(`Error message: ${error.message}`);
-            }
-        });
-    }
-}
-//# sourceMappingURL=oidc-utils.js.map
-;// CONCATENATED MODULE: ../node_modules/@actions/core/lib/summary.js
-var summary_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
-    function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
-    return new (P || (P = Promise))(function (resolve, reject) {
-        function fulfilled(value) { try { step(generator.next(value)); } catch (e) { reject(e); } }
-        function rejected(value) { try { step(generator["throw"](value)); } catch (e) { reject(e); } }
-        function step(result) { result.done ? resolve(result.value) : adopt(result.value).then(fulfilled, rejected); }
-        step((generator = generator.apply(thisArg, _arguments || [])).next());
-    });
-};
-
-
-const { access, appendFile, writeFile } = external_fs_namespaceObject.promises;
-const SUMMARY_ENV_VAR = 'GITHUB_STEP_SUMMARY';
-const SUMMARY_DOCS_URL = 'https://docs.github.com/actions/using-workflows/workflow-commands-for-github-actions#adding-a-job-summary';
-class Summary {
-    constructor() {
-        this._buffer = '';
-    }
-    /**
-     * Finds the summary file path from the environment, rejects if env var is not found or file does not exist
-     * Also checks r/w permissions.
-     *
-     * @returns step summary file path
-     */
-    filePath() {
-        return summary_awaiter(this, void 0, void 0, function* () {
-            if (this._filePath) {
-                return this._filePath;
-            }
-            const pathFromEnv = process.env[SUMMARY_ENV_VAR];
-            if (!pathFromEnv) {
-                throw new Error(`Unable to find environment variable for $${SUMMARY_ENV_VAR}. Check if your runtime environment supports job summaries.`);
-            }
-            try {
-                yield access(pathFromEnv, external_fs_namespaceObject.constants.R_OK | external_fs_namespaceObject.constants.W_OK);
-            }
-            catch (_a) {
-                throw new Error(`Unable to access summary file: '${pathFromEnv}'. Check if the file has correct read/write permissions.`);
-            }
-            this._filePath = pathFromEnv;
-            return this._filePath;
-        });
-    }
-    /**
-     * Wraps content in an HTML tag, adding any HTML attributes
-     *
-     * @param {string} tag HTML tag to wrap
-     * @param {string | null} content content within the tag
-     * @param {[attribute: string]: string} attrs key-value list of HTML attributes to add
-     *
-     * @returns {string} content wrapped in HTML element
-     */
-    wrap(tag, content, attrs = {}) {
-        const htmlAttrs = Object.entries(attrs)
-            .map(([key, value]) => ` ${key}="${value}"`)
-            .join('');
-        if (!content) {
-            return `<${tag}${htmlAttrs}>`;
-        }
-        return `<${tag}${htmlAttrs}>${content}</${tag}>`;
-    }
-    /**
-     * Writes text in the buffer to the summary buffer file and empties buffer. Will append by default.
-     *
-     * @param {SummaryWriteOptions} [options] (optional) options for write operation
-     *
-     * @returns {Promise<Summary>} summary instance
-     */
-    write(options) {
-        return summary_awaiter(this, void 0, void 0, function* () {
-            const overwrite = !!(options === null || options === void 0 ? void 0 : options.overwrite);
-            const filePath = yield this.filePath();
-            const writeFunc = overwrite ? writeFile : appendFile;
-            yield writeFunc(filePath, this._buffer, { encoding: 'utf8' });
-            return this.emptyBuffer();
-        });
-    }
-    /**
-     * Clears the summary buffer and wipes the summary file
-     *
-     * @returns {Summary} summary instance
-     */
-    clear() {
-        return summary_awaiter(this, void 0, void 0, function* () {
-            return this.emptyBuffer().write({ overwrite: true });
-        });
-    }
-    /**
-     * Returns the current summary buffer as a string
-     *
-     * @returns {string} string of summary buffer
-     */
-    stringify() {
-        return this._buffer;
-    }
-    /**
-     * If the summary buffer is empty
-     *
-     * @returns {boolen} true if the buffer is empty
-     */
-    isEmptyBuffer() {
-        return this._buffer.length === 0;
-    }
-    /**
-     * Resets the summary buffer without writing to summary file
-     *
-     * @returns {Summary} summary instance
-     */
-    emptyBuffer() {
-        this._buffer = '';
-        return this;
-    }
-    /**
-     * Adds raw text to the summary buffer
-     *
-     * @param {string} text content to add
-     * @param {boolean} [addEOL=false] (optional) append an EOL to the raw text (default: false)
-     *
-     * @returns {Summary} summary instance
-     */
-    addRaw(text, addEOL = false) {
-        this._buffer += text;
-        return addEOL ? this.addEOL() : this;
-    }
-    /**
-     * Adds the operating system-specific end-of-line marker to the buffer
-     *
-     * @returns {Summary} summary instance
-     */
-    addEOL() {
-        return this.addRaw(external_os_namespaceObject.EOL);
-    }
-    /**
-     * Adds an HTML codeblock to the summary buffer
-     *
-     * @param {string} code content to render within fenced code block
-     * @param {string} lang (optional) language to syntax highlight code
-     *
-     * @returns {Summary} summary instance
-     */
-    addCodeBlock(code, lang) {
-        const attrs = Object.assign({}, (lang && { lang }));
-        const element = this.wrap('pre', this.wrap('code', code), attrs);
-        return this.addRaw(element).addEOL();
-    }
-    /**
-     * Adds an HTML list to the summary buffer
-     *
-     * @param {string[]} items list of items to render
-     * @param {boolean} [ordered=false] (optional) if the rendered list should be ordered or not (default: false)
-     *
-     * @returns {Summary} summary instance
-     */
-    addList(items, ordered = false) {
-        const tag = ordered ? 'ol' : 'ul';
-        const listItems = items.map(item => this.wrap('li', item)).join('');
-        const element = this.wrap(tag, listItems);
-        return this.addRaw(element).addEOL();
-    }
-    /**
-     * Adds an HTML table to the summary buffer
-     *
-     * @param {SummaryTableCell[]} rows table rows
-     *
-     * @returns {Summary} summary instance
-     */
-    addTable(rows) {
-        const tableBody = rows
-            .map(row => {
-            const cells = row
-                .map(cell => {
-                if (typeof cell === 'string') {
-                    return this.wrap('td', cell);
-                }
-                const { header, data, colspan, rowspan } = cell;
-                const tag = header ? 'th' : 'td';
-                const attrs = Object.assign(Object.assign({}, (colspan && { colspan })), (rowspan && { rowspan }));
-                return this.wrap(tag, data, attrs);
-            })
-                .join('');
-            return this.wrap('tr', cells);
-        })
-            .join('');
-        const element = this.wrap('table', tableBody);
-        return this.addRaw(element).addEOL();
-    }
-    /**
-     * Adds a collapsable HTML details element to the summary buffer
-     *
-     * @param {string} label text for the closed state
-     * @param {string} content collapsable content
-     *
-     * @returns {Summary} summary instance
-     */
-    addDetails(label, content) {
-        const element = this.wrap('details', this.wrap('summary', label) + content);
-        return this.addRaw(element).addEOL();
-    }
-    /**
-     * Adds an HTML image tag to the summary buffer
-     *
-     * @param {string} src path to the image you to embed
-     * @param {string} alt text description of the image
-     * @param {SummaryImageOptions} options (optional) addition image attributes
-     *
-     * @returns {Summary} summary instance
-     */
-    addImage(src, alt, options) {
-        const { width, height } = options || {};
-        const attrs = Object.assign(Object.assign({}, (width && { width })), (height && { height }));
-        const element = this.wrap('img', null, Object.assign({ src, alt }, attrs));
-        return this.addRaw(element).addEOL();
-    }
-    /**
-     * Adds an HTML section heading element
-     *
-     * @param {string} text heading text
-     * @param {number | string} [level=1] (optional) the heading level, default: 1
-     *
-     * @returns {Summary} summary instance
-     */
-    addHeading(text, level) {
-        const tag = `h${level}`;
-        const allowedTag = ['h1', 'h2', 'h3', 'h4', 'h5', 'h6'].includes(tag)
-            ? tag
-            : 'h1';
-        const element = this.wrap(allowedTag, text);
-        return this.addRaw(element).addEOL();
-    }
-    /**
-     * Adds an HTML thematic break (<hr>) to the summary buffer
-     *
-     * @returns {Summary} summary instance
-     */
-    addSeparator() {
-        const element = this.wrap('hr', null);
-        return this.addRaw(element).addEOL();
-    }
-    /**
-     * Adds an HTML line break (<br>) to the summary buffer
-     *
-     * @returns {Summary} summary instance
-     */
-    addBreak() {
-        const element = this.wrap('br', null);
-        return this.addRaw(element).addEOL();
-    }
-    /**
-     * Adds an HTML blockquote to the summary buffer
-     *
-     * @param {string} text quote text
-     * @param {string} cite (optional) citation url
-     *
-     * @returns {Summary} summary instance
-     */
-    addQuote(text, cite) {
-        const attrs = Object.assign({}, (cite && { cite }));
-        const element = this.wrap('blockquote', text, attrs);
-        return this.addRaw(element).addEOL();
-    }
-    /**
-     * Adds an HTML anchor tag to the summary buffer
-     *
-     * @param {string} text link text/content
-     * @param {string} href hyperlink
-     *
-     * @returns {Summary} summary instance
-     */
-    addLink(text, href) {
-        const element = this.wrap('a', text, { href });
-        return this.addRaw(element).addEOL();
-    }
-}
-const _summary = new Summary();
-/**
- * @deprecated use `core.summary`
- */
-const markdownSummary = (/* unused pure expression or super */ null && (_summary));
-const summary = (/* unused pure expression or super */ null && (_summary));
-//# sourceMappingURL=summary.js.map
-;// CONCATENATED MODULE: ../node_modules/@actions/core/lib/path-utils.js
-
-/**
- * toPosixPath converts the given path to the posix form. On Windows, \\ will be
- * replaced with /.
- *
- * @param pth. Path to transform.
- * @return string Posix path.
- */
-function toPosixPath(pth) {
-    return pth.replace(/[\\]/g, '/');
-}
-/**
- * toWin32Path converts the given path to the win32 form. On Linux, / will be
- * replaced with \\.
- *
- * @param pth. Path to transform.
- * @return string Win32 path.
- */
-function toWin32Path(pth) {
-    return pth.replace(/[/]/g, '\\');
-}
-/**
- * toPlatformPath converts the given path to a platform-specific path. It does
- * this by replacing instances of / and \ with the platform-specific path
- * separator.
- *
- * @param pth The path to platformize.
- * @return string The platform-specific path.
- */
-function toPlatformPath(pth) {
-    return pth.replace(/[/\\]/g, path.sep);
-}
-//# sourceMappingURL=path-utils.js.map
-;// CONCATENATED MODULE: ../node_modules/@actions/core/lib/platform.js
-var platform_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
-    function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
-    return new (P || (P = Promise))(function (resolve, reject) {
-        function fulfilled(value) { try { step(generator.next(value)); } catch (e) { reject(e); } }
-        function rejected(value) { try { step(generator["throw"](value)); } catch (e) { reject(e); } }
-        function step(result) { result.done ? resolve(result.value) : adopt(result.value).then(fulfilled, rejected); }
-        step((generator = generator.apply(thisArg, _arguments || [])).next());
-    });
-};
-
-
-const getWindowsInfo = () => platform_awaiter(void 0, void 0, void 0, function* () {
-    const { stdout: version } = yield exec.getExecOutput('powershell -command "(Get-CimInstance -ClassName Win32_OperatingSystem).Version"', undefined, {
-        silent: true
-    });
-    const { stdout: name } = yield exec.getExecOutput('powershell -command "(Get-CimInstance -ClassName Win32_OperatingSystem).Caption"', undefined, {
-        silent: true
-    });
-    return {
-        name: name.trim(),
-        version: version.trim()
-    };
-});
-const getMacOsInfo = () => platform_awaiter(void 0, void 0, void 0, function* () {
-    var _a, _b, _c, _d;
-    const { stdout } = yield exec.getExecOutput('sw_vers', undefined, {
-        silent: true
-    });
-    const version = (_b = (_a = stdout.match(/ProductVersion:\s*(.+)/)) === null || _a === void 0 ? void 0 : _a[1]) !== null && _b !== void 0 ? _b : '';
-    const name = (_d = (_c = stdout.match(/ProductName:\s*(.+)/)) === null || _c === void 0 ? void 0 : _c[1]) !== null && _d !== void 0 ? _d : '';
-    return {
-        name,
-        version
-    };
-});
-const getLinuxInfo = () => platform_awaiter(void 0, void 0, void 0, function* () {
-    const { stdout } = yield exec.getExecOutput('lsb_release', ['-i', '-r', '-s'], {
-        silent: true
-    });
-    const [name, version] = stdout.trim().split('\n');
-    return {
-        name,
-        version
-    };
-});
-const platform = external_os_namespaceObject.platform();
-const arch = external_os_namespaceObject.arch();
-const isWindows = platform === 'win32';
-const isMacOS = platform === 'darwin';
-const isLinux = platform === 'linux';
-function getDetails() {
-    return platform_awaiter(this, void 0, void 0, function* () {
-        return Object.assign(Object.assign({}, (yield (isWindows
-            ? getWindowsInfo()
-            : isMacOS
-                ? getMacOsInfo()
-                : getLinuxInfo()))), { platform,
-            arch,
-            isWindows,
-            isMacOS,
-            isLinux });
-    });
-}
-//# sourceMappingURL=platform.js.map
-;// CONCATENATED MODULE: ../node_modules/@actions/core/lib/core.js
-var core_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
-    function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
-    return new (P || (P = Promise))(function (resolve, reject) {
-        function fulfilled(value) { try { step(generator.next(value)); } catch (e) { reject(e); } }
-        function rejected(value) { try { step(generator["throw"](value)); } catch (e) { reject(e); } }
-        function step(result) { result.done ? resolve(result.value) : adopt(result.value).then(fulfilled, rejected); }
-        step((generator = generator.apply(thisArg, _arguments || [])).next());
-    });
-};
-
-
-
-
-
-
-/**
- * The code to exit an action
- */
-var ExitCode;
-(function (ExitCode) {
-    /**
-     * A code indicating that the action was successful
-     */
-    ExitCode[ExitCode["Success"] = 0] = "Success";
-    /**
-     * A code indicating that the action was a failure
-     */
-    ExitCode[ExitCode["Failure"] = 1] = "Failure";
-})(ExitCode || (ExitCode = {}));
-//-----------------------------------------------------------------------
-// Variables
-//-----------------------------------------------------------------------
-/**
- * Sets env variable for this action and future actions in the job
- * @param name the name of the variable to set
- * @param val the value of the variable. Non-string values will be converted to a string via JSON.stringify
- */
-// eslint-disable-next-line @typescript-eslint/no-explicit-any
-function exportVariable(name, val) {
-    const convertedVal = toCommandValue(val);
-    process.env[name] = convertedVal;
-    const filePath = process.env['GITHUB_ENV'] || '';
-    if (filePath) {
-        return file_command_issueFileCommand('ENV', prepareKeyValueMessage(name, val));
-    }
-    command_issueCommand('set-env', { name }, convertedVal);
-}
-/**
- * Registers a secret which will get masked from logs
- *
- * @param secret - Value of the secret to be masked
- * @remarks
- * This function instructs the Actions runner to mask the specified value in any
- * logs produced during the workflow run. Once registered, the secret value will
- * be replaced with asterisks (***) whenever it appears in console output, logs,
- * or error messages.
- *
- * This is useful for protecting sensitive information such as:
- * - API keys
- * - Access tokens
- * - Authentication credentials
- * - URL parameters containing signatures (SAS tokens)
- *
- * Note that masking only affects future logs; any previous appearances of the
- * secret in logs before calling this function will remain unmasked.
- *
- * @example
- * ```typescript
- * // Register an API token as a secret
- * const apiToken = "abc123xyz456";
- * setSecret(apiToken);
- *
- * // Now any logs containing this value will show *** instead
- * console.log(`Using token: ${apiToken}`); // Outputs: "Using token: ***"
- * ```
- */
-function core_setSecret(secret) {
-    command_issueCommand('add-mask', {}, secret);
-}
-/**
- * Prepends inputPath to the PATH (for this action and future actions)
- * @param inputPath
- */
-function addPath(inputPath) {
-    const filePath = process.env['GITHUB_PATH'] || '';
-    if (filePath) {
-        issueFileCommand('PATH', inputPath);
-    }
-    else {
-        issueCommand('add-path', {}, inputPath);
-    }
-    process.env['PATH'] = `${inputPath}${path.delimiter}${process.env['PATH']}`;
-}
-/**
- * Gets the value of an input.
- * Unless trimWhitespace is set to false in InputOptions, the value is also trimmed.
- * Returns an empty string if the value is not defined.
- *
- * @param     name     name of the input to get
- * @param     options  optional. See InputOptions.
- * @returns   string
- */
-function getInput(name, options) {
-    const val = process.env[`INPUT_${name.replace(/ /g, '_').toUpperCase()}`] || '';
-    if (options && options.required && !val) {
-        throw new Error(`Input required and not supplied: ${name}`);
-    }
-    if (options && options.trimWhitespace === false) {
-        return val;
-    }
-    return val.trim();
-}
-/**
- * Gets the values of an multiline input.  Each value is also trimmed.
- *
- * @param     name     name of the input to get
- * @param     options  optional. See InputOptions.
- * @returns   string[]
- *
- */
-function getMultilineInput(name, options) {
-    const inputs = getInput(name, options)
-        .split('\n')
-        .filter(x => x !== '');
-    if (options && options.trimWhitespace === false) {
-        return inputs;
-    }
-    return inputs.map(input => input.trim());
-}
-/**
- * Gets the input value of the boolean type in the YAML 1.2 "core schema" specification.
- * Support boolean input list: `true | True | TRUE | false | False | FALSE` .
- * The return value is also in boolean type.
- * ref: https://yaml.org/spec/1.2/spec.html#id2804923
- *
- * @param     name     name of the input to get
- * @param     options  optional. See InputOptions.
- * @returns   boolean
- */
-function getBooleanInput(name, options) {
-    const trueValue = ['true', 'True', 'TRUE'];
-    const falseValue = ['false', 'False', 'FALSE'];
-    const val = getInput(name, options);
-    if (trueValue.includes(val))
-        return true;
-    if (falseValue.includes(val))
-        return false;
-    throw new TypeError(`Input does not meet YAML 1.2 "Core Schema" specification: ${name}\n` +
-        `Support boolean input list: \`true | True | TRUE | false | False | FALSE\``);
-}
-/**
- * Sets the value of an output.
- *
- * @param     name     name of the output to set
- * @param     value    value to store. Non-string values will be converted to a string via JSON.stringify
- */
-// eslint-disable-next-line @typescript-eslint/no-explicit-any
-function setOutput(name, value) {
-    const filePath = process.env['GITHUB_OUTPUT'] || '';
-    if (filePath) {
-        return file_command_issueFileCommand('OUTPUT', prepareKeyValueMessage(name, value));
-    }
-    process.stdout.write(external_os_namespaceObject.EOL);
-    command_issueCommand('set-output', { name }, toCommandValue(value));
-}
-/**
- * Enables or disables the echoing of commands into stdout for the rest of the step.
- * Echoing is disabled by default if ACTIONS_STEP_DEBUG is not set.
- *
- */
-function setCommandEcho(enabled) {
-    issue('echo', enabled ? 'on' : 'off');
-}
-//-----------------------------------------------------------------------
-// Results
-//-----------------------------------------------------------------------
-/**
- * Sets the action status to failed.
- * When the action exits it will be with an exit code of 1
- * @param message add error issue message
- */
-function setFailed(message) {
-    process.exitCode = ExitCode.Failure;
-    error(message);
-}
-//-----------------------------------------------------------------------
-// Logging Commands
-//-----------------------------------------------------------------------
-/**
- * Gets whether Actions Step Debug is on or not
- */
-function isDebug() {
-    return process.env['RUNNER_DEBUG'] === '1';
-}
-/**
- * Writes debug message to user log
- * @param message debug message
- */
-function core_debug(message) {
-    command_issueCommand('debug', {}, message);
-}
-/**
- * Adds an error issue
- * @param message error issue message. Errors will be converted to string via toString()
- * @param properties optional properties to add to the annotation.
- */
-function error(message, properties = {}) {
-    command_issueCommand('error', utils_toCommandProperties(properties), message instanceof Error ? message.toString() : message);
-}
-/**
- * Adds a warning issue
- * @param message warning issue message. Errors will be converted to string via toString()
- * @param properties optional properties to add to the annotation.
- */
-function warning(message, properties = {}) {
-    command_issueCommand('warning', utils_toCommandProperties(properties), message instanceof Error ? message.toString() : message);
-}
-/**
- * Adds a notice issue
- * @param message notice issue message. Errors will be converted to string via toString()
- * @param properties optional properties to add to the annotation.
- */
-function notice(message, properties = {}) {
-    issueCommand('notice', toCommandProperties(properties), message instanceof Error ? message.toString() : message);
-}
-/**
- * Writes info to log with console.log.
- * @param message info message
- */
-function info(message) {
-    process.stdout.write(message + external_os_namespaceObject.EOL);
-}
-/**
- * Begin an output group.
- *
- * Output until the next `groupEnd` will be foldable in this group
- *
- * @param name The name of the output group
- */
-function startGroup(name) {
-    command_issue('group', name);
-}
-/**
- * End an output group.
- */
-function endGroup() {
-    command_issue('endgroup');
-}
-/**
- * Wrap an asynchronous function call in a group.
- *
- * Returns the same type as the function itself.
- *
- * @param name The name of the group
- * @param fn The function to wrap in the group
- */
-function group(name, fn) {
-    return core_awaiter(this, void 0, void 0, function* () {
-        startGroup(name);
-        let result;
-        try {
-            result = yield fn();
-        }
-        finally {
-            endGroup();
-        }
-        return result;
-    });
-}
-//-----------------------------------------------------------------------
-// Wrapper action state
-//-----------------------------------------------------------------------
-/**
- * Saves state for current action, the state can only be retrieved by this action's post job execution.
- *
- * @param     name     name of the state to store
- * @param     value    value to store. Non-string values will be converted to a string via JSON.stringify
- */
-// eslint-disable-next-line @typescript-eslint/no-explicit-any
-function saveState(name, value) {
-    const filePath = process.env['GITHUB_STATE'] || '';
-    if (filePath) {
-        return file_command_issueFileCommand('STATE', prepareKeyValueMessage(name, value));
-    }
-    command_issueCommand('save-state', { name }, toCommandValue(value));
-}
-/**
- * Gets the value of an state set by this action's main execution.
- *
- * @param     name     name of the state to get
- * @returns   string
- */
-function getState(name) {
-    return process.env[`STATE_${name}`] || '';
-}
-function getIDToken(aud) {
-    return core_awaiter(this, void 0, void 0, function* () {
-        return yield OidcClient.getIDToken(aud);
-    });
-}
-/**
- * Summary exports
- */
-
-/**
- * @deprecated use core.summary
- */
-
-/**
- * Path exports
- */
-
-/**
- * Platform utilities exports
- */
-
-//# sourceMappingURL=core.js.map
 
 /***/ })
 

@@ -1,16 +1,16 @@
 import * as fs from "node:fs";
 import { basename } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { errorCode, errorText } from "../base/errors.ts";
+import { errorText } from "../base/errors.ts";
 import { writeFileAtomic, writeJson } from "../base/files.ts";
 import { type IdToken, requestIdToken } from "../base/id-token.ts";
 import { decodeClaims, timeClaim } from "../base/jwt.ts";
 import { type TokenDirectory, tokenDirectoryAt } from "../base/layout.ts";
 import { RequestError } from "../base/network.ts";
-import { isRunning, type ProcessIdentity } from "../base/process.ts";
 import { expiry, hold, pastOf } from "./held-token.ts";
+import { arm, reasonToEnd } from "./job-watch.ts";
 import type { Ask, Watch } from "./messages.ts";
-import { clockJumped, refreshDelay, requestTimeout, retryDelay, TICK_MS } from "./schedule.ts";
+import { refreshDelay, requestTimeout, retryDelay } from "./schedule.ts";
 import {
   beginStatus,
   type Ending,
@@ -37,9 +37,9 @@ export async function keep(ask: Ask, watch: Watch, first: IdToken, onReady: () =
   let clockOffset = first.clockOffsetMs ?? 0;
   let held = hold(first, first.receivedAt, Date.now() - receivedMsAgo + clockOffset);
   let due = held.receivedAt + refreshDelay(held.lifetimeMs, held.remainingMs, Math.random(), true);
+  // Since the token in the file: failed requests, and those of them that GitHub refused with 401 or 403.
   let failures = 0;
-  /** Whether GitHub has refused every request since the token in the file. */
-  let onlyRefused = true;
+  let refusals = 0;
   const requestTokenExpiry = expiryOf(ask.endpoint.requestToken, clockOffset);
   const status = beginStatus(first, Date.now() - receivedMsAgo, watch.dead);
 
@@ -51,13 +51,10 @@ export async function keep(ask: Ask, watch: Watch, first: IdToken, onReady: () =
   };
   const look = () => {
     const isStale = performance.now() > expiry(held);
-    const isRefused = failures > 0 && onlyRefused;
-    const why = reasonToEnd(
-      directory,
-      watch.worker,
-      isStale && isRefused,
-      isStale && performance.now() > requestTokenExpiry,
-    );
+    const why = reasonToEnd(directory, watch.worker, {
+      isRefused: isStale && failures > 0 && refusals === failures,
+      isOver: isStale && performance.now() > requestTokenExpiry,
+    });
     if (why) end(why);
   };
   const refreshNow = () => {
@@ -80,8 +77,9 @@ export async function keep(ask: Ask, watch: Watch, first: IdToken, onReady: () =
   deleteToken(directory.token);
   recordEnd(status, Date.now(), pastOf(held, performance.now()), over.signal.reason as Ending);
   save(directory, status);
-  // Post will not come any more.
-  if (status.ended?.why === "job over") emptyJobDirectory(directory, basename(watch.directory));
+  // The worker is gone for certain, so post will not come.
+  if (watch.worker && status.ended?.why === "job over")
+    emptyJobDirectory(directory, basename(watch.directory));
 
   async function refresh(): Promise<void> {
     try {
@@ -95,12 +93,12 @@ export async function keep(ask: Ask, watch: Watch, first: IdToken, onReady: () =
       held = hold(answer, now, serverNow);
       due = now + refreshDelay(held.lifetimeMs, held.remainingMs, Math.random());
       failures = 0;
-      onlyRefused = true;
+      refusals = 0;
     } catch (error) {
       if (over.signal.aborted) return;
       failures += 1;
       const failure = error instanceof RequestError ? error.failure : undefined;
-      onlyRefused &&= failure?.httpStatus === 401 || failure?.httpStatus === 403;
+      if (failure?.httpStatus === 401 || failure?.httpStatus === 403) refusals += 1;
       due = performance.now() + retryDelay(held.lifetimeMs, failures, Math.random(), failure?.retryAfterMs);
       recordFailure(status, Date.now(), errorText(error));
     }
@@ -123,82 +121,6 @@ function workIn(path: string): TokenDirectory {
   if (process.platform === "win32") return tokenDirectoryAt(path);
   process.chdir(path);
   return tokenDirectoryAt(".");
-}
-
-/**
- * Why the keeper has to end, or undefined. SDKs can use the last ID token until it expires, so that the last two
- * reasons count only then.
- * @param isRefused whether GitHub has refused every request with 401 or 403 since
- * @param isOver whether the request token has expired, too
- */
-function reasonToEnd(
-  directory: TokenDirectory,
-  worker: ProcessIdentity | undefined,
-  isRefused: boolean,
-  isOver: boolean,
-): Ending | undefined {
-  if (fs.existsSync(directory.stop)) return "stopped";
-  if (!hasUses(`${directory.path}/../../uses`)) return "job directory gone";
-  // Where no worker can be watched (containers, macOS, other runners), GitHub's refusals are the end of the job.
-  if (worker ? !isRunning(worker) : isRefused) return "job over";
-  return isOver ? "request token expired" : undefined;
-}
-
-/** False only if the job certainly has no use left: no record of one, or no directory. */
-function hasUses(directory: string): boolean {
-  try {
-    return fs.readdirSync(directory).some((name) => name.endsWith(".json"));
-  } catch (error) {
-    return !["ENOENT", "ENOTDIR"].includes(errorCode(error) ?? "");
-  }
-}
-
-// A signal says nothing about the job: "pkill node" in a step must not cost the job its credentials. SIGCONT comes
-// when somebody has stopped the process. What a crash raises (SIGSEGV, ...) keeps its meaning.
-const SIGNALS: NodeJS.Signals[] = [
-  ...([
-    "SIGTERM",
-    "SIGINT",
-    "SIGHUP",
-    "SIGQUIT",
-    "SIGUSR1",
-    "SIGUSR2",
-    "SIGPIPE",
-    "SIGALRM",
-    "SIGCONT",
-  ] as const),
-  ...(["SIGVTALRM", "SIGPROF", "SIGIO", "SIGPWR", "SIGXCPU", "SIGXFSZ", "SIGSYS", "SIGSTKFLT"] as const),
-  ...(["SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGBREAK"] as const),
-];
-
-interface Alarms {
-  look(): void;
-  refreshNow(): void;
-  end(why: Ending): void;
-}
-
-/** Watches the job, the clocks and signals; returns how to stop watching. */
-function arm(directory: TokenDirectory, { look, refreshNow, end }: Alarms): () => void {
-  let wall = Date.now();
-  let monotonic = performance.now();
-  const tick = () => {
-    look();
-    if (clockJumped(Date.now() - wall, performance.now() - monotonic)) refreshNow();
-    wall = Date.now();
-    monotonic = performance.now();
-  };
-  for (const signal of SIGNALS) process.on(signal, tick);
-  process.on("uncaughtException", () => end("failed"));
-  const ticker = setInterval(tick, TICK_MS);
-  // Only to notice earlier what a tick notices anyway: where watching is not possible, nothing is lost.
-  let watcher: fs.FSWatcher | undefined;
-  try {
-    watcher = fs.watch(directory.path, tick).on("error", () => watcher?.close());
-  } catch {}
-  return () => {
-    clearInterval(ticker);
-    watcher?.close();
-  };
 }
 
 /** In a directory that has become read-only, an empty file is the next best. */

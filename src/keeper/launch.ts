@@ -50,8 +50,9 @@ function options(): string[] {
     .filter((option) => /^--use-(?:bundled|openssl|system)-ca$/.test(option));
   // No debugger before the keeper's first line, either (Node.js 22.14 and later).
   const closed = process.allowedNodeEnvironmentFlags.has("--disable-sigusr1") ? ["--disable-sigusr1"] : [];
-  // An interpreter is fast enough for a request every two minutes, and 4 MB smaller.
-  return ["--lite-mode", ...closed, ...trust];
+  // One thread beside the main one is enough, and starts sooner: 50 ms to the first request instead of 63 (102 with
+  // --lite-mode, which would save 2 MB; medians of 20 runs).
+  return ["--v8-pool-size=1", ...closed, ...trust];
 }
 
 function environment(): NodeJS.ProcessEnv {
