@@ -151,6 +151,7 @@ test("the state for post is there before the first request is answered, and hold
     root: `${folder}/temp/aws-role-refresh`,
     id: expect.stringMatching(/^[0-9a-f]{16}$/),
     summary: "auto",
+    version: 1,
   });
 });
 

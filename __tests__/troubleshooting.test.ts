@@ -384,6 +384,12 @@ const SAID: Said[] = [
     "delete the AWS CLI's cached sessions",
     "restore the environment",
     "write the report",
+    "lock the job directory",
+    "end the keeper and delete the token",
+    "end the keeper",
+    "restore the profile",
+    "record the end of this use",
+    "delete the job directory",
   ].map((what): Said => ["clean-up-failed", `Could not ${what}: x`]),
 ];
 

@@ -5,31 +5,77 @@ import { overrideWarning, planRestore } from "./aws/restore.ts";
 import { cliCache, defaultFiles } from "./aws/user-files.ts";
 import { errorText } from "./base/errors.ts";
 import { type JobDirectory, jobDirectory } from "./base/layout.ts";
+import { unseal } from "./base/seal.ts";
+import { troubleshootingLink } from "./base/troubleshooting.ts";
 import type { Summary } from "./inputs.ts";
+import { finishedUses, type PublishedUse, previousVariables, type Use } from "./job/records.ts";
 import { type Ended, endUse } from "./job/uses.ts";
+import { stopMovedKeeper } from "./keeper/stop.ts";
 import { makeReport } from "./report/report.ts";
-import { loadUse } from "./state.ts";
+import { loadUse, type SavedUse } from "./state.ts";
 
 /**
  * The post step: removes everything that main wrote, and gives the environment back. Warns, but never fails the job.
  */
 export async function finish(env: NodeJS.ProcessEnv): Promise<void> {
-  const saved = await attempt("read the state", loadUse);
-  if (!saved) {
+  const state = await attempt("read the state", () => ({ saved: loadUse(env) }));
+  if (state === undefined) return;
+  const { saved } = state;
+  if (saved === undefined) {
     core.info("Nothing to clean up: the main step stopped before it wrote anything.");
     return;
   }
   const job = jobDirectory(saved.root);
-  const ended = await attempt("remove the profile and the token", () => endUse(job, saved.id));
-  if (!ended) {
-    await attempt("restore the environment", () => leaveFiles(job, env));
+  let [isDone, isRestored] = [false, false];
+  const restore = (use: PublishedUse, others: Use[]) => {
+    isRestored = true;
+    restoreEnvironment(use, others, env);
+  };
+  const ended = await attempt("remove the profile and the token", async () => {
+    const result = await endUse(job, saved.id, { requestToken: env.ACTIONS_ID_TOKEN_REQUEST_TOKEN, restore });
+    isDone = true;
+    return result;
+  });
+  const { keeper } = saved;
+  if (keeper && (!isDone || !existsSync(job.path)))
+    await attempt("end the keeper", () => stopMovedKeeper(keeper));
+  for (const damage of ended?.damage ?? []) core.warning(`Could not ${damage}`);
+  const use = ended?.use ?? saved.use;
+  const others = ended?.others ?? [];
+  if (isDone && !ended) reportAbsence(job, saved, env);
+  if (use)
+    await attempt("delete the AWS CLI's cached sessions", () => forgetSessions(use, ended?.roleArns ?? []));
+  await attempt("restore the environment", () => {
+    try {
+      if (use && !isRestored) restore(use, others);
+    } finally {
+      leaveFiles(job, env);
+    }
+  });
+  if (ended?.use) core.info(`${ended.use.roleArn}: profile ${ended.use.profile} removed`);
+  if (ended && others.length > 0) core.info(`The keeper goes on for ${count(others.length)} of this action.`);
+  if (ended?.use && others.length === 0)
+    await attempt("write the report", () => report(ended, saved.summary));
+}
+
+function count(others: number): string {
+  return others === 1 ? "another use" : `${others} other uses`;
+}
+
+/**
+ * Nothing is left of a use. That is as it should be if main failed, or if post ran before, which has then restored the
+ * environment.
+ */
+function reportAbsence(job: JobDirectory, { id, use }: SavedUse, env: NodeJS.ProcessEnv): void {
+  const isOver = finishedUses(job).some((finished) => finished.id === id);
+  if (!use || isOver || env.AWS_CONFIG_FILE !== job.config) {
     core.info("Nothing to clean up.");
     return;
   }
-  for (const damage of ended.damage) core.warning(`Could not restore everything: ${damage}`);
-  await attempt("delete the AWS CLI's cached sessions", () => forgetSessions(ended));
-  await attempt("restore the environment", () => restoreEnvironment(ended, env));
-  if (ended.others.length === 0) await attempt("write the report", () => report(ended, saved.summary));
+  core.warning(
+    `${job.path}, or what main recorded in it, is gone: a step removed it before the job was over, and the ID token with it. ` +
+      `Calls to AWS that needed a new session then failed. More: ${troubleshootingLink("keeper-was-gone")}`,
+  );
 }
 
 /** One part of the cleanup: logs a failure, which does not stop the other parts. */
@@ -42,7 +88,7 @@ async function attempt<T>(what: string, action: () => T | Promise<T>): Promise<T
   }
 }
 
-function forgetSessions({ use, roleArns }: Ended): void {
+function forgetSessions(use: PublishedUse, roleArns: string[]): void {
   // The user's profiles may reach other roles through ours. The CLI chooses the names of those sessions.
   const chained = new Set(roleArns.flatMap((arn) => parseRole(arn)?.role ?? []));
   const isChained = (arn: string) => chained.has(parseRole(arn)?.role ?? "");
@@ -55,19 +101,20 @@ function forgetSessions({ use, roleArns }: Ended): void {
   if (deleted > 0) core.debug(`deleted ${deleted} cached session(s) of the AWS CLI`);
 }
 
-function restoreEnvironment({ use, others }: Ended, env: NodeJS.ProcessEnv): void {
-  const overridden = overrideWarning(env, use);
+function restoreEnvironment(use: PublishedUse, others: Use[], env: NodeJS.ProcessEnv): void {
+  const values = previousVariables(JSON.parse(unseal(use.previous, env.ACTIONS_ID_TOKEN_REQUEST_TOKEN)));
+  const overridden = overrideWarning(env, { ...use, previous: values });
   if (overridden !== undefined) core.warning(overridden);
   const previous: Record<string, string | undefined> = {};
-  for (const [name, value] of Object.entries(use.previous)) previous[name] = value ?? undefined;
+  for (const [name, value] of Object.entries(values)) previous[name] = value ?? undefined;
   // The values of a use that is not over come before the values of before any use: they may have begun in parallel.
   for (const other of others) Object.assign(previous, other.exported);
-  const restore = planRestore(env, use.exported, previous, defaultFiles());
-  for (const [name, value] of Object.entries(restore)) core.exportVariable(name, value);
-  core.info(`${use.roleArn}: profile ${use.profile} removed`);
+  for (const [name, value] of Object.entries(planRestore(env, use.exported, previous, defaultFiles()))) {
+    core.exportVariable(name, value);
+  }
 }
 
-/** Without a record of the previous values, later post steps must at least not look for files that are gone. */
+/** Whatever else is known or not: later post steps must not look for files that are gone. */
 function leaveFiles(job: JobDirectory, env: NodeJS.ProcessEnv): void {
   for (const [name, path] of Object.entries(defaultFiles())) {
     const now = env[name];

@@ -3,19 +3,20 @@ import { deleteCachedSessions } from "./aws/cli-cache.ts";
 import { cliCache, home } from "./aws/user-files.ts";
 import { errorText } from "./base/errors.ts";
 import type { IdToken } from "./base/id-token.ts";
-import { tokenId } from "./base/layout.ts";
 import { firstSession, loadExchange, plannedSession } from "./first-session.ts";
 import { firstToken } from "./first-token.ts";
 import { checkAccount, loadInputs } from "./inputs.ts";
 import { locked } from "./job/lock.ts";
+import type { PublishedUse } from "./job/records.ts";
 import { replaceKeeper } from "./job/replace-keeper.ts";
 import { beginUse, endUse } from "./job/uses.ts";
 import { healthOf } from "./keeper/health.ts";
 import type { LaunchedKeeper } from "./keeper/launch.ts";
+import { readStatus } from "./keeper/record.ts";
 import { makePlan, type Plan } from "./plan.ts";
 import { publish } from "./publish.ts";
 import { replacedWarning } from "./report/health.ts";
-import { saveUse } from "./state.ts";
+import { type SavedUse, saveUse } from "./state.ts";
 
 /**
  * The main step: from inputs to a profile whose token file stays fresh. It refuses what has to be refused before it
@@ -32,7 +33,8 @@ export async function start(env: NodeJS.ProcessEnv, keeper: LaunchedKeeper): Pro
 
   // Whoever answers in the place of STS could use the ID token.
   delete env.NODE_TLS_REJECT_UNAUTHORIZED;
-  saveUse({ root: plan.job.path, id: plan.id, summary: inputs.summary });
+  const state = { root: plan.job.path, id: plan.id, summary: inputs.summary };
+  saveUse(state);
   try {
     await openJobDirectory(plan);
     // The keeper asks, and so proves that it can ask for the tokens to come.
@@ -41,11 +43,12 @@ export async function start(env: NodeJS.ProcessEnv, keeper: LaunchedKeeper): Pro
       inputs.trial ? loadExchange() : undefined,
     ]);
     core.setSecret(first.token);
-    await enter(plan, first, env);
+    const use = await enter(plan, first, env);
     const session = exchange ? await firstSession(exchange, plan, first, env) : plannedSession(inputs);
     if (inputs.maskAccountId && session.accountId !== undefined) core.setSecret(session.accountId);
     checkAccount(inputs, session.accountId);
     await handOver(plan, keeper, first);
+    saveUse({ ...state, use, ...keeperOf(plan) });
     publish(plan, first, session);
   } catch (error) {
     await undo(plan);
@@ -59,18 +62,19 @@ async function openJobDirectory({ job }: Plan): Promise<void> {
 }
 
 /** Token file and profile. Deletes sessions of this name that a crashed job left in the AWS CLI's cache. */
-async function enter(plan: Plan, first: IdToken, env: NodeJS.ProcessEnv): Promise<void> {
+async function enter(plan: Plan, first: IdToken, env: NodeJS.ProcessEnv): Promise<PublishedUse> {
   const { id, inputs, section, exports, endpoint } = plan;
   const { profile, role, sessionName, audience, stsEndpoint } = inputs;
   const use = { id, startedAt: Date.now(), profile, roleArn: role.arn, sessionName, audience, stsEndpoint };
-  await beginUse(
+  const published = await beginUse(
     plan.job,
-    { ...use, tokenId: tokenId(audience), section, exported: exports },
+    { ...use, section, exported: exports },
     { requestToken: endpoint.requestToken, token: first.token },
     env,
     home(),
   );
   deleteCachedSessions(cliCache(), role.arn, sessionName);
+  return published;
 }
 
 /** Lets the keeper watch over the token for the rest of the job, unless another use's does already, and does well. */
@@ -83,10 +87,15 @@ async function handOver({ job, directory }: Plan, keeper: LaunchedKeeper, first:
   });
 }
 
+function keeperOf({ directory }: Plan): Pick<SavedUse, "keeper"> {
+  const { pid, started } = readStatus(directory) ?? {};
+  return pid === undefined ? {} : { keeper: { pid, ...(started !== undefined && { started }) } };
+}
+
 /** Post would do the same; but the job may go on after this step, if it has continue-on-error. */
-async function undo({ job, id }: Plan): Promise<void> {
+async function undo({ job, id, endpoint }: Plan): Promise<void> {
   try {
-    await endUse(job, id, "failed");
+    await endUse(job, id, { requestToken: endpoint.requestToken, outcome: "failed" });
   } catch (error) {
     core.debug(`Could not clean up: ${errorText(error)}`);
   }

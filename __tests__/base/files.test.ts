@@ -14,7 +14,7 @@ import {
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import { readFileIfExists, readJson, writeFileAtomic, writeJson } from "../../src/base/files.ts";
+import { readFileIfExists, readJson, writeFileAtomic, writeRecord } from "../../src/base/files.ts";
 
 let folder: string;
 const at = (name: string): string => path.join(folder, name);
@@ -170,8 +170,8 @@ describe("reading", () => {
 
 describe("JSON", () => {
   test("comes back as it was", () => {
-    writeJson(at("f"), { a: ["\u2028", 1, null] });
-    expect(readJson(at("f"))).toEqual({ a: ["\u2028", 1, null] });
+    writeRecord(at("f"), { a: ["\u2028", 1, null] });
+    expect(readJson(at("f"))).toEqual({ version: 1, a: ["\u2028", 1, null] });
     expect(modeOf(at("f"))).toBe("600");
   });
 

@@ -251,7 +251,7 @@ describe("RUNNER_TEMP", () => {
     symlinkSync(target, root);
     const use = await job.use(ACTION, { with: WITH });
     expect(use.annotations[0]?.message.split("\n")[0]).toBe(
-      `${root} already exists and is a symlink. Remove it from this runner: this action did not make it.`,
+      `${root} already exists and is a symlink. Remove it from this runner: another program made it or changed it.`,
     );
     expect(use.exportedEnvironment).toEqual({});
     const { posts } = await job.finish();

@@ -1,9 +1,9 @@
-import { chmodSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "@jest/globals";
 import { IDENTITY_VARIABLES } from "../../src/aws/restore.ts";
 import { UserError } from "../../src/base/errors.ts";
 import { tokenId } from "../../src/base/layout.ts";
-import { isRunning } from "../../src/base/process.ts";
+import { identify, isRunning, type ProcessIdentity } from "../../src/base/process.ts";
 import {
   begin,
   CONFIG,
@@ -14,7 +14,7 @@ import {
   home,
   job,
   newUse,
-  record,
+  previousOf,
   seedHome,
   TOKEN,
   temp,
@@ -50,7 +50,7 @@ describe("the files that a use begins with", () => {
     });
     expect(text(job.config)).toBe(`[profile from-env]\nregion = x\n${newUse("a").section}`);
     expect(text(job.credentials)).toBe("[from-env]\n");
-    expect(record("a").previous).toEqual({
+    expect(previousOf("a")).toEqual({
       ...Object.fromEntries(IDENTITY_VARIABLES.map((name) => [name, null])),
       AWS_CONFIG_FILE: `${temp}/config`,
       AWS_SHARED_CREDENTIALS_FILE: "~/credentials",
@@ -88,22 +88,52 @@ describe("the files that a use begins with", () => {
 
   test("does not copy files of a job that crashed, which the environment of a long-lived runner still names", async () => {
     seedHome();
-    await begin(newUse("old"), {}, TOKEN, "another job's");
+    await begin(newUse("01d"), {}, TOKEN, "another job's");
     await begin(newUse("a", "prod"), {
       AWS_CONFIG_FILE: job.config,
       AWS_SHARED_CREDENTIALS_FILE: job.credentials,
     });
     expect(text(job.config)).toBe(CONFIG + newUse("a", "prod").section);
     expect(text(job.credentials)).toBe(CREDENTIALS);
-    expect(record("a").previous).toMatchObject({ AWS_CONFIG_FILE: null, AWS_SHARED_CREDENTIALS_FILE: null });
+    expect(previousOf("a")).toMatchObject({ AWS_CONFIG_FILE: null, AWS_SHARED_CREDENTIALS_FILE: null });
+  });
+});
+
+/** Records another process as the one whose end is the end of the job. */
+function setWorker(worker: ProcessIdentity): void {
+  writeFileSync(job.claim, JSON.stringify({ ...JSON.parse(text(job.claim)), worker }));
+}
+
+describe("a directory that another job uses", () => {
+  const refused = "belongs to another job that is still running. Two jobs cannot share one RUNNER_TEMP";
+
+  test("is refused while that job's worker runs, and left as it is", async () => {
+    await begin(newUse("01d"), {}, TOKEN, "another job's");
+    setWorker(identify(process.pid));
+    const config = text(job.config);
+    await expect(begin(newUse("a"))).rejects.toThrow(refused);
+    await expect(begin(newUse("a"))).rejects.toThrow(UserError);
+    expect(await end("a")).toBeUndefined();
+    expect([text(job.config), readdirSync(job.uses)]).toEqual([config, ["01d.json"]]);
+  });
+
+  test("is refused while that job's keeper runs, where no worker is known; post does not delete it, either", async () => {
+    await begin(newUse("01d"), {}, TOKEN, "another job's");
+    const { status } = await fakeKeeper(ENDS_ON_MESSAGE);
+    await expect(begin(newUse("a"))).rejects.toThrow(refused);
+    rmSync(`${job.uses}/01d.json`); // as if its main were just about to write that
+    expect(await end("a")).toBeUndefined();
+    expect(isRunning(status)).toBe(true);
+    expect(existsSync(job.config)).toBe(true);
   });
 });
 
 describe("a directory that a crashed job left", () => {
   test("is emptied, its keeper ended, and this job's made of it", async () => {
     seedHome();
-    await begin(newUse("old"), { AWS_CONFIG_FILE: `${temp}/old` }, TOKEN, "another job's");
+    await begin(newUse("01d"), { AWS_CONFIG_FILE: `${temp}/old` }, TOKEN, "another job's");
     const { status } = await fakeKeeper(ENDS_ON_MESSAGE);
+    setWorker({ pid: 4_194_304, started: "1" }); // it has ended: no pid is that high
     writeFileSync(`${job.path}/planted`, "");
     mkdirSync(`${job.tokens}/planted/deep`, { recursive: true });
     await begin(newUse("a", "prod"));

@@ -15,6 +15,7 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { type JobDirectory, jobDirectory } from "../../src/base/layout.ts";
+import { identify } from "../../src/base/process.ts";
 import { withLock } from "../../src/job/lock.ts";
 
 let temp: string;
@@ -136,11 +137,26 @@ describe("the lock", () => {
   });
 
   test("that is far too old is taken even if its pid is somebody's", async () => {
-    const old = `${root}/lock.${process.pid}.0123456789ab`;
+    const old = `${root}/lock.${process.pid}.${identify(process.pid).started}.0123456789ab`;
     writeFileSync(old, "");
     await expect(withLock(job, 100, () => "in")).rejects.toThrow("Another use");
     utimesSync(old, new Date(), new Date(Date.now() - 3_600_000));
     expect(await withLock(job, 5_000, () => "in")).toBe("in");
+    expect(locks()).toEqual([]);
+  });
+
+  test("is not held by a file that this action cannot have made", async () => {
+    // A process of that pid runs. Before, a step could hold up main for 30 s and post for 12 s with such a file.
+    for (const name of [
+      "lock.1",
+      `lock.${process.pid}.0123456789ab`,
+      "lock.-1..0123456789ab",
+      "lock.x",
+      "lock.",
+    ])
+      writeFileSync(`${root}/${name}`, "");
+    mkdirSync(`${root}/lock.1.1.0123456789ab/full`, { recursive: true });
+    expect(await withLock(job, 100, () => "in")).toBe("in");
     expect(locks()).toEqual([]);
   });
 

@@ -17,7 +17,7 @@ import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { UserError } from "../../src/base/errors.ts";
 import { type JobDirectory, jobDirectory } from "../../src/base/layout.ts";
-import { openJobDirectory, untrusted } from "../../src/job/private-directory.ts";
+import { notOurs, openJobDirectory } from "../../src/job/private-directory.ts";
 
 let temp: string;
 let root: string;
@@ -75,7 +75,7 @@ describe("opening", () => {
   });
 
   const there = "already exists and";
-  const remedy = "Remove it from this runner: this action did not make it.";
+  const remedy = "Remove it from this runner: another program made it or changed it.";
 
   test("refuses a symlink, also to a directory that is private, and leaves its target alone", () => {
     mkdirSync(`${temp}/target`, 0o700);
@@ -139,6 +139,6 @@ describe("opening", () => {
   });
 
   test("trusts nothing that is not there", () => {
-    expect(() => untrusted(`${temp}/no`)).toThrow("ENOENT");
+    expect(() => notOurs(`${temp}/no`)).toThrow("ENOENT");
   });
 });

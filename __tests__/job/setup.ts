@@ -8,7 +8,7 @@ import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach } from "@jest/globals";
 import { renderProfile } from "../../src/aws/profile.ts";
-import { writeJson } from "../../src/base/files.ts";
+import { writeRecord } from "../../src/base/files.ts";
 import {
   type JobDirectory,
   jobDirectory,
@@ -17,6 +17,7 @@ import {
   tokenId,
 } from "../../src/base/layout.ts";
 import { identify } from "../../src/base/process.ts";
+import { unseal } from "../../src/base/seal.ts";
 import { beginUse, endUse, type NewUse } from "../../src/job/uses.ts";
 import type { KeeperStatus } from "../../src/keeper/status.ts";
 
@@ -62,7 +63,6 @@ export function newUse(id: string, profile = "default", audience = "sts.amazonaw
     roleArn,
     sessionName: `session-${id}`,
     audience,
-    tokenId: tokenId(audience),
     section: renderProfile({
       name: profile,
       roleArn,
@@ -80,9 +80,12 @@ export const begin = (
   ambient: NodeJS.ProcessEnv = {},
   token = TOKEN,
   requestToken = "this job's",
-): Promise<void> => beginUse(job, use, { requestToken, token }, ambient, home);
-export const end = (id: string): ReturnType<typeof endUse> => endUse(job, id);
+): ReturnType<typeof beginUse> => beginUse(job, use, { requestToken, token }, ambient, home);
+export const end = (id: string): ReturnType<typeof endUse> => endUse(job, id, { requestToken: "this job's" });
 export const text = (file: string): string => readFileSync(file, "latin1");
+/** What was set before the variables that a use exports. */
+export const previousOf = (id: string): unknown =>
+  JSON.parse(unseal(String(record(id).previous), "this job's"));
 export const record = (id: string): Record<string, unknown> =>
   JSON.parse(text(`${job.uses}/${id}.json`)) as Record<string, unknown>;
 
@@ -93,6 +96,7 @@ export async function fakeKeeper(
   const directory = tokenDirectory(job, "sts.amazonaws.com");
   mkdirSync(directory.path, { recursive: true, mode: 0o700 });
   const source = `const fs = require("node:fs"); const directory = ${JSON.stringify(directory)};
+    process.chdir(directory.path);
     process.on("SIGTERM", () => fs.writeFileSync(directory.path + "/got-SIGTERM", ""));
     ${script}; setInterval(() => {}, 1e6); console.log("up");`;
   const child = spawn(process.execPath, ["-e", source], { stdio: ["ignore", "pipe", "inherit"] });
@@ -111,7 +115,7 @@ export async function fakeKeeper(
     outages: [],
     stale: [],
   };
-  writeJson(directory.status, status);
+  writeRecord(directory.status, status);
   return { directory, status, child };
 }
 

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { existsSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "@jest/globals";
-import { writeJson } from "../../src/base/files.ts";
+import { writeRecord } from "../../src/base/files.ts";
 import { isRunning } from "../../src/base/process.ts";
 import { stopKeeper } from "../../src/keeper/stop.ts";
 import { begin, ENDS_ON_MESSAGE, ENDS_WITHOUT_LEAVING, fakeKeeper, newUse } from "../job/setup.ts";
@@ -30,13 +30,13 @@ describe("a keeper", () => {
     await once(child, "exit");
     expect(await stopKeeper(directory)).toEqual({ keeper: status, keeperDied: true });
     const ended = { ...status, ended: { at: 1, why: "job over" as const } };
-    writeJson(directory.status, ended);
+    writeRecord(directory.status, ended);
     expect(await stopKeeper(directory)).toEqual({ keeper: ended, keeperDied: false });
   });
 
   test("whose pid is another process's by now is left alone", async () => {
     const { directory, status } = await fakeKeeper(ENDS_ON_MESSAGE);
-    writeJson(directory.status, { ...status, started: String(Number(status.started) - 1) });
+    writeRecord(directory.status, { ...status, started: String(Number(status.started) - 1) });
     expect((await stopKeeper(directory)).keeperDied).toBe(true);
     expect(existsSync(directory.stop)).toBe(false);
     expect(isRunning(status)).toBe(true);

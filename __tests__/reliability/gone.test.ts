@@ -102,7 +102,8 @@ describe("the worker is killed: no post, no orphan hunt", () => {
     expect(existsSync(token?.token ?? "")).toBe(true);
     await job.killWorker();
     expect(await noKeeper(stage)).toBeLessThan(GONE_WITHIN_MS);
-    // With it everything else that was in the job directory.
+    expect(existsSync(token?.token ?? "")).toBe(false);
+    // And everything else, since no post will come.
     expect(readdirSync(stage.root)).toEqual([]);
 
     // The next job of the machine finds a clean one.
@@ -151,6 +152,60 @@ test("RUNNER_TEMP is emptied under it: gone, and nothing is written into the emp
     clearInterval(watch);
   }
   expect([...appeared]).toEqual([]);
+  const { posts } = await job.finish();
+  expect(posts[0]?.outcome).toBe("success");
+  expect(posts[0]?.annotations.map(({ message }) => message)).toEqual([
+    expect.stringContaining(`${stage.root}, or what main recorded in it, is gone: a step removed it`),
+  ]);
+});
+
+test("a step opens RUNNER_TEMP to everybody: post ends the keeper and deletes the token all the same", async () => {
+  const stage = await stageWith();
+  const { job } = await stage.startJob();
+  await stage.use(job);
+  await job.run('chmod -R a+rwX "$RUNNER_TEMP"');
+  const { posts, tempLeft, orphans } = await job.finish();
+  expect(posts[0]?.outcome).toBe("success");
+  expect({ left: tempLeft.before, orphans, keepers: stage.keepers() }).toEqual({
+    left: [],
+    orphans: [],
+    keepers: [],
+  });
+});
+
+test.each([
+  ["moves the job directory away", ""],
+  ["moves the job directory away and leaves a link", 'ln -s "$PWD/moved" "$RUNNER_TEMP/aws-role-refresh"'],
+])("a step %s: post ends the keeper and deletes the token where it is", async (_, link) => {
+  const stage = await stageWith();
+  const { job } = await stage.startJob();
+  await stage.use(job);
+  const { stdout } = await job.run(
+    `mv "$RUNNER_TEMP/aws-role-refresh" moved; ${link || "true"}; pwd; find moved -name token | wc -l`,
+  );
+  const [cwd = "", tokens] = stdout.trim().split("\n");
+  expect(tokens).toBe("1");
+  const { posts, orphans } = await job.finish();
+  expect(posts[0]?.outcome).toBe("success");
+  expect({ orphans, keepers: stage.keepers() }).toEqual({ orphans: [], keepers: [] });
+  const left = readdirSync(path.join(cwd, "moved"), { recursive: true, encoding: "utf8" });
+  expect(left.filter((file) => path.basename(file) === "token")).toEqual([]);
+  expect(posts[0]?.annotations).toHaveLength(1);
+  expect(posts[0]?.log).not.toContain("Nothing to clean up");
+});
+
+test("a step stops the keeper with a stop file: post reports from when to when there was no token", async () => {
+  const stage = await stageWith();
+  const { job } = await stage.startJob();
+  await stage.use(job);
+  const { stop } = stage.tokens()[0] ?? { stop: "" };
+  await job.run(`touch "${stop}"; sleep 1`);
+  expect(await noKeeper(stage)).toBeLessThan(GONE_WITHIN_MS);
+  const { posts, tempLeft } = await job.finish();
+  expect(posts[0]?.annotations.map(({ message }) => message)).toEqual([
+    expect.stringMatching(/a step made the file "stop" in its folder\. There was no valid ID token from /),
+  ]);
+  expect(tempLeft.before).toEqual([]);
 });
 
 test("the keeper sleeps through the end of the job: post ends it all the same", async () => {

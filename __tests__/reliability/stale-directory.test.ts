@@ -70,6 +70,38 @@ test("of this user, its keeper still alive: the keeper is ended and nothing in t
   expect(tempLeft.before).toEqual([]);
 });
 
+test("of a job that still runs: refused, and that job goes on", async () => {
+  const { job } = await stage.startJob();
+  expect((await stage.use(job)).outcome).toBe("success");
+  const before = readFileSync(path.join(stage.root, "config"), "utf8");
+  const { pid } = stage.status();
+  // Another job, to which the machine's owner has given the same RUNNER_TEMP.
+  const other = stage.clouds.github.startJob();
+  const env = {
+    ...other.environment,
+    "INPUT_ROLE-TO-ASSUME": "arn:aws:iam::111122223333:role/another",
+    "INPUT_AWS-REGION": "eu-west-1",
+  };
+  // By env(1), since the job's own variables come before those of a step.
+  const run = (entry: string, more: Record<string, string> = {}) =>
+    job.run([
+      "env",
+      ...Object.entries({ ...env, ...more }).map(([name, value]) => `${name}=${value}`),
+      ...[process.execPath, path.join(stage.action, "dist", entry, "index.js")],
+    ]);
+  const main = await run("main");
+  expect(main.outcome).toBe("failure");
+  expect(main.annotations[0]?.message).toContain(
+    `${stage.root} belongs to another job that is still running. Two jobs cannot share one RUNNER_TEMP`,
+  );
+  expect((await run("post", { STATE_use: main.state.use ?? "" })).outcome).toBe("success");
+  expect(readFileSync(path.join(stage.root, "config"), "utf8")).toBe(before);
+  expect(stage.keepers().map((keeper) => keeper.pid)).toEqual([pid]);
+  const { posts, tempLeft } = await job.finish();
+  expect(posts[0]).toMatchObject({ outcome: "success", annotations: [] });
+  expect(tempLeft.before).toEqual([]);
+});
+
 describe("refused before GitHub or AWS is asked for anything, and left as it is", () => {
   const CASES: { name: string; make: (root: string) => void; reason: RegExp; root?: true }[] = [
     {

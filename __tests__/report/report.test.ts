@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import type { FinishedUse } from "../../src/job/uses.ts";
+import type { FinishedUse } from "../../src/job/records.ts";
 import type { Ending, KeeperStatus } from "../../src/keeper/status.ts";
 import { makeReport } from "../../src/report/report.ts";
 

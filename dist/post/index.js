@@ -1,7 +1,7 @@
 import { createRequire as __WEBPACK_EXTERNAL_createRequire } from "module";
 /******/ var __webpack_modules__ = ({
 
-/***/ 367:
+/***/ 302:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -1067,14 +1067,11 @@ function files_writeFileAtomic(path, content) {
         throw error;
     }
 }
-const MAX_FILE_BYTES = 16 * 1024 * 1024;
-const MAX_RECORD_BYTES = 1024 * 1024;
-const VERSION = 1;
 /**
- * The bytes of a regular file, or undefined if there is none. Throws on any other error, on anything but a file, and
- * on a file that is larger than `limit`.
+ * The bytes of a regular file, or undefined where there is none. Throws on any other error, and on anything
+ * but a file.
  */
-function files_readFileIfExists(path, limit = MAX_FILE_BYTES) {
+function files_readFileIfExists(path) {
     let file;
     try {
         // O_NONBLOCK: opening a FIFO would wait for its writer for ever.
@@ -1086,47 +1083,26 @@ function files_readFileIfExists(path, limit = MAX_FILE_BYTES) {
         throw error;
     }
     try {
-        const stat = external_node_fs_namespaceObject.fstatSync(file);
-        if (!stat.isFile())
+        if (!external_node_fs_namespaceObject.fstatSync(file).isFile())
             throw new Error(`${path} is not a regular file`);
-        if (stat.size > limit)
-            throw new Error(`${path} is larger than ${limit / 1024} KiB`);
         return external_node_fs_namespaceObject.readFileSync(file);
     }
     finally {
         external_node_fs_namespaceObject.closeSync(file);
     }
 }
-/** The JSON object in a file, at most 1 MiB, or undefined if there is none. */
-function readJson(path) {
+/** The JSON object in a file of ours, or undefined where there is none: a crash may have left anything. */
+function files_readJson(path) {
     try {
-        const value = JSON.parse(files_readFileIfExists(path, MAX_RECORD_BYTES)?.toString("utf8") ?? "");
+        const value = JSON.parse(files_readFileIfExists(path)?.toString("utf8") ?? "");
         return typeof value === "object" && value !== null && !Array.isArray(value) ? value : undefined;
     }
     catch {
         return undefined;
     }
 }
-/**
- * The one way to read a file in which this action recorded something. Undefined if there is none of this version and
- * form: a crash or a step may have left anything there.
- */
-function readRecord(path, schema) {
-    const value = readJson(path);
-    if (value?.version !== VERSION)
-        return undefined;
-    try {
-        return schema(value);
-    }
-    catch {
-        return undefined;
-    }
-}
-function files_writeRecord(path, value) {
-    const text = `${JSON.stringify({ version: VERSION, ...value })}\n`;
-    if (Buffer.byteLength(text) > MAX_RECORD_BYTES)
-        throw new Error(`${path} would be larger than 1 MiB`);
-    files_writeFileAtomic(path, text);
+function files_writeJson(path, value) {
+    files_writeFileAtomic(path, `${JSON.stringify(value)}\n`);
 }
 
 ;// CONCATENATED MODULE: ../lib/src/aws/cli-cache.js
@@ -1149,7 +1125,7 @@ function deleteCachedSessions(directory, roleArn, sessionName, isOurs = () => fa
         const path = `${directory}/${name}`;
         try {
             if (name !== ownName) {
-                const arn = readJson(path)?.AssumedRoleUser?.Arn;
+                const arn = files_readJson(path)?.AssumedRoleUser?.Arn;
                 if (typeof arn !== "string")
                     continue;
                 if (!isSessionOf(arn, roleArn, sessionName) && !isOurs(arn, external_node_fs_namespaceObject.statSync(path).mtimeMs))
@@ -1842,15 +1818,15 @@ function jobDirectory(path) {
     };
 }
 /** The token directory of an audience. */
-function layout_tokenDirectory(job, audience) {
-    return tokenDirectoryAt(`${job.tokens}/${tokenId(audience)}`);
+function tokenDirectory(job, audience) {
+    return layout_tokenDirectoryAt(`${job.tokens}/${tokenId(audience)}`);
 }
-function tokenDirectoryAt(path) {
+function layout_tokenDirectoryAt(path) {
     return { path, token: `${path}/token`, status: `${path}/status.json`, stop: `${path}/stop` };
 }
 /** The name of the token directory of an audience. */
 function tokenId(audience) {
-    return (0,external_node_crypto_namespaceObject.createHash)("sha256").update(audience).digest("hex").slice(0, 16);
+    return createHash("sha256").update(audience).digest("hex").slice(0, 16);
 }
 /**
  * The path of this job's directory in RUNNER_TEMP. Throws a UserError if SDKs would read that path in different ways
@@ -1859,403 +1835,22 @@ function tokenId(audience) {
  */
 function jobDirectoryPath(runnerTemp, platform = process.platform) {
     if (!runnerTemp) {
-        throw new errors_UserError("runner-temp", "RUNNER_TEMP is not set. The runner sets it; this action cannot run without it.");
+        throw new UserError("runner-temp", "RUNNER_TEMP is not set. The runner sets it; this action cannot run without it.");
     }
     const isWindows = platform === "win32";
-    const isAbsolute = (isWindows ? external_node_path_namespaceObject.win32 : external_node_path_namespaceObject.posix).isAbsolute(runnerTemp);
+    const isAbsolute = (isWindows ? path.win32 : path.posix).isAbsolute(runnerTemp);
     const root = isWindows ? runnerTemp.replaceAll("\\", "/") : runnerTemp;
     const ambiguous = [...(isWindows ? "#;$%\"'`" : "#;$\"'`\\")];
     const isPlain = /^[\x20-\x7e]+$/.test(root) && !ambiguous.some((character) => root.includes(character));
     if (!isAbsolute || !isPlain) {
-        throw new errors_UserError("runner-temp", `RUNNER_TEMP is ${JSON.stringify(runnerTemp.slice(0, 200))}. It must be an absolute path in ASCII without any of ` +
+        throw new UserError("runner-temp", `RUNNER_TEMP is ${JSON.stringify(runnerTemp.slice(0, 200))}. It must be an absolute path in ASCII without any of ` +
             `${ambiguous.join(" ")}, which AWS SDKs interpret differently in a config file. Change the runner's work folder.`);
     }
     return `${root.replace(/\/+$/, "")}/${NAME}`;
 }
 
-;// CONCATENATED MODULE: ../lib/src/base/seal.js
-
-// The user's own keys must not be readable in a file, neither in the job directory nor in the runner's file of states
-// (RUNNER_TEMP/_runner_file_commands, which the runner creates with its umask and deletes after the step). But post has
-// to give them back. So they are encrypted with a key that is derived from the request token: every step of a job has
-// it in its environment, it never changes in a job, and after a crash nobody has it.
-const CIPHER = "aes-256-gcm";
-const IV_BYTES = 12;
-const TAG_BYTES = 16;
-function seal_seal(text, requestToken) {
-    const iv = randomBytes(IV_BYTES);
-    const cipher = createCipheriv(CIPHER, keyOf(requestToken), iv);
-    const sealed = Buffer.concat([cipher.update(text, "utf8"), cipher.final()]);
-    return Buffer.concat([iv, cipher.getAuthTag(), sealed]).toString("base64");
-}
-/** Throws if it was not sealed in this job. */
-function unseal(sealed, requestToken) {
-    if (!requestToken)
-        throw new Error("ACTIONS_ID_TOKEN_REQUEST_TOKEN is not set in this step");
-    const bytes = Buffer.from(sealed, "base64");
-    try {
-        const decipher = (0,external_node_crypto_namespaceObject.createDecipheriv)(CIPHER, keyOf(requestToken), bytes.subarray(0, IV_BYTES));
-        decipher.setAuthTag(bytes.subarray(IV_BYTES, IV_BYTES + TAG_BYTES));
-        const text = decipher.update(bytes.subarray(IV_BYTES + TAG_BYTES));
-        return Buffer.concat([text, decipher.final()]).toString("utf8");
-    }
-    catch (error) {
-        throw new Error("the values of before were encrypted in another job", { cause: error });
-    }
-}
-function keyOf(requestToken) {
-    return new Uint8Array((0,external_node_crypto_namespaceObject.hkdfSync)("sha256", requestToken, "", "aws-role-refresh: the user's own settings", 32));
-}
-
-;// CONCATENATED MODULE: ../lib/src/base/schema.js
-/** A string that matches a pattern, which has to match it as a whole and bound its length. */
-function schema_text(pattern) {
-    return (value) => {
-        if (typeof value === "string" && pattern.test(value))
-            return value;
-        throw new Error(`not a text that matches ${pattern}`);
-    };
-}
-function oneOf(...allowed) {
-    return (value) => {
-        const found = allowed.find((one) => one === value);
-        if (found !== undefined)
-            return found;
-        throw new Error(`none of ${allowed.join(", ")}`);
-    };
-}
-/** A finite number that is not negative. */
-function amount(value) {
-    if (Number.isFinite(value) && value >= 0)
-        return value;
-    throw new Error("not a number of 0 or more");
-}
-/** An integer of 1 or more. */
-function positive(value) {
-    if (Number.isSafeInteger(value) && value > 0)
-        return value;
-    throw new Error("not a positive integer");
-}
-function schema_boolean(value) {
-    if (typeof value === "boolean")
-        return value;
-    throw new Error("not true or false");
-}
-function nullable(schema) {
-    return (value) => (value === null ? null : schema(value));
-}
-function schema_list(item, limit) {
-    return (value) => {
-        if (Array.isArray(value) && value.length <= limit)
-            return value.map(item);
-        throw new Error(`not a list of at most ${limit}`);
-    };
-}
-function dictionary(key, item) {
-    return (value) => Object.fromEntries(Object.entries(plain(value)).map(([name, one]) => {
-        if (!key.test(name))
-            throw new Error(`a name that does not match ${key}`);
-        return [name, item(one)];
-    }));
-}
-/** A property that may be missing. */
-function optional(schema) {
-    return (value) => (value === undefined ? undefined : schema(value));
-}
-function object(fields) {
-    return (value) => {
-        const given = plain(value);
-        const result = {};
-        for (const [name, schema] of Object.entries(fields)) {
-            const read = schema(Object.hasOwn(given, name) ? given[name] : undefined);
-            if (read !== undefined)
-                result[name] = read;
-        }
-        return result;
-    };
-}
-function plain(value) {
-    if (typeof value === "object" && value !== null && !Array.isArray(value))
-        return value;
-    throw new Error("not an object");
-}
-
-;// CONCATENATED MODULE: ../lib/src/keeper/record.js
-
-
-/** More than the keeper ever records. */
-const MAX_ENTRIES = 1000;
-/** Clock ticks since boot. */
-const TICKS = schema_text(/^\d{1,20}$/);
-const interval = object({ from: amount, to: amount });
-const outage = object({
-    from: amount,
-    to: optional(amount),
-    attempts: positive,
-    lastError: schema_text(/^[^\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]{0,1000}$/u),
-});
-const why = oneOf("stopped", "stopped by a step", "job directory gone", "job over", "request token expired", "signal", "failed");
-const keeperStatus = object({
-    pid: positive,
-    started: optional(TICKS),
-    startedAt: amount,
-    tokenReceivedAt: amount,
-    tokenExpiresAt: amount,
-    lifetimeMs: amount,
-    refreshes: amount,
-    failures: amount,
-    longestAgeMs: amount,
-    received: schema_list(amount, MAX_ENTRIES),
-    outages: schema_list(outage, MAX_ENTRIES),
-    stale: schema_list(interval, MAX_ENTRIES),
-    ended: optional(object({ at: amount, why })),
-});
-/** The last status of the keeper of a token directory, if it wrote one. */
-function readStatus(directory) {
-    return readRecord(directory.status, keeperStatus);
-}
-function writeStatus(directory, status) {
-    writeRecord(directory.status, status);
-}
-
-;// CONCATENATED MODULE: ../lib/src/job/private-directory.js
-
-
-
-/**
- * Makes the job directory, or checks the one that exists: it must be a real directory of this user and closed to
- * others. Throws a UserError for any other, because whoever made it could read the token or choose the role that SDKs
- * use.
- */
-function private_directory_openJobDirectory(job) {
-    try {
-        makePrivateDirectory(job.path);
-    }
-    catch (error) {
-        if (errorCode(error) !== "EEXIST") {
-            throw new UserError("runner-temp", `${job.path} cannot be created: ${errorCode(error) ?? String(error)}. RUNNER_TEMP must exist and be writable.`, { cause: error });
-        }
-        const fault = notOurs(job.path) ?? openness(job.path);
-        if (fault) {
-            throw new UserError("job-directory", `${job.path} already exists and ${fault}. Remove it from this runner: another program made it or changed it.`);
-        }
-    }
-    for (const directory of [job.tokens, job.uses, job.finished])
-        private_directory_ensurePrivateDirectory(directory);
-}
-function private_directory_ensurePrivateDirectory(directory) {
-    try {
-        makePrivateDirectory(directory);
-    }
-    catch (error) {
-        if (errors_errorCode(error) !== "EEXIST")
-            throw error;
-        if (external_node_fs_namespaceObject.lstatSync(directory).isDirectory())
-            return;
-        // A step put something else there.
-        external_node_fs_namespaceObject.rmSync(directory, { force: true });
-        makePrivateDirectory(directory);
-    }
-}
-function makePrivateDirectory(directory) {
-    const umask = process.umask(0o077);
-    try {
-        external_node_fs_namespaceObject.mkdirSync(directory, 0o700);
-    }
-    finally {
-        process.umask(umask);
-    }
-    // As root in a job container: the runner outside must be able to delete it, or it can never empty its temp folder
-    // again (actions/runner, src/Runner.Sdk/Util/IOUtil.cs, DeleteDirectory).
-    if (process.getuid?.() !== 0)
-        return;
-    const parent = external_node_fs_namespaceObject.statSync(external_node_path_namespaceObject.dirname(directory));
-    if (parent.uid === 0)
-        return;
-    // By descriptor: the owner of RUNNER_TEMP could replace the directory with a link to a file of root.
-    const fd = external_node_fs_namespaceObject.openSync(directory, NO_LINK);
-    try {
-        if (external_node_fs_namespaceObject.fstatSync(fd).uid === 0)
-            external_node_fs_namespaceObject.fchownSync(fd, parent.uid, parent.gid);
-    }
-    finally {
-        external_node_fs_namespaceObject.closeSync(fd);
-    }
-}
-const { O_DIRECTORY = 0, O_NOFOLLOW = 0, O_RDONLY } = external_node_fs_namespaceObject.constants;
-const NO_LINK = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
-/** Linux: names a directory without reading it, so that it works on one of mode 0000, too. Not in Node's constants. */
-const O_PATH = 0o10000000;
-/** Why a directory that exists cannot be this action's, or undefined. Windows has neither links of users nor owners. */
-function notOurs(directory) {
-    const stat = external_node_fs_namespaceObject.lstatSync(directory);
-    if (stat.isSymbolicLink())
-        return "is a symlink";
-    if (!stat.isDirectory())
-        return "is not a directory";
-    return isOurs(stat.uid, directory) ? undefined : `belongs to another user (uid ${stat.uid})`;
-}
-function isOurs(owner, directory) {
-    const uid = process.getuid?.();
-    if (uid === undefined || owner === uid)
-        return true;
-    return uid === 0 && owner === external_node_fs_namespaceObject.statSync(external_node_path_namespaceObject.dirname(directory)).uid;
-}
-/** That others can enter a directory, if they can. Windows: the profile folder is private. */
-function openness(directory) {
-    const { mode } = external_node_fs_namespaceObject.lstatSync(directory);
-    if (process.platform === "win32" || (mode & 0o077) === 0)
-        return undefined;
-    return `is open to other users (mode ${(mode & 0o777).toString(8)})`;
-}
-/** Closes a directory of ours to others and gives us our own permissions back; never through a link. */
-function closeDirectory(directory) {
-    if (process.platform === "linux") {
-        const fd = external_node_fs_namespaceObject.openSync(directory, O_PATH | O_DIRECTORY | O_NOFOLLOW);
-        try {
-            external_node_fs_namespaceObject.chmodSync(`/proc/self/fd/${fd}`, 0o700);
-        }
-        finally {
-            external_node_fs_namespaceObject.closeSync(fd);
-        }
-    }
-    else if (process.platform === "darwin") {
-        external_node_fs_namespaceObject.lchmodSync(directory, 0o700);
-    }
-}
-/** The names in a directory; none if a step has put something else in its place. */
-function private_directory_entriesOf(directory) {
-    try {
-        return external_node_fs_namespaceObject.readdirSync(directory);
-    }
-    catch {
-        return [];
-    }
-}
-
-;// CONCATENATED MODULE: ../lib/src/job/records.js
-
-
-
-
-/** The names of records, and the only names that this action makes a path of. */
-const ID = schema_text(/^[0-9a-f]{1,64}$/);
-const processIdentity = object({ pid: positive, started: optional(TICKS) });
-const PATH = schema_text(/^[^\p{Cc}]{0,4096}$/u);
-const about = {
-    id: ID,
-    startedAt: amount,
-    profile: schema_text(/^[\w.-]{1,64}$/),
-    roleArn: schema_text(/^arn:[\x21-\x7e]{1,2048}$/),
-    sessionName: schema_text(/^[\w+=,.@-]{2,64}$/),
-    audience: schema_text(/^[\x21-\x7e]{1,255}$/),
-    stsEndpoint: optional(schema_text(/^https?:\/\/[\x21-\x7e]{1,2048}$/)),
-};
-const ANYTHING = schema_text(/^[\s\S]{0,1000000}$/);
-const SEALED = schema_text(/^[A-Za-z0-9+/]{1,1000000}={0,2}$/);
-/** The values become variables of later steps, so no other name than an SDK's is accepted. */
-const records_VARIABLE = /^AWS_[A-Z0-9_]{1,64}$/;
-const published = {
-    ...about,
-    exported: dictionary(records_VARIABLE, schema_text(/^[^\p{Cc}]{0,8192}$/u)),
-    previous: SEALED,
-};
-const publishedUse = object(published);
-const previousVariables = dictionary(records_VARIABLE, nullable(ANYTHING));
-const originalSections = object({ config: ANYTHING, credentials: ANYTHING });
-const use = object({
-    ...published,
-    order: positive,
-    section: schema_text(/^[\x20-\x7e\n]{1,16384}$/),
-    original: SEALED,
-});
-const finishedUse = object({
-    ...about,
-    endedAt: amount,
-    keeper: optional(keeperStatus),
-    keeperDied: optional(schema_boolean),
-});
-const records_claim = object({
-    job: schema_text(/^[0-9a-f]{64}$/),
-    worker: optional(processIdentity),
-    previous: object({
-        AWS_CONFIG_FILE: nullable(PATH),
-        AWS_SHARED_CREDENTIALS_FILE: nullable(PATH),
-    }),
-});
-function records_readClaim(job) {
-    return readRecord(job.claim, records_claim);
-}
-/** Throws on what post would not believe. */
-function records_writeUse(job, record) {
-    writeRecord(`${job.uses}/${record.id}.json`, use(record));
-}
-/** The uses of a job that are not over, in order. */
-function records_activeUses(job) {
-    return readAll(job.uses, use).sort((a, b) => a.order - b.order);
-}
-/** How many files in the place of such records are none. */
-function brokenUses(job) {
-    return private_directory_entriesOf(job.uses).filter((name) => name.endsWith(".json")).length - records_activeUses(job).length;
-}
-function finishedUses(job) {
-    return readAll(job.finished, finishedUse);
-}
-/** Every record in a directory whose name is its own: a copy under another name is not a second use. */
-function readAll(directory, schema) {
-    return private_directory_entriesOf(directory)
-        .filter((name) => name.endsWith(".json"))
-        .flatMap((name) => {
-        const record = readRecord(`${directory}/${name}`, schema);
-        return record && name === `${record.id}.json` ? record : [];
-    });
-}
-
-;// CONCATENATED MODULE: ../lib/src/job/aws-files.js
-
-
-
-
-/** Puts a use's section in the place of every other section of its profile. */
-function aws_files_placeProfile(job, use) {
-    const config = placeInConfig(aws_files_readText(job.config), use.profile, use.section);
-    const credentials = placeInCredentials(aws_files_readText(job.credentials), use.profile, use.section);
-    return {
-        config: config.text,
-        original: { config: config.taken, credentials: credentials.taken },
-        save() {
-            writeText(job.config, config.text);
-            writeText(job.credentials, credentials.text);
-        },
-    };
-}
-/** Restores the profile as it was before a use: the section of another use, or the user's own. */
-function restoreProfile(job, use, others, requestToken) {
-    const config = aws_files_readText(job.config);
-    const earlier = others.findLast((other) => other.profile === use.profile);
-    if (earlier) {
-        writeText(job.config, profile_placeInConfig(config, use.profile, earlier.section).text);
-        return;
-    }
-    // Ours goes in any case, also where the user's own cannot be read.
-    let original = { config: "", credentials: "" };
-    try {
-        original = originalSections(JSON.parse(unseal(use.original, requestToken)));
-    }
-    finally {
-        writeText(job.config, append(takeFromConfig(config, use.profile).kept, original.config));
-        const credentials = takeFromCredentials(aws_files_readText(job.credentials), use.profile);
-        writeText(job.credentials, append(credentials.kept, original.credentials));
-    }
-}
-/** As latin1, which maps every byte to one character and back. "" if there is no file. */
-function aws_files_readText(file, limit) {
-    return (files_readFileIfExists(file, limit) ?? Buffer.alloc(0)).toString("latin1");
-}
-function writeText(file, text) {
-    files_writeFileAtomic(file, Buffer.from(text, "latin1"));
-}
-
+;// CONCATENATED MODULE: external "node:timers/promises"
+const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
 ;// CONCATENATED MODULE: ../lib/src/base/process.js
 
 
@@ -2284,7 +1879,7 @@ function identify(pid) {
     return started === undefined ? { pid } : { pid, started };
 }
 /** Whether this process still runs; a zombie does not. Without /proc: whether any process has its pid. */
-function isRunning(process_) {
+function process_isRunning(process_) {
     if (process_.started !== undefined) {
         const stat = readStat(process_.pid);
         return (stat !== undefined && stat.started === process_.started && stat.state !== "Z" && stat.state !== "X");
@@ -2304,7 +1899,7 @@ const MAX_ANCESTORS = 32;
  * https://github.com/actions/runner: src/Runner.Worker; the kernel keeps 15 characters of a name, of which it
  * needs 13.
  */
-function process_findWorker() {
+function findWorker() {
     let pid = process.ppid;
     for (let i = 0; i < MAX_ANCESTORS && pid > 1; i++) {
         const stat = readStat(pid);
@@ -2317,8 +1912,6 @@ function process_findWorker() {
     return undefined;
 }
 
-;// CONCATENATED MODULE: external "node:timers/promises"
-const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
 ;// CONCATENATED MODULE: ../lib/src/keeper/stop.js
 
 
@@ -2327,30 +1920,41 @@ const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.ur
 
 /** Whether a keeper is running for a token directory. */
 function hasKeeper(directory) {
-    const status = readStatus(directory);
-    return status !== undefined && status.ended === undefined && isKeeperOf(directory, status);
+    const status = readJson(directory.status);
+    return status !== undefined && status.ended === undefined && isRunning(status);
 }
 const STOP_TIMEOUT_MS = 2_000;
-/** What post writes into the stop file. A step that makes one may leave it empty. */
-const BY_POST = "post\n";
+/** Ends every keeper of a job directory. */
+async function stop_stopKeepers(job) {
+    let names;
+    try {
+        names = external_node_fs_namespaceObject.readdirSync(job.tokens);
+    }
+    catch {
+        return; // a step has put something else there, or removed it
+    }
+    await Promise.all(names.map((name) => stopKeeper(layout_tokenDirectoryAt(`${job.tokens}/${name}`))));
+}
 /**
  * Ends the keeper of a token directory, if there is one: first with the stop file, and if that has no effect with
- * signals. Only the process that wrote the status file and works in this directory ever gets a signal.
+ * signals. Only the process that wrote the status file ever gets a signal.
  */
 async function stopKeeper(directory) {
-    const status = readStatus(directory);
-    if (status !== undefined && !isKeeperOf(directory, status)) {
-        const keeper = isAskedByPost(directory) ? status : notByPost(status);
-        return { keeper, keeperDied: status.ended === undefined };
-    }
-    const isAsked = ask(directory);
+    const status = files_readJson(directory.status);
     if (status === undefined)
         return {};
-    const isGone = () => !isRunning(status);
-    const hasEnded = () => readStatus(directory)?.ended !== undefined;
-    if (isAsked)
-        await within(STOP_TIMEOUT_MS, () => isGone() || hasEnded());
-    for (const signal of signalsFor(status, isAsked, hasEnded())) {
+    const isGone = () => !process_isRunning(status);
+    if (isGone())
+        return { keeper: status, keeperDied: status.ended === undefined };
+    try {
+        external_node_fs_namespaceObject.closeSync(external_node_fs_namespaceObject.openSync(directory.stop, "wx", 0o600));
+    }
+    catch {
+        // Another post has asked already; or the directory has changed, and signals follow.
+    }
+    const hasEnded = () => files_readJson(directory.status)?.ended !== undefined;
+    await within(STOP_TIMEOUT_MS, () => isGone() || hasEnded());
+    for (const signal of signalsFor(status, hasEnded())) {
         if (isGone())
             break;
         try {
@@ -2364,77 +1968,17 @@ async function stopKeeper(directory) {
     }
     if (status.started === undefined)
         await within(STOP_TIMEOUT_MS, isGone);
-    return { keeper: readStatus(directory) ?? status };
-}
-/**
- * Ends a keeper whose directory is not where it was, and deletes the token, wherever a step has moved the directory.
- * Does nothing if that process has ended, or without /proc.
- */
-async function stopMovedKeeper({ pid, started }) {
-    const isGone = () => started === undefined || !isRunning({ pid, started });
-    if (isGone())
-        return;
-    const directory = external_node_fs_namespaceObject.openSync(`/proc/${pid}/cwd`, external_node_fs_namespaceObject.constants.O_RDONLY | external_node_fs_namespaceObject.constants.O_DIRECTORY);
-    try {
-        if (isGone())
-            return;
-        process.kill(pid, "SIGKILL");
-        await within(STOP_TIMEOUT_MS, isGone);
-        external_node_fs_namespaceObject.rmSync(`/proc/self/fd/${directory}/token`, { force: true });
-    }
-    finally {
-        external_node_fs_namespaceObject.closeSync(directory);
-    }
-}
-/** Makes the stop file. Returns whether the keeper can see one: not on a full disk. */
-function ask(directory) {
-    try {
-        external_node_fs_namespaceObject.writeFileSync(directory.stop, BY_POST, { flag: "wx", mode: 0o600 });
-    }
-    catch {
-        // Another post or a step has made one, or it cannot be made.
-    }
-    return external_node_fs_namespaceObject.existsSync(directory.stop);
-}
-function isAskedByPost(directory) {
-    try {
-        return files_readFileIfExists(directory.stop, BY_POST.length)?.toString() === BY_POST;
-    }
-    catch {
-        return false;
-    }
-}
-/** The status of a keeper that was asked to end by a stop file that no post made. */
-function notByPost(status) {
-    const { ended } = status;
-    return ended?.why === "stopped" ? { ...status, ended: { ...ended, why: "stopped by a step" } } : status;
-}
-/**
- * Whether the process that wrote the status still runs, and is a keeper of this directory: it works in there. Without
- * /proc nothing more than the pid is known.
- */
-function isKeeperOf(directory, { pid, started }) {
-    if (started === undefined)
-        return isRunning({ pid });
-    if (!isRunning({ pid, started }))
-        return false;
-    try {
-        const [one, other] = [external_node_fs_namespaceObject.statSync(`/proc/${pid}/cwd`), external_node_fs_namespaceObject.statSync(directory.path)];
-        return one.dev === other.dev && one.ino === other.ino;
-    }
-    catch {
-        return false;
-    }
+    return { keeper: files_readJson(directory.status) ?? status };
 }
 /**
  * Without /proc a pid proves nothing, because the keeper may have ended and another process may have its pid. Then the
- * keeper sees the stop file at its next tick. SIGTERM only makes a keeper look at once whether it is asked to end. One
- * that has recorded its end only has to exit, and V8 takes longer for that than the keeper takes for everything else.
+ * keeper sees the stop file at its next tick. A keeper that has recorded its end only has to exit, and V8 takes longer
+ * for that than the keeper takes for everything else.
  */
-function signalsFor({ started }, isAsked, hasEnded) {
+function signalsFor({ started }, hasEnded) {
     if (started === undefined)
         return [];
-    return isAsked && !hasEnded ? ["SIGTERM", "SIGKILL"] : ["SIGKILL"];
+    return hasEnded ? ["SIGKILL"] : ["SIGTERM", "SIGKILL"];
 }
 /** Waits until something is true, or for `ms`. */
 async function within(ms, isTrue) {
@@ -2443,55 +1987,81 @@ async function within(ms, isTrue) {
         await (0,promises_namespaceObject.setTimeout)(1);
 }
 
-;// CONCATENATED MODULE: ../lib/src/job/removal.js
-
-
-
-
+;// CONCATENATED MODULE: ../lib/src/job/private-directory.js
 
 
 
 /**
- * Gives us back the permissions that a step may have taken away or given to others, on the job directory and the
- * directories in it. To delete what is ours, owner and "not a link" are enough; believing it needs more.
+ * Makes the job directory, or checks the one that exists: it must be a real directory of this user and closed to
+ * others. Throws a UserError for any other, because whoever made it could read the token or choose the role that SDKs
+ * use.
  */
-function closeAll(job) {
-    closeDirectory(job.path);
-    for (const directory of [job.uses, job.finished, job.tokens])
-        if (removal_isOurs(directory))
-            closeDirectory(directory);
-    for (const directory of tokenPaths(job))
-        if (removal_isOurs(directory))
-            closeDirectory(directory);
+function private_directory_openJobDirectory(job) {
+    try {
+        makePrivateDirectory(job.path);
+    }
+    catch (error) {
+        if (errorCode(error) !== "EEXIST") {
+            throw new UserError("runner-temp", `${job.path} cannot be created: ${errorCode(error) ?? String(error)}. RUNNER_TEMP must exist and be writable.`, { cause: error });
+        }
+        const fault = untrusted(job.path);
+        if (fault) {
+            throw new UserError("job-directory", `${job.path} already exists and ${fault}. Remove it from this runner: this action did not make it.`);
+        }
+    }
+    for (const directory of [job.tokens, job.uses, job.finished])
+        private_directory_ensurePrivateDirectory(directory);
 }
-/** Ends every keeper of a job directory and deletes every token: before anything else can fail. */
-async function removal_takeSecrets(job) {
-    const taken = tokenPaths(job).map((directory) => takeSecret(tokenDirectoryAt(directory)));
-    await Promise.allSettled(taken);
-    await Promise.all(taken); // now the first failure counts
+function private_directory_ensurePrivateDirectory(directory) {
+    try {
+        makePrivateDirectory(directory);
+    }
+    catch (error) {
+        if (errors_errorCode(error) !== "EEXIST")
+            throw error;
+        if (external_node_fs_namespaceObject.lstatSync(directory).isDirectory())
+            return;
+        // A step put something else there.
+        external_node_fs_namespaceObject.rmSync(directory, { force: true });
+        makePrivateDirectory(directory);
+    }
+}
+function makePrivateDirectory(directory) {
+    external_node_fs_namespaceObject.mkdirSync(directory, 0o700);
+    if (process.platform === "win32")
+        return;
+    external_node_fs_namespaceObject.chmodSync(directory, 0o700); // the umask may have removed our own permissions
+    // As root in a job container: the runner outside must be able to delete it, or it can never empty its temp folder
+    // again (actions/runner, src/Runner.Sdk/Util/IOUtil.cs, DeleteDirectory).
+    if (process.getuid?.() === 0) {
+        const parent = external_node_fs_namespaceObject.statSync(external_node_path_namespaceObject.dirname(directory));
+        if (parent.uid !== 0)
+            external_node_fs_namespaceObject.chownSync(directory, parent.uid, parent.gid);
+    }
 }
 /**
- * Ends the keeper of a token directory and deletes the token. Returns what the keeper recorded. If a step has put
- * something else in its place, its keeper finds that out itself.
+ * Why a directory that exists cannot be trusted, or undefined. On Windows there are no modes to check; the profile
+ * folder is private.
  */
-async function takeSecret(directory) {
-    if (!removal_isOurs(directory.path))
-        return {};
-    const stopped = await stopKeeper(directory);
-    removal_removeTree(directory.token);
-    return stopped;
+function untrusted(directory) {
+    const stat = external_node_fs_namespaceObject.lstatSync(directory);
+    if (stat.isSymbolicLink())
+        return "is a symlink";
+    if (!stat.isDirectory())
+        return "is not a directory";
+    const uid = process.getuid?.();
+    if (uid === undefined)
+        return undefined;
+    const ours = stat.uid === uid || (uid === 0 && stat.uid === external_node_fs_namespaceObject.statSync(external_node_path_namespaceObject.dirname(directory)).uid);
+    if (!ours)
+        return `belongs to another user (uid ${stat.uid})`;
+    if ((stat.mode & 0o077) !== 0)
+        return `is open to other users (mode ${(stat.mode & 0o777).toString(8)})`;
+    return undefined;
 }
 /** Renames the job directory first, so that its name is free at once, and then deletes it. */
 function removeJobDirectory(job) {
-    // A name that nobody can occupy beforehand.
-    const gone = `${job.path}.${(0,external_node_crypto_namespaceObject.randomBytes)(8).toString("hex")}.gone`;
-    try {
-        external_node_fs_namespaceObject.renameSync(job.path, gone);
-    }
-    catch {
-        removal_removeTree(job.path);
-    }
-    removal_removeTree(gone);
+    external_node_fs_namespaceObject.renameSync(job.path, `${job.path}.${process.pid}.gone`);
     clearRemains(job);
 }
 /** Deletes what a post that was killed during `removeJobDirectory` left. */
@@ -2502,72 +2072,20 @@ function clearRemains(job) {
         if (!entry.startsWith(`${name}.`) || !entry.endsWith(".gone"))
             continue;
         try {
-            removal_removeTree(`${parent}/${entry}`);
+            external_node_fs_namespaceObject.rmSync(`${parent}/${entry}`, { recursive: true, force: true });
         }
         catch {
             // Another post is deleting it, too.
         }
     }
 }
-/** Deletes a path with everything in it, and enters no link. What cannot be deleted does not keep the rest. */
-function removal_removeTree(target) {
+/** The names in a directory; none if a step has put something else in its place. */
+function private_directory_entriesOf(directory) {
     try {
-        if (external_node_fs_namespaceObject.lstatSync(target).isDirectory())
-            removeDirectory(target);
-        else
-            external_node_fs_namespaceObject.unlinkSync(target);
-    }
-    catch (error) {
-        if (errors_errorCode(error) !== "ENOENT")
-            throw error;
-    }
-}
-function removeDirectory(target) {
-    try {
-        closeDirectory(target);
+        return external_node_fs_namespaceObject.readdirSync(directory);
     }
     catch {
-        // Another user's: what is in there may be deleted all the same.
-    }
-    inside(target, (directory) => {
-        const failures = [];
-        for (const name of external_node_fs_namespaceObject.readdirSync(directory)) {
-            try {
-                removal_removeTree(`${directory}/${name}`);
-            }
-            catch (error) {
-                failures.push(error);
-            }
-        }
-        if (failures.length > 0)
-            throw failures[0];
-    });
-    external_node_fs_namespaceObject.rmdirSync(target);
-}
-/** On Linux, a path that names the very directory, even if somebody renames it or puts a link in its place. */
-function inside(target, action) {
-    if (process.platform !== "linux") {
-        action(target);
-        return;
-    }
-    const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } = external_node_fs_namespaceObject.constants;
-    const fd = external_node_fs_namespaceObject.openSync(target, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-    try {
-        action(`/proc/self/fd/${fd}`);
-    }
-    finally {
-        external_node_fs_namespaceObject.closeSync(fd);
-    }
-}
-function tokenPaths(job) {
-    return removal_isOurs(job.tokens) ? private_directory_entriesOf(job.tokens).map((name) => `${job.tokens}/${name}`) : [];
-}
-function removal_isOurs(directory) {
-    try {
-        return notOurs(directory) === undefined;
-    }
-    catch {
-        return false; // gone
+        return [];
     }
 }
 
@@ -2579,47 +2097,21 @@ function removal_isOurs(directory) {
 
 
 
-
-
-
-
-/**
- * Makes the directory this job's, and copies the user's AWS files into it, unless an earlier use has done so. Throws a
- * UserError while another job uses it.
- */
+/** Makes the directory this job's, and copies the user's AWS files into it, unless an earlier use has done so. */
 async function claim_claim(job, requestToken, ambient, home) {
-    const identity = identityOf(requestToken);
-    const found = readClaim(job);
-    const claimed = found?.job === identity ? found : await takeOver(job, found, identity, ambient);
+    const identity = createHash("sha256").update(requestToken).digest("hex");
+    const found = readJson(job.claim);
+    const claimed = found?.job === identity ? found : await takeOver(job, identity, ambient);
     seed(job.config, "AWS_CONFIG_FILE", claimed, home);
     seed(job.credentials, "AWS_SHARED_CREDENTIALS_FILE", claimed, home);
     return claimed;
 }
-/** Whether the directory belongs to another job, and that job still runs. */
-function isOfAnotherJob(job, requestToken) {
-    const found = records_readClaim(job);
-    if (found === undefined || (requestToken && found.job === identityOf(requestToken)))
-        return false;
-    return isAlive(job, found);
-}
-function identityOf(requestToken) {
-    return (0,external_node_crypto_namespaceObject.createHash)("sha256").update(requestToken).digest("hex");
-}
-/** Where no worker is known (containers, macOS, other runners), a keeper shows that its job runs. */
-function isAlive(job, { worker }) {
-    if (worker)
-        return isRunning(worker);
-    return private_directory_entriesOf(job.tokens).some((name) => hasKeeper(tokenDirectoryAt(`${job.tokens}/${name}`)));
-}
 /** Empties the directory first: a job that crashed may have left anything in it, and nothing of that is trusted. */
-async function takeOver(job, found, identity, ambient) {
-    if (found && isAlive(job, found)) {
-        throw new UserError("job-directory", `${job.path} belongs to another job that is still running. Two jobs cannot share one RUNNER_TEMP: give each runner its own work folder.`);
-    }
-    await takeSecrets(job);
+async function takeOver(job, identity, ambient) {
+    await stopKeepers(job);
     for (const name of fs.readdirSync(job.path)) {
         if (!name.startsWith("lock."))
-            removeTree(`${job.path}/${name}`);
+            fs.rmSync(`${job.path}/${name}`, { recursive: true, force: true });
     }
     openJobDirectory(job);
     // The environment of a long-lived runner may still name files of the job that crashed.
@@ -2627,16 +2119,14 @@ async function takeOver(job, found, identity, ambient) {
         const value = ambient[name];
         return value?.startsWith(`${job.path}/`) ? null : (value ?? null);
     };
-    const worker = findWorker();
     const made = {
         job: identity,
-        ...(worker && { worker }),
         previous: {
             AWS_CONFIG_FILE: before("AWS_CONFIG_FILE"),
             AWS_SHARED_CREDENTIALS_FILE: before("AWS_SHARED_CREDENTIALS_FILE"),
         },
     };
-    writeRecord(job.claim, made);
+    writeJson(job.claim, made);
     return made;
 }
 /** Copies a file of the user, so that the user's other profiles keep working. Without one, makes an empty file. */
@@ -2695,7 +2185,7 @@ async function lock_locked(job, action) {
  * after `waitMs`, and ENOENT when the directory does not exist (any more).
  */
 async function withLock(job, waitMs, action) {
-    const own = `lock.${process.pid}.${identify(process.pid).started ?? ""}.${(0,external_node_crypto_namespaceObject.randomBytes)(6).toString("hex")}`;
+    const own = `lock.${process.pid}.${(0,external_node_crypto_namespaceObject.randomBytes)(6).toString("hex")}`;
     const deadline = performance.now() + waitMs;
     for (;;) {
         external_node_fs_namespaceObject.closeSync(external_node_fs_namespaceObject.openSync(`${job.path}/${own}`, "wx", 0o600));
@@ -2714,14 +2204,12 @@ async function withLock(job, waitMs, action) {
         await (0,promises_namespaceObject.setTimeout)(5 + Math.random() * 20);
     }
 }
-const lock_NAME = /^lock\.(?<pid>[1-9]\d*)\.(?<started>\d*)\.[0-9a-f]{12}$/;
-/** Whether nobody holds a lock file: its process is gone, or this action did not make it. It is then removed. */
+/** Whether the process that made a lock file is gone; the file is then removed. */
 function clearIfStale(job, name) {
     const file = `${job.path}/${name}`;
     try {
-        const { pid, started } = lock_NAME.exec(name)?.groups ?? {};
-        const holder = { pid: Number(pid), ...(started && { started }) };
-        const stale = pid === undefined || !isRunning(holder) || Date.now() - external_node_fs_namespaceObject.statSync(file).mtimeMs > STALE_MS;
+        const pid = Number(name.split(".")[1]);
+        const stale = !process_isRunning({ pid }) || Date.now() - external_node_fs_namespaceObject.statSync(file).mtimeMs > STALE_MS;
         if (stale)
             external_node_fs_namespaceObject.rmSync(file, { recursive: true, force: true });
         return stale;
@@ -2746,156 +2234,133 @@ function clearIfStale(job, name) {
 
 
 
-
-
-
 /** Post should not take long, and a process that holds the lock for longer than this hangs. */
 const POST_LOCK_WAIT_MS = 12_000;
-const MAX_TOKEN_BYTES = (/* unused pure expression or super */ null && (64 * 1024));
 /**
  * Enters a use into the job directory: token file, record, profile. In this order, so that post can undo a main that
- * was killed at any point. Returns what post needs in case the record does not last.
+ * was killed at any point.
  */
-async function beginUse(job, use, { requestToken, token }, ambient, home) {
-    return locked(job, async () => {
-        const claimed = await claim(job, requestToken, ambient, home);
+async function beginUse(job, use, first, ambient, home) {
+    await locked(job, async () => {
+        const claimed = await claim(job, first.requestToken, ambient, home);
         const uses = activeUses(job);
         const earlier = uses.findLast((other) => other.profile === use.profile);
-        const { original, config, save } = placeProfile(job, use);
-        checkEndpoints(use, uses, config, ambient);
-        const directory = tokenDirectory(job, use.audience);
+        const config = placeInConfig(read(job.config), use.profile, use.section);
+        const credentials = placeInCredentials(read(job.credentials), use.profile, use.section);
+        checkEndpoints(use, uses, config.text, ambient);
+        const directory = tokenDirectoryAt(`${job.tokens}/${use.tokenId}`);
         ensurePrivateDirectory(directory.path);
         // Another use's keeper may have written a newer token while this use waited for the lock.
-        if (expiry(readText(directory.token, MAX_TOKEN_BYTES)) < expiry(token))
-            writeFileAtomic(directory.token, token);
+        if (expiry(read(directory.token)) < expiry(first.token))
+            writeFileAtomic(directory.token, first.token);
         const previous = {};
-        for (const name of [...Object.keys(use.exported), ...IDENTITY_VARIABLES])
+        for (const name of [...IDENTITY_VARIABLES, ...Object.keys(use.exported)])
             previous[name] = ambient[name] ?? null;
         const record = {
             ...use,
             order: Math.max(0, ...uses.map((other) => other.order)) + 1,
-            original: earlier?.original ?? seal(JSON.stringify(original), requestToken),
-            previous: seal(JSON.stringify({ ...previous, ...claimed.previous }), requestToken),
+            original: earlier?.original ?? { config: config.taken, credentials: credentials.taken },
+            previous: { ...previous, ...claimed.previous },
         };
-        writeUse(job, record);
-        save();
-        const { order: _, section: __, original: ___, ...published } = record;
-        return published;
+        writeJson(`${job.uses}/${use.id}.json`, record);
+        write(job.config, config.text);
+        write(job.credentials, credentials.text);
     });
 }
 /**
  * Removes a use from the job directory, and the directory with the last use. Every step may be interrupted and
- * repeated. Keeper and token are the first to go, even if the directory cannot be locked or believed. Returns undefined
- * if that use has no record (any more).
+ * repeated. A use that failed in main is not reported. Returns undefined if that use has no record (any more).
  */
-async function endUse(job, id, { requestToken, outcome = "over", restore = () => { } }) {
+async function endUse(job, id, outcome = "over") {
     clearRemains(job);
-    let isLocked = false;
-    let open;
     try {
-        const fault = notOurs(job.path);
+        const fault = untrusted(job.path);
         if (fault)
-            throw new Error(`${job.path} ${fault}, because another program replaced the job directory`);
-        open = openness(job.path);
-        if (open && outcome === "failed")
-            throw new Error(`${job.path} ${open}`);
-        closeAll(job);
-        if (open)
-            return await removeUnbelieved(job, open);
-        return await withLock(job, POST_LOCK_WAIT_MS, () => {
-            isLocked = true;
-            return end(job, id, { requestToken, outcome, restore });
-        });
+            throw new Error(`${job.path} ${fault}: it was not made by this action`);
+        return await withLock(job, POST_LOCK_WAIT_MS, () => end(job, id, outcome));
     }
     catch (error) {
         // It never existed, or another post has just removed it.
         if (errors_errorCode(error) === "ENOENT" && !external_node_fs_namespaceObject.existsSync(job.path))
             return undefined;
-        // Main may try again later. Post is the last chance: on a full disk, or beside a process that hangs.
-        if (isLocked || open || outcome === "failed" || notOurs(job.path) !== undefined)
-            throw error;
-        const ended = await end(job, id, { requestToken, outcome, restore });
-        ended?.damage.unshift(`lock the job directory: ${errors_errorText(error)}`);
-        return ended;
+        throw error;
     }
 }
-/** One part of the cleanup after another, whatever fails. */
-class Parts {
-    /** What could not be done, and why. */
-    damage = [];
-    async try(what, action) {
-        try {
-            await action();
-        }
-        catch (error) {
-            this.damage.push(`${what}: ${errors_errorText(error)}`);
-        }
-    }
-}
-/** Others may have written anything into it. So nothing is read but what proves itself: the keeper's process. */
-async function removeUnbelieved(job, open) {
-    const parts = new Parts();
-    parts.damage.push(`use the records of the job directory, because it ${open}. It is deleted`);
-    await parts.try("end the keeper and delete the token", () => removal_takeSecrets(job));
-    await parts.try("delete the job directory", () => removeJobDirectory(job));
-    return { use: undefined, others: [], finished: [], roleArns: [], damage: parts.damage };
-}
-async function end(job, id, { requestToken, outcome, restore }) {
-    const uses = records_activeUses(job);
+async function end(job, id, outcome) {
+    const uses = activeUses(job);
     const use = uses.find((other) => other.id === id);
     const others = uses.filter((other) => other !== use);
     if (!use) {
-        if (others.length === 0 && !isOfAnotherJob(job, requestToken))
+        if (others.length === 0)
             await removeAll(job);
         return undefined;
     }
     const { startedAt, profile, roleArn, sessionName, audience, stsEndpoint } = use;
     const named = { id, startedAt, profile, roleArn, sessionName, audience, stsEndpoint };
     const over = { ...named, endedAt: Date.now() };
-    const parts = new Parts();
-    const broken = brokenUses(job);
-    if (broken > 0)
-        parts.damage.push(`use ${broken} of the records in ${job.uses}: a step changed them or put them there`);
     // The token first: it has to go, even if a step has damaged everything else in the directory.
-    await parts.try("end the keeper and delete the token", async () => {
-        if (others.some((other) => other.audience === audience))
-            return;
-        const directory = layout_tokenDirectory(job, audience);
-        Object.assign(over, await takeSecret(directory));
-        removal_removeTree(directory.path);
-    });
-    let config = "";
-    await parts.try("restore the profile", () => {
-        config = aws_files_readText(job.config);
+    if (!others.some((other) => other.tokenId === use.tokenId)) {
+        const directory = layout_tokenDirectoryAt(`${job.tokens}/${use.tokenId}`);
+        Object.assign(over, await stopKeeper(directory));
+        external_node_fs_namespaceObject.rmSync(directory.path, { recursive: true, force: true });
+    }
+    const damage = [];
+    const tryTo = (action) => {
+        try {
+            action();
+        }
+        catch (error) {
+            damage.push(errors_errorText(error));
+        }
+    };
+    let text = "";
+    tryTo(() => {
+        text = read(job.config);
         if (others.length > 0)
-            restoreProfile(job, use, others, requestToken);
+            takeProfile(job, text, use, others);
     });
-    await parts.try("restore the environment", () => restore(use, others));
-    await parts.try("record the end of this use", () => {
+    tryTo(() => {
         private_directory_ensurePrivateDirectory(job.finished);
         if (outcome === "over")
-            files_writeRecord(`${job.finished}/${id}.json`, over);
+            files_writeJson(`${job.finished}/${id}.json`, over);
     });
-    const finished = finishedUses(job).filter((other) => other.id !== id);
-    await parts.try("delete the job directory", async () => {
-        removal_removeTree(`${job.uses}/${id}.json`);
-        if (others.length === 0)
-            await removeAll(job);
-    });
-    return {
-        use,
-        others,
-        finished: outcome === "over" ? [...finished, over] : finished,
-        roleArns: roleArnsIn(config),
-        damage: parts.damage,
-    };
+    external_node_fs_namespaceObject.rmSync(`${job.uses}/${id}.json`, { force: true });
+    const finished = readAll(job.finished);
+    if (others.length === 0)
+        await removeAll(job);
+    return { use, others, finished, roleArns: roleArnsIn(text), damage };
+}
+/** Restores the profile as it was before this use: another use's section, or the user's own. */
+function takeProfile(job, config, use, others) {
+    const earlier = others.findLast((other) => other.profile === use.profile);
+    if (earlier) {
+        write(job.config, profile_placeInConfig(config, use.profile, earlier.section).text);
+        return;
+    }
+    write(job.config, append(takeFromConfig(config, use.profile).kept, use.original.config));
+    write(job.credentials, append(takeFromCredentials(read(job.credentials), use.profile).kept, use.original.credentials));
 }
 async function removeAll(job) {
-    await removal_takeSecrets(job);
+    await stop_stopKeepers(job);
     removeJobDirectory(job);
+}
+function activeUses(job) {
+    return readAll(job.uses).sort((a, b) => a.order - b.order);
+}
+/** Every record in a directory. */
+function readAll(directory) {
+    return private_directory_entriesOf(directory)
+        .filter((name) => name.endsWith(".json"))
+        .flatMap((name) => files_readJson(`${directory}/${name}`) ?? []);
 }
 function expiry(token) {
     return timeClaim(decodeClaims(token), "exp") ?? 0;
+}
+function read(file) {
+    return (files_readFileIfExists(file) ?? Buffer.alloc(0)).toString("latin1");
+}
+function write(file, text) {
+    files_writeFileAtomic(file, Buffer.from(text, "latin1"));
 }
 
 ;// CONCATENATED MODULE: ../lib/src/report/intervals.js
@@ -3112,7 +2577,6 @@ const FAULTS = {
     gone: `${KEEPER} was gone before the job was over.`,
     silent: `${KEEPER} did not answer at the end of the job.`,
     signal: `${KEEPER} ended early because another process sent it a signal.`,
-    "stopped by a step": `${KEEPER} ended early because a step made the file "stop" in its folder.`,
     "job directory gone": `${KEEPER} ended early because its folder was removed from RUNNER_TEMP.`,
     "job over": `${KEEPER} ended early because the runner's worker process was gone.`,
     failed: `${KEEPER} ended early because of an internal error.`,
@@ -3201,41 +2665,16 @@ function span(interval, time) {
 
 ;// CONCATENATED MODULE: ../lib/src/state.js
 
-
-
-
-const state_VERSION = 1;
-const savedUse = object({
-    root: schema_text(/^[^\p{Cc}]{1,4096}$/u),
-    id: ID,
-    summary: oneOf("auto", "always", "never"),
-    use: optional(publishedUse),
-    keeper: optional(processIdentity),
-});
 function saveUse(use) {
-    core.saveState("use", JSON.stringify({ version: state_VERSION, ...savedUse(use) }));
+    core.saveState("use", JSON.stringify(use));
 }
-/**
- * Undefined if main ended before it saved anything. Throws if it is not what main saves: without a state of its own,
- * post sees a variable STATE_use that a step has set.
- */
-function loadUse(env) {
+/** Undefined if main ended before it saved anything. */
+function loadUse() {
     const state = getState("use");
-    if (state === "")
-        return undefined;
-    const { version } = object({ version: String })(JSON.parse(state));
-    const saved = version === String(state_VERSION) ? savedUse(JSON.parse(state)) : undefined;
-    if (saved?.root !== jobDirectoryPath(env.RUNNER_TEMP)) {
-        throw new Error("STATE_use does not name the job directory of this job, so the main step did not save it");
-    }
-    return saved;
+    return state === "" ? undefined : JSON.parse(state);
 }
 
 ;// CONCATENATED MODULE: ../lib/src/finish.js
-
-
-
-
 
 
 
@@ -3250,67 +2689,24 @@ function loadUse(env) {
  * The post step: removes everything that main wrote, and gives the environment back. Warns, but never fails the job.
  */
 async function finish(env) {
-    const state = await attempt("read the state", () => ({ saved: loadUse(env) }));
-    if (state === undefined)
-        return;
-    const { saved } = state;
-    if (saved === undefined) {
+    const saved = await attempt("read the state", loadUse);
+    if (!saved) {
         info("Nothing to clean up: the main step stopped before it wrote anything.");
         return;
     }
     const job = jobDirectory(saved.root);
-    let [isDone, isRestored] = [false, false];
-    const restore = (use, others) => {
-        isRestored = true;
-        restoreEnvironment(use, others, env);
-    };
-    const ended = await attempt("remove the profile and the token", async () => {
-        const result = await endUse(job, saved.id, { requestToken: env.ACTIONS_ID_TOKEN_REQUEST_TOKEN, restore });
-        isDone = true;
-        return result;
-    });
-    const { keeper } = saved;
-    if (keeper && (!isDone || !(0,external_node_fs_namespaceObject.existsSync)(job.path)))
-        await attempt("end the keeper", () => stopMovedKeeper(keeper));
-    for (const damage of ended?.damage ?? [])
-        core_warning(`Could not ${damage}`);
-    const use = ended?.use ?? saved.use;
-    const others = ended?.others ?? [];
-    if (isDone && !ended)
-        reportAbsence(job, saved, env);
-    if (use)
-        await attempt("delete the AWS CLI's cached sessions", () => forgetSessions(use, ended?.roleArns ?? []));
-    await attempt("restore the environment", () => {
-        try {
-            if (use && !isRestored)
-                restore(use, others);
-        }
-        finally {
-            leaveFiles(job, env);
-        }
-    });
-    if (ended?.use)
-        info(`${ended.use.roleArn}: profile ${ended.use.profile} removed`);
-    if (ended && others.length > 0)
-        info(`The keeper goes on for ${count(others.length)} of this action.`);
-    if (ended?.use && others.length === 0)
-        await attempt("write the report", () => report(ended, saved.summary));
-}
-function count(others) {
-    return others === 1 ? "another use" : `${others} other uses`;
-}
-/**
- * Nothing is left of a use. That is as it should be if main failed, or if post ran before, which has then restored the
- * environment.
- */
-function reportAbsence(job, { id, use }, env) {
-    const isOver = finishedUses(job).some((finished) => finished.id === id);
-    if (!use || isOver || env.AWS_CONFIG_FILE !== job.config) {
+    const ended = await attempt("remove the profile and the token", () => endUse(job, saved.id));
+    if (!ended) {
+        await attempt("restore the environment", () => leaveFiles(job, env));
         info("Nothing to clean up.");
         return;
     }
-    core_warning(`${job.path}, or what main recorded in it, is gone: a step removed it before the job was over, and the ID token with it. ` +
-        `Calls to AWS that needed a new session then failed. More: ${troubleshootingLink("keeper-was-gone")}`);
+    for (const damage of ended.damage)
+        core_warning(`Could not restore everything: ${damage}`);
+    await attempt("delete the AWS CLI's cached sessions", () => forgetSessions(ended));
+    await attempt("restore the environment", () => restoreEnvironment(ended, env));
+    if (ended.others.length === 0)
+        await attempt("write the report", () => report(ended, saved.summary));
 }
 /** One part of the cleanup: logs a failure, which does not stop the other parts. */
 async function attempt(what, action) {
@@ -3322,7 +2718,7 @@ async function attempt(what, action) {
         return undefined;
     }
 }
-function forgetSessions(use, roleArns) {
+function forgetSessions({ use, roleArns }) {
     // The user's profiles may reach other roles through ours. The CLI chooses the names of those sessions.
     const chained = new Set(roleArns.flatMap((arn) => parseRole(arn)?.role ?? []));
     const isChained = (arn) => chained.has(parseRole(arn)?.role ?? "");
@@ -3330,22 +2726,22 @@ function forgetSessions(use, roleArns) {
     if (deleted > 0)
         core_debug(`deleted ${deleted} cached session(s) of the AWS CLI`);
 }
-function restoreEnvironment(use, others, env) {
-    const values = previousVariables(JSON.parse(unseal(use.previous, env.ACTIONS_ID_TOKEN_REQUEST_TOKEN)));
-    const overridden = overrideWarning(env, { ...use, previous: values });
+function restoreEnvironment({ use, others }, env) {
+    const overridden = overrideWarning(env, use);
     if (overridden !== undefined)
         core_warning(overridden);
     const previous = {};
-    for (const [name, value] of Object.entries(values))
+    for (const [name, value] of Object.entries(use.previous))
         previous[name] = value ?? undefined;
     // The values of a use that is not over come before the values of before any use: they may have begun in parallel.
     for (const other of others)
         Object.assign(previous, other.exported);
-    for (const [name, value] of Object.entries(planRestore(env, use.exported, previous, user_files_defaultFiles()))) {
+    const restore = planRestore(env, use.exported, previous, user_files_defaultFiles());
+    for (const [name, value] of Object.entries(restore))
         exportVariable(name, value);
-    }
+    info(`${use.roleArn}: profile ${use.profile} removed`);
 }
-/** Whatever else is known or not: later post steps must not look for files that are gone. */
+/** Without a record of the previous values, later post steps must at least not look for files that are gone. */
 function leaveFiles(job, env) {
     for (const [name, path] of Object.entries(user_files_defaultFiles())) {
         const now = env[name];
@@ -3368,7 +2764,7 @@ async function report({ finished }, summary) {
 /***/ ((__webpack_module__, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony import */ var _finish_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(367);
+/* harmony import */ var _finish_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(302);
 
 await (0,_finish_js__WEBPACK_IMPORTED_MODULE_0__/* .finish */ .O)(process.env);
 

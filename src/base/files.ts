@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import { errorCode } from "./errors.ts";
+import type { Schema } from "./schema.ts";
 
 /**
  * Replaces a file as a whole: a reader sees the old content or the new, never an empty or half file. Whatever
@@ -25,11 +26,15 @@ export function writeFileAtomic(path: string, content: string | Buffer): void {
   }
 }
 
+const MAX_FILE_BYTES = 16 * 1024 * 1024;
+const MAX_RECORD_BYTES = 1024 * 1024;
+const VERSION = 1;
+
 /**
- * The bytes of a regular file, or undefined where there is none. Throws on any other error, and on anything
- * but a file.
+ * The bytes of a regular file, or undefined if there is none. Throws on any other error, on anything but a file, and
+ * on a file that is larger than `limit`.
  */
-export function readFileIfExists(path: string): Buffer | undefined {
+export function readFileIfExists(path: string, limit = MAX_FILE_BYTES): Buffer | undefined {
   let file: number;
   try {
     // O_NONBLOCK: opening a FIFO would wait for its writer for ever.
@@ -39,23 +44,41 @@ export function readFileIfExists(path: string): Buffer | undefined {
     throw error;
   }
   try {
-    if (!fs.fstatSync(file).isFile()) throw new Error(`${path} is not a regular file`);
+    const stat = fs.fstatSync(file);
+    if (!stat.isFile()) throw new Error(`${path} is not a regular file`);
+    if (stat.size > limit) throw new Error(`${path} is larger than ${limit / 1024} KiB`);
     return fs.readFileSync(file);
   } finally {
     fs.closeSync(file);
   }
 }
 
-/** The JSON object in a file of ours, or undefined where there is none: a crash may have left anything. */
+/** The JSON object in a file, at most 1 MiB, or undefined if there is none. */
 export function readJson<T extends object>(path: string): T | undefined {
   try {
-    const value: unknown = JSON.parse(readFileIfExists(path)?.toString("utf8") ?? "");
+    const value: unknown = JSON.parse(readFileIfExists(path, MAX_RECORD_BYTES)?.toString("utf8") ?? "");
     return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as T) : undefined;
   } catch {
     return undefined;
   }
 }
 
-export function writeJson(path: string, value: unknown): void {
-  writeFileAtomic(path, `${JSON.stringify(value)}\n`);
+/**
+ * The one way to read a file in which this action recorded something. Undefined if there is none of this version and
+ * form: a crash or a step may have left anything there.
+ */
+export function readRecord<T>(path: string, schema: Schema<T>): T | undefined {
+  const value = readJson<{ version?: unknown }>(path);
+  if (value?.version !== VERSION) return undefined;
+  try {
+    return schema(value);
+  } catch {
+    return undefined;
+  }
+}
+
+export function writeRecord(path: string, value: object): void {
+  const text = `${JSON.stringify({ version: VERSION, ...value })}\n`;
+  if (Buffer.byteLength(text) > MAX_RECORD_BYTES) throw new Error(`${path} would be larger than 1 MiB`);
+  writeFileAtomic(path, text);
 }

@@ -2,20 +2,18 @@ import { createHash } from "node:crypto";
 import * as fs from "node:fs";
 import { defaultFiles, type FileVariable } from "../aws/user-files.ts";
 import { errorCode, errorText, UserError } from "../base/errors.ts";
-import { readFileIfExists, readJson, writeFileAtomic, writeJson } from "../base/files.ts";
-import type { JobDirectory } from "../base/layout.ts";
-import { stopKeepers } from "../keeper/stop.ts";
-import { openJobDirectory } from "./private-directory.ts";
+import { readFileIfExists, writeFileAtomic, writeRecord } from "../base/files.ts";
+import { type JobDirectory, tokenDirectoryAt } from "../base/layout.ts";
+import { findWorker, isRunning } from "../base/process.ts";
+import { hasKeeper } from "../keeper/stop.ts";
+import { entriesOf, openJobDirectory } from "./private-directory.ts";
+import { type Claim, readClaim } from "./records.ts";
+import { removeTree, takeSecrets } from "./removal.ts";
 
-/** Which job a directory belongs to, and what its two AWS files were seeded from. */
-export interface Claim {
-  /** SHA-256 of the request token, which every step of a job shares and no other job has. */
-  job: string;
-  /** The variables before the first use; null: not set. */
-  previous: Record<FileVariable, string | null>;
-}
-
-/** Makes the directory this job's, and copies the user's AWS files into it, unless an earlier use has done so. */
+/**
+ * Makes the directory this job's, and copies the user's AWS files into it, unless an earlier use has done so. Throws a
+ * UserError while another job uses it.
+ */
 export async function claim(
   job: JobDirectory,
   requestToken: string,
@@ -23,8 +21,8 @@ export async function claim(
   home: string,
 ): Promise<Claim> {
   const identity = identityOf(requestToken);
-  const found = readJson<Claim>(job.claim);
-  const claimed = found?.job === identity ? found : await takeOver(job, identity, ambient);
+  const found = readClaim(job);
+  const claimed = found?.job === identity ? found : await takeOver(job, found, identity, ambient);
   seed(job.config, "AWS_CONFIG_FILE", claimed, home);
   seed(job.credentials, "AWS_SHARED_CREDENTIALS_FILE", claimed, home);
   return claimed;
@@ -32,18 +30,42 @@ export async function claim(
 
 /** Whether the directory is the job's that has this request token, and not one that a crashed job left. */
 export function isClaimedBy(job: JobDirectory, requestToken: string): boolean {
-  return readJson<Claim>(job.claim)?.job === identityOf(requestToken);
+  return readClaim(job)?.job === identityOf(requestToken);
+}
+
+/** Whether the directory belongs to another job, and that job still runs. */
+export function isOfAnotherJob(job: JobDirectory, requestToken: string | undefined): boolean {
+  const found = readClaim(job);
+  if (found === undefined || (requestToken && found.job === identityOf(requestToken))) return false;
+  return isAlive(job, found);
 }
 
 function identityOf(requestToken: string): string {
   return createHash("sha256").update(requestToken).digest("hex");
 }
 
+/** Where no worker is known (containers, macOS, other runners), a keeper shows that its job runs. */
+function isAlive(job: JobDirectory, { worker }: Claim): boolean {
+  if (worker) return isRunning(worker);
+  return entriesOf(job.tokens).some((name) => hasKeeper(tokenDirectoryAt(`${job.tokens}/${name}`)));
+}
+
 /** Empties the directory first: a job that crashed may have left anything in it, and nothing of that is trusted. */
-async function takeOver(job: JobDirectory, identity: string, ambient: NodeJS.ProcessEnv): Promise<Claim> {
-  await stopKeepers(job);
+async function takeOver(
+  job: JobDirectory,
+  found: Claim | undefined,
+  identity: string,
+  ambient: NodeJS.ProcessEnv,
+): Promise<Claim> {
+  if (found && isAlive(job, found)) {
+    throw new UserError(
+      "job-directory",
+      `${job.path} belongs to another job that is still running. Two jobs cannot share one RUNNER_TEMP: give each runner its own work folder.`,
+    );
+  }
+  await takeSecrets(job);
   for (const name of fs.readdirSync(job.path)) {
-    if (!name.startsWith("lock.")) fs.rmSync(`${job.path}/${name}`, { recursive: true, force: true });
+    if (!name.startsWith("lock.")) removeTree(`${job.path}/${name}`);
   }
   openJobDirectory(job);
   // The environment of a long-lived runner may still name files of the job that crashed.
@@ -51,14 +73,16 @@ async function takeOver(job: JobDirectory, identity: string, ambient: NodeJS.Pro
     const value = ambient[name];
     return value?.startsWith(`${job.path}/`) ? null : (value ?? null);
   };
+  const worker = findWorker();
   const made: Claim = {
     job: identity,
+    ...(worker && { worker }),
     previous: {
       AWS_CONFIG_FILE: before("AWS_CONFIG_FILE"),
       AWS_SHARED_CREDENTIALS_FILE: before("AWS_SHARED_CREDENTIALS_FILE"),
     },
   };
-  writeJson(job.claim, made);
+  writeRecord(job.claim, made);
   return made;
 }
 

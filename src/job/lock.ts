@@ -3,7 +3,7 @@ import * as fs from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { errorCode, UserError } from "../base/errors.ts";
 import type { JobDirectory } from "../base/layout.ts";
-import { isRunning } from "../base/process.ts";
+import { identify, isRunning } from "../base/process.ts";
 import { openJobDirectory } from "./private-directory.ts";
 
 const WAIT_MS = 30_000;
@@ -39,7 +39,7 @@ export async function withLock<T>(
   waitMs: number,
   action: () => T | Promise<T>,
 ): Promise<T> {
-  const own = `lock.${process.pid}.${randomBytes(6).toString("hex")}`;
+  const own = `lock.${process.pid}.${identify(process.pid).started ?? ""}.${randomBytes(6).toString("hex")}`;
   const deadline = performance.now() + waitMs;
   for (;;) {
     fs.closeSync(fs.openSync(`${job.path}/${own}`, "wx", 0o600));
@@ -61,12 +61,16 @@ export async function withLock<T>(
   }
 }
 
-/** Whether the process that made a lock file is gone; the file is then removed. */
+const NAME = /^lock\.(?<pid>[1-9]\d*)\.(?<started>\d*)\.[0-9a-f]{12}$/;
+
+/** Whether nobody holds a lock file: its process is gone, or this action did not make it. It is then removed. */
 function clearIfStale(job: JobDirectory, name: string): boolean {
   const file = `${job.path}/${name}`;
   try {
-    const pid = Number(name.split(".")[1]);
-    const stale = !isRunning({ pid }) || Date.now() - fs.statSync(file).mtimeMs > STALE_MS;
+    const { pid, started } = NAME.exec(name)?.groups ?? {};
+    const holder = { pid: Number(pid), ...(started && { started }) };
+    const stale =
+      pid === undefined || !isRunning(holder) || Date.now() - fs.statSync(file).mtimeMs > STALE_MS;
     if (stale) fs.rmSync(file, { recursive: true, force: true });
     return stale;
   } catch (error) {

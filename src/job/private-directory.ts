@@ -19,11 +19,11 @@ export function openJobDirectory(job: JobDirectory): void {
         { cause: error },
       );
     }
-    const fault = untrusted(job.path);
+    const fault = notOurs(job.path) ?? openness(job.path);
     if (fault) {
       throw new UserError(
         "job-directory",
-        `${job.path} already exists and ${fault}. Remove it from this runner: this action did not make it.`,
+        `${job.path} already exists and ${fault}. Remove it from this runner: another program made it or changed it.`,
       );
     }
   }
@@ -43,50 +43,63 @@ export function ensurePrivateDirectory(directory: string): void {
 }
 
 function makePrivateDirectory(directory: string): void {
-  fs.mkdirSync(directory, 0o700);
-  if (process.platform === "win32") return;
-  fs.chmodSync(directory, 0o700); // the umask may have removed our own permissions
+  const umask = process.umask(0o077);
+  try {
+    fs.mkdirSync(directory, 0o700);
+  } finally {
+    process.umask(umask);
+  }
   // As root in a job container: the runner outside must be able to delete it, or it can never empty its temp folder
   // again (actions/runner, src/Runner.Sdk/Util/IOUtil.cs, DeleteDirectory).
-  if (process.getuid?.() === 0) {
-    const parent = fs.statSync(path.dirname(directory));
-    if (parent.uid !== 0) fs.chownSync(directory, parent.uid, parent.gid);
+  if (process.getuid?.() !== 0) return;
+  const parent = fs.statSync(path.dirname(directory));
+  if (parent.uid === 0) return;
+  // By descriptor: the owner of RUNNER_TEMP could replace the directory with a link to a file of root.
+  const fd = fs.openSync(directory, NO_LINK);
+  try {
+    if (fs.fstatSync(fd).uid === 0) fs.fchownSync(fd, parent.uid, parent.gid);
+  } finally {
+    fs.closeSync(fd);
   }
 }
 
-/**
- * Why a directory that exists cannot be trusted, or undefined. On Windows there are no modes to check; the profile
- * folder is private.
- */
-export function untrusted(directory: string): string | undefined {
+const { O_DIRECTORY = 0, O_NOFOLLOW = 0, O_RDONLY } = fs.constants;
+const NO_LINK = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
+/** Linux: names a directory without reading it, so that it works on one of mode 0000, too. Not in Node's constants. */
+const O_PATH = 0o10000000;
+
+/** Why a directory that exists cannot be this action's, or undefined. Windows has neither links of users nor owners. */
+export function notOurs(directory: string): string | undefined {
   const stat = fs.lstatSync(directory);
   if (stat.isSymbolicLink()) return "is a symlink";
   if (!stat.isDirectory()) return "is not a directory";
+  return isOurs(stat.uid, directory) ? undefined : `belongs to another user (uid ${stat.uid})`;
+}
+
+function isOurs(owner: number, directory: string): boolean {
   const uid = process.getuid?.();
-  if (uid === undefined) return undefined;
-  const ours = stat.uid === uid || (uid === 0 && stat.uid === fs.statSync(path.dirname(directory)).uid);
-  if (!ours) return `belongs to another user (uid ${stat.uid})`;
-  if ((stat.mode & 0o077) !== 0) return `is open to other users (mode ${(stat.mode & 0o777).toString(8)})`;
-  return undefined;
+  if (uid === undefined || owner === uid) return true;
+  return uid === 0 && owner === fs.statSync(path.dirname(directory)).uid;
 }
 
-/** Renames the job directory first, so that its name is free at once, and then deletes it. */
-export function removeJobDirectory(job: JobDirectory): void {
-  fs.renameSync(job.path, `${job.path}.${process.pid}.gone`);
-  clearRemains(job);
+/** That others can enter a directory, if they can. Windows: the profile folder is private. */
+export function openness(directory: string): string | undefined {
+  const { mode } = fs.lstatSync(directory);
+  if (process.platform === "win32" || (mode & 0o077) === 0) return undefined;
+  return `is open to other users (mode ${(mode & 0o777).toString(8)})`;
 }
 
-/** Deletes what a post that was killed during `removeJobDirectory` left. */
-export function clearRemains(job: JobDirectory): void {
-  const parent = path.dirname(job.path);
-  const name = path.basename(job.path);
-  for (const entry of entriesOf(parent)) {
-    if (!entry.startsWith(`${name}.`) || !entry.endsWith(".gone")) continue;
+/** Closes a directory of ours to others and gives us our own permissions back; never through a link. */
+export function closeDirectory(directory: string): void {
+  if (process.platform === "linux") {
+    const fd = fs.openSync(directory, O_PATH | O_DIRECTORY | O_NOFOLLOW);
     try {
-      fs.rmSync(`${parent}/${entry}`, { recursive: true, force: true });
-    } catch {
-      // Another post is deleting it, too.
+      fs.chmodSync(`/proc/self/fd/${fd}`, 0o700);
+    } finally {
+      fs.closeSync(fd);
     }
+  } else if (process.platform === "darwin") {
+    fs.lchmodSync(directory, 0o700);
   }
 }
 

@@ -1,10 +1,10 @@
 import * as fs from "node:fs";
-import { readJson, writeFileAtomic } from "../base/files.ts";
+import { writeFileAtomic } from "../base/files.ts";
 import type { IdToken } from "../base/id-token.ts";
 import type { TokenDirectory } from "../base/layout.ts";
 import { findWorker } from "../base/process.ts";
 import type { LaunchedKeeper } from "../keeper/launch.ts";
-import type { KeeperStatus } from "../keeper/status.ts";
+import { readStatus } from "../keeper/record.ts";
 import { stopKeeper } from "../keeper/stop.ts";
 import { ensurePrivateDirectory } from "./private-directory.ts";
 
@@ -18,11 +18,11 @@ export async function replaceKeeper(
   first: IdToken,
 ): Promise<void> {
   ensurePrivateDirectory(directory.path);
-  const before = readJson<KeeperStatus>(directory.status);
+  const before = readStatus(directory);
   if (before) await stopKeeper(directory);
   // After that, since a keeper deletes the token when it ends.
   fs.rmSync(directory.stop, { recursive: true, force: true });
   writeFileAtomic(directory.token, first.token);
-  const dead = readJson<KeeperStatus>(directory.status);
+  const dead = readStatus(directory);
   await keeper.watch({ directory: directory.path, worker: findWorker(), dead });
 }

@@ -1,62 +1,34 @@
 import * as fs from "node:fs";
-import {
-  append,
-  placeInConfig,
-  placeInCredentials,
-  roleArnsIn,
-  takeFromConfig,
-  takeFromCredentials,
-} from "../aws/profile.ts";
+import { roleArnsIn } from "../aws/profile.ts";
 import { IDENTITY_VARIABLES } from "../aws/restore.ts";
 import { checkEndpoints } from "../aws/sts-endpoint.ts";
 import { errorCode, errorText } from "../base/errors.ts";
-import { readFileIfExists, readJson, writeFileAtomic, writeJson } from "../base/files.ts";
+import { writeFileAtomic, writeRecord } from "../base/files.ts";
 import { decodeClaims, timeClaim } from "../base/jwt.ts";
-import { type JobDirectory, tokenDirectoryAt } from "../base/layout.ts";
-import type { KeeperStatus } from "../keeper/status.ts";
-import { stopKeeper, stopKeepers } from "../keeper/stop.ts";
-import { claim } from "./claim.ts";
+import { type JobDirectory, tokenDirectory } from "../base/layout.ts";
+import { seal } from "../base/seal.ts";
+import { placeProfile, readText, restoreProfile } from "./aws-files.ts";
+import { claim, isOfAnotherJob } from "./claim.ts";
 import { locked, withLock } from "./lock.ts";
+import { ensurePrivateDirectory, notOurs, openness } from "./private-directory.ts";
+import {
+  activeUses,
+  brokenUses,
+  type FinishedUse,
+  finishedUses,
+  type PreviousVariables,
+  type PublishedUse,
+  type Use,
+  writeUse,
+} from "./records.ts";
 import {
   clearRemains,
-  ensurePrivateDirectory,
-  entriesOf,
+  closeAll,
   removeJobDirectory,
-  untrusted,
-} from "./private-directory.ts";
-
-/** One use of the action in a job: what it wrote, so that any post can undo it. */
-export interface Use {
-  id: string;
-  /** Uses of the same profile shadow each other in this order. */
-  order: number;
-  startedAt: number;
-  profile: string;
-  roleArn: string;
-  sessionName: string;
-  audience: string;
-  /** The input; undefined: the STS of the region. */
-  stsEndpoint?: string | undefined;
-  /** The name of the token directory. */
-  tokenId: string;
-  /** The profile's section in the config file. */
-  section: string;
-  /** The user's own sections of the profile's name, which post restores. */
-  original: { config: string; credentials: string };
-  /** What main exports, and the values before (null: not set). These may be the user's own keys: never in a log. */
-  exported: Record<string, string>;
-  previous: Record<string, string | null>;
-}
-
-/** What is left of a use when it is over, for the summary. */
-export interface FinishedUse
-  extends Pick<Use, "id" | "startedAt" | "profile" | "roleArn" | "sessionName" | "audience" | "stsEndpoint"> {
-  endedAt: number;
-  /** The keeper's last status, if this was the last use of its audience. */
-  keeper?: KeeperStatus;
-  /** Whether it ended before anybody asked, and without recording why. */
-  keeperDied?: boolean;
-}
+  removeTree,
+  takeSecret,
+  takeSecrets,
+} from "./removal.ts";
 
 export type NewUse = Omit<Use, "order" | "original" | "previous">;
 
@@ -67,161 +39,186 @@ export interface FirstToken {
 
 /** Post should not take long, and a process that holds the lock for longer than this hangs. */
 const POST_LOCK_WAIT_MS = 12_000;
+const MAX_TOKEN_BYTES = 64 * 1024;
 
 /**
  * Enters a use into the job directory: token file, record, profile. In this order, so that post can undo a main that
- * was killed at any point.
+ * was killed at any point. Returns what post needs in case the record does not last.
  */
 export async function beginUse(
   job: JobDirectory,
   use: NewUse,
-  first: FirstToken,
+  { requestToken, token }: FirstToken,
   ambient: NodeJS.ProcessEnv,
   home: string,
-): Promise<void> {
-  await locked(job, async () => {
-    const claimed = await claim(job, first.requestToken, ambient, home);
+): Promise<PublishedUse> {
+  return locked(job, async () => {
+    const claimed = await claim(job, requestToken, ambient, home);
 
     const uses = activeUses(job);
     const earlier = uses.findLast((other) => other.profile === use.profile);
-    const config = placeInConfig(read(job.config), use.profile, use.section);
-    const credentials = placeInCredentials(read(job.credentials), use.profile, use.section);
-    checkEndpoints(use, uses, config.text, ambient);
+    const { original, config, save } = placeProfile(job, use);
+    checkEndpoints(use, uses, config, ambient);
 
-    const directory = tokenDirectoryAt(`${job.tokens}/${use.tokenId}`);
+    const directory = tokenDirectory(job, use.audience);
     ensurePrivateDirectory(directory.path);
     // Another use's keeper may have written a newer token while this use waited for the lock.
-    if (expiry(read(directory.token)) < expiry(first.token)) writeFileAtomic(directory.token, first.token);
+    if (expiry(readText(directory.token, MAX_TOKEN_BYTES)) < expiry(token))
+      writeFileAtomic(directory.token, token);
 
-    const previous: Use["previous"] = {};
-    for (const name of [...IDENTITY_VARIABLES, ...Object.keys(use.exported)])
+    const previous: PreviousVariables = {};
+    for (const name of [...Object.keys(use.exported), ...IDENTITY_VARIABLES])
       previous[name] = ambient[name] ?? null;
     const record: Use = {
       ...use,
       order: Math.max(0, ...uses.map((other) => other.order)) + 1,
-      original: earlier?.original ?? { config: config.taken, credentials: credentials.taken },
-      previous: { ...previous, ...claimed.previous },
+      original: earlier?.original ?? seal(JSON.stringify(original), requestToken),
+      previous: seal(JSON.stringify({ ...previous, ...claimed.previous }), requestToken),
     };
-    writeJson(`${job.uses}/${use.id}.json`, record);
-    write(job.config, config.text);
-    write(job.credentials, credentials.text);
+    writeUse(job, record);
+    save();
+    const { order: _, section: __, original: ___, ...published } = record;
+    return published;
   });
 }
 
 /** What post learns when it ends a use. */
 export interface Ended {
-  use: Use;
+  /** undefined: its record could not be believed. */
+  use: Use | undefined;
   /** The uses of this job that are not over, in order. */
   others: Use[];
   /** Every use of the job that is over, this one included. */
   finished: FinishedUse[];
   /** The roles of all profiles in the job's config file: the AWS CLI may have cached their sessions. */
   roleArns: string[];
-  /** What could not be restored, because a step had changed the job directory. */
+  /** What could not be done, and why. */
   damage: string[];
+}
+
+export interface EndOptions {
+  /** Of this job, to read what is sealed. */
+  requestToken: string | undefined;
+  /** A use that failed in main is not reported. */
+  outcome?: "over" | "failed";
+  /** Gives the environment back, before the record of it goes. */
+  restore?: (use: PublishedUse, others: Use[]) => void;
 }
 
 /**
  * Removes a use from the job directory, and the directory with the last use. Every step may be interrupted and
- * repeated. A use that failed in main is not reported. Returns undefined if that use has no record (any more).
+ * repeated. Keeper and token are the first to go, even if the directory cannot be locked or believed. Returns undefined
+ * if that use has no record (any more).
  */
 export async function endUse(
   job: JobDirectory,
   id: string,
-  outcome: "over" | "failed" = "over",
+  { requestToken, outcome = "over", restore = () => {} }: EndOptions,
 ): Promise<Ended | undefined> {
   clearRemains(job);
+  let isLocked = false;
+  let open: string | undefined;
   try {
-    const fault = untrusted(job.path);
-    if (fault) throw new Error(`${job.path} ${fault}: it was not made by this action`);
-    return await withLock(job, POST_LOCK_WAIT_MS, () => end(job, id, outcome));
+    const fault = notOurs(job.path);
+    if (fault) throw new Error(`${job.path} ${fault}, because another program replaced the job directory`);
+    open = openness(job.path);
+    if (open && outcome === "failed") throw new Error(`${job.path} ${open}`);
+    closeAll(job);
+    if (open) return await removeUnbelieved(job, open);
+    return await withLock(job, POST_LOCK_WAIT_MS, () => {
+      isLocked = true;
+      return end(job, id, { requestToken, outcome, restore });
+    });
   } catch (error) {
     // It never existed, or another post has just removed it.
     if (errorCode(error) === "ENOENT" && !fs.existsSync(job.path)) return undefined;
-    throw error;
+    // Main may try again later. Post is the last chance: on a full disk, or beside a process that hangs.
+    if (isLocked || open || outcome === "failed" || notOurs(job.path) !== undefined) throw error;
+    const ended = await end(job, id, { requestToken, outcome, restore });
+    ended?.damage.unshift(`lock the job directory: ${errorText(error)}`);
+    return ended;
   }
 }
 
-async function end(job: JobDirectory, id: string, outcome: "over" | "failed"): Promise<Ended | undefined> {
+/** One part of the cleanup after another, whatever fails. */
+class Parts {
+  /** What could not be done, and why. */
+  readonly damage: string[] = [];
+
+  async try(what: string, action: () => void | Promise<void>): Promise<void> {
+    try {
+      await action();
+    } catch (error) {
+      this.damage.push(`${what}: ${errorText(error)}`);
+    }
+  }
+}
+
+/** Others may have written anything into it. So nothing is read but what proves itself: the keeper's process. */
+async function removeUnbelieved(job: JobDirectory, open: string): Promise<Ended> {
+  const parts = new Parts();
+  parts.damage.push(`use the records of the job directory, because it ${open}. It is deleted`);
+  await parts.try("end the keeper and delete the token", () => takeSecrets(job));
+  await parts.try("delete the job directory", () => removeJobDirectory(job));
+  return { use: undefined, others: [], finished: [], roleArns: [], damage: parts.damage };
+}
+
+async function end(
+  job: JobDirectory,
+  id: string,
+  { requestToken, outcome, restore }: Required<EndOptions>,
+): Promise<Ended | undefined> {
   const uses = activeUses(job);
   const use = uses.find((other) => other.id === id);
   const others = uses.filter((other) => other !== use);
   if (!use) {
-    if (others.length === 0) await removeAll(job);
+    if (others.length === 0 && !isOfAnotherJob(job, requestToken)) await removeAll(job);
     return undefined;
   }
   const { startedAt, profile, roleArn, sessionName, audience, stsEndpoint } = use;
   const named = { id, startedAt, profile, roleArn, sessionName, audience, stsEndpoint };
   const over: FinishedUse = { ...named, endedAt: Date.now() };
+  const parts = new Parts();
+  const broken = brokenUses(job);
+  if (broken > 0)
+    parts.damage.push(`use ${broken} of the records in ${job.uses}: a step changed them or put them there`);
 
   // The token first: it has to go, even if a step has damaged everything else in the directory.
-  if (!others.some((other) => other.tokenId === use.tokenId)) {
-    const directory = tokenDirectoryAt(`${job.tokens}/${use.tokenId}`);
-    Object.assign(over, await stopKeeper(directory));
-    fs.rmSync(directory.path, { recursive: true, force: true });
-  }
-  const damage: string[] = [];
-  const tryTo = (action: () => void) => {
-    try {
-      action();
-    } catch (error) {
-      damage.push(errorText(error));
-    }
-  };
-  let text = "";
-  tryTo(() => {
-    text = read(job.config);
-    if (others.length > 0) takeProfile(job, text, use, others);
+  await parts.try("end the keeper and delete the token", async () => {
+    if (others.some((other) => other.audience === audience)) return;
+    const directory = tokenDirectory(job, audience);
+    Object.assign(over, await takeSecret(directory));
+    removeTree(directory.path);
   });
-  tryTo(() => {
+  let config = "";
+  await parts.try("restore the profile", () => {
+    config = readText(job.config);
+    if (others.length > 0) restoreProfile(job, use, others, requestToken);
+  });
+  await parts.try("restore the environment", () => restore(use, others));
+  await parts.try("record the end of this use", () => {
     ensurePrivateDirectory(job.finished);
-    if (outcome === "over") writeJson(`${job.finished}/${id}.json`, over);
+    if (outcome === "over") writeRecord(`${job.finished}/${id}.json`, over);
   });
-  fs.rmSync(`${job.uses}/${id}.json`, { force: true });
-  const finished = readAll<FinishedUse>(job.finished);
-  if (others.length === 0) await removeAll(job);
-  return { use, others, finished, roleArns: roleArnsIn(text), damage };
-}
-
-/** Restores the profile as it was before this use: another use's section, or the user's own. */
-function takeProfile(job: JobDirectory, config: string, use: Use, others: Use[]): void {
-  const earlier = others.findLast((other) => other.profile === use.profile);
-  if (earlier) {
-    write(job.config, placeInConfig(config, use.profile, earlier.section).text);
-    return;
-  }
-  write(job.config, append(takeFromConfig(config, use.profile).kept, use.original.config));
-  write(
-    job.credentials,
-    append(takeFromCredentials(read(job.credentials), use.profile).kept, use.original.credentials),
-  );
+  const finished = finishedUses(job).filter((other) => other.id !== id);
+  await parts.try("delete the job directory", async () => {
+    removeTree(`${job.uses}/${id}.json`);
+    if (others.length === 0) await removeAll(job);
+  });
+  return {
+    use,
+    others,
+    finished: outcome === "over" ? [...finished, over] : finished,
+    roleArns: roleArnsIn(config),
+    damage: parts.damage,
+  };
 }
 
 async function removeAll(job: JobDirectory): Promise<void> {
-  await stopKeepers(job);
+  await takeSecrets(job);
   removeJobDirectory(job);
-}
-
-/** The uses of a job that are not over, in order. */
-export function activeUses(job: JobDirectory): Use[] {
-  return readAll<Use>(job.uses).sort((a, b) => a.order - b.order);
-}
-
-/** Every record in a directory. */
-function readAll<T extends object>(directory: string): T[] {
-  return entriesOf(directory)
-    .filter((name) => name.endsWith(".json"))
-    .flatMap((name) => readJson<T>(`${directory}/${name}`) ?? []);
 }
 
 function expiry(token: string): number {
   return timeClaim(decodeClaims(token), "exp") ?? 0;
-}
-
-function read(file: string): string {
-  return (readFileIfExists(file) ?? Buffer.alloc(0)).toString("latin1");
-}
-
-function write(file: string, text: string): void {
-  writeFileAtomic(file, Buffer.from(text, "latin1"));
 }

@@ -1,10 +1,12 @@
 import * as fs from "node:fs";
-import { readFileIfExists, readJson } from "../base/files.ts";
+import { readFileIfExists } from "../base/files.ts";
 import { decodeClaims, timeClaim } from "../base/jwt.ts";
 import type { TokenDirectory } from "../base/layout.ts";
-import { isRunning, isSuspended } from "../base/process.ts";
+import { isSuspended } from "../base/process.ts";
+import { readStatus } from "./record.ts";
 import { refreshDelay, requestTimeout } from "./schedule.ts";
 import type { KeeperStatus } from "./status.ts";
+import { hasKeeper } from "./stop.ts";
 
 /**
  * What is wrong with a token directory:
@@ -41,7 +43,7 @@ export interface Health {
  * Read it under the lock of the job directory: post makes the file `stop`, too.
  */
 export function healthOf(directory: TokenDirectory, now = Date.now()): Health {
-  const status = readJson<KeeperStatus>(directory.status);
+  const status = readStatus(directory);
   const expires = expiryOf(directory.token);
   const remainingMs = expires === undefined ? undefined : expires - (now + (status?.clockOffsetMs ?? 0));
   const trouble = troubleOfKeeper(directory, status, now) ?? troubleOfToken(remainingMs);
@@ -55,7 +57,7 @@ function troubleOfKeeper(
 ): Trouble | undefined {
   if (status === undefined) return "no keeper";
   if (status.ended) return status.ended.why.startsWith("stopped") ? "stopped" : "ended";
-  if (!isRunning(status)) return "died";
+  if (!hasKeeper(directory)) return "died";
   if (fs.existsSync(directory.stop)) return "stopped";
   if (isSuspended(status)) return "frozen";
   if (openOutage(status)) return now > status.tokenExpiresAt ? "cannot refresh" : undefined;
@@ -79,10 +81,12 @@ function latestSign({ tokenReceivedAt, tokenExpiresAt, lifetimeMs }: KeeperStatu
   return tokenReceivedAt + due + 2 * requestTimeout(lifetimeMs);
 }
 
+const MAX_TOKEN_BYTES = 64 * 1024;
+
 /** When the token in a file expires, by the server's clock; undefined if there is no token. */
 function expiryOf(file: string): number | undefined {
   try {
-    return timeClaim(decodeClaims(readFileIfExists(file)?.toString("latin1") ?? ""), "exp");
+    return timeClaim(decodeClaims(readFileIfExists(file, MAX_TOKEN_BYTES)?.toString("latin1") ?? ""), "exp");
   } catch {
     return undefined; // a step has put something else there
   }

@@ -2,7 +2,7 @@ import * as fs from "node:fs";
 import { basename } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { errorText } from "../base/errors.ts";
-import { writeFileAtomic, writeJson } from "../base/files.ts";
+import { writeFileAtomic } from "../base/files.ts";
 import { type IdToken, requestIdToken } from "../base/id-token.ts";
 import { decodeClaims, timeClaim } from "../base/jwt.ts";
 import { type TokenDirectory, tokenDirectoryAt } from "../base/layout.ts";
@@ -10,6 +10,7 @@ import { RequestError } from "../base/network.ts";
 import { expiry, hold, pastOf } from "./held-token.ts";
 import { arm, reasonToEnd } from "./job-watch.ts";
 import type { Ask, Watch } from "./messages.ts";
+import { writeStatus } from "./record.ts";
 import { refreshDelay, requestTimeout, retryDelay } from "./schedule.ts";
 import {
   beginStatus,
@@ -153,7 +154,7 @@ function emptyJobDirectory(directory: TokenDirectory, name: string): void {
 
 function save(directory: TokenDirectory, status: KeeperStatus): void {
   try {
-    writeJson(directory.status, status);
+    writeStatus(directory, status);
   } catch {
     // A full disk: the next write may succeed, and the token matters more.
   }

@@ -22,6 +22,8 @@ export interface Interval {
 
 export type Ending =
   | "stopped"
+  /** As post records it: a stop file that no post had made. */
+  | "stopped by a step"
   | "job directory gone"
   | "job over"
   | "request token expired"

@@ -1,7 +1,7 @@
 import { isOtherSts } from "../aws/sts-endpoint.ts";
 import { codeSpan, quoted } from "../base/text.ts";
 import { type Anchor, troubleshootingLink } from "../base/troubleshooting.ts";
-import type { FinishedUse } from "../job/uses.ts";
+import type { FinishedUse } from "../job/records.ts";
 import type { Ending, Interval, KeeperStatus, Outage } from "../keeper/status.ts";
 import { ganttChart } from "./chart.ts";
 import { day, duration, length, longest, overlap, plural, timestamp, total } from "./intervals.ts";
@@ -139,6 +139,7 @@ const FAULTS: Record<Fault, string> = {
   gone: `${KEEPER} was gone before the job was over.`,
   silent: `${KEEPER} did not answer at the end of the job.`,
   signal: `${KEEPER} ended early because another process sent it a signal.`,
+  "stopped by a step": `${KEEPER} ended early because a step made the file "stop" in its folder.`,
   "job directory gone": `${KEEPER} ended early because its folder was removed from RUNNER_TEMP.`,
   "job over": `${KEEPER} ended early because the runner's worker process was gone.`,
   failed: `${KEEPER} ended early because of an internal error.`,

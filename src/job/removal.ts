@@ -1,0 +1,120 @@
+import { randomBytes } from "node:crypto";
+import * as fs from "node:fs";
+import * as path from "node:path";
+import { errorCode } from "../base/errors.ts";
+import { type JobDirectory, type TokenDirectory, tokenDirectoryAt } from "../base/layout.ts";
+import { type StoppedKeeper, stopKeeper } from "../keeper/stop.ts";
+import { closeDirectory, entriesOf, notOurs } from "./private-directory.ts";
+
+/**
+ * Gives us back the permissions that a step may have taken away or given to others, on the job directory and the
+ * directories in it. To delete what is ours, owner and "not a link" are enough; believing it needs more.
+ */
+export function closeAll(job: JobDirectory): void {
+  closeDirectory(job.path);
+  for (const directory of [job.uses, job.finished, job.tokens])
+    if (isOurs(directory)) closeDirectory(directory);
+  for (const directory of tokenPaths(job)) if (isOurs(directory)) closeDirectory(directory);
+}
+
+/** Ends every keeper of a job directory and deletes every token: before anything else can fail. */
+export async function takeSecrets(job: JobDirectory): Promise<void> {
+  const taken = tokenPaths(job).map((directory) => takeSecret(tokenDirectoryAt(directory)));
+  await Promise.allSettled(taken);
+  await Promise.all(taken); // now the first failure counts
+}
+
+/**
+ * Ends the keeper of a token directory and deletes the token. Returns what the keeper recorded. If a step has put
+ * something else in its place, its keeper finds that out itself.
+ */
+export async function takeSecret(directory: TokenDirectory): Promise<StoppedKeeper> {
+  if (!isOurs(directory.path)) return {};
+  const stopped = await stopKeeper(directory);
+  removeTree(directory.token);
+  return stopped;
+}
+
+/** Renames the job directory first, so that its name is free at once, and then deletes it. */
+export function removeJobDirectory(job: JobDirectory): void {
+  // A name that nobody can occupy beforehand.
+  const gone = `${job.path}.${randomBytes(8).toString("hex")}.gone`;
+  try {
+    fs.renameSync(job.path, gone);
+  } catch {
+    removeTree(job.path);
+  }
+  removeTree(gone);
+  clearRemains(job);
+}
+
+/** Deletes what a post that was killed during `removeJobDirectory` left. */
+export function clearRemains(job: JobDirectory): void {
+  const parent = path.dirname(job.path);
+  const name = path.basename(job.path);
+  for (const entry of entriesOf(parent)) {
+    if (!entry.startsWith(`${name}.`) || !entry.endsWith(".gone")) continue;
+    try {
+      removeTree(`${parent}/${entry}`);
+    } catch {
+      // Another post is deleting it, too.
+    }
+  }
+}
+
+/** Deletes a path with everything in it, and enters no link. What cannot be deleted does not keep the rest. */
+export function removeTree(target: string): void {
+  try {
+    if (fs.lstatSync(target).isDirectory()) removeDirectory(target);
+    else fs.unlinkSync(target);
+  } catch (error) {
+    if (errorCode(error) !== "ENOENT") throw error;
+  }
+}
+
+function removeDirectory(target: string): void {
+  try {
+    closeDirectory(target);
+  } catch {
+    // Another user's: what is in there may be deleted all the same.
+  }
+  inside(target, (directory) => {
+    const failures: unknown[] = [];
+    for (const name of fs.readdirSync(directory)) {
+      try {
+        removeTree(`${directory}/${name}`);
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    if (failures.length > 0) throw failures[0];
+  });
+  fs.rmdirSync(target);
+}
+
+/** On Linux, a path that names the very directory, even if somebody renames it or puts a link in its place. */
+function inside(target: string, action: (directory: string) => void): void {
+  if (process.platform !== "linux") {
+    action(target);
+    return;
+  }
+  const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } = fs.constants;
+  const fd = fs.openSync(target, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  try {
+    action(`/proc/self/fd/${fd}`);
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+function tokenPaths(job: JobDirectory): string[] {
+  return isOurs(job.tokens) ? entriesOf(job.tokens).map((name) => `${job.tokens}/${name}`) : [];
+}
+
+function isOurs(directory: string): boolean {
+  try {
+    return notOurs(directory) === undefined;
+  } catch {
+    return false; // gone
+  }
+}
