@@ -121,6 +121,9 @@ describe("a step", () => {
     await damage(scene);
     const check = await job.use(CHECK);
     expect(check.outcome).toBe("failure");
+    const { stdout, ...told } = check;
+    const unmasked = stdout.replace(/^::add-mask::.*$/gm, "");
+    expect(scene.clouds.github.findIssued(JSON.stringify([unmasked, told]))).toEqual([]);
     const line = lineOf(check);
     expect(line.replace(/\d+ s,/, "N s,")).toBe(
       `aws-role-refresh: unhealthy; profile default, ${reason}; mended. ${LINK}`,
