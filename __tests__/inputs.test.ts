@@ -78,11 +78,11 @@ describe("required inputs", () => {
   test.each([
     [
       "role-to-assume",
-      'role-to-assume is missing or empty. Give the ARN of the role, such as arn:aws:iam::111122223333:role/deploy under "with:". An expression is empty if its secret or variable does not exist for this job (misspelled, defined in another environment, or not available to forks).',
+      'role-to-assume is missing or empty. Give the ARN of a role, such as arn:aws:iam::111122223333:role/deploy under "with:". An expression is empty if its secret or variable does not exist for this job (misspelled, defined in another environment, or not available to forks).',
     ],
     [
       "aws-region",
-      'aws-region is missing or empty. Give a region, such as eu-west-1 under "with:". An expression is empty if its secret or variable does not exist for this job (misspelled, defined in another environment, or not available to forks).',
+      'aws-region is missing or empty. Give a region in lower case, such as eu-west-1 under "with:". An expression is empty if its secret or variable does not exist for this job (misspelled, defined in another environment, or not available to forks).',
     ],
   ])("%s", (name, message) => {
     expect(refusal({ [name]: "" })).toBe(message);
@@ -101,7 +101,7 @@ describe("role-to-assume", () => {
     expect(load({ "role-to-assume": arn }).role).toEqual({ arn, partition, accountId, name });
   });
 
-  const allowed = "Allowed: a role ARN, such as arn:aws:iam::111122223333:role/deploy.";
+  const allowed = "Allowed: the ARN of a role, such as arn:aws:iam::111122223333:role/deploy.";
   const copy = "Copy it from the role's page in IAM.";
   test.each([
     ["deploy", "A name alone does not identify the account."],
@@ -178,14 +178,14 @@ describe("aws-region", () => {
     "eu-west-1\nrole_arn = x",
   ])("refuses %j", (region) => {
     expect(refusal({ "aws-region": region })).toBe(
-      `aws-region is ${JSON.stringify(region)}. Allowed: a region's name in lower case, such as eu-west-1. AWS lists them under Regions and Zones.`,
+      `aws-region is ${JSON.stringify(region)}. Allowed: a region in lower case, such as eu-west-1. AWS lists them under Regions and Zones.`,
     );
   });
 });
 
 test.each(["eu-west-1a", "us-gov-west-1b", "ap-southeast-10c"])("aws-region refuses the zone %s", (zone) => {
   expect(refusal({ "aws-region": zone })).toBe(
-    `aws-region is "${zone}". Allowed: a region, such as eu-west-1. That is a zone of the region ${zone.slice(0, -1)}.`,
+    `aws-region is "${zone}". Allowed: a region in lower case, such as eu-west-1. That is a zone of the region ${zone.slice(0, -1)}.`,
   );
 });
 

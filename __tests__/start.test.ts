@@ -73,12 +73,12 @@ describe("main refuses before it does anything", () => {
     [
       "an input that is missing",
       { "INPUT_ROLE-TO-ASSUME": undefined },
-      'role-to-assume is missing or empty. Give the ARN of the role, such as arn:aws:iam::111122223333:role/deploy under "with:". An expression is empty if its secret or variable does not exist for this job (misspelled, defined in another environment, or not available to forks).',
+      'role-to-assume is missing or empty. Give the ARN of a role, such as arn:aws:iam::111122223333:role/deploy under "with:". An expression is empty if its secret or variable does not exist for this job (misspelled, defined in another environment, or not available to forks).',
     ],
     [
       "an input of white space",
       { "INPUT_AWS-REGION": " \n" },
-      'aws-region is missing or empty. Give a region, such as eu-west-1 under "with:". An expression is empty if its secret or variable does not exist for this job (misspelled, defined in another environment, or not available to forks).',
+      'aws-region is missing or empty. Give a region in lower case, such as eu-west-1 under "with:". An expression is empty if its secret or variable does not exist for this job (misspelled, defined in another environment, or not available to forks).',
     ],
     [
       "an input that adds a line",

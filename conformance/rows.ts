@@ -197,7 +197,7 @@ export function staleRows(run: Run): Promise<RowResult[]> {
 }
 
 const PROFILE = {
-  name: "default",
+  profile: "default",
   roleArn: ROLE_ARNS.role,
   sessionName: "by-hand",
   region: REGION,

@@ -5,10 +5,11 @@ import { errorCode, errorText } from "./base/errors.ts";
 import { type Failure, type FailureKind, kindOfCode, RequestError } from "./base/network.ts";
 import { retrying } from "./base/retry.ts";
 
-// The bundle with the AWS SDK. Plain data goes in and comes out: classes do not survive the border between bundles.
+// The bundle with the AWS SDK. Plain data goes in and comes out: classes do not survive the border between
+// bundles.
 
 /** What is exchanged for what, and where. */
-export interface ExchangeRequest {
+interface ExchangeRequest {
   roleArn: string;
   sessionName: string;
   token: string;
@@ -23,13 +24,13 @@ export interface Session {
   assumedRoleArn: string | undefined;
 }
 
-export interface ExchangeFailure extends Failure {
+interface ExchangeFailure extends Failure {
   attempts: number;
   /** The server that was asked. */
   endpointUrl: string;
 }
 
-export type ExchangeResult = { session: Session } | { failure: ExchangeFailure };
+type ExchangeResult = { session: Session } | { failure: ExchangeFailure };
 
 /** One attempt, from the connection to the last byte. */
 const ATTEMPT_TIMEOUT_MS = 15_000;
@@ -39,8 +40,8 @@ const ARN = /^arn:[\w-]+:[\w-]*:[\w-]*:[\w-]*:[\w+=,.@/:-]{1,1024}$/;
 const MAX_ANSWER_BYTES = 256 * 1024;
 
 /**
- * The one AssumeRoleWithWebIdentity of main, repeated while a failure may be temporary (retry.ts). The session's keys
- * are dropped here, and no message holds the token.
+ * The one AssumeRoleWithWebIdentity of main, repeated while a failure may be temporary (retry.ts). The
+ * session's keys are dropped here, and no message holds the token.
  * @param onRetry is called with a line for the log before each repetition
  */
 export async function exchange(
@@ -48,15 +49,12 @@ export async function exchange(
   onRetry: (text: string) => void,
 ): Promise<ExchangeResult> {
   const { client, askedUrl } = makeClient(request);
+  const host = () => new URL(askedUrl()).host;
   let attempts = 0;
   const attempt = async () => {
     attempts++;
     try {
-      return await withDeadline(
-        () => new URL(askedUrl()).host,
-        ATTEMPT_TIMEOUT_MS,
-        (signal) => send(client, request, signal),
-      );
+      return await withDeadline(host, ATTEMPT_TIMEOUT_MS, (signal) => send(client, request, signal));
     } catch (error) {
       throw error instanceof RequestError ? error : new RequestError(failureOf(error), { cause: error });
     }
@@ -71,13 +69,10 @@ export async function exchange(
   }
 }
 
-async function send(client: STSClient, request: ExchangeRequest, signal: AbortSignal): Promise<Session> {
-  const command = new AssumeRoleWithWebIdentityCommand({
-    RoleArn: request.roleArn,
-    RoleSessionName: request.sessionName,
-    WebIdentityToken: request.token,
-  });
-  const answer = await client.send(command, { abortSignal: signal });
+async function send(client: STSClient, request: ExchangeRequest, abortSignal: AbortSignal): Promise<Session> {
+  const { roleArn: RoleArn, sessionName: RoleSessionName, token: WebIdentityToken } = request;
+  const command = new AssumeRoleWithWebIdentityCommand({ RoleArn, RoleSessionName, WebIdentityToken });
+  const answer = await client.send(command, { abortSignal });
   // The page of a proxy, for example, which the SDK reads as an empty answer.
   if (!answer.Credentials?.AccessKeyId) {
     throw new RequestError({ kind: "malformed", httpStatus: 200, message: "HTTP 200 without a session" });
@@ -94,7 +89,10 @@ async function send(client: STSClient, request: ExchangeRequest, signal: AbortSi
   return { assumedRoleArn, accountId: assumedRoleArn?.split(":")[4] || undefined };
 }
 
-/** A client that makes one attempt, and the URL that it asks: the environment or a config file may name another. */
+/**
+ * A client that makes one attempt, and the URL that it asks: the environment or a config file may name
+ * another.
+ */
 function makeClient({ region, endpoint }: ExchangeRequest): { client: STSClient; askedUrl: () => string } {
   const agent = { keepAlive: false, proxyEnv: process.env };
   const client = new STSClient({
@@ -114,12 +112,8 @@ function makeClient({ region, endpoint }: ExchangeRequest): { client: STSClient;
   let asked = endpoint ?? `https://sts.${region}.amazonaws.com${region.startsWith("cn-") ? ".cn" : ""}`;
   client.middlewareStack.add(
     (next) => (args) => {
-      const { protocol, hostname, port } = args.request as {
-        protocol: string;
-        hostname: string;
-        port?: number;
-      };
-      asked = `${protocol}//${hostname}${port === undefined ? "" : `:${port}`}`;
+      const server = args.request as { protocol: string; hostname: string; port?: number };
+      asked = `${server.protocol}//${server.hostname}${server.port === undefined ? "" : `:${server.port}`}`;
       return next(args);
     },
     { step: "finalizeRequest" },
@@ -150,11 +144,18 @@ async function* bounded(body: Readable): AsyncGenerator<Buffer> {
 }
 
 function failureOf(error: unknown): Failure {
-  const { code, httpStatus } = { code: codeOf(error), httpStatus: statusOf(error) };
-  return { kind: kindOf(code, httpStatus, errorText(error)), code, httpStatus, message: errorText(error) };
+  const code = (errorCode(error) ?? (error instanceof Error ? error.name : "Error")).replace(
+    /Exception$/,
+    "",
+  );
+  const status = (error as { $metadata?: { httpStatusCode?: unknown } } | null)?.$metadata?.httpStatusCode;
+  const httpStatus = typeof status === "number" ? status : undefined;
+  const message = errorText(error);
+  return { kind: kindOf(code, httpStatus, message), code, httpStatus, message };
 }
 
-// https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html, and the other services' names for the same.
+// https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html, and the other services' names for
+// the same.
 const THROTTLED = new Set(["Throttling", "Throttled", "RequestLimitExceeded", "TooManyRequests", "SlowDown"]);
 /** What the SDK calls an answer without an error code of STS. */
 const NO_CODE = new Set(["Unknown", "UnknownError", "Error"]);
@@ -167,14 +168,4 @@ function kindOf(code: string, httpStatus: number | undefined, message: string): 
   if (httpStatus === undefined) return kindOfCode(code);
   if (httpStatus >= 500) return "server-error";
   return NO_CODE.has(code) ? "malformed" : "denied";
-}
-
-function codeOf(error: unknown): string {
-  const code = errorCode(error) ?? (error instanceof Error ? error.name : "Error");
-  return code.replace(/Exception$/, "");
-}
-
-function statusOf(error: unknown): number | undefined {
-  const status = (error as { $metadata?: { httpStatusCode?: unknown } } | null)?.$metadata?.httpStatusCode;
-  return typeof status === "number" ? status : undefined;
 }

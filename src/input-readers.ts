@@ -1,5 +1,5 @@
-// One reader for each input. It checks the text and returns the value, or throws a UserError that shows the text,
-// what is allowed and what to do.
+// One reader for each input. It checks the text and returns the value, or throws a UserError that shows the
+// text, what is allowed and what to do.
 import { randomBytes } from "node:crypto";
 import type { Mirror } from "./aws/environment.ts";
 import { isLoopback } from "./aws/sts-endpoint.ts";
@@ -28,17 +28,29 @@ export interface Run {
   attempt: string;
 }
 
+/** What each input may be, but for those that have no wrong text. */
+const ALLOWED = {
+  "role-to-assume": "the ARN of a role, such as arn:aws:iam::111122223333:role/deploy",
+  "aws-region": "a region in lower case, such as eu-west-1",
+  profile: "1 to 64 of the characters A-Z a-z 0-9 _ . -",
+  "role-session-name": "2 to 64 of the characters A-Z a-z 0-9 _ + = , . @ -",
+  audience: "1 to 255 ASCII characters without a space",
+  "allowed-account-ids": "account ids of 12 digits, separated by commas",
+  "sts-endpoint": "an https URL without user, query and fragment, or http to 127.0.0.1, [::1] or localhost",
+  "mask-aws-account-id": "true or false",
+  trial: "true or false",
+  "mirror-environment": "auto, true or false",
+  summary: "auto, always or never",
+};
+type Name = keyof typeof ALLOWED;
+
 // Names and paths of roles: https://docs.aws.amazon.com/IAM/latest/APIReference/API_Role.html
 const ROLE_ARN = /^arn:(aws[a-z-]*):iam::(\d{12}):role\/((?:[\w+=,.@-]+\/)*)([\w+=,.@-]{1,64})$/;
 // Other servers with an STS API have their own form of role ARNs (MinIO: "arn:minio:iam:::role/…").
 const ANY_ARN = /^arn:([\w-]+):[\w-]*:[\w-]*:([\w-]*):(?:[\w+=,.@/:-]*[/:])?([\w+=,.@-]+)$/;
 
 export function readRole(read: Reader, anyArn: boolean): Role {
-  const arn = required(
-    read,
-    "role-to-assume",
-    "the ARN of the role, such as arn:aws:iam::111122223333:role/deploy",
-  );
+  const arn = required(read, "role-to-assume");
   const aws = arn.length <= 2048 ? ROLE_ARN.exec(arn) : null;
   if (aws) return { arn, partition: aws[1] ?? "", accountId: aws[2], name: aws[4] ?? "" };
   const any = anyArn && arn.length <= 2048 ? ANY_ARN.exec(arn) : null;
@@ -48,43 +60,26 @@ export function readRole(read: Reader, anyArn: boolean): Role {
     : /^[\w+=,.@/-]+$/.test(arn)
       ? "A name alone does not identify the account."
       : "Copy it from the role's page in IAM.";
-  throw refused("role-to-assume", arn, "a role ARN, such as arn:aws:iam::111122223333:role/deploy", hint);
+  throw refused("role-to-assume", arn, hint);
 }
 
 export function readRegion(read: Reader): string {
-  const region = required(read, "aws-region", "a region, such as eu-west-1");
-  if (/^[a-z]{2}(?:-[a-z]+)+-\d+[a-z]$/.test(region)) {
-    throw refused(
-      "aws-region",
-      region,
-      "a region, such as eu-west-1",
-      `That is a zone of the region ${region.slice(0, -1)}.`,
-    );
-  }
+  const region = required(read, "aws-region");
+  if (/^[a-z]{2}(?:-[a-z]+)+-\d+[a-z]$/.test(region))
+    throw refused("aws-region", region, `That is a zone of the region ${region.slice(0, -1)}.`);
   // The region becomes part of host names, so it must be one DNS label.
   if (/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(region)) return region;
-  throw refused(
-    "aws-region",
-    region,
-    "a region's name in lower case, such as eu-west-1",
-    "AWS lists them under Regions and Zones.",
-  );
+  throw refused("aws-region", region, "AWS lists them under Regions and Zones.");
 }
 
 export function readProfile(read: Reader): string {
   const profile = read("profile") || "default";
-  // Every SDK reads these names in the same way, without quotes.
   // The SDK for JavaScript looks profiles up in an object, which inherits properties of some names.
-  const isInherited = profile in {};
-  if (/^[A-Za-z0-9_.-]{1,64}$/.test(profile) && !isInherited) return profile;
-  throw refused(
-    "profile",
-    profile,
-    "1 to 64 of the characters A-Z a-z 0-9 _ . -",
-    isInherited
-      ? "The AWS SDK for JavaScript cannot read a profile of this name."
-      : "Leave it out to give every later step this role.",
-  );
+  if (profile in {})
+    throw refused("profile", profile, "The AWS SDK for JavaScript cannot read a profile of this name.");
+  // Every SDK reads these names in the same way, without quotes.
+  if (/^[A-Za-z0-9_.-]{1,64}$/.test(profile)) return profile;
+  throw refused("profile", profile, "Leave it out to give every later step this role.");
 }
 
 export function readSessionName(read: Reader, run: Run): string {
@@ -95,59 +90,32 @@ export function readSessionName(read: Reader, run: Run): string {
     return `GitHubActions-${digits(run.id)}-${digits(run.attempt)}-${randomBytes(4).toString("hex")}`;
   }
   if (/^[\w+=,.@-]{2,64}$/.test(given)) return given;
-  throw refused(
-    "role-session-name",
-    given,
-    "2 to 64 of the characters A-Z a-z 0-9 _ + = , . @ -",
-    "Leave it out to get a unique name.",
-  );
+  throw refused("role-session-name", given, "Leave it out to get a unique name.");
 }
 
 export function readAudience(read: Reader, partition: string): string {
-  const audience =
-    read("audience") || (partition === "aws-cn" ? "sts.amazonaws.com.cn" : "sts.amazonaws.com");
+  const audience = read("audience") || `sts.amazonaws.com${partition === "aws-cn" ? ".cn" : ""}`;
   if (/^[\x21-\x7e]{1,255}$/.test(audience)) return audience;
-  throw refused(
-    "audience",
-    audience,
-    "1 to 255 ASCII characters without a space",
-    "The identity provider in IAM must list it as an audience.",
-  );
+  throw refused("audience", audience, "The identity provider in IAM must list it as an audience.");
 }
 
 export function readAccountIds(read: Reader): string[] {
-  const ids = read("allowed-account-ids")
-    .split(/[\s,]+/)
-    .filter((id) => id !== "");
-  for (const id of ids) {
-    if (!/^\d{12}$/.test(id)) {
-      throw refused(
-        "allowed-account-ids",
-        id,
-        "account ids of 12 digits, separated by commas",
-        "In YAML, put ids that begin with 0 in quotes.",
-      );
-    }
-  }
-  return ids;
+  const ids = read("allowed-account-ids").match(/[^\s,]+/g) ?? [];
+  const wrong = ids.find((id) => !/^\d{12}$/.test(id));
+  if (wrong === undefined) return ids;
+  throw refused("allowed-account-ids", wrong, "In YAML, put ids that begin with 0 in quotes.");
 }
 
 export function readStsEndpoint(read: Reader): string | undefined {
   const given = read("sts-endpoint");
   if (given === "") return undefined;
-  const allowed = "an https URL without user, query and fragment, or http to 127.0.0.1, [::1] or localhost";
   // Every reader of the config file leaves these characters as they are.
   const url = /^https?:\/\/[\w.:/[\]~-]+$/.test(given) && URL.canParse(given) ? new URL(given) : undefined;
-  if (url?.username !== "" || url.password !== "") {
-    throw refused("sts-endpoint", given, allowed, "Leave it out to use AWS.");
-  }
+  if (url?.username !== "" || url.password !== "")
+    throw refused("sts-endpoint", given, "Leave it out to use AWS.");
   if (url.protocol === "http:" && !isLoopback(url.hostname)) {
-    throw refused(
-      "sts-endpoint",
-      given,
-      allowed,
-      "Over plain http, anyone on the network path could read the ID token.",
-    );
+    const hint = "Over plain http, anyone on the network path could read the ID token.";
+    throw refused("sts-endpoint", given, hint);
   }
   return url.href.replace(/\/+$/, "");
 }
@@ -156,8 +124,7 @@ export function readMirror(read: Reader): Mirror {
   const given = read("mirror-environment") || "auto";
   if (given === "auto") return "auto";
   const value = parseBoolean(given);
-  if (value === undefined)
-    throw refused("mirror-environment", given, "auto, true or false", "auto is right for most jobs.");
+  if (value === undefined) throw refused("mirror-environment", given, "auto is right for most jobs.");
   return value ? "always" : "never";
 }
 
@@ -174,26 +141,14 @@ export function readTrustPolicy(read: Reader): TrustPolicy | undefined {
 export function readSummary(read: Reader): Summary {
   const given = read("summary") || "auto";
   if (given === "auto" || given === "always" || given === "never") return given;
-  throw refused(
-    "summary",
-    given,
-    "auto, always or never",
-    "auto writes one only if there was an outage or another problem.",
-  );
+  throw refused("summary", given, "auto writes one only if there was an outage or another problem.");
 }
 
-export function readBoolean(read: Reader, name: string, otherwise: boolean): boolean {
+export function readBoolean(read: Reader, name: Name, otherwise: boolean): boolean {
   const given = read(name);
-  if (given === "") return otherwise;
-  const value = parseBoolean(given);
-  if (value === undefined)
-    throw refused(
-      name,
-      given,
-      "true or false",
-      "If it comes from an expression, check the value of the expression.",
-    );
-  return value;
+  const value = given === "" ? otherwise : parseBoolean(given);
+  if (value !== undefined) return value;
+  throw refused(name, given, "If it comes from an expression, check the value of the expression.");
 }
 
 // The same spellings as getBooleanInput of @actions/core (YAML 1.2, core schema).
@@ -203,18 +158,19 @@ function parseBoolean(text: string): boolean | undefined {
   return undefined;
 }
 
-function required(read: Reader, name: string, what: string): string {
+function required(read: Reader, name: Name): string {
   const given = read(name);
   if (given !== "") return given;
   throw new UserError(
     "input-missing",
-    `${name} is missing or empty. Give ${what} under "with:". An expression is empty if its secret or variable does not ` +
+    `${name} is missing or empty. Give ${ALLOWED[name]} under "with:". An expression is empty if its secret or variable does not ` +
       "exist for this job (misspelled, defined in another environment, or not available to forks).",
   );
 }
 
-function refused(name: string, given: string, allowed: string, hint: string): UserError {
-  return new UserError("input-refused", `${name} is ${quoted(given, 100)}. Allowed: ${allowed}. ${hint}`);
+function refused(name: Name, given: string, hint: string): UserError {
+  const shown = quoted(given, 100);
+  return new UserError("input-refused", `${name} is ${shown}. Allowed: ${ALLOWED[name]}. ${hint}`);
 }
 
 function digits(text: string): string {

@@ -1,23 +1,8 @@
 import type { Mirror } from "./aws/environment.ts";
 import { UserError } from "./base/errors.ts";
 import type { TrustPolicy } from "./explain/trust-policy.ts";
-import {
-  type Reader,
-  type Role,
-  type Run,
-  readAccountIds,
-  readAudience,
-  readBoolean,
-  readMirror,
-  readProfile,
-  readRegion,
-  readRole,
-  readSessionName,
-  readStsEndpoint,
-  readSummary,
-  readTrustPolicy,
-  type Summary,
-} from "./input-readers.ts";
+import type { Reader, Role, Run, Summary } from "./input-readers.ts";
+import * as input from "./input-readers.ts";
 
 export type { Summary } from "./input-readers.ts";
 
@@ -46,21 +31,21 @@ export interface Inputs {
  * what is allowed.
  */
 export function loadInputs(read: Reader, run: Run): Inputs {
-  const stsEndpoint = readStsEndpoint(read);
-  const role = readRole(read, stsEndpoint !== undefined);
+  const stsEndpoint = input.readStsEndpoint(read);
+  const role = input.readRole(read, stsEndpoint !== undefined);
   return {
     role,
-    region: readRegion(read),
-    profile: readProfile(read),
-    sessionName: readSessionName(read, run),
-    audience: readAudience(read, role.partition),
-    allowedAccountIds: readAccountIds(read),
-    maskAccountId: readBoolean(read, "mask-aws-account-id", false),
+    region: input.readRegion(read),
+    profile: input.readProfile(read),
+    sessionName: input.readSessionName(read, run),
+    audience: input.readAudience(read, role.partition),
+    allowedAccountIds: input.readAccountIds(read),
+    maskAccountId: input.readBoolean(read, "mask-aws-account-id", false),
     stsEndpoint,
-    trial: readBoolean(read, "trial", true),
-    mirror: readMirror(read),
-    trustPolicy: readTrustPolicy(read),
-    summary: readSummary(read),
+    trial: input.readBoolean(read, "trial", true),
+    mirror: input.readMirror(read),
+    trustPolicy: input.readTrustPolicy(read),
+    summary: input.readSummary(read),
   };
 }
 

@@ -35,21 +35,13 @@ export interface Plan {
 
 /** Decides everything that can be decided without touching anything. Throws a UserError for what has to be refused. */
 export function makePlan(inputs: Inputs, env: NodeJS.ProcessEnv): Plan {
-  const { role, sessionName, profile, region, stsEndpoint, audience } = inputs;
+  const { role, sessionName, profile, region, stsEndpoint, mirror } = inputs;
   const job = jobDirectory(jobDirectoryPath(env.RUNNER_TEMP));
   const endpoint = readEndpoint(env);
-  const directory = tokenDirectory(job, audience);
-  const { exports, warnings } = planEnvironment(env, {
-    profile,
-    configFile: job.config,
-    credentialsFile: job.credentials,
-    region,
-    roleArn: role.arn,
-    tokenFile: directory.token,
-    sessionName,
-    stsEndpoint,
-    mirror: inputs.mirror,
-  });
+  const directory = tokenDirectory(job, inputs.audience);
+  const use = { profile, roleArn: role.arn, tokenFile: directory.token, sessionName, region, stsEndpoint };
+  const files = { configFile: job.config, credentialsFile: job.credentials };
+  const { exports, warnings } = planEnvironment(env, { ...use, ...files, mirror });
   checkProxies(env);
   warnings.push(...[proxyWarning(env, endpoint.url), tlsWarning(env)].filter((text) => text !== undefined));
   return {
@@ -59,14 +51,7 @@ export function makePlan(inputs: Inputs, env: NodeJS.ProcessEnv): Plan {
     endsAt: timeClaim(decodeClaims(endpoint.requestToken), "exp"),
     job,
     directory,
-    section: renderProfile({
-      name: profile,
-      roleArn: role.arn,
-      tokenFile: directory.token,
-      sessionName,
-      region,
-      stsEndpoint,
-    }),
+    section: renderProfile(use),
     exports,
     warnings,
     masks: inputs.maskAccountId && role.accountId !== undefined ? [role.accountId] : [],

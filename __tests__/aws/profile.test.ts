@@ -17,7 +17,7 @@ import {
 } from "../../src/aws/profile.ts";
 
 const PROFILE: Profile = {
-  name: "prod",
+  profile: "prod",
   roleArn: "arn:aws:iam::111122223333:role/team/deploy",
   tokenFile: "/home/runner work/_temp/aws-role-refresh/tokens/0a/token",
   sessionName: "GitHubActions-1-1-0a",
@@ -46,7 +46,7 @@ describe("the section", () => {
   });
 
   test("of the default profile has no 'profile' in its header", () => {
-    expect(renderProfile({ ...PROFILE, name: "default" })).toMatch(/^\[default\]\n/);
+    expect(renderProfile({ ...PROFILE, profile: "default" })).toMatch(/^\[default\]\n/);
   });
 
   test("with an STS endpoint names it for STS alone", () => {
@@ -55,7 +55,7 @@ describe("the section", () => {
     );
   });
 
-  const fields = ["name", "roleArn", "tokenFile", "sessionName", "region", "stsEndpoint"] as const;
+  const fields = ["profile", "roleArn", "tokenFile", "sessionName", "region", "stsEndpoint"] as const;
   const hostile = [
     "x\nrole_arn = y",
     "x\r[default]",
@@ -73,7 +73,7 @@ describe("the section", () => {
     fields.flatMap((field) => hostile.map((value): [(typeof fields)[number], string] => [field, value])),
   )("refuses %s %j, which would add a line or be cut short", (field, value) => {
     // A space at the end is only cut off where it ends the line.
-    if (field === "name" && value === "x ")
+    if (field === "profile" && value === "x ")
       return expect(renderProfile({ ...PROFILE, [field]: value })).toContain("[profile x ]");
     expect(() => renderProfile({ ...PROFILE, [field]: value })).toThrow("not fit for a config file");
   });
@@ -85,7 +85,7 @@ describe("the section", () => {
       { weight: 1, arbitrary: fc.string({ unit: "binary", maxLength: 20 }) },
     );
     const value = fc.record({
-      name: fc.oneof(
+      profile: fc.oneof(
         word.filter((name) => /^[A-Za-z0-9_.-]+$/.test(name) && name !== "__proto__"),
         fc.constant("default"),
       ),
@@ -117,15 +117,15 @@ describe("the section", () => {
           ignoreCache: true,
         });
         expect(configFile).toEqual({
-          [profile.name]: {
+          [profile.profile]: {
             role_arn: profile.roleArn,
             web_identity_token_file: profile.tokenFile,
             role_session_name: profile.sessionName,
             region: profile.region,
-            ...(profile.stsEndpoint !== undefined && { services: `aws-role-refresh-${profile.name}` }),
+            ...(profile.stsEndpoint !== undefined && { services: `aws-role-refresh-${profile.profile}` }),
           },
           ...(profile.stsEndpoint !== undefined && {
-            [`services.aws-role-refresh-${profile.name}`]: { "sts.endpoint_url": profile.stsEndpoint },
+            [`services.aws-role-refresh-${profile.profile}`]: { "sts.endpoint_url": profile.stsEndpoint },
           }),
         });
       }),
@@ -432,7 +432,7 @@ describe("a use's section", () => {
 
   test("merges sections that SDKs read as one or the other, and indents no key under another's", () => {
     const text = "[default]\noutput = a\n[x]\n[profile default]\n  ca_bundle = y\n";
-    const ours = renderProfile({ ...PROFILE, name: "default" });
+    const ours = renderProfile({ ...PROFILE, profile: "default" });
     expect(placeInConfig(text, "default", ours).text).toBe(
       `[x]\n${ours.replace("\n", "\noutput = a\nca_bundle = y\n")}`,
     );

@@ -5,7 +5,7 @@ import { UserError } from "../../src/base/errors.ts";
 
 function useOf(profile: string, stsEndpoint?: string): EndpointUse {
   const section = renderProfile({
-    name: profile,
+    profile,
     roleArn: "arn:aws:iam::111122223333:role/deploy",
     tokenFile: "/temp/token",
     sessionName: "session",

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import type { StsSituation } from "../../src/explain/sts.ts";
+import type { StsSituation } from "../../src/explain/asked.ts";
 import { parseTrustPolicy } from "../../src/explain/trust-policy.ts";
 import { ARN, claims, denied, explainSts, HOST, jsonIn, refused } from "./read.ts";
 

@@ -1,7 +1,7 @@
 // Behind the input sts-endpoint, no text is about AWS.
 import { describe, expect, test } from "@jest/globals";
 import type { Failure } from "../../src/base/network.ts";
-import type { StsSituation } from "../../src/explain/sts.ts";
+import type { StsSituation } from "../../src/explain/asked.ts";
 import { explainSts, type Read } from "./read.ts";
 
 const HOST = "minio.example.com:9000";

@@ -1,7 +1,8 @@
 /** A role that a job was refused, and what its texts are read by. */
 import type { UserError } from "../../src/base/errors.ts";
 import type { Failure } from "../../src/base/network.ts";
-import { explainStsFailure, type StsSituation } from "../../src/explain/sts.ts";
+import type { StsSituation } from "../../src/explain/asked.ts";
+import { explainStsFailure } from "../../src/explain/sts.ts";
 
 export const HOST = "token.actions.githubusercontent.com";
 export const ARN = `arn:aws:iam::111122223333:oidc-provider/${HOST}`;

@@ -73,7 +73,7 @@ describe("parseTrustPolicy", () => {
     [policy({ ...good, Principal: undefined }), "statement 1 has no Principal"],
     [policy({ ...good, Principal: { Federated: [{}] } }), "Principal.Federated of statement 1 is "],
     [policy({ ...good, Action: undefined }), "the Action of statement 1 is missing"],
-    [policy({ ...good, Action: [] }), "the Action of statement 1 is "],
+    [policy({ ...good, Action: [] }), "the Action of statement 1 is empty"],
     [policy({ ...good, Condition: [] }), "the Condition of statement 1 is "],
     [policy(statement({ StringEquals: "x" })), '"StringEquals" in statement 1 is "x"'],
     [policy(statement({ StringEquals: { k: { a: 1 } } })), 'the value of "k" in statement 1 is '],

@@ -64,7 +64,7 @@ export function newUse(id: string, profile = "default", audience = "sts.amazonaw
     sessionName: `session-${id}`,
     audience,
     section: renderProfile({
-      name: profile,
+      profile,
       roleArn,
       tokenFile,
       sessionName: `session-${id}`,

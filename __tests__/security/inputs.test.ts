@@ -108,7 +108,7 @@ function write({ profile, role, sessionName, region, stsEndpoint, audience }: In
   expect(path.posix.normalize(tokenFile)).toBe(tokenFile);
   expect(tokenFile.startsWith(`${TEMP}/aws-role-refresh/tokens/`)).toBe(true);
   return {
-    section: renderProfile({ name: profile, roleArn: role.arn, tokenFile, sessionName, region, stsEndpoint }),
+    section: renderProfile({ profile, roleArn: role.arn, tokenFile, sessionName, region, stsEndpoint }),
     profile,
     meant: { role_arn: role.arn, web_identity_token_file: tokenFile, role_session_name: sessionName, region },
     endpoint: stsEndpoint,

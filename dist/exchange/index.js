@@ -11167,14 +11167,15 @@ function kindOfCode(code) {
 /** The sockets that the request of this asynchronous context opened. */
 const context = new external_node_async_hooks_.AsyncLocalStorage();
 /**
- * Bounds a request, whatever the library that makes it does. Behind a proxy, Node.js gives a request its socket only
- * once the tunnel stands; until then neither `destroy()` nor a signal ends it. So this function rejects by itself
- * and destroys the raw sockets, which the channel `net.client.socket` names
+ * Bounds a request, whatever the library that makes it does. Behind a proxy, Node.js gives a request its
+ * socket only once the tunnel stands; until then neither `destroy()` nor a signal ends it. So this function
+ * rejects by itself and destroys the raw sockets, which the channel `net.client.socket` names
  * (https://nodejs.org/api/diagnostics_channel.html#net).
  * @param host for the message
  * @param timeoutMs from now to the last byte of the answer, in milliseconds
  * @param end ends the request early
- * @throws RequestError of kind "unreachable" when the time is up (code TIMEOUT) or `end` aborts (code ABORTED)
+ * @throws RequestError of kind "unreachable" when the time is up (code TIMEOUT) or `end` aborts (code
+ * ABORTED)
  */
 function withDeadline(host, timeoutMs, request, end) {
     const opened = new Set();
@@ -11229,8 +11230,8 @@ function printable(text, limit = 4000) {
         .replace(/^(\s*)::/, "$1: :");
 }
 /**
- * A value in double quotes, as JSON writes it: invisible characters show as escapes. At most `limit`
- * characters of it. The one way to quote text from outside.
+ * The one way to quote text from outside: in double quotes, as JSON writes it, with invisible characters as
+ * escapes. At most `limit` characters of it.
  */
 function quoted(value, limit = 300) {
     return escaped(JSON.stringify(shortened(value, limit)));
@@ -11249,8 +11250,8 @@ function jsonLines(value) {
     return JSON.stringify(value, null, 2).split("\n").map(escaped);
 }
 /**
- * A code span of Markdown, in a table, too, on one line. Characters that are not ASCII, or could end the span or
- * the cell (https://github.github.com/gfm/#code-spans, #tables-extension-), become question marks.
+ * A code span of Markdown, in a table, too, on one line. Characters that are not ASCII, or could end the span
+ * or the cell (https://github.github.com/gfm/#code-spans, #tables-extension-), become question marks.
  */
 function codeSpan(text) {
     const shown = printable(text, 300).replace(/[^\x20-\x7e]|[`|\\]/g, "?");
@@ -11267,12 +11268,10 @@ function escaped(json) {
 
 ;// CONCATENATED MODULE: ../lib/src/base/errors.js
 
-/**
- * An error whose text is meant for the user of the action: what happened, and how to fix it. `anchor` names
- * the entry in docs/troubleshooting.md that explains more.
- */
+/** An error whose text is meant for the user of the action: what happened, and how to fix it. */
 class UserError extends Error {
     name = "UserError";
+    /** The entry in docs/troubleshooting.md that explains more. */
     anchor;
     /** More lines, for the log only. */
     details;
@@ -11319,8 +11318,8 @@ const PATIENCE_MS = {
 const LONGEST_WAIT_MS = 5_000;
 const LONGEST_RETRY_AFTER_MS = 10_000;
 /**
- * Repeats a request for as long as its kind of failure may be temporary, with a growing random pause in between.
- * Throws the last RequestError, and any other error at once.
+ * Repeats a request for as long as its kind of failure may be temporary, with a growing random pause in
+ * between. Throws the last RequestError, and any other error at once.
  * @param onRetry is called before each pause
  */
 async function retrying(request, onRetry) {
@@ -11357,17 +11356,18 @@ const ARN = /^arn:[\w-]+:[\w-]*:[\w-]*:[\w-]*:[\w+=,.@/:-]{1,1024}$/;
 /** An answer of STS is about 2 kB. */
 const MAX_ANSWER_BYTES = 256 * 1024;
 /**
- * The one AssumeRoleWithWebIdentity of main, repeated while a failure may be temporary (retry.ts). The session's keys
- * are dropped here, and no message holds the token.
+ * The one AssumeRoleWithWebIdentity of main, repeated while a failure may be temporary (retry.ts). The
+ * session's keys are dropped here, and no message holds the token.
  * @param onRetry is called with a line for the log before each repetition
  */
 async function exchange(request, onRetry) {
     const { client, askedUrl } = makeClient(request);
+    const host = () => new URL(askedUrl()).host;
     let attempts = 0;
     const attempt = async () => {
         attempts++;
         try {
-            return await withDeadline(() => new URL(askedUrl()).host, ATTEMPT_TIMEOUT_MS, (signal) => send(client, request, signal));
+            return await withDeadline(host, ATTEMPT_TIMEOUT_MS, (signal) => send(client, request, signal));
         }
         catch (error) {
             throw error instanceof RequestError ? error : new RequestError(failureOf(error), { cause: error });
@@ -11385,13 +11385,10 @@ async function exchange(request, onRetry) {
         client.destroy();
     }
 }
-async function send(client, request, signal) {
-    const command = new AssumeRoleWithWebIdentityCommand({
-        RoleArn: request.roleArn,
-        RoleSessionName: request.sessionName,
-        WebIdentityToken: request.token,
-    });
-    const answer = await client.send(command, { abortSignal: signal });
+async function send(client, request, abortSignal) {
+    const { roleArn: RoleArn, sessionName: RoleSessionName, token: WebIdentityToken } = request;
+    const command = new AssumeRoleWithWebIdentityCommand({ RoleArn, RoleSessionName, WebIdentityToken });
+    const answer = await client.send(command, { abortSignal });
     // The page of a proxy, for example, which the SDK reads as an empty answer.
     if (!answer.Credentials?.AccessKeyId) {
         throw new RequestError({ kind: "malformed", httpStatus: 200, message: "HTTP 200 without a session" });
@@ -11407,7 +11404,10 @@ async function send(client, request, signal) {
     }
     return { assumedRoleArn, accountId: assumedRoleArn?.split(":")[4] || undefined };
 }
-/** A client that makes one attempt, and the URL that it asks: the environment or a config file may name another. */
+/**
+ * A client that makes one attempt, and the URL that it asks: the environment or a config file may name
+ * another.
+ */
 function makeClient({ region, endpoint }) {
     const agent = { keepAlive: false, proxyEnv: process.env };
     const client = new STSClient({
@@ -11426,8 +11426,8 @@ function makeClient({ region, endpoint }) {
     });
     let asked = endpoint ?? `https://sts.${region}.amazonaws.com${region.startsWith("cn-") ? ".cn" : ""}`;
     client.middlewareStack.add((next) => (args) => {
-        const { protocol, hostname, port } = args.request;
-        asked = `${protocol}//${hostname}${port === undefined ? "" : `:${port}`}`;
+        const server = args.request;
+        asked = `${server.protocol}//${server.hostname}${server.port === undefined ? "" : `:${server.port}`}`;
         return next(args);
     }, { step: "finalizeRequest" });
     // Nearest to the network: the SDK would collect an answer of any size in memory.
@@ -11451,10 +11451,14 @@ async function* bounded(body) {
     }
 }
 function failureOf(error) {
-    const { code, httpStatus } = { code: codeOf(error), httpStatus: statusOf(error) };
-    return { kind: kindOf(code, httpStatus, errorText(error)), code, httpStatus, message: errorText(error) };
+    const code = (errorCode(error) ?? (error instanceof Error ? error.name : "Error")).replace(/Exception$/, "");
+    const status = error?.$metadata?.httpStatusCode;
+    const httpStatus = typeof status === "number" ? status : undefined;
+    const message = errorText(error);
+    return { kind: kindOf(code, httpStatus, message), code, httpStatus, message };
 }
-// https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html, and the other services' names for the same.
+// https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html, and the other services' names for
+// the same.
 const THROTTLED = new Set(["Throttling", "Throttled", "RequestLimitExceeded", "TooManyRequests", "SlowDown"]);
 /** What the SDK calls an answer without an error code of STS. */
 const NO_CODE = new Set(["Unknown", "UnknownError", "Error"]);
@@ -11471,14 +11475,6 @@ function kindOf(code, httpStatus, message) {
     if (httpStatus >= 500)
         return "server-error";
     return NO_CODE.has(code) ? "malformed" : "denied";
-}
-function codeOf(error) {
-    const code = errorCode(error) ?? (error instanceof Error ? error.name : "Error");
-    return code.replace(/Exception$/, "");
-}
-function statusOf(error) {
-    const status = error?.$metadata?.httpStatusCode;
-    return typeof status === "number" ? status : undefined;
 }
 
 var __webpack_exports__exchange = __webpack_exports__.c;

@@ -27,7 +27,7 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:url");
 
 /**
  * The path of another bundle of dist/: dist/NAME/index.js, from dist/main/index.js or dist/post/index.js. Not
- * `new URL(…, import.meta.url)`, which the bundler would take for a file to copy.
+ * `new URL(…, import.meta.url)`, which the bundler would treat as a file to copy.
  */
 function bundlePath(name) {
     return node_path__WEBPACK_IMPORTED_MODULE_0__.join(node_path__WEBPACK_IMPORTED_MODULE_0__.dirname((0,node_url__WEBPACK_IMPORTED_MODULE_1__.fileURLToPath)(import.meta.url)), "..", name, "index.js");
@@ -46,12 +46,10 @@ function bundlePath(name) {
 /* harmony export */ });
 /* harmony import */ var _text_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(321);
 
-/**
- * An error whose text is meant for the user of the action: what happened, and how to fix it. `anchor` names
- * the entry in docs/troubleshooting.md that explains more.
- */
+/** An error whose text is meant for the user of the action: what happened, and how to fix it. */
 class UserError extends Error {
     name = "UserError";
+    /** The entry in docs/troubleshooting.md that explains more. */
     anchor;
     /** More lines, for the log only. */
     details;
@@ -142,8 +140,8 @@ function printable(text, limit = 4000) {
         .replace(/^(\s*)::/, "$1: :");
 }
 /**
- * A value in double quotes, as JSON writes it: invisible characters show as escapes. At most `limit`
- * characters of it. The one way to quote text from outside.
+ * The one way to quote text from outside: in double quotes, as JSON writes it, with invisible characters as
+ * escapes. At most `limit` characters of it.
  */
 function quoted(value, limit = 300) {
     return escaped(JSON.stringify(shortened(value, limit)));
@@ -162,8 +160,8 @@ function jsonLines(value) {
     return JSON.stringify(value, null, 2).split("\n").map(escaped);
 }
 /**
- * A code span of Markdown, in a table, too, on one line. Characters that are not ASCII, or could end the span or
- * the cell (https://github.github.com/gfm/#code-spans, #tables-extension-), become question marks.
+ * A code span of Markdown, in a table, too, on one line. Characters that are not ASCII, or could end the span
+ * or the cell (https://github.github.com/gfm/#code-spans, #tables-extension-), become question marks.
  */
 function codeSpan(text) {
     const shown = printable(text, 300).replace(/[^\x20-\x7e]|[`|\\]/g, "?");
@@ -362,7 +360,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 
 // The keeper's process takes longer to start than anything else, so it starts before the rest is loaded.
 const keeper = (0,_keeper_launch_js__WEBPACK_IMPORTED_MODULE_0__/* .launchKeeper */ .i)();
-const { run } = await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 427));
+const { run } = await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 436));
 await run(keeper);
 
 __webpack_async_result__();
@@ -370,7 +368,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 427:
+/***/ 436:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -1419,11 +1417,14 @@ function writeFileAtomic(path, content) {
         throw error;
     }
 }
+const MAX_FILE_BYTES = 16 * 1024 * 1024;
+const MAX_RECORD_BYTES = 1024 * 1024;
+const VERSION = 1;
 /**
- * The bytes of a regular file, or undefined where there is none. Throws on any other error, and on anything
- * but a file.
+ * The bytes of a regular file, or undefined if there is none. Throws on any other error, on anything but a file, and
+ * on a file that is larger than `limit`.
  */
-function readFileIfExists(path) {
+function readFileIfExists(path, limit = MAX_FILE_BYTES) {
     let file;
     try {
         // O_NONBLOCK: opening a FIFO would wait for its writer for ever.
@@ -1435,26 +1436,47 @@ function readFileIfExists(path) {
         throw error;
     }
     try {
-        if (!external_node_fs_namespaceObject.fstatSync(file).isFile())
+        const stat = external_node_fs_namespaceObject.fstatSync(file);
+        if (!stat.isFile())
             throw new Error(`${path} is not a regular file`);
+        if (stat.size > limit)
+            throw new Error(`${path} is larger than ${limit / 1024} KiB`);
         return external_node_fs_namespaceObject.readFileSync(file);
     }
     finally {
         external_node_fs_namespaceObject.closeSync(file);
     }
 }
-/** The JSON object in a file of ours, or undefined where there is none: a crash may have left anything. */
+/** The JSON object in a file, at most 1 MiB, or undefined if there is none. */
 function readJson(path) {
     try {
-        const value = JSON.parse(readFileIfExists(path)?.toString("utf8") ?? "");
+        const value = JSON.parse(readFileIfExists(path, MAX_RECORD_BYTES)?.toString("utf8") ?? "");
         return typeof value === "object" && value !== null && !Array.isArray(value) ? value : undefined;
     }
     catch {
         return undefined;
     }
 }
-function writeJson(path, value) {
-    writeFileAtomic(path, `${JSON.stringify(value)}\n`);
+/**
+ * The one way to read a file in which this action recorded something. Undefined if there is none of this version and
+ * form: a crash or a step may have left anything there.
+ */
+function readRecord(path, schema) {
+    const value = readJson(path);
+    if (value?.version !== VERSION)
+        return undefined;
+    try {
+        return schema(value);
+    }
+    catch {
+        return undefined;
+    }
+}
+function files_writeRecord(path, value) {
+    const text = `${JSON.stringify({ version: VERSION, ...value })}\n`;
+    if (Buffer.byteLength(text) > MAX_RECORD_BYTES)
+        throw new Error(`${path} would be larger than 1 MiB`);
+    writeFileAtomic(path, text);
 }
 
 ;// CONCATENATED MODULE: ../lib/src/aws/cli-cache.js
@@ -1465,13 +1487,13 @@ function writeJson(path, value) {
  * Deletes sessions that the AWS CLI caches on disk (~/.aws/cli/cache/*.json, by role and session name, not by
  * token). They would work for up to an hour after the job, and the CLI would use them in the next job on the
  * machine. They are found by their ARN, and by their file's name for servers that return no ARN (MinIO). The
- * name alone does not do: what it is made of may change (aws/aws-cli#10670). Returns how many it deleted: 0 if
- * the cache cannot be read.
- * @param isOurs decides about other sessions, by the ARN (arn:aws:sts::ACCOUNT:assumed-role/NAME/SESSION) and
- * by the time at which the file was written
+ * name alone does not do: what it is made of may change (aws/aws-cli#10670). Returns how many it deleted: 0
+ * if the cache cannot be read.
+ * @param isOurs decides about others, by ARN (arn:aws:sts::ACCOUNT:assumed-role/NAME/SESSION) and writing time
  */
 function deleteCachedSessions(directory, roleArn, sessionName, isOurs = () => false) {
     const ownName = cacheName(roleArn, sessionName);
+    const role = parseRole(roleArn)?.role;
     let deleted = 0;
     for (const name of namesIn(directory)) {
         const path = `${directory}/${name}`;
@@ -1480,7 +1502,9 @@ function deleteCachedSessions(directory, roleArn, sessionName, isOurs = () => fa
                 const arn = readJson(path)?.AssumedRoleUser?.Arn;
                 if (typeof arn !== "string")
                     continue;
-                if (!isSessionOf(arn, roleArn, sessionName) && !isOurs(arn, external_node_fs_namespaceObject.statSync(path).mtimeMs))
+                const found = parseRole(arn);
+                const isOwn = found?.session === sessionName && found.role === role;
+                if (!isOwn && !isOurs(arn, external_node_fs_namespaceObject.statSync(path).mtimeMs))
                     continue;
             }
             external_node_fs_namespaceObject.rmSync(path);
@@ -1508,11 +1532,6 @@ function cacheName(roleArn, sessionName) {
     const request = `{"RoleArn": "${roleArn}", "RoleSessionName": "${sessionName}"}`;
     return `${(0,external_node_crypto_namespaceObject.createHash)("sha1").update(request).digest("hex")}.json`;
 }
-/** Whether a session's ARN is of this role (arn:aws:iam::ACCOUNT:role/PATH/NAME) and this session name. */
-function isSessionOf(assumedRoleArn, roleArn, sessionName) {
-    const found = parseRole(assumedRoleArn);
-    return found !== undefined && found.session === sessionName && found.role === parseRole(roleArn)?.role;
-}
 /**
  * What the ARNs of a role and of its sessions have in common ("partition:account:name"), and the session's
  * name: undefined for the ARN of a role. Undefined for anything else.
@@ -1530,8 +1549,9 @@ const external_node_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import
 ;// CONCATENATED MODULE: ../lib/src/aws/user-files.js
 
 /**
- * The folder that holds .aws. A user without HOME and without an entry in passwd, which is common in containers, gets
- * a folder that does not exist: variables that name a file need some path, because an empty one breaks SDKs.
+ * The folder that holds .aws. A user without HOME and without an entry in passwd, which is common in
+ * containers, gets a folder that does not exist: variables that name a file need some path, because an empty
+ * one breaks SDKs.
  */
 function home() {
     try {
@@ -1553,83 +1573,18 @@ function cliCache() {
     return `${home()}/.aws/cli/cache`;
 }
 
-// EXTERNAL MODULE: external "node:path"
-var external_node_path_ = __nccwpck_require__(760);
-;// CONCATENATED MODULE: ../lib/src/base/layout.js
-
-
-
-// $RUNNER_TEMP/aws-role-refresh/
-//   config              the AWS config file of this job
-//   credentials         the AWS credentials file of this job
-//   job.json            the claim: whose directory this is, and what the two files were seeded from
-//   tokens/<id>/        one per audience: token, status.json, and stop once post has asked the keeper to end
-//   uses/<id>.json      one per use that is not over: what it wrote, so that any post can undo it
-//   finished/<id>.json  one per use that is over, for the summary
-//   lock.*              see job/lock.ts
-const NAME = "aws-role-refresh";
-/** The paths of the job directory, with forward slashes, which every SDK accepts on every system. */
-function jobDirectory(path) {
-    return {
-        path,
-        config: `${path}/config`,
-        credentials: `${path}/credentials`,
-        claim: `${path}/job.json`,
-        tokens: `${path}/tokens`,
-        uses: `${path}/uses`,
-        finished: `${path}/finished`,
-    };
-}
-/** The token directory of an audience. */
-function tokenDirectory(job, audience) {
-    return tokenDirectoryAt(`${job.tokens}/${tokenId(audience)}`);
-}
-function tokenDirectoryAt(path) {
-    return { path, token: `${path}/token`, status: `${path}/status.json`, stop: `${path}/stop` };
-}
-/** The name of the token directory of an audience. */
-function tokenId(audience) {
-    return (0,external_node_crypto_namespaceObject.createHash)("sha256").update(audience).digest("hex").slice(0, 16);
-}
-/**
- * The path of this job's directory in RUNNER_TEMP. Throws a UserError if SDKs would read that path in different ways
- * from a config file: `#` and `;` begin a comment for some, `$` and `%` a variable, and non-ASCII breaks others
- * (docs/compatibility.md).
- */
-function jobDirectoryPath(runnerTemp, platform = process.platform) {
-    if (!runnerTemp) {
-        throw new errors/* UserError */.yo("runner-temp", "RUNNER_TEMP is not set. The runner sets it; this action cannot run without it.");
-    }
-    const isWindows = platform === "win32";
-    const isAbsolute = (isWindows ? external_node_path_.win32 : external_node_path_.posix).isAbsolute(runnerTemp);
-    const root = isWindows ? runnerTemp.replaceAll("\\", "/") : runnerTemp;
-    const ambiguous = [...(isWindows ? "#;$%\"'`" : "#;$\"'`\\")];
-    const isPlain = /^[\x20-\x7e]+$/.test(root) && !ambiguous.some((character) => root.includes(character));
-    if (!isAbsolute || !isPlain) {
-        throw new errors/* UserError */.yo("runner-temp", `RUNNER_TEMP is ${JSON.stringify(runnerTemp.slice(0, 200))}. It must be an absolute path in ASCII without any of ` +
-            `${ambiguous.join(" ")}, which AWS SDKs interpret differently in a config file. Change the runner's work folder.`);
-    }
-    return `${root.replace(/\/+$/, "")}/${NAME}`;
-}
-
 ;// CONCATENATED MODULE: ../lib/src/base/process.js
 
 
-/**
- * proc(5), /proc/PID/stat. The name is in parentheses and may contain any character. Undefined if there is no such
- * process.
- */
+/** proc(5), /proc/PID/stat; undefined if there is no such process. */
 function readStat(pid) {
     try {
         const text = external_node_fs_namespaceObject.readFileSync(`/proc/${pid}/stat`, "utf8");
+        // The name is in parentheses and may contain any character.
         const end = text.lastIndexOf(")");
+        const name = text.slice(text.indexOf("(") + 1, end);
         const fields = text.slice(end + 2).split(" ");
-        return {
-            name: text.slice(text.indexOf("(") + 1, end),
-            state: fields[0] ?? "",
-            parent: Number(fields[1]),
-            started: fields[19] ?? "",
-        };
+        return { name, state: fields[0] ?? "", parent: Number(fields[1]), started: fields[19] ?? "" };
     }
     catch {
         return undefined;
@@ -1640,10 +1595,10 @@ function identify(pid) {
     return started === undefined ? { pid } : { pid, started };
 }
 /** Whether this process still runs; a zombie does not. Without /proc: whether any process has its pid. */
-function isRunning(process_) {
+function process_isRunning(process_) {
     if (process_.started !== undefined) {
         const stat = readStat(process_.pid);
-        return (stat !== undefined && stat.started === process_.started && stat.state !== "Z" && stat.state !== "X");
+        return stat?.started === process_.started && stat.state !== "Z" && stat.state !== "X";
     }
     try {
         return process.kill(process_.pid, 0);
@@ -1655,10 +1610,10 @@ function isRunning(process_) {
 /** More than enough for a runner, a composite action and wrapper scripts. */
 const MAX_ANCESTORS = 32;
 /**
- * The runner's worker among this process's ancestors: the process that runs one job and then ends. Undefined
- * inside a container, whose processes have no ancestor outside, without /proc, and under other runners.
- * https://github.com/actions/runner: src/Runner.Worker; the kernel keeps 15 characters of a name, of which it
- * needs 13.
+ * The runner's worker among this process's ancestors: the process that runs one job and then ends
+ * (actions/runner, src/Runner.Worker; its 13 characters fit the 15 that the kernel keeps of a name).
+ * Undefined inside a container, whose processes have no ancestor outside, without /proc, and under other
+ * runners.
  */
 function findWorker() {
     let pid = process.ppid;
@@ -1705,10 +1660,8 @@ function findProxy(env, url) {
         : { unusable: "its URL does not begin with http:// or https://" };
 }
 function isExempt(env, url) {
-    const entries = (env.no_proxy || env.NO_PROXY || "").split(/[\s,]+/).filter((entry) => entry !== "");
-    return entries.some((entry) => entry === "*" ||
-        url.host === entry ||
-        url.hostname === entry ||
+    const entries = (env.no_proxy || env.NO_PROXY || "").match(/[^\s,]+/g) ?? [];
+    return entries.some((entry) => ["*", url.host, url.hostname].includes(entry) ||
         url.hostname.endsWith(`.${entry.replace(/^\*?\./, "")}`));
 }
 /**
@@ -1717,10 +1670,8 @@ function isExempt(env, url) {
  * value may hold a password and is not shown.
  */
 function checkProxies(env) {
-    for (const [{ Agent }, name] of [
-        [external_node_http_namespaceObject_0, "http_proxy"],
-        [external_node_https_namespaceObject_0, "https_proxy"],
-    ]) {
+    for (const { Agent } of [external_node_http_namespaceObject_0, external_node_https_namespaceObject_0]) {
+        const name = Agent === external_node_http_namespaceObject.Agent ? "http_proxy" : "https_proxy";
         try {
             new Agent({ keepAlive: false, proxyEnv: env });
         }
@@ -1745,7 +1696,10 @@ function proxyWarning(env, url, version = process.versions.node) {
 ;// CONCATENATED MODULE: ../lib/src/aws/settings.js
 // The settings in a section of an AWS config or credentials file: which of its lines stay when a use of this
 // action puts another identity there. As text, like profile.ts.
-/** What names an identity, or belongs to one: https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html */
+/**
+ * What names an identity, or belongs to one:
+ * https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html
+ */
 const IDENTITY = new RegExp(`^(?:${[
     "role_arn|role_session_name|source_profile|external_id|duration_seconds|mfa_serial|login_session",
     "(?:web_identity|credential|sso)_.*",
@@ -1779,23 +1733,19 @@ function parse(text, above) {
     const parent = above !== undefined && indent > above.indent ? above : undefined;
     if (BLANK_OR_COMMENT.test(text))
         return { text, key: undefined, value: "", indent, parent };
-    const [, key = "", value = ""] = /^([^=:]*)[=:]?(.*)$/s.exec(text) ?? [];
-    return {
-        text,
-        // Some SDKs trim more than spaces.
-        key: key.toLowerCase().replace(/^[^a-z0-9]+|[^a-z0-9]+$/g, ""),
-        value: (value.split(/(?:^|\s)[#;]/)[0] ?? "").trim(),
-        indent,
-        parent,
-    };
+    const [, name = "", rest = ""] = /^([^=:]*)[=:]?(.*)$/s.exec(text) ?? [];
+    // Some SDKs trim more than spaces.
+    const key = name.toLowerCase().replace(/^[^a-z0-9]+|[^a-z0-9]+$/g, "");
+    const value = (rest.split(/(?:^|\s)[#;]/)[0] ?? "").trim();
+    return { text, key, value, indent, parent };
 }
 /** The value of a key that is not indented under another; the last one counts. */
 function valueIn(entries, key) {
     return entries.findLast((entry) => entry.key === key && entry.parent === undefined)?.value;
 }
 /**
- * The text of the entries that name no identity and none of the keys in `others`. "" if no key is left. No key
- * is there twice, which botocore refuses.
+ * The text of the entries that name no identity and none of the keys in `others`. "" if no key is left. No
+ * key is there twice, which botocore refuses.
  */
 function settingsIn(entries, others) {
     const top = entries.filter(({ key, parent }) => key !== undefined && parent === undefined);
@@ -1811,7 +1761,7 @@ function settingsIn(entries, others) {
         return goes(entry.parent) || (entry.parent.value !== "" && isNamed(entry));
     };
     const kept = entries.filter((entry) => !goes(entry));
-    if (kept.every((entry) => entry.key === undefined))
+    if (kept.every(({ key }) => key === undefined))
         return "";
     let above;
     const lines = kept.map((entry) => {
@@ -1835,17 +1785,18 @@ function settingsIn(entries, others) {
  * comments, so that every SDK reads the same values (docs/compatibility.md). Throws on a value that could add
  * a line or be cut short, even though every input was checked before.
  */
-function renderProfile(profile) {
+function renderProfile({ profile, stsEndpoint, ...values }) {
     const section = [
-        profile.name === "default" ? "[default]" : `[profile ${profile.name}]`,
-        `role_arn = ${profile.roleArn}`,
-        `web_identity_token_file = ${profile.tokenFile}`,
-        `role_session_name = ${profile.sessionName}`,
-        `region = ${profile.region}`,
+        profile === "default" ? "[default]" : `[profile ${profile}]`,
+        `role_arn = ${values.roleArn}`,
+        `web_identity_token_file = ${values.tokenFile}`,
+        `role_session_name = ${values.sessionName}`,
+        `region = ${values.region}`,
     ];
-    if (profile.stsEndpoint !== undefined) {
+    if (stsEndpoint !== undefined) {
+        const services = servicesName(profile);
         // Not endpoint_url in the profile itself: that would send every service's calls there.
-        section.push(`services = ${servicesName(profile.name)}`, `[services ${servicesName(profile.name)}]`, "sts =", `  endpoint_url = ${profile.stsEndpoint}`);
+        section.push(`services = ${services}`, `[services ${services}]`, "sts =", `  endpoint_url = ${stsEndpoint}`);
     }
     for (const line of section) {
         if (!/^[\x20-\x7e]*$/.test(line) || /[#;]|\s$/.test(line))
@@ -1856,40 +1807,41 @@ function renderProfile(profile) {
 function servicesName(profileName) {
     return `aws-role-refresh-${profileName}`;
 }
-/** Takes every section of a profile, and the services section that renderProfile may add, from a config file. */
+/** Takes every section of a profile, and the services section of renderProfile, from a config file. */
 function takeFromConfig(text, profileName) {
-    return takeSections(text, (header) => isProfile(header, profileName) || header === `services ${servicesName(profileName)}`);
+    const services = `services ${servicesName(profileName)}`;
+    return takeSections(text, (header) => isProfile(header, profileName) || header === services);
 }
 /** Takes every section of a profile from a credentials file. */
 function takeFromCredentials(text, profileName) {
     return takeSections(text, (header) => isProfile(header, profileName));
 }
 /**
- * Puts a use's section at the end of a config file, in place of every other section of its profile. The user's
- * settings in those stay byte for byte: all but what names an identity, and what the use itself sets.
+ * Puts a use's section at the end of a config file, in place of every other section of its profile. The
+ * user's settings in those stay byte for byte: all but what names an identity, and what the use itself sets.
  */
 function placeInConfig(text, profileName, section) {
     const { kept, taken } = takeFromConfig(text, profileName);
     const isOwn = (header) => isConfigHeader(header, profileName);
     const users = entriesOf(taken, isOwn);
     const own = keysIn(section, isOwn);
-    const settings = settingsIn(users, ({ key = "", value }) => own.has(key) || value === servicesName(profileName));
+    const isReplaced = ({ key, value }) => own.has(key) || value === servicesName(profileName);
+    const settings = settingsIn(users, isReplaced);
     const services = own.has("services") ? otherServices(text, valueIn(users, "services")) : "";
     const end = section.indexOf("\n") + 1;
     // The settings come first: an indented one would continue a key before it.
-    return {
-        text: append(kept, section.slice(0, end) + settings + section.slice(end) + services),
-        taken,
-    };
+    const placed = section.slice(0, end) + settings + section.slice(end) + services;
+    return { text: append(kept, placed), taken };
 }
 /**
- * Takes what names an identity, and what a use sets in the config file, out of a profile in a credentials file.
- * SDKs prefer that file.
+ * Takes what names an identity, and what a use sets in the config file, out of a profile in a credentials
+ * file. SDKs prefer that file.
  */
 function placeInCredentials(text, profileName, section) {
     const { kept, taken } = takeFromCredentials(text, profileName);
     const own = keysIn(section, (header) => isConfigHeader(header, profileName));
-    const settings = settingsIn(entriesOf(taken, (header) => header === profileName), ({ key = "" }) => own.has(key));
+    const entries = entriesOf(taken, (header) => header === profileName);
+    const settings = settingsIn(entries, ({ key }) => own.has(key));
     return { text: append(kept, settings && `[${profileName}]\n${settings}`), taken };
 }
 /** The headers under which SDKs agree to find a profile in a config file. */
@@ -1922,11 +1874,8 @@ function append(text, sections) {
 // at the end. A section that any SDK could read as this profile has to go, or that SDK would use another role
 // than the others.
 function isProfile(header, profileName) {
-    const name = header
-        .replace(/^profile\s+/, "")
-        .replace(/^(["'])(.*)\1$/, "$2")
-        .trim();
-    return name === profileName;
+    const name = header.replace(/^profile\s+/, "").replace(/^(["'])(.*)\1$/, "$2");
+    return name.trim() === profileName;
 }
 const profile_HEADER = /^\s*\[([^\]]*)\]/;
 const profile_BLANK_OR_COMMENT = /^\s*(?:[#;][\s\S]*)?$/;
@@ -1967,8 +1916,7 @@ function roleArnsIn(text) {
 
 const VARIABLE = "AWS_ENDPOINT_URL_STS";
 /**
- * Refuses a use whose ID token, or that of another use of the job, would go to the wrong server, or over plain
- * http.
+ * Refuses a use if its ID token, or that of another use, would go to the wrong server, or over plain http.
  * @param others the uses of the job that are not over
  * @param config the job's config file with this use's section
  */
@@ -1980,15 +1928,13 @@ function checkEndpoints(use, others, config, ambient) {
         return;
     refusePlainHttp(stsEndpointIn(config, use.profile), `endpoint_url of profile ${(0,base_text/* quoted */.TL)(use.profile)}`);
 }
-/** An ambient use with sts-endpoint exports its endpoint, which overrides AWS and the endpoints of all profiles. */
+/** An ambient use with sts-endpoint exports its endpoint, which overrides AWS and those of all profiles. */
 function refuseRival(use, other) {
-    if (loses(use, other)) {
-        throw refusal(`An earlier use of this action exported ${VARIABLE}, so later steps would send this use's ID token to ${(0,base_text/* quoted */.TL)(other.exported[VARIABLE] ?? "")}`, "the earlier use");
-    }
+    if (loses(use, other))
+        throw refusal("An earlier use of this action exported", "this use's ID token", other, "the earlier use");
     // An earlier use of the same profile is shadowed by this one.
-    if (other.profile !== use.profile && loses(other, use)) {
-        throw refusal(`This use would export ${VARIABLE}, so later steps would send the ID token of profile ${(0,base_text/* quoted */.TL)(other.profile)} to ${(0,base_text/* quoted */.TL)(use.exported[VARIABLE] ?? "")}`, "this use");
-    }
+    if (other.profile !== use.profile && loses(other, use))
+        throw refusal("This use would export", `the ID token of profile ${(0,base_text/* quoted */.TL)(other.profile)}`, use, "this use");
 }
 /** Whether what `other` exports overrides the endpoint of `use`. */
 function loses(use, other) {
@@ -1997,8 +1943,8 @@ function loses(use, other) {
         return false;
     return stsEndpointIn(use.section, use.profile) !== exported;
 }
-function refusal(what, which) {
-    return new errors/* UserError */.yo("sts-endpoint-of-another-use", `${what}. Give ${which} a name (profile: NAME), so that only the steps that choose it use that server.`);
+function refusal(what, token, { exported }, which) {
+    return new errors/* UserError */.yo("sts-endpoint-of-another-use", `${what} ${VARIABLE}, so later steps would send ${token} to ${(0,base_text/* quoted */.TL)(exported[VARIABLE] ?? "")}. Give ${which} a name (profile: NAME), so that only the steps that choose it use that server.`);
 }
 /** Refuses an endpoint over plain http to another machine, as the input sts-endpoint is refused. */
 function refusePlainHttp(endpoint, where) {
@@ -2012,11 +1958,9 @@ function refusePlainHttp(endpoint, where) {
 }
 /** Whether a URL's host is this machine itself. */
 function isLoopback(hostname) {
-    return (hostname === "localhost" || hostname === "[::1]" || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(hostname));
+    return /^(?:localhost|\[::1\]|127\.\d{1,3}\.\d{1,3}\.\d{1,3})$/.test(hostname);
 }
-/**
- * Whether the input sts-endpoint names a server that is not AWS (MinIO, Ceph, LocalStack): a VPC endpoint is AWS.
- */
+/** Whether the input sts-endpoint names another server (MinIO, Ceph, LocalStack). A VPC endpoint is AWS. */
 function isOtherSts(stsEndpoint) {
     if (stsEndpoint === undefined)
         return false;
@@ -2028,14 +1972,12 @@ function isOtherSts(stsEndpoint) {
 
 const equal = (value, actual, variables) => literal(value, variables) === actual;
 const equalIgnoringCase = (value, actual, variables) => literal(value, variables).toLowerCase() === actual.toLowerCase();
+/** Those that begin with String have a negated form, such as StringNotEquals. */
 const OPERATORS = new Map([
-    ["StringEquals", { compare: equal, negated: false }],
-    ["StringNotEquals", { compare: equal, negated: true }],
-    ["StringEqualsIgnoreCase", { compare: equalIgnoringCase, negated: false }],
-    ["StringNotEqualsIgnoreCase", { compare: equalIgnoringCase, negated: true }],
-    ["StringLike", { compare: like, negated: false }],
-    ["StringNotLike", { compare: like, negated: true }],
-    ["Bool", { compare: equalIgnoringCase, negated: false }],
+    ["StringEquals", equal],
+    ["StringEqualsIgnoreCase", equalIgnoringCase],
+    ["StringLike", like],
+    ["Bool", equalIgnoringCase],
 ]);
 /**
  * Whether a condition holds for a token. The rules:
@@ -2047,8 +1989,9 @@ function checkCondition({ operator, key, values }, claims, context, variables) {
     const line = `${(0,base_text/* printable */.g$)(operator, 60)} ${(0,base_text/* quoted */.TL)(key, 100)}`;
     const undecided = (why) => ({ holds: undefined, reason: `${line}: ${why}` });
     const [, set, base = "", ifExists] = /^(?:(ForAllValues|ForAnyValue):)?(\w+?)(IfExists)?$/.exec(operator) ?? [];
-    const known = OPERATORS.get(base);
-    if (!known && operator !== "Null")
+    const compare = OPERATORS.get(base.replace(/^StringNot/, "String"));
+    const negated = base.startsWith("StringNot");
+    if (!compare && operator !== "Null")
         return undecided("this operator cannot be evaluated here");
     if (variables && values.some(hasVariable))
         return undecided("policy variables cannot be evaluated here");
@@ -2058,11 +2001,10 @@ function checkCondition({ operator, key, values }, claims, context, variables) {
     const has = request
         ? `the token has ${listed(request)}`
         : `the token has no such claim${foreign(key, context)}`;
-    if (!known) {
+    if (!compare) {
         const holds = values.some((value) => (value.toLowerCase() === "true") === (request === undefined));
         return { holds, reason: `${line}: the policy has ${listed(values)} ("true" means absent); ${has}` };
     }
-    const { compare, negated } = known;
     const accepts = (actual) => values.some((value) => compare(value, actual, variables)) !== negated;
     let holds;
     // What is absent: IfExists accepts it, a set of all values is empty and so accepted, and nothing is unequal
@@ -2074,10 +2016,8 @@ function checkCondition({ operator, key, values }, claims, context, variables) {
     else
         holds = request.some(accepts);
     const hint = holds || negated ? "" : nearMiss(base, values, request ?? [], variables);
-    return {
-        holds,
-        reason: `${line}: the policy ${negated ? "excludes" : "has"} ${listed(values)}; ${has}${hint}`,
-    };
+    const policy = `the policy ${negated ? "excludes" : "has"} ${listed(values)}`;
+    return { holds, reason: `${line}: ${policy}; ${has}${hint}` };
 }
 function nearMiss(base, values, request, variables) {
     const some = (test) => request.some((actual) => values.some((value) => test(value, actual)));
@@ -2092,10 +2032,7 @@ function nearMiss(base, values, request, variables) {
         return " (the token's sub carries no IDs of owner and repository)";
     return "";
 }
-/**
- * A sub of the immutable format, `repo:owner@id/name@id:…`, as the format without IDs has it; any other text
- * as it is.
- */
+/** A sub of the immutable format, `repo:owner@id/name@id:…`, without the IDs; any other text as it is. */
 function withoutIds(sub) {
     return sub.replace(/^repo:([^/:@]+)@\d+\/([^/:@]+)@\d+(?=:|$)/, "repo:$1/$2");
 }
@@ -2111,9 +2048,7 @@ function claimsWithKeys({ providerHost, partition }) {
     const github = partition === "aws" && GITHUB_PROVIDER.test(providerHost);
     return ["aud", "sub", ...(github ? GITHUB_CLAIMS.split(" ") : [])];
 }
-/**
- * The values that the request has for a condition key, undefined for none, or why only AWS can decide.
- */
+/** The values that the request has for a condition key, undefined for none, or why only AWS can decide. */
 function requestValues(key, claims, context) {
     const { prefix, name } = splitKey(key);
     if (prefix !== context.providerHost.toLowerCase()) {
@@ -2124,13 +2059,10 @@ function requestValues(key, claims, context) {
     const keys = claimsWithKeys(context);
     if (!keys.includes(name))
         return `AWS lists no such condition key for this provider (it lists ${keys.join(", ")})`;
-    const claim = claims[name];
-    const present = (Array.isArray(claim) ? claim : [claim]).filter((value) => value !== undefined && value !== null);
+    const present = [claims[name]].flat().filter((value) => value !== undefined && value !== null);
     return present.length > 0 ? present.map(claimText) : undefined;
 }
-/**
- * A claim as the text that conditions compare: nothing for one that is absent, JSON for lists and objects.
- */
+/** A claim as the text that conditions compare: "" for an absent one, JSON for lists and objects. */
 function claimText(claim) {
     if (claim === undefined || claim === null)
         return "";
@@ -2142,9 +2074,8 @@ function splitKey(key) {
     return { prefix: key.slice(0, Math.max(colon, 0)).toLowerCase(), name: key.slice(colon + 1).toLowerCase() };
 }
 function foreign(key, { providerHost }) {
-    return splitKey(key).prefix === providerHost.toLowerCase()
-        ? ""
-        : ` (its keys begin with ${(0,base_text/* quoted */.TL)(`${providerHost}:`)})`;
+    const isOwn = splitKey(key).prefix === providerHost.toLowerCase();
+    return isOwn ? "" : ` (its keys begin with ${(0,base_text/* quoted */.TL)(`${providerHost}:`)})`;
 }
 // Policy variables: ${*}, ${?} and ${$} stand for the characters themselves
 // (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html#policy-vars-specialchars).
@@ -2190,14 +2121,65 @@ function like(pattern, text, variables) {
 }
 /** Values of a policy or a token, for a sentence: in quotes, the first five of them. */
 function listed(values) {
-    const more = values.length > 5 ? ` or ${values.length - 5} more` : "";
-    return ((values
-        .slice(0, 5)
-        .map((value) => (0,base_text/* quoted */.TL)(value))
-        .join(" or ") || "no value") + more);
+    if (values.length === 0)
+        return "no value";
+    const shown = values.slice(0, 5).map((value) => (0,base_text/* quoted */.TL)(value));
+    return [...shown, ...(values.length > 5 ? [`${values.length - 5} more`] : [])].join(" or ");
+}
+
+;// CONCATENATED MODULE: ../lib/src/explain/explained.js
+
+
+function explained_text(anchor, title, ...lines) {
+    return { anchor, title, lines };
+}
+/** An annotation is read in a narrow box. */
+const MAX_TITLE = 500;
+/** @param said the first line of the log: what happened, in the words of the one that reported it */
+function explained({ anchor, title, lines }, said, cause) {
+    const all = said === undefined ? lines : [said, ...lines];
+    const details = all.map((line) => (0,base_text/* printable */.g$)(line)).join("\n");
+    return new errors/* UserError */.yo(anchor, (0,base_text/* shortened */.vI)((0,base_text/* printable */.g$)(title), MAX_TITLE - 1), { details, cause });
+}
+/** In brackets, how a request went; empty where no proxy is set. */
+function via(proxy) {
+    if (proxy === undefined)
+        return "";
+    return "url" in proxy
+        ? ` (through the proxy ${(0,base_text/* quoted */.TL)(proxy.url)})`
+        : ` (not through the proxy that is set in the environment, because ${proxy.unusable})`;
+}
+
+;// CONCATENATED MODULE: ../lib/src/base/jwt.js
+/** Whether a parsed JSON value is an object. */
+function isObject(value) {
+    return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+// base64url segments and nothing else: such a text cannot add a line to a file, a header or a log.
+const JWT = /^[\w-]+\.([\w-]+)\.[\w-]+$/;
+/** The payload of a JWT in compact form, or undefined if it is not one. */
+function decodeClaims(token) {
+    const payload = JWT.exec(token)?.[1];
+    if (payload === undefined)
+        return undefined;
+    try {
+        const claims = JSON.parse(Buffer.from(payload, "base64url").toString("utf8"));
+        return isObject(claims) ? claims : undefined;
+    }
+    catch {
+        return undefined;
+    }
+}
+// The last second that a Date can hold.
+const MAX_SECONDS = 8.64e12;
+/** A time claim (exp, iat, nbf) in milliseconds since 1970, or undefined. */
+function timeClaim(claims, name) {
+    const seconds = claims?.[name];
+    return typeof seconds === "number" && seconds > 0 && seconds <= MAX_SECONDS ? seconds * 1000 : undefined;
 }
 
 ;// CONCATENATED MODULE: ../lib/src/explain/trust-policy.js
+
 
 
 // IAM's limit is 8,192 characters without white space
@@ -2225,14 +2207,14 @@ function parseStatement(statement, position) {
     const at = `statement ${position + 1}`;
     if (!isObject(statement))
         throw notAPolicy(`${at} is not an object`);
-    const { Sid: sid, Effect: effect, Principal: principal, NotPrincipal: notPrincipal, Action: action, NotAction: notAction, } = statement;
+    const { Sid: sid, Effect: effect, Principal: principal, Action: action } = statement;
     if (effect !== "Allow" && effect !== "Deny")
         throw notAPolicy(`the Effect of ${at} is ${shown(effect)}, not "Allow" or "Deny"`);
-    if (principal === undefined && notPrincipal === undefined)
+    if (principal === undefined && statement.NotPrincipal === undefined)
         throw notAPolicy(`${at} has no Principal`);
-    const actions = strings(action ?? notAction);
-    if (!actions || actions.length === 0)
-        throw notAPolicy(`the Action of ${at} is ${shown(action ?? notAction)}, not a string or a list of strings`);
+    const actions = strings(action ?? statement.NotAction, `the Action of ${at}`);
+    if (actions.length === 0)
+        throw notAPolicy(`the Action of ${at} is empty`);
     return {
         sid: typeof sid === "string" && sid !== "" ? sid : undefined,
         effect,
@@ -2243,11 +2225,8 @@ function parseStatement(statement, position) {
     };
 }
 function parseFederated(principal, at) {
-    const federated = strings(principal.Federated ?? []);
-    if (!federated)
-        throw notAPolicy(`Principal.Federated of ${at} is ${shown(principal.Federated)}, not a string or a list of strings`);
-    const anyone = federated.includes("*") || strings(principal.AWS)?.includes("*");
-    return anyone ? undefined : federated;
+    const federated = strings(principal.Federated ?? [], `Principal.Federated of ${at}`);
+    return [...federated, principal.AWS].flat().includes("*") ? undefined : federated;
 }
 function parseConditions(block, at) {
     if (!isObject(block))
@@ -2256,35 +2235,30 @@ function parseConditions(block, at) {
         if (!isObject(keys))
             throw notAPolicy(`${(0,base_text/* quoted */.TL)(operator, 60)} in ${at} is ${shown(keys)}, not an object of keys and values`);
         return Object.entries(keys).map(([key, value]) => {
-            const values = strings(value);
-            if (!values)
-                throw notAPolicy(`the value of ${(0,base_text/* quoted */.TL)(key, 100)} in ${at} is ${shown(value)}, not a string or a list of strings`);
-            return { operator, key, values };
+            return { operator, key, values: strings(value, `the value of ${(0,base_text/* quoted */.TL)(key, 100)} in ${at}`) };
         });
     });
 }
 /**
- * Whether the policy lets the bearer of these claims assume its role, and for each statement why or why not.
- * What only AWS can decide (keys of the request, other operators, policy variables) is reported as such.
+ * Whether the policy certainly lets the bearer of these claims assume its role, and for each statement why or
+ * why not. What only AWS can decide (keys of the request, other operators, policy variables) is reported as
+ * such.
  */
 function evaluateTrustPolicy(policy, claims, context) {
     const statements = policy.statements.map((statement, position) => {
+        const { sid, effect, conditions } = statement;
         const findings = [
             checkPrincipal(statement, context),
             checkAction(statement, context),
-            ...statement.conditions.map((condition) => checkCondition(condition, claims, context, policy.variables)),
+            ...conditions.map((condition) => checkCondition(condition, claims, context, policy.variables)),
         ];
         const reasons = (holds) => findings.filter((finding) => finding.holds === holds).map(({ reason }) => reason);
-        const subject = {
-            index: position + 1,
-            ...(statement.sid && { sid: statement.sid }),
-            effect: statement.effect,
-        };
+        const subject = { index: position + 1, ...(sid && { sid }), effect };
         if (reasons(false).length > 0)
             return { ...subject, outcome: "does not apply", reasons: reasons(false) };
         if (reasons(undefined).length > 0)
             return { ...subject, outcome: "cannot be evaluated here", reasons: reasons(undefined) };
-        if (statement.effect === "Allow")
+        if (effect === "Allow")
             return { ...subject, outcome: "allows", reasons: [] };
         return { ...subject, outcome: "denies", reasons: reasons(true) };
     });
@@ -2314,39 +2288,37 @@ function checkAction({ actions, otherActions }, { action }) {
     };
 }
 /**
- * The narrow statement that accepts this job: its exact aud and sub. Somebody else can take over the name of a
- * deleted repository, so the statement adds the repository's ID where sub has none and AWS has a key for it.
+ * The narrow statement that accepts this job: its exact aud and sub. Somebody else can take over the name of
+ * a deleted repository, so the statement adds the repository's ID where sub has none and AWS has a key for
+ * it.
  */
 function suggestStatement(claims, context) {
     const sub = claimText(claims.sub);
     const id = claimText(claims.repository_id);
     const hasId = sub.split(/[/:]/).some((part) => part.endsWith(`@${id}`));
     const pin = !hasId && /^\d+$/.test(id) && claimsWithKeys(context).includes("repository_id");
-    const aud = Array.isArray(claims.aud)
-        ? claims.aud.map((one) => withoutVariables(claimText(one)))
-        : withoutVariables(claimText(claims.aud));
+    const exactly = (claim) => withoutVariables(claimText(claim));
     return {
         Effect: "Allow",
         Principal: { Federated: providerArn(context) },
         Action: context.action,
         Condition: {
             StringEquals: {
-                [`${context.providerHost}:aud`]: aud,
-                [`${context.providerHost}:sub`]: withoutVariables(sub),
+                [`${context.providerHost}:aud`]: Array.isArray(claims.aud)
+                    ? claims.aud.map(exactly)
+                    : exactly(claims.aud),
+                [`${context.providerHost}:sub`]: exactly(sub),
                 ...(pin && { [`${context.providerHost}:repository_id`]: id }),
             },
         },
     };
 }
 // IAM reads numbers and booleans as the strings that they print as.
-function strings(value) {
+function strings(value, what) {
     const list = Array.isArray(value) ? value : [value];
-    return list.every((one) => ["string", "number", "boolean"].includes(typeof one))
-        ? list.map(String)
-        : undefined;
-}
-function isObject(value) {
-    return typeof value === "object" && value !== null && !Array.isArray(value);
+    if (list.every((one) => ["string", "number", "boolean"].includes(typeof one)))
+        return list.map(String);
+    throw notAPolicy(`${what} is ${shown(value)}, not a string or a list of strings`);
 }
 function shown(value) {
     return value === undefined
@@ -2361,70 +2333,44 @@ function notAPolicy(what) {
 
 
 
-const SHOWN_CLAIMS = [
-    "sub",
-    "aud",
-    "iss",
-    "repository",
-    "ref",
-    "environment",
-    "event_name",
-    "job_workflow_ref",
-    "repository_id",
-    "repository_owner_id",
-];
+
+const SHOWN_CLAIMS = "sub aud iss repository ref environment event_name job_workflow_ref repository_id repository_owner_id";
 /** Why AWS may have answered AccessDenied, and a trust policy that would have been accepted. */
-function explainRefusal(situation, context) {
-    const { roleArn, claims, trustPolicy } = situation;
+function explainRefusal(asked) {
+    const { roleArn, claims, trustPolicy, context } = asked;
     const name = roleArn.slice(roleArn.lastIndexOf("/") + 1);
     const path = roleArn.split("/").length > 2 ? "another path" : "a path, which its ARN must include";
     const noRole = `Account ${context.accountId} has no role ${(0,base_text/* quoted */.TL)(name)}, or the role has ${path} (role/PATH/NAME).`;
-    const { first, lines } = trustPolicy === undefined
-        ? suggested(causes(situation, context))
-        : judged(evaluateTrustPolicy(trustPolicy, claims, context));
+    const { first, lines } = trustPolicy
+        ? judged(evaluateTrustPolicy(trustPolicy, claims, context))
+        : suggested([...causes(asked)]);
     const sub = (0,base_text/* quoted */.TL)(claimText(claims.sub), 160);
-    return {
-        title: `AWS refused to let this job assume ${(0,base_text/* shortened */.vI)(roleArn, 140)} with sub ${sub}. Likely cause: ${first ?? noRole}`,
-        lines: [
-            "AWS gives no further detail. Either the role's trust policy does not accept this job's ID token, or the role does not exist.",
+    return explained_text("access-denied", `AWS refused to let this job assume ${(0,base_text/* shortened */.vI)(roleArn, 140)} with sub ${sub}. Likely cause: ${first ?? noRole}`, "AWS gives no further detail. Either the role's trust policy does not accept this job's ID token, or the role does not exist.", "", ...claimLines(claims), "", ...lines, `  - ${noRole}`, `    With credentials of that account, this prints its ARN: aws iam get-role --role-name ${(0,base_text/* shellWord */.r7)(name)} --query Role.Arn --output text`, "", "This trust policy accepts exactly this job. Save it as trust.json; the command below replaces the role's trust policy with it.", "To keep the statements that the role has, add only this statement to them.", ...(asked.accountIsMasked
+        ? ["mask-aws-account-id hides the account ID: where this log shows ***, write the account ID."]
+        : []), "", ...(0,base_text/* jsonLines */.i7)({ Version: "2012-10-17", Statement: [suggestStatement(claims, context)] }), "", `  aws iam update-assume-role-policy --role-name ${(0,base_text/* shellWord */.r7)(name)} --policy-document file://trust.json`, ...(trustPolicy === undefined
+        ? [
             "",
-            ...claimLines(claims),
-            "",
-            ...lines,
-            `  - ${noRole}`,
-            `    With credentials of that account, this prints its ARN: aws iam get-role --role-name ${(0,base_text/* shellWord */.r7)(name)} --query Role.Arn --output text`,
-            "",
-            "This trust policy accepts exactly this job. Save it as trust.json; the command below replaces the role's trust policy with it.",
-            "To keep the statements that the role has, add only this statement to them.",
-            ...(situation.accountIsMasked
-                ? ["mask-aws-account-id hides the account ID: where this log shows ***, write the account ID."]
-                : []),
-            "",
-            ...(0,base_text/* jsonLines */.i7)({ Version: "2012-10-17", Statement: [suggestStatement(claims, context)] }),
-            "",
-            `  aws iam update-assume-role-policy --role-name ${(0,base_text/* shellWord */.r7)(name)} --policy-document file://trust.json`,
-            ...(trustPolicy === undefined
-                ? [
-                    "",
-                    "To see which line of the role's trust policy refuses, give its JSON as the input explain-trust-policy.",
-                ]
-                : []),
-        ],
-    };
+            "To see which line of the role's trust policy refuses, give its JSON as the input explain-trust-policy.",
+        ]
+        : []));
 }
 /** The claims of the ID token that trust policies are about. */
 function claimLines(claims) {
     return [
         "The ID token has these claims:",
-        ...SHOWN_CLAIMS.filter((claim) => claims[claim] !== undefined).map((claim) => `  ${claim.padEnd(20)} ${(0,base_text/* quoted */.TL)(claimText(claims[claim]))}`),
+        ...SHOWN_CLAIMS.split(" ")
+            .filter((claim) => claims[claim] !== undefined)
+            .map((claim) => `  ${claim.padEnd(20)} ${(0,base_text/* quoted */.TL)(claimText(claims[claim]))}`),
     ];
 }
+/** The likely cause for the annotation, and the beginning of a list of causes for the log. */
 function suggested(causes) {
     return {
         first: causes[0],
         lines: ["Causes that these claims suggest:", ...causes.map((cause) => `  - ${cause}`)],
     };
 }
+/** The same, by the role's trust policy. */
 function judged({ allowed, statements }) {
     if (allowed) {
         return {
@@ -2450,131 +2396,69 @@ function judged({ allowed, statements }) {
 }
 /** A Deny that applies, or the Allow that has the fewest reasons not to, with the first of them. */
 function decisive(statements) {
-    const denies = statements.filter(({ effect, outcome }) => effect === "Deny" && outcome !== "does not apply");
-    const allows = statements
+    const [allow] = statements
         .filter(({ effect, outcome }) => effect === "Allow" && outcome !== "allows")
         .sort((a, b) => a.reasons.length - b.reasons.length);
-    const [one] = [...denies, ...allows];
+    const one = statements.find((statement) => statement.effect === "Deny" && !isHarmless(statement)) ?? allow;
     if (one === undefined)
         return undefined;
     return `${nameOf(one)} ${one.outcome === "denies" ? "denies this job." : `${one.outcome}: ${one.reasons[0]}`}`;
+}
+function isHarmless({ effect, outcome }) {
+    return effect === "Deny" && outcome === "does not apply";
 }
 function nameOf({ index, sid, effect }) {
     return `Statement ${index}${sid === undefined ? "" : `, ${(0,base_text/* quoted */.TL)(sid, 60)}`} (${effect})`;
 }
 function statementLines(statement) {
-    const { effect, outcome, reasons } = statement;
     // A Deny that does not apply needs no fix, so its reasons are not shown.
-    const shown = effect === "Deny" && outcome === "does not apply" ? [] : reasons.slice(0, 10);
+    const reasons = isHarmless(statement) ? [] : statement.reasons.slice(0, 10);
     return [
-        `  ${nameOf(statement)} ${outcome}${shown.length > 0 ? ":" : ""}`,
-        ...shown.map((reason) => `    ${reason}`),
+        `  ${nameOf(statement)} ${statement.outcome}${reasons.length > 0 ? ":" : ""}`,
+        ...reasons.map((reason) => `    ${reason}`),
     ];
 }
 /**
  * What these claims, and no others, make likely, the likeliest first. The forms of sub:
  * https://docs.github.com/en/actions/reference/security/oidc
  */
-function causes({ claims, audience }, context) {
+function* causes({ claims, audience, context }) {
     const sub = claimText(claims.sub);
-    const lines = [];
-    if (withoutIds(sub) !== sub) {
-        lines.push(`sub has the immutable format, with the IDs of owner and repository: GitHub's default for repositories created, renamed or transferred since 2026-07-15. A policy for ${(0,base_text/* quoted */.TL)(withoutIds(sub))} refuses it.`);
-    }
-    if (!/^repo:[^:]+:(?:ref:[^:]+|environment:[^:]+|pull_request)$/.test(sub)) {
-        const where = (0,base_text/* shellWord */.r7)(`repos/${claimText(claims.repository)}/actions/oidc/customization/sub`);
-        lines.push(`sub does not have GitHub's default form: the organization or the repository uses its own template. To see it: gh api ${where}`);
-    }
+    const repository = claimText(claims.repository);
+    if (withoutIds(sub) !== sub)
+        yield `sub has the immutable format, with the IDs of owner and repository: GitHub's default for repositories created, renamed or transferred since 2026-07-15. A policy for ${(0,base_text/* quoted */.TL)(withoutIds(sub))} refuses it.`;
+    if (!/^repo:[^:]+:(?:ref:[^:]+|environment:[^:]+|pull_request)$/.test(sub))
+        yield `sub does not have GitHub's default form: the organization or the repository uses its own template. To see it: gh api ${(0,base_text/* shellWord */.r7)(`repos/${repository}/actions/oidc/customization/sub`)}`;
     if (!/^sts\.amazonaws\.com(?:\.cn)?$/.test(audience))
-        lines.push(`The audience is ${(0,base_text/* quoted */.TL)(audience)}: the policy's condition on aud must accept that.`);
-    if (sub.includes(":environment:")) {
-        lines.push(`The job uses an environment, so sub ends in ${(0,base_text/* quoted */.TL)(sub.slice(sub.indexOf(":environment:") + 1))}, not in ref:…; the policy must accept that.`);
-    }
-    else if (sub.endsWith(":pull_request")) {
-        lines.push("The job runs for a pull request, so sub ends in pull_request and names no branch. A policy for ref:refs/heads/… refuses it.");
-    }
-    else if (sub.includes(":ref:refs/tags/")) {
-        lines.push("The job runs for a tag, so sub has ref:refs/tags/…. A policy for ref:refs/heads/… refuses it.");
-    }
-    else if (sub.includes(":ref:refs/heads/")) {
-        lines.push(`The job runs on a branch, so sub has ${(0,base_text/* quoted */.TL)(sub.slice(sub.indexOf(":ref:") + 1))}. A policy for another branch or for environment:… refuses it.`);
-    }
+        yield `The audience is ${(0,base_text/* quoted */.TL)(audience)}: the policy's condition on aud must accept that.`;
+    if (sub.includes(":environment:"))
+        yield `The job uses an environment, so sub ends in ${(0,base_text/* quoted */.TL)(sub.slice(sub.indexOf(":environment:") + 1))}, not in ref:…; the policy must accept that.`;
+    else if (sub.endsWith(":pull_request"))
+        yield "The job runs for a pull request, so sub ends in pull_request and names no branch. A policy for ref:refs/heads/… refuses it.";
+    else if (sub.includes(":ref:refs/tags/"))
+        yield "The job runs for a tag, so sub has ref:refs/tags/…. A policy for ref:refs/heads/… refuses it.";
+    else if (sub.includes(":ref:refs/heads/"))
+        yield `The job runs on a branch, so sub has ${(0,base_text/* quoted */.TL)(sub.slice(sub.indexOf(":ref:") + 1))}. A policy for another branch or for environment:… refuses it.`;
     const workflow = claimText(claims.job_workflow_ref);
-    if (workflow !== "" && !workflow.startsWith(`${claimText(claims.repository)}/`)) {
+    if (workflow !== "" && !workflow.startsWith(`${repository}/`)) {
         const key = claimsWithKeys(context).includes("job_workflow_ref")
             ? `; to trust that workflow, use the key ${context.providerHost}:job_workflow_ref`
             : "";
-        lines.push(`The job is in the reusable workflow ${(0,base_text/* quoted */.TL)(workflow)}, but sub names the repository that calls it${key}.`);
+        yield `The job is in the reusable workflow ${(0,base_text/* quoted */.TL)(workflow)}, but sub names the repository that calls it${key}.`;
     }
     if (/[A-Z]/.test(sub))
-        lines.push("sub has capital letters, and IAM is case-sensitive: copy sub exactly.");
-    return lines;
-}
-
-;// CONCATENATED MODULE: ../lib/src/explain/explained.js
-
-
-/** An annotation is read in a narrow box. */
-const MAX_TITLE = 500;
-function explained({ anchor, title, lines }, cause) {
-    const details = lines.map((line) => (0,base_text/* printable */.g$)(line)).join("\n");
-    return new errors/* UserError */.yo(anchor, (0,base_text/* shortened */.vI)((0,base_text/* printable */.g$)(title), MAX_TITLE - 1), { details, cause });
-}
-/** In brackets, how a request went; empty where no proxy is set. */
-function via(proxy) {
-    if (proxy === undefined)
-        return "";
-    return "url" in proxy
-        ? ` (through the proxy ${(0,base_text/* quoted */.TL)(proxy.url)})`
-        : ` (not through the proxy that is set in the environment, because ${proxy.unusable})`;
+        yield "sub has capital letters, and IAM is case-sensitive: copy sub exactly.";
 }
 
 ;// CONCATENATED MODULE: ../lib/src/explain/network.js
 
 
 const TEXTS = {
-    certificate: ({ code }, { of, host, proxy }) => ({
-        anchor: `${of}-tls`,
-        title: `The certificate of ${host} cannot be verified${code === undefined ? "" : `: ${code}`}`,
-        lines: [
-            `Cause: Node.js does not trust the certificate that it received. Usually a proxy or firewall intercepts TLS${via(proxy)} and presents its own CA's certificate; or the runner's clock is wrong.`,
-            "Fix: put that CA's certificate (PEM) on the runner and name the file in the job's env: NODE_EXTRA_CA_CERTS for actions, AWS_CA_BUNDLE for later AWS steps.",
-            `Check: openssl s_client -connect ${(0,base_text/* shellWord */.r7)(withPort(host))} -servername ${(0,base_text/* shellWord */.r7)(network_nameOf(host))} </dev/null | openssl x509 -noout -issuer -dates`,
-        ],
-    }),
-    "not-tls": ({ code }, { stsEndpoint, host, proxy }) => ({
-        anchor: "not-tls",
-        title: `${host} did not answer with TLS${code === undefined ? "" : `: ${code}`}`,
-        lines: [
-            `Cause: something answered at this address${via(proxy)}, but not with TLS, or only with a TLS version that Node.js refuses. Usually an https URL names a port for plain http, or a proxy answers without TLS.`,
-            `Fix: ${stsEndpoint === undefined ? "" : "correct the port in sts-endpoint, or give that server a certificate; or "}correct HTTPS_PROXY, or exempt the host with NO_PROXY. A certificate is not the problem.`,
-            `Check on the runner: curl -v ${(0,base_text/* shellWord */.r7)(`https://${host}/`)}`,
-        ],
-    }),
-    "unknown-name": (failure, { of, host, proxy, stsEndpoint }) => ({
-        anchor: `${of}-host-not-found`,
-        title: `The name ${askedName(failure, host)} cannot be resolved: ${failure.code ?? "unknown name"}`,
-        lines: [
-            `Cause: ${of === "id-token" ? "" : `${stsEndpoint === undefined ? "aws-region" : "sts-endpoint"} is misspelled, or `}this runner's DNS does not have the name. The request was for ${host}${via(proxy) || " without a proxy"}.`,
-            `Fix: correct ${of === "sts" ? "the input, " : ""}the runner's DNS, or HTTPS_PROXY and NO_PROXY. Check on the runner: nslookup ${(0,base_text/* shellWord */.r7)(askedName(failure, host))}`,
-        ],
-    }),
-    dns: (failure, { of, host, proxy }) => ({
-        anchor: `${of}-host-not-found`,
-        title: `DNS did not answer for the name ${askedName(failure, host)}${failure.code === undefined ? "" : `: ${failure.code}`}`,
-        lines: [
-            `Cause: the DNS server of this runner did not answer, or the runner has no network. The request was for ${host}${via(proxy) || " without a proxy"}.`,
-            `Fix: run the job again. If it fails again, correct the runner's network or DNS. Check on the runner: nslookup ${(0,base_text/* shellWord */.r7)(askedName(failure, host))}`,
-        ],
-    }),
-    proxy: (_, { host, proxy }) => ({
-        anchor: "proxy-refused",
-        title: `The proxy refused to connect this runner to ${host}`,
-        lines: [
-            `Fix: allow ${(0,base_text/* shellWord */.r7)(withPort(host))} in the proxy${via(proxy)}, or exempt it with NO_PROXY. If the proxy answered 407, put a valid user and password in the URL in HTTPS_PROXY.`,
-            `Check on the runner: curl -v ${(0,base_text/* shellWord */.r7)(`https://${host}/`)}`,
-        ],
-    }),
+    certificate: ({ code }, { of, host, proxy }) => explained_text(`${of}-tls`, `The certificate of ${host} cannot be verified${code === undefined ? "" : `: ${code}`}`, `Cause: Node.js does not trust the certificate that it received. Usually a proxy or firewall intercepts TLS${via(proxy)} and presents its own CA's certificate; or the runner's clock is wrong.`, "Fix: put that CA's certificate (PEM) on the runner and name the file in the job's env: NODE_EXTRA_CA_CERTS for actions, AWS_CA_BUNDLE for later AWS steps.", `Check: openssl s_client -connect ${(0,base_text/* shellWord */.r7)(withPort(host))} -servername ${(0,base_text/* shellWord */.r7)(network_nameOf(host))} </dev/null | openssl x509 -noout -issuer -dates`),
+    "not-tls": ({ code }, { stsEndpoint, host, proxy }) => explained_text("not-tls", `${host} did not answer with TLS${code === undefined ? "" : `: ${code}`}`, `Cause: something answered at this address${via(proxy)}, but not with TLS, or only with a TLS version that Node.js refuses. Usually an https URL names a port for plain http, or a proxy answers without TLS.`, `Fix: ${stsEndpoint === undefined ? "" : "correct the port in sts-endpoint, or give that server a certificate; or "}correct HTTPS_PROXY, or exempt the host with NO_PROXY. A certificate is not the problem.`, `Check on the runner: curl -v ${(0,base_text/* shellWord */.r7)(`https://${host}/`)}`),
+    "unknown-name": (failure, { of, host, proxy, stsEndpoint }) => explained_text(`${of}-host-not-found`, `The name ${askedName(failure, host)} cannot be resolved: ${failure.code ?? "unknown name"}`, `Cause: ${of === "id-token" ? "" : `${stsEndpoint === undefined ? "aws-region" : "sts-endpoint"} is misspelled, or `}this runner's DNS does not have the name. The request was for ${host}${via(proxy) || " without a proxy"}.`, `Fix: correct ${of === "sts" ? "the input, " : ""}the runner's DNS, or HTTPS_PROXY and NO_PROXY. Check on the runner: nslookup ${(0,base_text/* shellWord */.r7)(askedName(failure, host))}`),
+    dns: (failure, { of, host, proxy }) => explained_text(`${of}-host-not-found`, `DNS did not answer for the name ${askedName(failure, host)}${failure.code === undefined ? "" : `: ${failure.code}`}`, `Cause: the DNS server of this runner did not answer, or the runner has no network. The request was for ${host}${via(proxy) || " without a proxy"}.`, `Fix: run the job again. If it fails again, correct the runner's network or DNS. Check on the runner: nslookup ${(0,base_text/* shellWord */.r7)(askedName(failure, host))}`),
+    proxy: (_, { host, proxy }) => explained_text("proxy-refused", `The proxy refused to connect this runner to ${host}`, `Fix: allow ${(0,base_text/* shellWord */.r7)(withPort(host))} in the proxy${via(proxy)}, or exempt it with NO_PROXY. If the proxy answered 407, put a valid user and password in the URL in HTTPS_PROXY.`, `Check on the runner: curl -v ${(0,base_text/* shellWord */.r7)(`https://${host}/`)}`),
     unreachable: ({ code }, { of, host, proxy, stsEndpoint }) => ({
         anchor: `${of}-unreachable`,
         title: `${host} cannot be reached: ${code ?? "no answer"}`,
@@ -2589,13 +2473,12 @@ const TEXTS = {
             ],
     }),
 };
+/** Whether neither GitHub nor STS answered. */
 function isNetworkFailure(failure) {
     return Object.hasOwn(TEXTS, failure.kind);
 }
-/** @param said the first line of the log: what happened, in the words of the one that reported it */
-function explainNetworkFailure(failure, server, said) {
-    const text = TEXTS[failure.kind](failure, server);
-    return explained({ ...text, lines: [said, ...text.lines] }, failure);
+function explainNetworkFailure(failure, server) {
+    return TEXTS[failure.kind](failure, server);
 }
 /** The name that DNS was asked for: with a proxy, that is the proxy's. */
 function askedName({ message }, host) {
@@ -2612,31 +2495,19 @@ function withPort(host) {
 
 
 
+
+// MinIO, Ceph, LocalStack and others: what is true of AWS, its console and its limits is not true of them, so
+// these texts name the server by its host.
+/** Explains the answer of the server that the input sts-endpoint names. */
 function explainOtherSts(asked) {
     const { failure, endpointHost: host } = asked;
     switch (failure.kind) {
         case "throttled":
-            return {
-                anchor: "sts-throttled",
-                title: `${host} refuses requests because it gets too many`,
-                lines: [
-                    "Fix: run the job again. If it fails again, start fewer jobs at once (strategy: max-parallel).",
-                ],
-            };
+            return explained_text("sts-throttled", `${host} refuses requests because it gets too many`, "Fix: run the job again. If it fails again, start fewer jobs at once (strategy: max-parallel).");
         case "server-error":
-            return {
-                anchor: "sts-unavailable",
-                title: `${host} is not available: HTTP ${failure.httpStatus ?? "error"}`,
-                lines: ["Fix: run the job again later. If it fails again, look at the log of that server."],
-            };
+            return explained_text("sts-unavailable", `${host} is not available: HTTP ${failure.httpStatus ?? "error"}`, "Fix: run the job again later. If it fails again, look at the log of that server.");
         case "provider":
-            return {
-                anchor: "provider-not-reached",
-                title: `${host} could not reach the identity provider`,
-                lines: [
-                    `Fix: run the job again. If it fails again, let that server reach ${(0,base_text/* quoted */.TL)(claimText(asked.claims.iss))}.`,
-                ],
-            };
+            return explained_text("provider-not-reached", `${host} could not reach the identity provider`, `Fix: run the job again. If it fails again, let that server reach ${(0,base_text/* quoted */.TL)(claimText(asked.claims.iss))}.`);
         default:
             return refused(asked);
     }
@@ -2644,61 +2515,21 @@ function explainOtherSts(asked) {
 /** MinIO's texts: https://github.com/minio/minio/blob/master/internal/config/identity/openid/jwt.go */
 function refused({ failure, code, endpointHost: host, roleArn, audience, claims }) {
     if (/`(?:azp|aud)`|audience/i.test(failure.message)) {
-        return {
-            anchor: "audience-not-registered",
-            title: `${host} does not accept the audience ${(0,base_text/* quoted */.TL)(audience, 100)}`,
-            lines: [
-                "Cause: the input audience is not the client ID in that server's OpenID configuration. (MinIO names azp, a claim that it tries if aud does not match.)",
-                "Fix: set the input audience to that client ID. In MinIO it is MINIO_IDENTITY_OPENID_CLIENT_ID.",
-            ],
-        };
+        return explained_text("audience-not-registered", `${host} does not accept the audience ${(0,base_text/* quoted */.TL)(audience, 100)}`, "Cause: the input audience is not the client ID in that server's OpenID configuration. (MinIO names azp, a claim that it tries if aud does not match.)", "Fix: set the input audience to that client ID. In MinIO it is MINIO_IDENTITY_OPENID_CLIENT_ID.");
     }
     switch (code) {
         case "AccessDenied":
-            return {
-                anchor: "access-denied",
-                title: `${host} refused to let this job assume ${(0,base_text/* shortened */.vI)(roleArn, 140)} with sub ${(0,base_text/* quoted */.TL)(claimText(claims.sub), 140)}. Likely cause: its rules do not accept that sub, or it has no such role.`,
-                lines: [
-                    ...claimLines(claims),
-                    `Cause: ${host} has no role ${(0,base_text/* quoted */.TL)(roleArn)}, or its rules for that role do not accept these claims.`,
-                    "Fix: correct role-to-assume, or make that server accept this issuer, audience and sub.",
-                ],
-            };
+            return explained_text("access-denied", `${host} refused to let this job assume ${(0,base_text/* shortened */.vI)(roleArn, 140)} with sub ${(0,base_text/* quoted */.TL)(claimText(claims.sub), 140)}. Likely cause: its rules do not accept that sub, or it has no such role.`, ...claimLines(claims), `Cause: ${host} has no role ${(0,base_text/* quoted */.TL)(roleArn)}, or its rules for that role do not accept these claims.`, "Fix: correct role-to-assume, or make that server accept this issuer, audience and sub.");
         case "ExpiredToken":
-            return {
-                anchor: "id-token-expired",
-                title: `${host} considers the ID token expired`,
-                lines: [
-                    "Cause: the token was issued for this exchange, so either the clock of that server is wrong, or the runner was suspended in between.",
-                    "Fix: set the clock of that server by NTP, and run the job again.",
-                ],
-            };
+            return explained_text("id-token-expired", `${host} considers the ID token expired`, "Cause: the token was issued for this exchange, so either the clock of that server is wrong, or the runner was suspended in between.", "Fix: set the clock of that server by NTP, and run the job again.");
         case "InvalidIdentityToken":
         case "IDPRejectedClaim":
-            return {
-                anchor: "id-token-rejected",
-                title: `${host} rejected the ID token`,
-                lines: [
-                    ...claimLines(claims),
-                    "Fix: compare the issuer (iss) and the audience (aud) with the OpenID configuration of that server. It must reach the issuer to check the signature.",
-                ],
-            };
+            return explained_text("id-token-rejected", `${host} rejected the ID token`, ...claimLines(claims), "Fix: compare the issuer (iss) and the audience (aud) with the OpenID configuration of that server. It must reach the issuer to check the signature.");
         case "MalformedPolicyDocument":
         case "PackedPolicyTooLarge":
-            return {
-                anchor: "session-policy",
-                title: `${host} rejected a session policy, but this action does not send one`,
-                lines: ["Fix: find out what that server, or a proxy before it, adds to requests."],
-            };
+            return explained_text("session-policy", `${host} rejected a session policy, but this action does not send one`, "Fix: find out what that server, or a proxy before it, adds to requests.");
         default:
-            return {
-                anchor: "sts-other",
-                title: `${host} refused the exchange: ${code || "no error code"}`,
-                lines: [
-                    `The request had the role ${(0,base_text/* quoted */.TL)(roleArn)} and the audience ${(0,base_text/* quoted */.TL)(audience)}.`,
-                    "Fix: follow the message, and read the documentation of that server.",
-                ],
-            };
+            return explained_text("sts-other", `${host} refused the exchange: ${code || "no error code"}`, `The request had the role ${(0,base_text/* quoted */.TL)(roleArn)} and the audience ${(0,base_text/* quoted */.TL)(audience)}.`, "Fix: follow the message, and read the documentation of that server.");
     }
 }
 
@@ -2713,50 +2544,32 @@ function refused({ failure, code, endpointHost: host, roleArn, audience, claims 
 
 /** Explains why AssumeRoleWithWebIdentity returned no session. */
 function explainStsFailure(failure, situation) {
-    const { endpointHost, proxy, stsEndpoint, attempts } = situation;
-    const tries = `${attempts} ${attempts === 1 ? "attempt" : "attempts"}`;
+    const { endpointHost: host } = situation;
     const code = (failure.code ?? "").replace(/Exception$/, "");
     const status = failure.httpStatus === undefined ? "" : `HTTP ${failure.httpStatus}, `;
-    const said = `${endpointHost}: ${code === "" ? "" : `${code} `}(${status}${tries}): ${(0,base_text/* printable */.g$)(failure.message, 500)}`;
-    if (isNetworkFailure(failure))
-        return explainNetworkFailure(failure, { of: "sts", host: endpointHost, proxy, stsEndpoint }, said);
-    const text = textOf({ ...situation, failure, code, tries, context: contextOf(situation) });
-    return explained({ ...text, lines: [said, ...text.lines] }, failure);
+    const said = `${host}: ${code && `${code} `}(${status}${tries(situation)}): ${(0,base_text/* printable */.g$)(failure.message, 500)}`;
+    const answer = isNetworkFailure(failure)
+        ? explainNetworkFailure(failure, { ...situation, of: "sts", host })
+        : textOf({ ...situation, failure, code, context: contextOf(situation) });
+    return explained(answer, said, failure);
+}
+function tries({ attempts }) {
+    return attempts === 1 ? "1 attempt" : `${attempts} attempts`;
 }
 function textOf(asked) {
     const { endpointHost, region } = asked;
     if (asked.failure.kind === "malformed") {
-        return {
-            anchor: "sts-malformed",
-            title: `${endpointHost} did not return an STS response`,
-            lines: [
-                `Cause: a proxy or a firewall answered instead${via(asked.proxy)}, or the server in sts-endpoint does not fully implement STS.`,
-                `Fix: let requests to ${endpointHost} pass unchanged (NO_PROXY, if a proxy changes them). Check on the runner: curl -v ${(0,base_text/* shellWord */.r7)(asked.stsEndpoint ?? `https://${endpointHost}/`)}`,
-            ],
-        };
+        return explained_text("sts-malformed", `${endpointHost} did not return an STS response`, `Cause: a proxy or a firewall answered instead${via(asked.proxy)}, or the server in sts-endpoint does not fully implement STS.`, `Fix: let requests to ${endpointHost} pass unchanged (NO_PROXY, if a proxy changes them). Check on the runner: curl -v ${(0,base_text/* shellWord */.r7)(asked.stsEndpoint ?? `https://${endpointHost}/`)}`);
     }
     if (isOtherSts(asked.stsEndpoint))
         return explainOtherSts(asked);
     switch (asked.failure.kind) {
         case "throttled":
-            return {
-                anchor: "sts-throttled",
-                title: "AWS throttles STS calls",
-                lines: [
-                    `Cause: account ${asked.context.accountId} makes too many STS calls in ${region} at the moment; none of ${asked.tries} succeeded.`,
-                    "Fix: run the job again. If it fails again, start fewer jobs at once (strategy: max-parallel), or use several Regions (aws-region).",
-                ],
-            };
+            return explained_text("sts-throttled", "AWS throttles STS calls", `Cause: account ${asked.context.accountId} makes too many STS calls in ${region} at the moment; none of ${tries(asked)} succeeded.`, "Fix: run the job again. If it fails again, start fewer jobs at once (strategy: max-parallel), or use several Regions (aws-region).");
         case "provider":
             return notReached(asked);
         case "server-error":
-            return {
-                anchor: "sts-unavailable",
-                title: "STS is not available",
-                lines: [
-                    `Fix: run the job again later. https://health.aws.amazon.com shows whether ${region} has a problem. Each aws-region has its own STS.`,
-                ],
-            };
+            return explained_text("sts-unavailable", "STS is not available", `Fix: run the job again later. https://health.aws.amazon.com shows whether ${region} has a problem. Each aws-region has its own STS.`);
         default:
             return denied(asked);
     }
@@ -2766,7 +2579,7 @@ function denied(asked) {
     const { code, context, region, roleArn } = asked;
     switch (code) {
         case "AccessDenied":
-            return { anchor: "access-denied", ...explainRefusal(asked, context) };
+            return explainRefusal(asked);
         case "InvalidIdentityToken":
             return invalidToken(asked);
         case "IDPRejectedClaim":
@@ -2774,41 +2587,14 @@ function denied(asked) {
         case "ExpiredToken":
             return expired(asked);
         case "RegionDisabled":
-            return {
-                anchor: "region-disabled",
-                title: `STS is not active in ${region} for account ${context.accountId}`,
-                lines: [
-                    `Fix: set aws-region to a Region that the account uses, or enable this Region: aws account enable-region --region-name ${(0,base_text/* shellWord */.r7)(region)}`,
-                    "If the Region is enabled, activate STS for it: IAM console, Account settings, Security Token Service.",
-                    `Check: aws account get-region-opt-status --region-name ${(0,base_text/* shellWord */.r7)(region)}`,
-                ],
-            };
+            return explained_text("region-disabled", `STS is not active in ${region} for account ${context.accountId}`, `Fix: set aws-region to a Region that the account uses, or enable this Region: aws account enable-region --region-name ${(0,base_text/* shellWord */.r7)(region)}`, "If the Region is enabled, activate STS for it: IAM console, Account settings, Security Token Service.", `Check: aws account get-region-opt-status --region-name ${(0,base_text/* shellWord */.r7)(region)}`);
         case "MalformedPolicyDocument":
         case "PackedPolicyTooLarge":
-            return {
-                anchor: "session-policy",
-                title: "STS rejected a session policy, but this action does not send one",
-                lines: [
-                    "Fix: nothing in the workflow causes this. A proxy may add one. Otherwise, please report this log as a bug.",
-                ],
-            };
+            return explained_text("session-policy", "STS rejected a session policy, but this action does not send one", "Fix: nothing in the workflow causes this. A proxy may add one. Otherwise, please report this log as a bug.");
         case "ValidationError":
-            return {
-                anchor: "sts-validation",
-                title: "STS refused a value of the request",
-                lines: [
-                    `Fix: the message names the value. The request had role-to-assume ${(0,base_text/* quoted */.TL)(roleArn)} and, if given, role-session-name.`,
-                ],
-            };
+            return explained_text("sts-validation", "STS refused a value of the request", `Fix: the message names the value. The request had role-to-assume ${(0,base_text/* quoted */.TL)(roleArn)} and, if given, role-session-name.`);
         default:
-            return {
-                anchor: "sts-other",
-                title: `STS refused the exchange: ${code || "no error code"}`,
-                lines: [
-                    `The request had the role ${(0,base_text/* quoted */.TL)(roleArn)}, the audience ${(0,base_text/* quoted */.TL)(asked.audience)} and the Region ${region}.`,
-                    "Fix: follow the message. Common codes: https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html",
-                ],
-            };
+            return explained_text("sts-other", `STS refused the exchange: ${code || "no error code"}`, `The request had the role ${(0,base_text/* quoted */.TL)(roleArn)}, the audience ${(0,base_text/* quoted */.TL)(asked.audience)} and the Region ${region}.`, "Fix: follow the message. Common codes: https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html");
     }
 }
 /** Several causes share the code: AWS tells them apart in the message only. */
@@ -2816,50 +2602,18 @@ function invalidToken({ failure, context, audience }) {
     const url = (0,base_text/* shellWord */.r7)(`https://${context.providerHost}`);
     const arn = (0,base_text/* shellWord */.r7)(providerArn(context));
     if (/no openidconnect provider/i.test(failure.message)) {
-        return {
-            anchor: "no-identity-provider",
-            title: `Account ${context.accountId} has no identity provider for ${context.providerHost}`,
-            lines: [
-                "Cause: role-to-assume names the wrong account, or that account's identity provider was never created or has another URL.",
-                `Fix: correct the account in role-to-assume, or create the provider there: aws iam create-open-id-connect-provider --url ${url} --client-id-list ${(0,base_text/* shellWord */.r7)(audience)}`,
-                "Check, with credentials of that account: aws iam list-open-id-connect-providers",
-            ],
-        };
+        return explained_text("no-identity-provider", `Account ${context.accountId} has no identity provider for ${context.providerHost}`, "Cause: role-to-assume names the wrong account, or that account's identity provider was never created or has another URL.", `Fix: correct the account in role-to-assume, or create the provider there: aws iam create-open-id-connect-provider --url ${url} --client-id-list ${(0,base_text/* shellWord */.r7)(audience)}`, "Check, with credentials of that account: aws iam list-open-id-connect-providers");
     }
     if (/audience/i.test(failure.message)) {
-        return {
-            anchor: "audience-not-registered",
-            title: `The identity provider in account ${context.accountId} does not list the audience ${audience}`,
-            lines: [
-                `Fix: aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn ${arn} --client-id ${(0,base_text/* shellWord */.r7)(audience)}`,
-                "Or set the input audience to one that it lists, and the trust policy's condition on aud to the same.",
-                `Check: aws iam get-open-id-connect-provider --open-id-connect-provider-arn ${arn} --query ClientIDList`,
-            ],
-        };
+        return explained_text("audience-not-registered", `The identity provider in account ${context.accountId} does not list the audience ${audience}`, `Fix: aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn ${arn} --client-id ${(0,base_text/* shellWord */.r7)(audience)}`, "Or set the input audience to one that it lists, and the trust policy's condition on aud to the same.", `Check: aws iam get-open-id-connect-provider --open-id-connect-provider-arn ${arn} --query ClientIDList`);
     }
     if (/thumbprint/i.test(failure.message)) {
-        return {
-            anchor: "provider-thumbprint",
-            title: "The identity provider's certificate does not match the thumbprint in IAM",
-            lines: [
-                `Fix: aws iam update-open-id-connect-provider-thumbprint --open-id-connect-provider-arn ${arn} --thumbprint-list THUMBPRINT`,
-                "How to get it: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_create_oidc_verify-thumbprint.html",
-                `Check: aws iam get-open-id-connect-provider --open-id-connect-provider-arn ${arn} --query ThumbprintList`,
-            ],
-        };
+        return explained_text("provider-thumbprint", "The identity provider's certificate does not match the thumbprint in IAM", `Fix: aws iam update-open-id-connect-provider-thumbprint --open-id-connect-provider-arn ${arn} --thumbprint-list THUMBPRINT`, "How to get it: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_create_oidc_verify-thumbprint.html", `Check: aws iam get-open-id-connect-provider --open-id-connect-provider-arn ${arn} --query ThumbprintList`);
     }
     return rejected(context);
 }
 function rejected(context) {
-    return {
-        anchor: "id-token-rejected",
-        title: "AWS rejected the ID token",
-        lines: [
-            `Cause: AWS checks issuer, signature, times and audience of the token against the provider ${(0,base_text/* quoted */.TL)(context.providerHost)} in account ${context.accountId}.`,
-            "Fix: run the job again. If it fails again, compare the provider in IAM with iss and aud of this token.",
-            `Check: aws iam get-open-id-connect-provider --open-id-connect-provider-arn ${(0,base_text/* shellWord */.r7)(providerArn(context))}`,
-        ],
-    };
+    return explained_text("id-token-rejected", "AWS rejected the ID token", `Cause: AWS checks issuer, signature, times and audience of the token against the provider ${(0,base_text/* quoted */.TL)(context.providerHost)} in account ${context.accountId}.`, "Fix: run the job again. If it fails again, compare the provider in IAM with iss and aud of this token.", `Check: aws iam get-open-id-connect-provider --open-id-connect-provider-arn ${(0,base_text/* shellWord */.r7)(providerArn(context))}`);
 }
 function notReached({ code, context }) {
     const url = (0,base_text/* shellWord */.r7)(`https://${context.providerHost}/.well-known/openid-configuration`);
@@ -2869,8 +2623,8 @@ function notReached({ code, context }) {
         `Check: curl --fail ${url}; https://www.githubstatus.com shows the state of GitHub.`,
     ];
     return code === "IDPCommunicationError"
-        ? { anchor: "provider-not-reached", title: "AWS could not reach the identity provider", lines }
-        : { anchor: "verification-key", title: "AWS could not fetch the identity provider's keys", lines };
+        ? explained_text("provider-not-reached", "AWS could not reach the identity provider", ...lines)
+        : explained_text("verification-key", "AWS could not fetch the identity provider's keys", ...lines);
 }
 function expired({ claims, clockSkewSeconds: skew }) {
     const life = Number(claims.exp) - Number(claims.iat);
@@ -2879,15 +2633,7 @@ function expired({ claims, clockSkewSeconds: skew }) {
             `This machine's clock is ${Math.round(Math.abs(skew))} s ${skew > 0 ? "ahead of" : "behind"} GitHub's. Set it by NTP: later steps sign requests with it, too.`,
         ]
         : [];
-    return {
-        anchor: "id-token-expired",
-        title: "AWS considers the ID token expired",
-        lines: [
-            `Cause: the token ${life > 0 ? `lives ${life} s and ` : ""}was issued for this exchange, so the runner was suspended in between.`,
-            ...clock,
-            "Fix: run the job again, on a machine that is not suspended.",
-        ],
-    };
+    return explained_text("id-token-expired", "AWS considers the ID token expired", `Cause: the token ${life > 0 ? `lives ${life} s and ` : ""}was issued for this exchange, so the runner was suspended in between.`, ...clock, "Fix: run the job again, on a machine that is not suspended.");
 }
 function contextOf({ claims, roleArn }) {
     const [, partition = "aws", , , accountId = ""] = roleArn.split(":");
@@ -2961,69 +2707,42 @@ var network = __nccwpck_require__(870);
 
 
 /** Explains why the runner set no ACTIONS_ID_TOKEN_REQUEST_URL. */
-function explainNoPermission({ eventName, actor }) {
-    const fork = /^pull_request(?!_target)/.test(eventName ?? "")
-        ? ["This job runs for a pull request. If it comes from a fork, GitHub never grants id-token to its jobs."]
-        : [];
-    const bot = actor === "dependabot[bot]"
-        ? ["This job runs for Dependabot. GitHub treats its jobs like those of a fork: they get no id-token."]
-        : [];
-    return explained({
-        anchor: "id-token-permission",
-        title: "This job may not ask for an ID token: it lacks the permission id-token: write",
-        lines: [
-            "Cause: GitHub did not offer ID tokens to this job: ACTIONS_ID_TOKEN_REQUEST_URL is not set.",
-            "Fix: add these lines to the job, or to the top of the workflow. Add the other permissions that the job needs, because those that are not listed become none:",
-            "",
-            "permissions:",
-            "  id-token: write",
-            "  contents: read",
-            "",
-            "In a reusable workflow, the job that calls it (uses: …/workflow.yml) needs them as well: a called workflow cannot have more permissions than its caller.",
-            ...fork,
-            ...bot,
-            ...(fork.length + bot.length > 0
-                ? ["Skip the step for these jobs (if:), or use AWS in a workflow that runs on push."]
-                : []),
-        ],
-    });
+function explainNoPermission(trigger) {
+    return explained(explained_text("id-token-permission", "This job may not ask for an ID token: it lacks the permission id-token: write", "Cause: GitHub did not offer ID tokens to this job: ACTIONS_ID_TOKEN_REQUEST_URL is not set.", "Fix: add these lines to the job, or to the top of the workflow. Add the other permissions that the job needs, because those that are not listed become none:", "", "permissions:", "  id-token: write", "  contents: read", "", "In a reusable workflow, the job that calls it (uses: …/workflow.yml) needs them as well: a called workflow cannot have more permissions than its caller.", ...barred(trigger)));
+}
+/** Jobs that GitHub never grants the permission. */
+function* barred({ eventName, actor }) {
+    const isPullRequest = /^pull_request(?!_target)/.test(eventName ?? "");
+    const isDependabot = actor === "dependabot[bot]";
+    if (isPullRequest)
+        yield "This job runs for a pull request. If it comes from a fork, GitHub never grants id-token to its jobs.";
+    if (isDependabot)
+        yield "This job runs for Dependabot. GitHub treats its jobs like those of a fork: they get no id-token.";
+    if (isPullRequest || isDependabot)
+        yield "Skip the step for these jobs (if:), or use AWS in a workflow that runs on push.";
 }
 /** Explains why GitHub, or what stands in for it, issued no ID token. */
 function explainIdTokenFailure(failure, situation) {
-    const { audience, endpointHost, proxy } = situation;
-    if (isNetworkFailure(failure))
-        return explainNetworkFailure(failure, { of: "id-token", host: endpointHost, proxy }, failure.message || endpointHost);
-    if (failure.kind === "malformed") {
-        return explained({
-            anchor: "id-token-malformed",
-            title: "The ID token endpoint did not return a valid ID token",
-            lines: [
-                failure.message,
-                `Cause: something between this runner and GitHub may have answered instead${via(proxy)}, or this server (GHES, Forgejo, a test server) may not fully support ID tokens.`,
-                `Fix: let the answers of ${endpointHost} pass unchanged (NO_PROXY, if a proxy changes them). The token must be a JWT for the audience ${(0,base_text/* quoted */.TL)(audience)}, with exp.`,
-            ],
-        }, failure);
-    }
-    return explained({
-        anchor: "id-token-refused",
-        title: `GitHub did not issue an ID token: HTTP ${failure.httpStatus ?? "error"}`,
-        lines: [failure.message, ...id_token_refusal(failure)],
-    }, failure);
+    const { endpointHost: host, proxy } = situation;
+    const answer = isNetworkFailure(failure)
+        ? explainNetworkFailure(failure, { of: "id-token", host, proxy })
+        : id_token_textOf(failure, situation);
+    return explained(answer, failure.message || host, failure);
 }
-function id_token_refusal({ kind, httpStatus }) {
-    if (kind === "server-error" || kind === "throttled")
-        return [
-            "Fix: run the job again. https://www.githubstatus.com shows whether GitHub Actions has a problem.",
-        ];
-    if (httpStatus === 401 || httpStatus === 403) {
-        return [
-            "Cause: GitHub rejected the job's request token. It has expired (after about 6 hours), the job was cancelled, or its variables come from another job.",
-            "Fix: run the job again. Never set ACTIONS_ID_TOKEN_REQUEST_TOKEN or ACTIONS_ID_TOKEN_REQUEST_URL yourself.",
-        ];
+function id_token_textOf({ kind, httpStatus }, { audience, endpointHost, proxy }) {
+    if (kind === "malformed") {
+        return explained_text("id-token-malformed", "The ID token endpoint did not return a valid ID token", `Cause: something between this runner and GitHub may have answered instead${via(proxy)}, or this server (GHES, Forgejo, a test server) may not fully support ID tokens.`, `Fix: let the answers of ${endpointHost} pass unchanged (NO_PROXY, if a proxy changes them). The token must be a JWT for the audience ${(0,base_text/* quoted */.TL)(audience)}, with exp.`);
     }
-    return [
-        "Fix: run the job again. If it fails again, find what sets ACTIONS_ID_TOKEN_REQUEST_URL, or the proxy that answers instead of GitHub.",
-    ];
+    const title = `GitHub did not issue an ID token: HTTP ${httpStatus ?? "error"}`;
+    if (kind === "server-error" || kind === "throttled") {
+        const fix = "Fix: run the job again. https://www.githubstatus.com shows whether GitHub Actions has a problem.";
+        return explained_text("id-token-refused", title, fix);
+    }
+    if (httpStatus === 401 || httpStatus === 403) {
+        return explained_text("id-token-refused", title, "Cause: GitHub rejected the job's request token. It has expired (after about 6 hours), the job was cancelled, or its variables come from another job.", "Fix: run the job again. Never set ACTIONS_ID_TOKEN_REQUEST_TOKEN or ACTIONS_ID_TOKEN_REQUEST_URL yourself.");
+    }
+    const fix = "Fix: run the job again. If it fails again, find what sets ACTIONS_ID_TOKEN_REQUEST_URL, or the proxy that answers instead of GitHub.";
+    return explained_text("id-token-refused", title, fix);
 }
 
 ;// CONCATENATED MODULE: ../lib/src/first-token.js
@@ -3046,19 +2765,33 @@ async function firstToken(keeper, { endpoint, inputs: { audience } }, env) {
 }
 
 ;// CONCATENATED MODULE: ../lib/src/input-readers.js
-// One reader for each input. It checks the text and returns the value, or throws a UserError that shows the text,
-// what is allowed and what to do.
+// One reader for each input. It checks the text and returns the value, or throws a UserError that shows the
+// text, what is allowed and what to do.
 
 
 
 
 
+/** What each input may be, but for those that have no wrong text. */
+const ALLOWED = {
+    "role-to-assume": "the ARN of a role, such as arn:aws:iam::111122223333:role/deploy",
+    "aws-region": "a region in lower case, such as eu-west-1",
+    profile: "1 to 64 of the characters A-Z a-z 0-9 _ . -",
+    "role-session-name": "2 to 64 of the characters A-Z a-z 0-9 _ + = , . @ -",
+    audience: "1 to 255 ASCII characters without a space",
+    "allowed-account-ids": "account ids of 12 digits, separated by commas",
+    "sts-endpoint": "an https URL without user, query and fragment, or http to 127.0.0.1, [::1] or localhost",
+    "mask-aws-account-id": "true or false",
+    trial: "true or false",
+    "mirror-environment": "auto, true or false",
+    summary: "auto, always or never",
+};
 // Names and paths of roles: https://docs.aws.amazon.com/IAM/latest/APIReference/API_Role.html
 const ROLE_ARN = /^arn:(aws[a-z-]*):iam::(\d{12}):role\/((?:[\w+=,.@-]+\/)*)([\w+=,.@-]{1,64})$/;
 // Other servers with an STS API have their own form of role ARNs (MinIO: "arn:minio:iam:::role/…").
 const ANY_ARN = /^arn:([\w-]+):[\w-]*:[\w-]*:([\w-]*):(?:[\w+=,.@/:-]*[/:])?([\w+=,.@-]+)$/;
 function readRole(read, anyArn) {
-    const arn = required(read, "role-to-assume", "the ARN of the role, such as arn:aws:iam::111122223333:role/deploy");
+    const arn = required(read, "role-to-assume");
     const aws = arn.length <= 2048 ? ROLE_ARN.exec(arn) : null;
     if (aws)
         return { arn, partition: aws[1] ?? "", accountId: aws[2], name: aws[4] ?? "" };
@@ -3070,28 +2803,26 @@ function readRole(read, anyArn) {
         : /^[\w+=,.@/-]+$/.test(arn)
             ? "A name alone does not identify the account."
             : "Copy it from the role's page in IAM.";
-    throw input_readers_refused("role-to-assume", arn, "a role ARN, such as arn:aws:iam::111122223333:role/deploy", hint);
+    throw input_readers_refused("role-to-assume", arn, hint);
 }
 function readRegion(read) {
-    const region = required(read, "aws-region", "a region, such as eu-west-1");
-    if (/^[a-z]{2}(?:-[a-z]+)+-\d+[a-z]$/.test(region)) {
-        throw input_readers_refused("aws-region", region, "a region, such as eu-west-1", `That is a zone of the region ${region.slice(0, -1)}.`);
-    }
+    const region = required(read, "aws-region");
+    if (/^[a-z]{2}(?:-[a-z]+)+-\d+[a-z]$/.test(region))
+        throw input_readers_refused("aws-region", region, `That is a zone of the region ${region.slice(0, -1)}.`);
     // The region becomes part of host names, so it must be one DNS label.
     if (/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(region))
         return region;
-    throw input_readers_refused("aws-region", region, "a region's name in lower case, such as eu-west-1", "AWS lists them under Regions and Zones.");
+    throw input_readers_refused("aws-region", region, "AWS lists them under Regions and Zones.");
 }
 function readProfile(read) {
     const profile = read("profile") || "default";
-    // Every SDK reads these names in the same way, without quotes.
     // The SDK for JavaScript looks profiles up in an object, which inherits properties of some names.
-    const isInherited = profile in {};
-    if (/^[A-Za-z0-9_.-]{1,64}$/.test(profile) && !isInherited)
+    if (profile in {})
+        throw input_readers_refused("profile", profile, "The AWS SDK for JavaScript cannot read a profile of this name.");
+    // Every SDK reads these names in the same way, without quotes.
+    if (/^[A-Za-z0-9_.-]{1,64}$/.test(profile))
         return profile;
-    throw input_readers_refused("profile", profile, "1 to 64 of the characters A-Z a-z 0-9 _ . -", isInherited
-        ? "The AWS SDK for JavaScript cannot read a profile of this name."
-        : "Leave it out to give every later step this role.");
+    throw input_readers_refused("profile", profile, "Leave it out to give every later step this role.");
 }
 function readSessionName(read, run) {
     const given = read("role-session-name");
@@ -3102,37 +2833,32 @@ function readSessionName(read, run) {
     }
     if (/^[\w+=,.@-]{2,64}$/.test(given))
         return given;
-    throw input_readers_refused("role-session-name", given, "2 to 64 of the characters A-Z a-z 0-9 _ + = , . @ -", "Leave it out to get a unique name.");
+    throw input_readers_refused("role-session-name", given, "Leave it out to get a unique name.");
 }
 function readAudience(read, partition) {
-    const audience = read("audience") || (partition === "aws-cn" ? "sts.amazonaws.com.cn" : "sts.amazonaws.com");
+    const audience = read("audience") || `sts.amazonaws.com${partition === "aws-cn" ? ".cn" : ""}`;
     if (/^[\x21-\x7e]{1,255}$/.test(audience))
         return audience;
-    throw input_readers_refused("audience", audience, "1 to 255 ASCII characters without a space", "The identity provider in IAM must list it as an audience.");
+    throw input_readers_refused("audience", audience, "The identity provider in IAM must list it as an audience.");
 }
 function readAccountIds(read) {
-    const ids = read("allowed-account-ids")
-        .split(/[\s,]+/)
-        .filter((id) => id !== "");
-    for (const id of ids) {
-        if (!/^\d{12}$/.test(id)) {
-            throw input_readers_refused("allowed-account-ids", id, "account ids of 12 digits, separated by commas", "In YAML, put ids that begin with 0 in quotes.");
-        }
-    }
-    return ids;
+    const ids = read("allowed-account-ids").match(/[^\s,]+/g) ?? [];
+    const wrong = ids.find((id) => !/^\d{12}$/.test(id));
+    if (wrong === undefined)
+        return ids;
+    throw input_readers_refused("allowed-account-ids", wrong, "In YAML, put ids that begin with 0 in quotes.");
 }
 function readStsEndpoint(read) {
     const given = read("sts-endpoint");
     if (given === "")
         return undefined;
-    const allowed = "an https URL without user, query and fragment, or http to 127.0.0.1, [::1] or localhost";
     // Every reader of the config file leaves these characters as they are.
     const url = /^https?:\/\/[\w.:/[\]~-]+$/.test(given) && URL.canParse(given) ? new URL(given) : undefined;
-    if (url?.username !== "" || url.password !== "") {
-        throw input_readers_refused("sts-endpoint", given, allowed, "Leave it out to use AWS.");
-    }
+    if (url?.username !== "" || url.password !== "")
+        throw input_readers_refused("sts-endpoint", given, "Leave it out to use AWS.");
     if (url.protocol === "http:" && !isLoopback(url.hostname)) {
-        throw input_readers_refused("sts-endpoint", given, allowed, "Over plain http, anyone on the network path could read the ID token.");
+        const hint = "Over plain http, anyone on the network path could read the ID token.";
+        throw input_readers_refused("sts-endpoint", given, hint);
     }
     return url.href.replace(/\/+$/, "");
 }
@@ -3142,7 +2868,7 @@ function readMirror(read) {
         return "auto";
     const value = parseBoolean(given);
     if (value === undefined)
-        throw input_readers_refused("mirror-environment", given, "auto, true or false", "auto is right for most jobs.");
+        throw input_readers_refused("mirror-environment", given, "auto is right for most jobs.");
     return value ? "always" : "never";
 }
 function readTrustPolicy(read) {
@@ -3160,16 +2886,14 @@ function readSummary(read) {
     const given = read("summary") || "auto";
     if (given === "auto" || given === "always" || given === "never")
         return given;
-    throw input_readers_refused("summary", given, "auto, always or never", "auto writes one only if there was an outage or another problem.");
+    throw input_readers_refused("summary", given, "auto writes one only if there was an outage or another problem.");
 }
 function readBoolean(read, name, otherwise) {
     const given = read(name);
-    if (given === "")
-        return otherwise;
-    const value = parseBoolean(given);
-    if (value === undefined)
-        throw input_readers_refused(name, given, "true or false", "If it comes from an expression, check the value of the expression.");
-    return value;
+    const value = given === "" ? otherwise : parseBoolean(given);
+    if (value !== undefined)
+        return value;
+    throw input_readers_refused(name, given, "If it comes from an expression, check the value of the expression.");
 }
 // The same spellings as getBooleanInput of @actions/core (YAML 1.2, core schema).
 function parseBoolean(text) {
@@ -3179,15 +2903,16 @@ function parseBoolean(text) {
         return false;
     return undefined;
 }
-function required(read, name, what) {
+function required(read, name) {
     const given = read(name);
     if (given !== "")
         return given;
-    throw new errors/* UserError */.yo("input-missing", `${name} is missing or empty. Give ${what} under "with:". An expression is empty if its secret or variable does not ` +
+    throw new errors/* UserError */.yo("input-missing", `${name} is missing or empty. Give ${ALLOWED[name]} under "with:". An expression is empty if its secret or variable does not ` +
         "exist for this job (misspelled, defined in another environment, or not available to forks).");
 }
-function input_readers_refused(name, given, allowed, hint) {
-    return new errors/* UserError */.yo("input-refused", `${name} is ${(0,base_text/* quoted */.TL)(given, 100)}. Allowed: ${allowed}. ${hint}`);
+function input_readers_refused(name, given, hint) {
+    const shown = (0,base_text/* quoted */.TL)(given, 100);
+    return new errors/* UserError */.yo("input-refused", `${name} is ${shown}. Allowed: ${ALLOWED[name]}. ${hint}`);
 }
 function digits(text) {
     return /^\d{1,19}$/.test(text) ? text : "0";
@@ -3230,6 +2955,8 @@ function checkAccount({ allowedAccountIds, role }, accountId) {
 
 ;// CONCATENATED MODULE: external "node:timers/promises"
 const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
+// EXTERNAL MODULE: external "node:path"
+var external_node_path_ = __nccwpck_require__(760);
 ;// CONCATENATED MODULE: ../lib/src/job/private-directory.js
 
 
@@ -3247,9 +2974,9 @@ function openJobDirectory(job) {
         if ((0,errors/* errorCode */.CA)(error) !== "EEXIST") {
             throw new errors/* UserError */.yo("runner-temp", `${job.path} cannot be created: ${(0,errors/* errorCode */.CA)(error) ?? String(error)}. RUNNER_TEMP must exist and be writable.`, { cause: error });
         }
-        const fault = untrusted(job.path);
+        const fault = notOurs(job.path) ?? openness(job.path);
         if (fault) {
-            throw new errors/* UserError */.yo("job-directory", `${job.path} already exists and ${fault}. Remove it from this runner: this action did not make it.`);
+            throw new errors/* UserError */.yo("job-directory", `${job.path} already exists and ${fault}. Remove it from this runner: another program made it or changed it.`);
         }
     }
     for (const directory of [job.tokens, job.uses, job.finished])
@@ -3270,56 +2997,69 @@ function ensurePrivateDirectory(directory) {
     }
 }
 function makePrivateDirectory(directory) {
-    external_node_fs_namespaceObject.mkdirSync(directory, 0o700);
-    if (process.platform === "win32")
-        return;
-    external_node_fs_namespaceObject.chmodSync(directory, 0o700); // the umask may have removed our own permissions
+    const umask = process.umask(0o077);
+    try {
+        external_node_fs_namespaceObject.mkdirSync(directory, 0o700);
+    }
+    finally {
+        process.umask(umask);
+    }
     // As root in a job container: the runner outside must be able to delete it, or it can never empty its temp folder
     // again (actions/runner, src/Runner.Sdk/Util/IOUtil.cs, DeleteDirectory).
-    if (process.getuid?.() === 0) {
-        const parent = external_node_fs_namespaceObject.statSync(external_node_path_.dirname(directory));
-        if (parent.uid !== 0)
-            external_node_fs_namespaceObject.chownSync(directory, parent.uid, parent.gid);
+    if (process.getuid?.() !== 0)
+        return;
+    const parent = external_node_fs_namespaceObject.statSync(external_node_path_.dirname(directory));
+    if (parent.uid === 0)
+        return;
+    // By descriptor: the owner of RUNNER_TEMP could replace the directory with a link to a file of root.
+    const fd = external_node_fs_namespaceObject.openSync(directory, NO_LINK);
+    try {
+        if (external_node_fs_namespaceObject.fstatSync(fd).uid === 0)
+            external_node_fs_namespaceObject.fchownSync(fd, parent.uid, parent.gid);
+    }
+    finally {
+        external_node_fs_namespaceObject.closeSync(fd);
     }
 }
-/**
- * Why a directory that exists cannot be trusted, or undefined. On Windows there are no modes to check; the profile
- * folder is private.
- */
-function untrusted(directory) {
+const { O_DIRECTORY = 0, O_NOFOLLOW = 0, O_RDONLY } = external_node_fs_namespaceObject.constants;
+const NO_LINK = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
+/** Linux: names a directory without reading it, so that it works on one of mode 0000, too. Not in Node's constants. */
+const O_PATH = 0o10000000;
+/** Why a directory that exists cannot be this action's, or undefined. Windows has neither links of users nor owners. */
+function notOurs(directory) {
     const stat = external_node_fs_namespaceObject.lstatSync(directory);
     if (stat.isSymbolicLink())
         return "is a symlink";
     if (!stat.isDirectory())
         return "is not a directory";
+    return isOurs(stat.uid, directory) ? undefined : `belongs to another user (uid ${stat.uid})`;
+}
+function isOurs(owner, directory) {
     const uid = process.getuid?.();
-    if (uid === undefined)
+    if (uid === undefined || owner === uid)
+        return true;
+    return uid === 0 && owner === external_node_fs_namespaceObject.statSync(external_node_path_.dirname(directory)).uid;
+}
+/** That others can enter a directory, if they can. Windows: the profile folder is private. */
+function openness(directory) {
+    const { mode } = external_node_fs_namespaceObject.lstatSync(directory);
+    if (process.platform === "win32" || (mode & 0o077) === 0)
         return undefined;
-    const ours = stat.uid === uid || (uid === 0 && stat.uid === external_node_fs_namespaceObject.statSync(external_node_path_.dirname(directory)).uid);
-    if (!ours)
-        return `belongs to another user (uid ${stat.uid})`;
-    if ((stat.mode & 0o077) !== 0)
-        return `is open to other users (mode ${(stat.mode & 0o777).toString(8)})`;
-    return undefined;
+    return `is open to other users (mode ${(mode & 0o777).toString(8)})`;
 }
-/** Renames the job directory first, so that its name is free at once, and then deletes it. */
-function removeJobDirectory(job) {
-    external_node_fs_namespaceObject.renameSync(job.path, `${job.path}.${process.pid}.gone`);
-    clearRemains(job);
-}
-/** Deletes what a post that was killed during `removeJobDirectory` left. */
-function clearRemains(job) {
-    const parent = external_node_path_.dirname(job.path);
-    const name = external_node_path_.basename(job.path);
-    for (const entry of private_directory_entriesOf(parent)) {
-        if (!entry.startsWith(`${name}.`) || !entry.endsWith(".gone"))
-            continue;
+/** Closes a directory of ours to others and gives us our own permissions back; never through a link. */
+function closeDirectory(directory) {
+    if (process.platform === "linux") {
+        const fd = external_node_fs_namespaceObject.openSync(directory, O_PATH | O_DIRECTORY | O_NOFOLLOW);
         try {
-            external_node_fs_namespaceObject.rmSync(`${parent}/${entry}`, { recursive: true, force: true });
+            external_node_fs_namespaceObject.chmodSync(`/proc/self/fd/${fd}`, 0o700);
         }
-        catch {
-            // Another post is deleting it, too.
+        finally {
+            external_node_fs_namespaceObject.closeSync(fd);
         }
+    }
+    else if (process.platform === "darwin") {
+        external_node_fs_namespaceObject.lchmodSync(directory, 0o700);
     }
 }
 /** The names in a directory; none if a step has put something else in its place. */
@@ -3368,7 +3108,7 @@ async function locked(job, action) {
  * after `waitMs`, and ENOENT when the directory does not exist (any more).
  */
 async function withLock(job, waitMs, action) {
-    const own = `lock.${process.pid}.${(0,external_node_crypto_namespaceObject.randomBytes)(6).toString("hex")}`;
+    const own = `lock.${process.pid}.${identify(process.pid).started ?? ""}.${(0,external_node_crypto_namespaceObject.randomBytes)(6).toString("hex")}`;
     const deadline = performance.now() + waitMs;
     for (;;) {
         external_node_fs_namespaceObject.closeSync(external_node_fs_namespaceObject.openSync(`${job.path}/${own}`, "wx", 0o600));
@@ -3387,12 +3127,14 @@ async function withLock(job, waitMs, action) {
         await (0,promises_namespaceObject.setTimeout)(5 + Math.random() * 20);
     }
 }
-/** Whether the process that made a lock file is gone; the file is then removed. */
+const NAME = /^lock\.(?<pid>[1-9]\d*)\.(?<started>\d*)\.[0-9a-f]{12}$/;
+/** Whether nobody holds a lock file: its process is gone, or this action did not make it. It is then removed. */
 function clearIfStale(job, name) {
     const file = `${job.path}/${name}`;
     try {
-        const pid = Number(name.split(".")[1]);
-        const stale = !isRunning({ pid }) || Date.now() - external_node_fs_namespaceObject.statSync(file).mtimeMs > STALE_MS;
+        const { pid, started } = NAME.exec(name)?.groups ?? {};
+        const holder = { pid: Number(pid), ...(started && { started }) };
+        const stale = pid === undefined || !process_isRunning(holder) || Date.now() - external_node_fs_namespaceObject.statSync(file).mtimeMs > STALE_MS;
         if (stale)
             external_node_fs_namespaceObject.rmSync(file, { recursive: true, force: true });
         return stale;
@@ -3411,21 +3153,15 @@ function clearIfStale(job, name) {
 const KEYS = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
 const CONTAINER = ["AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"];
 const environment_WEB_IDENTITY = ["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"];
+const PROFILES = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"];
 const SESSION_NAME = "AWS_ROLE_SESSION_NAME";
 /** In the order of the table in docs/how-it-works.md, "The environment". */
-const RULES = [
-    staticKeys,
-    containerCredentials,
-    webIdentity,
-    chosenProfile,
-    files,
-    stsEndpoint,
-];
+const RULES = [staticKeys, containerCredentials, webIdentity, chosenProfile, files, stsEndpoint];
 /**
  * Plans the environment of later steps so that every SDK uses the profile. GitHub cannot unset a variable,
  * and nearly every one of them breaks some SDK when it is empty: only static keys (those that are set) and
- * the container URIs are ever set to "". Throws a UserError where an ambient variable could silently override
- * a named profile.
+ * the container URIs are set to "". Throws a UserError where a variable could silently override a named
+ * profile.
  */
 function planEnvironment(ambient, use) {
     const parts = RULES.map((rule) => rule(ambient, use));
@@ -3435,51 +3171,34 @@ function planEnvironment(ambient, use) {
     };
 }
 function staticKeys(ambient) {
-    // Only those that are set: a blank AWS_SESSION_TOKEN beside keys that post restores would break Ruby and
-    // PHP.
-    const set = KEYS.filter((name) => isSet(ambient, name));
-    if (set.length === 0)
-        return {};
-    return {
-        exports: blank(set),
-        warnings: [
-            `${are(set)} set and would override the profile in nearly every SDK; later steps will see ${them(set)} empty. Use static keys and a role in separate jobs.`,
-        ],
-    };
+    const set = nonEmpty(ambient, KEYS);
+    // No others: a blank AWS_SESSION_TOKEN beside keys that post restores would break Ruby and PHP.
+    return blanked(set, set, "nearly every SDK", " Use static keys and a role in separate jobs.");
 }
 function containerCredentials(ambient) {
-    const set = CONTAINER.filter((name) => isSet(ambient, name));
+    return blanked(nonEmpty(ambient, CONTAINER), CONTAINER, "some SDKs");
+}
+function blanked(set, names, where, advice = "") {
     if (set.length === 0)
         return {};
-    return {
-        exports: blank(CONTAINER),
-        warnings: [
-            `${are(set)} set and would override the profile in some SDKs; later steps will see ${them(set)} empty.`,
-        ],
-    };
+    const warning = `${are(set)} set and would override the profile in ${where}; later steps will see ${them(set)} empty.`;
+    return { exports: environment_all(names, ""), warnings: [warning + advice] };
 }
 /**
  * AWS_ROLE_ARN and its companions override the profile in most tools, or are mixed with it one by one, and
  * blank ones break botocore. Where some are set, only this use's own values of all three give its role.
  */
 function webIdentity(ambient, use) {
-    const found = [...environment_WEB_IDENTITY, SESSION_NAME].filter((name) => exists(ambient, name));
-    if (!isAmbient(use)) {
-        refuseNamedMirror(use);
-        refuseWebIdentity(ambient, use);
-        // A session name alone changes no role; an empty one would let the AWS CLI's disk cache mix up jobs.
-        return found.length > 0 ? { exports: { [SESSION_NAME]: use.sessionName } } : {};
-    }
+    const found = existing(ambient, [...environment_WEB_IDENTITY, SESSION_NAME]);
+    if (!isAmbient(use))
+        return namedWebIdentity(found, use);
     if (found.length === 0 && use.mirror !== "always")
         return {};
     if (use.mirror === "never") {
         throw mirrorRefused(`false while ${are(found)} set in this job: later steps would run as another role or fail`);
     }
-    const exports = {
-        AWS_ROLE_ARN: use.roleArn,
-        AWS_WEB_IDENTITY_TOKEN_FILE: use.tokenFile,
-        [SESSION_NAME]: use.sessionName,
-    };
+    const { roleArn: AWS_ROLE_ARN, tokenFile: AWS_WEB_IDENTITY_TOKEN_FILE } = use;
+    const exports = { AWS_ROLE_ARN, AWS_WEB_IDENTITY_TOKEN_FILE, [SESSION_NAME]: use.sessionName };
     const others = "Steps that choose another profile with AWS_PROFILE still get this role in most SDKs; use --profile instead.";
     if (found.length === 0)
         return { exports, warnings: [`mirror-environment is true: this job has one role. ${others}`] };
@@ -3490,45 +3209,41 @@ function webIdentity(ambient, use) {
         ],
     };
 }
-function refuseNamedMirror({ mirror }) {
-    if (mirror !== "always")
-        return;
-    throw mirrorRefused("true with a named profile: the variables would override AWS_PROFILE and give every step this role");
-}
-function refuseWebIdentity(ambient, use) {
-    const found = environment_WEB_IDENTITY.filter((name) => exists(ambient, name));
-    if (found.length === 0)
-        return;
-    throw new errors/* UserError */.yo("named-profile-loses", `${are(found)} set in this job. Most AWS SDKs prefer ${them(found)} to a profile chosen with AWS_PROFILE, so steps that choose ` +
-        `profile ${(0,base_text/* quoted */.TL)(use.profile)} would silently run as another role. Remove ${them(found)} from the job or the runner, make all uses named ` +
-        "if an earlier use of this action set mirror-environment, or leave out profile to make this role ambient.");
+function namedWebIdentity(found, use) {
+    if (use.mirror === "always") {
+        throw mirrorRefused("true with a named profile: the variables would override AWS_PROFILE and give every step this role");
+    }
+    const rivals = found.filter((name) => name !== SESSION_NAME);
+    if (rivals.length > 0) {
+        throw new errors/* UserError */.yo("named-profile-loses", `${are(rivals)} set in this job. Most AWS SDKs prefer ${them(rivals)} to a profile chosen with AWS_PROFILE, so steps that choose ` +
+            `profile ${(0,base_text/* quoted */.TL)(use.profile)} would silently run as another role. Remove ${them(rivals)} from the job or the runner, make all uses named ` +
+            "if an earlier use of this action set mirror-environment, or leave out profile to make this role ambient.");
+    }
+    // A session name alone changes no role; an empty one would let the AWS CLI's disk cache mix up jobs.
+    return { exports: environment_all(found, use.sessionName) };
 }
 function mirrorRefused(why) {
     return new errors/* UserError */.yo("mirror-refused", `mirror-environment cannot be ${why}. Leave it at auto.`);
 }
-/** Which profile later steps use when they choose none, and its region. Named uses leave that to the steps. */
+/** Which profile later steps use when they choose none, and its region. Named uses leave both alone. */
 function chosenProfile(ambient, use) {
-    const warnings = [];
     if (!isAmbient(use)) {
         const rival = ambient.AWS_DEFAULT_PROFILE;
-        if (rival && rival !== use.profile) {
-            warnings.push(`AWS_DEFAULT_PROFILE is set, and boto3 and the AWS CLI v1 prefer it to AWS_PROFILE: steps that choose profile ${(0,base_text/* quoted */.TL)(use.profile)} with AWS_PROFILE would ` +
-                `run as ${(0,base_text/* quoted */.TL)(rival)} there. Choose it with --profile, or set AWS_DEFAULT_PROFILE in the same step.`);
-        }
-        return { warnings };
+        if (!rival || rival === use.profile)
+            return {};
+        return {
+            warnings: [
+                `AWS_DEFAULT_PROFILE is set, and boto3 and the AWS CLI v1 prefer it to AWS_PROFILE: steps that choose profile ${(0,base_text/* quoted */.TL)(use.profile)} with AWS_PROFILE would ` +
+                    `run as ${(0,base_text/* quoted */.TL)(rival)} there. Choose it with --profile, or set AWS_DEFAULT_PROFILE in the same step.`,
+            ],
+        };
     }
-    const exports = { AWS_REGION: use.region, AWS_DEFAULT_REGION: use.region };
-    // Both, where they exist: some tools prefer one and some the other, and several read "" as a profile's name.
-    for (const name of ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"]) {
-        const value = ambient[name];
-        if (value === undefined || value === "default")
-            continue;
-        exports[name] = "default";
-        if (value === "")
-            continue;
-        warnings.push(`${name} was ${(0,base_text/* quoted */.TL)(value)}; later steps will see "default" instead, so that they use this role.`);
-    }
-    return { exports, warnings };
+    // Both, where they exist: tools differ in which they prefer, and several read "" as a profile's name.
+    const others = existing(ambient, PROFILES).filter((name) => ambient[name] !== "default");
+    return {
+        exports: { AWS_REGION: use.region, AWS_DEFAULT_REGION: use.region, ...environment_all(others, "default") },
+        warnings: nonEmpty(ambient, others).map((name) => `${name} was ${(0,base_text/* quoted */.TL)(ambient[name] ?? "")}; later steps will see "default" instead, so that they use this role.`),
+    };
 }
 /** Where the profile is. The copies leave out what the user's own files hold for the same profile. */
 function files(_ambient, use) {
@@ -3549,14 +3264,15 @@ function files(_ambient, use) {
 function stsEndpoint(ambient, use) {
     const endpoint = use.stsEndpoint;
     const ignores = /^true$/i.test(ambient.AWS_IGNORE_CONFIGURED_ENDPOINT_URLS ?? "");
-    const found = ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"].filter((name) => isSet(ambient, name));
+    const found = nonEmpty(ambient, ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"]);
     if (endpoint === undefined) {
         const [name] = found;
         if (name !== undefined && !ignores)
             refusePlainHttp(ambient[name], name);
         return {};
     }
-    const rivals = isAmbient(use) ? [] : found.filter((name) => !sameUrl(ambient[name], endpoint));
+    const isOther = (name) => ambient[name]?.replace(/\/+$/, "") !== endpoint;
+    const rivals = isAmbient(use) ? [] : found.filter(isOther);
     if (ignores)
         rivals.push("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
     if (rivals.length > 0) {
@@ -3565,20 +3281,17 @@ function stsEndpoint(ambient, use) {
     }
     return isAmbient(use) ? { exports: { AWS_ENDPOINT_URL_STS: endpoint } } : {};
 }
-function isAmbient(use) {
-    return use.profile === "default";
+function isAmbient({ profile }) {
+    return profile === "default";
 }
-function exists(ambient, name) {
-    return ambient[name] !== undefined;
+function existing(ambient, names) {
+    return names.filter((name) => ambient[name] !== undefined);
 }
-function isSet(ambient, name) {
-    return (ambient[name] ?? "") !== "";
+function nonEmpty(ambient, names) {
+    return names.filter((name) => ambient[name]);
 }
-function blank(names) {
-    return Object.fromEntries(names.map((name) => [name, ""]));
-}
-function sameUrl(one, other) {
-    return one?.replace(/\/+$/, "") === other;
+function environment_all(names, value) {
+    return Object.fromEntries(names.map((name) => [name, value]));
 }
 /** "A is", "A and B are". */
 function are(names) {
@@ -3610,14 +3323,8 @@ function planRestore(now, exported, previous, defaults) {
     }
     return restore;
 }
-/** Variables that decide who a step is to AWS. `previous` needs them to see that a step set and emptied them. */
-const IDENTITY_VARIABLES = [
-    ...KEYS,
-    ...CONTAINER,
-    ...environment_WEB_IDENTITY,
-    "AWS_PROFILE",
-    "AWS_DEFAULT_PROFILE",
-];
+/** They decide who a step is to AWS. `previous` has all of them, to show that a step set and emptied one. */
+const IDENTITY_VARIABLES = [KEYS, CONTAINER, environment_WEB_IDENTITY, PROFILES].flat();
 /**
  * A warning, with the fix, if a later step set variables that override the profile. It has their names and no
  * value. `now` is the environment before post restores it.
@@ -3651,30 +3358,329 @@ function counts(name, now, { profile, exported }) {
     return job === undefined || !now.AWS_WEB_IDENTITY_TOKEN_FILE?.startsWith(job);
 }
 
-;// CONCATENATED MODULE: ../lib/src/base/jwt.js
-// base64url segments and nothing else: such a text cannot add a line to a file, a header or a log.
-const JWT = /^[\w-]+\.([\w-]+)\.[\w-]+$/;
-/** The payload of a JWT in compact form, or undefined if it is not one. */
-function decodeClaims(token) {
-    const payload = JWT.exec(token)?.[1];
-    if (payload === undefined)
-        return undefined;
-    try {
-        const claims = JSON.parse(Buffer.from(payload, "base64url").toString("utf8"));
-        return typeof claims === "object" && claims !== null && !Array.isArray(claims)
-            ? claims
-            : undefined;
+;// CONCATENATED MODULE: ../lib/src/base/layout.js
+
+
+
+// $RUNNER_TEMP/aws-role-refresh/
+//   config              the AWS config file of this job
+//   credentials         the AWS credentials file of this job
+//   job.json            the claim: whose directory this is, and what the two files were seeded from
+//   tokens/<id>/        one per audience: token, status.json, and stop once post has asked the keeper to end
+//   uses/<id>.json      one per use that is not over: what it wrote, so that any post can undo it
+//   finished/<id>.json  one per use that is over, for the summary
+//   lock.*              see job/lock.ts
+const layout_NAME = "aws-role-refresh";
+/** The paths of the job directory, with forward slashes, which every SDK accepts on every system. */
+function jobDirectory(path) {
+    return {
+        path,
+        config: `${path}/config`,
+        credentials: `${path}/credentials`,
+        claim: `${path}/job.json`,
+        tokens: `${path}/tokens`,
+        uses: `${path}/uses`,
+        finished: `${path}/finished`,
+    };
+}
+/** The token directory of an audience. */
+function tokenDirectory(job, audience) {
+    return tokenDirectoryAt(`${job.tokens}/${tokenId(audience)}`);
+}
+function tokenDirectoryAt(path) {
+    return { path, token: `${path}/token`, status: `${path}/status.json`, stop: `${path}/stop` };
+}
+/** The name of the token directory of an audience. */
+function tokenId(audience) {
+    return (0,external_node_crypto_namespaceObject.createHash)("sha256").update(audience).digest("hex").slice(0, 16);
+}
+/**
+ * The path of this job's directory in RUNNER_TEMP. Throws a UserError if SDKs would read that path in different ways
+ * from a config file: `#` and `;` begin a comment for some, `$` and `%` a variable, and non-ASCII breaks others
+ * (docs/compatibility.md).
+ */
+function layout_jobDirectoryPath(runnerTemp, platform = process.platform) {
+    if (!runnerTemp) {
+        throw new errors/* UserError */.yo("runner-temp", "RUNNER_TEMP is not set. The runner sets it; this action cannot run without it.");
     }
-    catch {
-        return undefined;
+    const isWindows = platform === "win32";
+    const isAbsolute = (isWindows ? external_node_path_.win32 : external_node_path_.posix).isAbsolute(runnerTemp);
+    const root = isWindows ? runnerTemp.replaceAll("\\", "/") : runnerTemp;
+    const ambiguous = [...(isWindows ? "#;$%\"'`" : "#;$\"'`\\")];
+    const isPlain = /^[\x20-\x7e]+$/.test(root) && !ambiguous.some((character) => root.includes(character));
+    if (!isAbsolute || !isPlain) {
+        throw new errors/* UserError */.yo("runner-temp", `RUNNER_TEMP is ${JSON.stringify(runnerTemp.slice(0, 200))}. It must be an absolute path in ASCII without any of ` +
+            `${ambiguous.join(" ")}, which AWS SDKs interpret differently in a config file. Change the runner's work folder.`);
+    }
+    return `${root.replace(/\/+$/, "")}/${layout_NAME}`;
+}
+
+;// CONCATENATED MODULE: ../lib/src/base/seal.js
+
+// The user's own keys must not be readable in a file, neither in the job directory nor in the runner's file of states
+// (RUNNER_TEMP/_runner_file_commands, which the runner creates with its umask and deletes after the step). But post has
+// to give them back. So they are encrypted with a key that is derived from the request token: every step of a job has
+// it in its environment, it never changes in a job, and after a crash nobody has it.
+const CIPHER = "aes-256-gcm";
+const IV_BYTES = 12;
+const TAG_BYTES = 16;
+function seal(text, requestToken) {
+    const iv = (0,external_node_crypto_namespaceObject.randomBytes)(IV_BYTES);
+    const cipher = (0,external_node_crypto_namespaceObject.createCipheriv)(CIPHER, keyOf(requestToken), iv);
+    const sealed = Buffer.concat([cipher.update(text, "utf8"), cipher.final()]);
+    return Buffer.concat([iv, cipher.getAuthTag(), sealed]).toString("base64");
+}
+/** Throws if it was not sealed in this job. */
+function unseal(sealed, requestToken) {
+    if (!requestToken)
+        throw new Error("ACTIONS_ID_TOKEN_REQUEST_TOKEN is not set in this step");
+    const bytes = Buffer.from(sealed, "base64");
+    try {
+        const decipher = (0,external_node_crypto_namespaceObject.createDecipheriv)(CIPHER, keyOf(requestToken), bytes.subarray(0, IV_BYTES));
+        decipher.setAuthTag(bytes.subarray(IV_BYTES, IV_BYTES + TAG_BYTES));
+        const text = decipher.update(bytes.subarray(IV_BYTES + TAG_BYTES));
+        return Buffer.concat([text, decipher.final()]).toString("utf8");
+    }
+    catch (error) {
+        throw new Error("the values of before were encrypted in another job", { cause: error });
     }
 }
-// The last second that a Date can hold.
-const MAX_SECONDS = 8.64e12;
-/** A time claim (exp, iat, nbf) in milliseconds since 1970, or undefined. */
-function timeClaim(claims, name) {
-    const seconds = claims?.[name];
-    return typeof seconds === "number" && seconds > 0 && seconds <= MAX_SECONDS ? seconds * 1000 : undefined;
+function keyOf(requestToken) {
+    return new Uint8Array((0,external_node_crypto_namespaceObject.hkdfSync)("sha256", requestToken, "", "aws-role-refresh: the user's own settings", 32));
+}
+
+;// CONCATENATED MODULE: ../lib/src/base/schema.js
+/** A string that matches a pattern, which has to match it as a whole and bound its length. */
+function schema_text(pattern) {
+    return (value) => {
+        if (typeof value === "string" && pattern.test(value))
+            return value;
+        throw new Error(`not a text that matches ${pattern}`);
+    };
+}
+function oneOf(...allowed) {
+    return (value) => {
+        const found = allowed.find((one) => one === value);
+        if (found !== undefined)
+            return found;
+        throw new Error(`none of ${allowed.join(", ")}`);
+    };
+}
+/** A finite number that is not negative. */
+function amount(value) {
+    if (Number.isFinite(value) && value >= 0)
+        return value;
+    throw new Error("not a number of 0 or more");
+}
+/** An integer of 1 or more. */
+function positive(value) {
+    if (Number.isSafeInteger(value) && value > 0)
+        return value;
+    throw new Error("not a positive integer");
+}
+function schema_boolean(value) {
+    if (typeof value === "boolean")
+        return value;
+    throw new Error("not true or false");
+}
+function nullable(schema) {
+    return (value) => (value === null ? null : schema(value));
+}
+function schema_list(item, limit) {
+    return (value) => {
+        if (Array.isArray(value) && value.length <= limit)
+            return value.map(item);
+        throw new Error(`not a list of at most ${limit}`);
+    };
+}
+function dictionary(key, item) {
+    return (value) => Object.fromEntries(Object.entries(plain(value)).map(([name, one]) => {
+        if (!key.test(name))
+            throw new Error(`a name that does not match ${key}`);
+        return [name, item(one)];
+    }));
+}
+/** A property that may be missing. */
+function optional(schema) {
+    return (value) => (value === undefined ? undefined : schema(value));
+}
+function schema_object(fields) {
+    return (value) => {
+        const given = plain(value);
+        const result = {};
+        for (const [name, schema] of Object.entries(fields)) {
+            const read = schema(Object.hasOwn(given, name) ? given[name] : undefined);
+            if (read !== undefined)
+                result[name] = read;
+        }
+        return result;
+    };
+}
+function plain(value) {
+    if (typeof value === "object" && value !== null && !Array.isArray(value))
+        return value;
+    throw new Error("not an object");
+}
+
+;// CONCATENATED MODULE: ../lib/src/keeper/record.js
+
+
+/** More than the keeper ever records. */
+const MAX_ENTRIES = 1000;
+/** Clock ticks since boot. */
+const TICKS = schema_text(/^\d{1,20}$/);
+const interval = schema_object({ from: amount, to: amount });
+const outage = schema_object({
+    from: amount,
+    to: optional(amount),
+    attempts: positive,
+    lastError: schema_text(/^[^\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]{0,1000}$/u),
+});
+const why = oneOf("stopped", "stopped by a step", "job directory gone", "job over", "request token expired", "signal", "failed");
+const keeperStatus = schema_object({
+    pid: positive,
+    started: optional(TICKS),
+    startedAt: amount,
+    tokenReceivedAt: amount,
+    tokenExpiresAt: amount,
+    lifetimeMs: amount,
+    refreshes: amount,
+    failures: amount,
+    longestAgeMs: amount,
+    received: schema_list(amount, MAX_ENTRIES),
+    outages: schema_list(outage, MAX_ENTRIES),
+    stale: schema_list(interval, MAX_ENTRIES),
+    ended: optional(schema_object({ at: amount, why })),
+});
+/** The last status of the keeper of a token directory, if it wrote one. */
+function readStatus(directory) {
+    return readRecord(directory.status, keeperStatus);
+}
+function writeStatus(directory, status) {
+    writeRecord(directory.status, status);
+}
+
+;// CONCATENATED MODULE: ../lib/src/job/records.js
+
+
+
+
+/** The names of records, and the only names that this action makes a path of. */
+const ID = schema_text(/^[0-9a-f]{1,64}$/);
+const processIdentity = schema_object({ pid: positive, started: optional(TICKS) });
+const PATH = schema_text(/^[^\p{Cc}]{0,4096}$/u);
+const about = {
+    id: ID,
+    startedAt: amount,
+    profile: schema_text(/^[\w.-]{1,64}$/),
+    roleArn: schema_text(/^arn:[\x21-\x7e]{1,2048}$/),
+    sessionName: schema_text(/^[\w+=,.@-]{2,64}$/),
+    audience: schema_text(/^[\x21-\x7e]{1,255}$/),
+    stsEndpoint: optional(schema_text(/^https?:\/\/[\x21-\x7e]{1,2048}$/)),
+};
+const ANYTHING = schema_text(/^[\s\S]{0,1000000}$/);
+const SEALED = schema_text(/^[A-Za-z0-9+/]{1,1000000}={0,2}$/);
+/** The values become variables of later steps, so no other name than an SDK's is accepted. */
+const records_VARIABLE = /^AWS_[A-Z0-9_]{1,64}$/;
+const published = {
+    ...about,
+    exported: dictionary(records_VARIABLE, schema_text(/^[^\p{Cc}]{0,8192}$/u)),
+    previous: SEALED,
+};
+const publishedUse = schema_object(published);
+const previousVariables = dictionary(records_VARIABLE, nullable(ANYTHING));
+const originalSections = schema_object({ config: ANYTHING, credentials: ANYTHING });
+const use = schema_object({
+    ...published,
+    order: positive,
+    section: schema_text(/^[\x20-\x7e\n]{1,16384}$/),
+    original: SEALED,
+});
+const finishedUse = schema_object({
+    ...about,
+    endedAt: amount,
+    keeper: optional(keeperStatus),
+    keeperDied: optional(schema_boolean),
+});
+const claim = schema_object({
+    job: schema_text(/^[0-9a-f]{64}$/),
+    worker: optional(processIdentity),
+    previous: schema_object({
+        AWS_CONFIG_FILE: nullable(PATH),
+        AWS_SHARED_CREDENTIALS_FILE: nullable(PATH),
+    }),
+});
+function readClaim(job) {
+    return readRecord(job.claim, claim);
+}
+/** Throws on what post would not believe. */
+function writeUse(job, record) {
+    files_writeRecord(`${job.uses}/${record.id}.json`, use(record));
+}
+/** The uses of a job that are not over, in order. */
+function activeUses(job) {
+    return readAll(job.uses, use).sort((a, b) => a.order - b.order);
+}
+/** How many files in the place of such records are none. */
+function brokenUses(job) {
+    return private_directory_entriesOf(job.uses).filter((name) => name.endsWith(".json")).length - activeUses(job).length;
+}
+function finishedUses(job) {
+    return readAll(job.finished, finishedUse);
+}
+/** Every record in a directory whose name is its own: a copy under another name is not a second use. */
+function readAll(directory, schema) {
+    return private_directory_entriesOf(directory)
+        .filter((name) => name.endsWith(".json"))
+        .flatMap((name) => {
+        const record = readRecord(`${directory}/${name}`, schema);
+        return record && name === `${record.id}.json` ? record : [];
+    });
+}
+
+;// CONCATENATED MODULE: ../lib/src/job/aws-files.js
+
+
+
+
+/** Puts a use's section in the place of every other section of its profile. */
+function placeProfile(job, use) {
+    const config = placeInConfig(readText(job.config), use.profile, use.section);
+    const credentials = placeInCredentials(readText(job.credentials), use.profile, use.section);
+    return {
+        config: config.text,
+        original: { config: config.taken, credentials: credentials.taken },
+        save() {
+            writeText(job.config, config.text);
+            writeText(job.credentials, credentials.text);
+        },
+    };
+}
+/** Restores the profile as it was before a use: the section of another use, or the user's own. */
+function restoreProfile(job, use, others, requestToken) {
+    const config = readText(job.config);
+    const earlier = others.findLast((other) => other.profile === use.profile);
+    if (earlier) {
+        writeText(job.config, placeInConfig(config, use.profile, earlier.section).text);
+        return;
+    }
+    // Ours goes in any case, also where the user's own cannot be read.
+    let original = { config: "", credentials: "" };
+    try {
+        original = originalSections(JSON.parse(unseal(use.original, requestToken)));
+    }
+    finally {
+        writeText(job.config, append(takeFromConfig(config, use.profile).kept, original.config));
+        const credentials = takeFromCredentials(readText(job.credentials), use.profile);
+        writeText(job.credentials, append(credentials.kept, original.credentials));
+    }
+}
+/** As latin1, which maps every byte to one character and back. "" if there is no file. */
+function readText(file, limit) {
+    return (readFileIfExists(file, limit) ?? Buffer.alloc(0)).toString("latin1");
+}
+function writeText(file, text) {
+    writeFileAtomic(file, Buffer.from(text, "latin1"));
 }
 
 ;// CONCATENATED MODULE: ../lib/src/keeper/stop.js
@@ -3685,41 +3691,30 @@ function timeClaim(claims, name) {
 
 /** Whether a keeper is running for a token directory. */
 function hasKeeper(directory) {
-    const status = readJson(directory.status);
-    return status !== undefined && status.ended === undefined && isRunning(status);
+    const status = readStatus(directory);
+    return status !== undefined && status.ended === undefined && isKeeperOf(directory, status);
 }
 const STOP_TIMEOUT_MS = 2_000;
-/** Ends every keeper of a job directory. */
-async function stopKeepers(job) {
-    let names;
-    try {
-        names = external_node_fs_namespaceObject.readdirSync(job.tokens);
-    }
-    catch {
-        return; // a step has put something else there, or removed it
-    }
-    await Promise.all(names.map((name) => stopKeeper(tokenDirectoryAt(`${job.tokens}/${name}`))));
-}
+/** What post writes into the stop file. A step that makes one may leave it empty. */
+const BY_POST = "post\n";
 /**
  * Ends the keeper of a token directory, if there is one: first with the stop file, and if that has no effect with
- * signals. Only the process that wrote the status file ever gets a signal.
+ * signals. Only the process that wrote the status file and works in this directory ever gets a signal.
  */
 async function stopKeeper(directory) {
-    const status = readJson(directory.status);
+    const status = readStatus(directory);
+    if (status !== undefined && !isKeeperOf(directory, status)) {
+        const keeper = isAskedByPost(directory) ? status : notByPost(status);
+        return { keeper, keeperDied: status.ended === undefined };
+    }
+    const isAsked = ask(directory);
     if (status === undefined)
         return {};
-    const isGone = () => !isRunning(status);
-    if (isGone())
-        return { keeper: status, keeperDied: status.ended === undefined };
-    try {
-        external_node_fs_namespaceObject.closeSync(external_node_fs_namespaceObject.openSync(directory.stop, "wx", 0o600));
-    }
-    catch {
-        // Another post has asked already; or the directory has changed, and signals follow.
-    }
-    const hasEnded = () => readJson(directory.status)?.ended !== undefined;
-    await within(STOP_TIMEOUT_MS, () => isGone() || hasEnded());
-    for (const signal of signalsFor(status, hasEnded())) {
+    const isGone = () => !process_isRunning(status);
+    const hasEnded = () => readStatus(directory)?.ended !== undefined;
+    if (isAsked)
+        await within(STOP_TIMEOUT_MS, () => isGone() || hasEnded());
+    for (const signal of signalsFor(status, isAsked, hasEnded())) {
         if (isGone())
             break;
         try {
@@ -3733,23 +3728,211 @@ async function stopKeeper(directory) {
     }
     if (status.started === undefined)
         await within(STOP_TIMEOUT_MS, isGone);
-    return { keeper: readJson(directory.status) ?? status };
+    return { keeper: readStatus(directory) ?? status };
+}
+/**
+ * Ends a keeper whose directory is not where it was, and deletes the token, wherever a step has moved the directory.
+ * Does nothing if that process has ended, or without /proc.
+ */
+async function stopMovedKeeper({ pid, started }) {
+    const isGone = () => started === undefined || !isRunning({ pid, started });
+    if (isGone())
+        return;
+    const directory = fs.openSync(`/proc/${pid}/cwd`, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY);
+    try {
+        if (isGone())
+            return;
+        process.kill(pid, "SIGKILL");
+        await within(STOP_TIMEOUT_MS, isGone);
+        fs.rmSync(`/proc/self/fd/${directory}/token`, { force: true });
+    }
+    finally {
+        fs.closeSync(directory);
+    }
+}
+/** Makes the stop file. Returns whether the keeper can see one: not on a full disk. */
+function ask(directory) {
+    try {
+        external_node_fs_namespaceObject.writeFileSync(directory.stop, BY_POST, { flag: "wx", mode: 0o600 });
+    }
+    catch {
+        // Another post or a step has made one, or it cannot be made.
+    }
+    return external_node_fs_namespaceObject.existsSync(directory.stop);
+}
+function isAskedByPost(directory) {
+    try {
+        return readFileIfExists(directory.stop, BY_POST.length)?.toString() === BY_POST;
+    }
+    catch {
+        return false;
+    }
+}
+/** The status of a keeper that was asked to end by a stop file that no post made. */
+function notByPost(status) {
+    const { ended } = status;
+    return ended?.why === "stopped" ? { ...status, ended: { ...ended, why: "stopped by a step" } } : status;
+}
+/**
+ * Whether the process that wrote the status still runs, and is a keeper of this directory: it works in there. Without
+ * /proc nothing more than the pid is known.
+ */
+function isKeeperOf(directory, { pid, started }) {
+    if (started === undefined)
+        return process_isRunning({ pid });
+    if (!process_isRunning({ pid, started }))
+        return false;
+    try {
+        const [one, other] = [external_node_fs_namespaceObject.statSync(`/proc/${pid}/cwd`), external_node_fs_namespaceObject.statSync(directory.path)];
+        return one.dev === other.dev && one.ino === other.ino;
+    }
+    catch {
+        return false;
+    }
 }
 /**
  * Without /proc a pid proves nothing, because the keeper may have ended and another process may have its pid. Then the
- * keeper sees the stop file at its next tick. A keeper that has recorded its end only has to exit, and V8 takes longer
- * for that than the keeper takes for everything else.
+ * keeper sees the stop file at its next tick. SIGTERM only makes a keeper look at once whether it is asked to end. One
+ * that has recorded its end only has to exit, and V8 takes longer for that than the keeper takes for everything else.
  */
-function signalsFor({ started }, hasEnded) {
+function signalsFor({ started }, isAsked, hasEnded) {
     if (started === undefined)
         return [];
-    return hasEnded ? ["SIGKILL"] : ["SIGTERM", "SIGKILL"];
+    return isAsked && !hasEnded ? ["SIGTERM", "SIGKILL"] : ["SIGKILL"];
 }
 /** Waits until something is true, or for `ms`. */
 async function within(ms, isTrue) {
     const deadline = performance.now() + ms;
     while (!isTrue() && performance.now() < deadline)
         await (0,promises_namespaceObject.setTimeout)(1);
+}
+
+;// CONCATENATED MODULE: ../lib/src/job/removal.js
+
+
+
+
+
+
+
+/**
+ * Gives us back the permissions that a step may have taken away or given to others, on the job directory and the
+ * directories in it. To delete what is ours, owner and "not a link" are enough; believing it needs more.
+ */
+function closeAll(job) {
+    closeDirectory(job.path);
+    for (const directory of [job.uses, job.finished, job.tokens])
+        if (removal_isOurs(directory))
+            closeDirectory(directory);
+    for (const directory of tokenPaths(job))
+        if (removal_isOurs(directory))
+            closeDirectory(directory);
+}
+/** Ends every keeper of a job directory and deletes every token: before anything else can fail. */
+async function takeSecrets(job) {
+    const taken = tokenPaths(job).map((directory) => takeSecret(tokenDirectoryAt(directory)));
+    await Promise.allSettled(taken);
+    await Promise.all(taken); // now the first failure counts
+}
+/**
+ * Ends the keeper of a token directory and deletes the token. Returns what the keeper recorded. If a step has put
+ * something else in its place, its keeper finds that out itself.
+ */
+async function takeSecret(directory) {
+    if (!removal_isOurs(directory.path))
+        return {};
+    const stopped = await stopKeeper(directory);
+    removeTree(directory.token);
+    return stopped;
+}
+/** Renames the job directory first, so that its name is free at once, and then deletes it. */
+function removeJobDirectory(job) {
+    // A name that nobody can occupy beforehand.
+    const gone = `${job.path}.${(0,external_node_crypto_namespaceObject.randomBytes)(8).toString("hex")}.gone`;
+    try {
+        external_node_fs_namespaceObject.renameSync(job.path, gone);
+    }
+    catch {
+        removeTree(job.path);
+    }
+    removeTree(gone);
+    clearRemains(job);
+}
+/** Deletes what a post that was killed during `removeJobDirectory` left. */
+function clearRemains(job) {
+    const parent = external_node_path_.dirname(job.path);
+    const name = external_node_path_.basename(job.path);
+    for (const entry of private_directory_entriesOf(parent)) {
+        if (!entry.startsWith(`${name}.`) || !entry.endsWith(".gone"))
+            continue;
+        try {
+            removeTree(`${parent}/${entry}`);
+        }
+        catch {
+            // Another post is deleting it, too.
+        }
+    }
+}
+/** Deletes a path with everything in it, and enters no link. What cannot be deleted does not keep the rest. */
+function removeTree(target) {
+    try {
+        if (external_node_fs_namespaceObject.lstatSync(target).isDirectory())
+            removeDirectory(target);
+        else
+            external_node_fs_namespaceObject.unlinkSync(target);
+    }
+    catch (error) {
+        if ((0,errors/* errorCode */.CA)(error) !== "ENOENT")
+            throw error;
+    }
+}
+function removeDirectory(target) {
+    try {
+        closeDirectory(target);
+    }
+    catch {
+        // Another user's: what is in there may be deleted all the same.
+    }
+    inside(target, (directory) => {
+        const failures = [];
+        for (const name of external_node_fs_namespaceObject.readdirSync(directory)) {
+            try {
+                removeTree(`${directory}/${name}`);
+            }
+            catch (error) {
+                failures.push(error);
+            }
+        }
+        if (failures.length > 0)
+            throw failures[0];
+    });
+    external_node_fs_namespaceObject.rmdirSync(target);
+}
+/** On Linux, a path that names the very directory, even if somebody renames it or puts a link in its place. */
+function inside(target, action) {
+    if (process.platform !== "linux") {
+        action(target);
+        return;
+    }
+    const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } = external_node_fs_namespaceObject.constants;
+    const fd = external_node_fs_namespaceObject.openSync(target, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    try {
+        action(`/proc/self/fd/${fd}`);
+    }
+    finally {
+        external_node_fs_namespaceObject.closeSync(fd);
+    }
+}
+function tokenPaths(job) {
+    return removal_isOurs(job.tokens) ? private_directory_entriesOf(job.tokens).map((name) => `${job.tokens}/${name}`) : [];
+}
+function removal_isOurs(directory) {
+    try {
+        return notOurs(directory) === undefined;
+    }
+    catch {
+        return false; // gone
+    }
 }
 
 ;// CONCATENATED MODULE: ../lib/src/job/claim.js
@@ -3760,21 +3943,47 @@ async function within(ms, isTrue) {
 
 
 
-/** Makes the directory this job's, and copies the user's AWS files into it, unless an earlier use has done so. */
-async function claim(job, requestToken, ambient, home) {
-    const identity = (0,external_node_crypto_namespaceObject.createHash)("sha256").update(requestToken).digest("hex");
-    const found = readJson(job.claim);
-    const claimed = found?.job === identity ? found : await takeOver(job, identity, ambient);
+
+
+
+
+/**
+ * Makes the directory this job's, and copies the user's AWS files into it, unless an earlier use has done so. Throws a
+ * UserError while another job uses it.
+ */
+async function claim_claim(job, requestToken, ambient, home) {
+    const identity = identityOf(requestToken);
+    const found = readClaim(job);
+    const claimed = found?.job === identity ? found : await takeOver(job, found, identity, ambient);
     seed(job.config, "AWS_CONFIG_FILE", claimed, home);
     seed(job.credentials, "AWS_SHARED_CREDENTIALS_FILE", claimed, home);
     return claimed;
 }
+/** Whether the directory belongs to another job, and that job still runs. */
+function isOfAnotherJob(job, requestToken) {
+    const found = readClaim(job);
+    if (found === undefined || (requestToken && found.job === identityOf(requestToken)))
+        return false;
+    return isAlive(job, found);
+}
+function identityOf(requestToken) {
+    return (0,external_node_crypto_namespaceObject.createHash)("sha256").update(requestToken).digest("hex");
+}
+/** Where no worker is known (containers, macOS, other runners), a keeper shows that its job runs. */
+function isAlive(job, { worker }) {
+    if (worker)
+        return process_isRunning(worker);
+    return private_directory_entriesOf(job.tokens).some((name) => hasKeeper(tokenDirectoryAt(`${job.tokens}/${name}`)));
+}
 /** Empties the directory first: a job that crashed may have left anything in it, and nothing of that is trusted. */
-async function takeOver(job, identity, ambient) {
-    await stopKeepers(job);
+async function takeOver(job, found, identity, ambient) {
+    if (found && isAlive(job, found)) {
+        throw new errors/* UserError */.yo("job-directory", `${job.path} belongs to another job that is still running. Two jobs cannot share one RUNNER_TEMP: give each runner its own work folder.`);
+    }
+    await takeSecrets(job);
     for (const name of external_node_fs_namespaceObject.readdirSync(job.path)) {
         if (!name.startsWith("lock."))
-            external_node_fs_namespaceObject.rmSync(`${job.path}/${name}`, { recursive: true, force: true });
+            removeTree(`${job.path}/${name}`);
     }
     openJobDirectory(job);
     // The environment of a long-lived runner may still name files of the job that crashed.
@@ -3782,14 +3991,16 @@ async function takeOver(job, identity, ambient) {
         const value = ambient[name];
         return value?.startsWith(`${job.path}/`) ? null : (value ?? null);
     };
+    const worker = findWorker();
     const made = {
         job: identity,
+        ...(worker && { worker }),
         previous: {
             AWS_CONFIG_FILE: before("AWS_CONFIG_FILE"),
             AWS_SHARED_CREDENTIALS_FILE: before("AWS_SHARED_CREDENTIALS_FILE"),
         },
     };
-    writeJson(job.claim, made);
+    files_writeRecord(job.claim, made);
     return made;
 }
 /** Copies a file of the user, so that the user's other profiles keep working. Without one, makes an empty file. */
@@ -3825,133 +4036,156 @@ function seed(target, variable, { previous }, home) {
 
 
 
+
+
+
 /** Post should not take long, and a process that holds the lock for longer than this hangs. */
 const POST_LOCK_WAIT_MS = 12_000;
+const MAX_TOKEN_BYTES = 64 * 1024;
 /**
  * Enters a use into the job directory: token file, record, profile. In this order, so that post can undo a main that
- * was killed at any point.
+ * was killed at any point. Returns what post needs in case the record does not last.
  */
-async function beginUse(job, use, first, ambient, home) {
-    await locked(job, async () => {
-        const claimed = await claim(job, first.requestToken, ambient, home);
+async function beginUse(job, use, { requestToken, token }, ambient, home) {
+    return locked(job, async () => {
+        const claimed = await claim_claim(job, requestToken, ambient, home);
         const uses = activeUses(job);
         const earlier = uses.findLast((other) => other.profile === use.profile);
-        const config = placeInConfig(read(job.config), use.profile, use.section);
-        const credentials = placeInCredentials(read(job.credentials), use.profile, use.section);
-        checkEndpoints(use, uses, config.text, ambient);
-        const directory = tokenDirectoryAt(`${job.tokens}/${use.tokenId}`);
+        const { original, config, save } = placeProfile(job, use);
+        checkEndpoints(use, uses, config, ambient);
+        const directory = tokenDirectory(job, use.audience);
         ensurePrivateDirectory(directory.path);
         // Another use's keeper may have written a newer token while this use waited for the lock.
-        if (expiry(read(directory.token)) < expiry(first.token))
-            writeFileAtomic(directory.token, first.token);
+        if (expiry(readText(directory.token, MAX_TOKEN_BYTES)) < expiry(token))
+            writeFileAtomic(directory.token, token);
         const previous = {};
-        for (const name of [...IDENTITY_VARIABLES, ...Object.keys(use.exported)])
+        for (const name of [...Object.keys(use.exported), ...IDENTITY_VARIABLES])
             previous[name] = ambient[name] ?? null;
         const record = {
             ...use,
             order: Math.max(0, ...uses.map((other) => other.order)) + 1,
-            original: earlier?.original ?? { config: config.taken, credentials: credentials.taken },
-            previous: { ...previous, ...claimed.previous },
+            original: earlier?.original ?? seal(JSON.stringify(original), requestToken),
+            previous: seal(JSON.stringify({ ...previous, ...claimed.previous }), requestToken),
         };
-        writeJson(`${job.uses}/${use.id}.json`, record);
-        write(job.config, config.text);
-        write(job.credentials, credentials.text);
+        writeUse(job, record);
+        save();
+        const { order: _, section: __, original: ___, ...published } = record;
+        return published;
     });
 }
 /**
  * Removes a use from the job directory, and the directory with the last use. Every step may be interrupted and
- * repeated. A use that failed in main is not reported. Returns undefined if that use has no record (any more).
+ * repeated. Keeper and token are the first to go, even if the directory cannot be locked or believed. Returns undefined
+ * if that use has no record (any more).
  */
-async function endUse(job, id, outcome = "over") {
+async function endUse(job, id, { requestToken, outcome = "over", restore = () => { } }) {
     clearRemains(job);
+    let isLocked = false;
+    let open;
     try {
-        const fault = untrusted(job.path);
+        const fault = notOurs(job.path);
         if (fault)
-            throw new Error(`${job.path} ${fault}: it was not made by this action`);
-        return await withLock(job, POST_LOCK_WAIT_MS, () => end(job, id, outcome));
+            throw new Error(`${job.path} ${fault}, because another program replaced the job directory`);
+        open = openness(job.path);
+        if (open && outcome === "failed")
+            throw new Error(`${job.path} ${open}`);
+        closeAll(job);
+        if (open)
+            return await removeUnbelieved(job, open);
+        return await withLock(job, POST_LOCK_WAIT_MS, () => {
+            isLocked = true;
+            return end(job, id, { requestToken, outcome, restore });
+        });
     }
     catch (error) {
         // It never existed, or another post has just removed it.
         if ((0,errors/* errorCode */.CA)(error) === "ENOENT" && !external_node_fs_namespaceObject.existsSync(job.path))
             return undefined;
-        throw error;
+        // Main may try again later. Post is the last chance: on a full disk, or beside a process that hangs.
+        if (isLocked || open || outcome === "failed" || notOurs(job.path) !== undefined)
+            throw error;
+        const ended = await end(job, id, { requestToken, outcome, restore });
+        ended?.damage.unshift(`lock the job directory: ${(0,errors/* errorText */.kc)(error)}`);
+        return ended;
     }
 }
-async function end(job, id, outcome) {
+/** One part of the cleanup after another, whatever fails. */
+class Parts {
+    /** What could not be done, and why. */
+    damage = [];
+    async try(what, action) {
+        try {
+            await action();
+        }
+        catch (error) {
+            this.damage.push(`${what}: ${(0,errors/* errorText */.kc)(error)}`);
+        }
+    }
+}
+/** Others may have written anything into it. So nothing is read but what proves itself: the keeper's process. */
+async function removeUnbelieved(job, open) {
+    const parts = new Parts();
+    parts.damage.push(`use the records of the job directory, because it ${open}. It is deleted`);
+    await parts.try("end the keeper and delete the token", () => takeSecrets(job));
+    await parts.try("delete the job directory", () => removeJobDirectory(job));
+    return { use: undefined, others: [], finished: [], roleArns: [], damage: parts.damage };
+}
+async function end(job, id, { requestToken, outcome, restore }) {
     const uses = activeUses(job);
     const use = uses.find((other) => other.id === id);
     const others = uses.filter((other) => other !== use);
     if (!use) {
-        if (others.length === 0)
+        if (others.length === 0 && !isOfAnotherJob(job, requestToken))
             await removeAll(job);
         return undefined;
     }
     const { startedAt, profile, roleArn, sessionName, audience, stsEndpoint } = use;
     const named = { id, startedAt, profile, roleArn, sessionName, audience, stsEndpoint };
     const over = { ...named, endedAt: Date.now() };
+    const parts = new Parts();
+    const broken = brokenUses(job);
+    if (broken > 0)
+        parts.damage.push(`use ${broken} of the records in ${job.uses}: a step changed them or put them there`);
     // The token first: it has to go, even if a step has damaged everything else in the directory.
-    if (!others.some((other) => other.tokenId === use.tokenId)) {
-        const directory = tokenDirectoryAt(`${job.tokens}/${use.tokenId}`);
-        Object.assign(over, await stopKeeper(directory));
-        external_node_fs_namespaceObject.rmSync(directory.path, { recursive: true, force: true });
-    }
-    const damage = [];
-    const tryTo = (action) => {
-        try {
-            action();
-        }
-        catch (error) {
-            damage.push((0,errors/* errorText */.kc)(error));
-        }
-    };
-    let text = "";
-    tryTo(() => {
-        text = read(job.config);
-        if (others.length > 0)
-            takeProfile(job, text, use, others);
+    await parts.try("end the keeper and delete the token", async () => {
+        if (others.some((other) => other.audience === audience))
+            return;
+        const directory = tokenDirectory(job, audience);
+        Object.assign(over, await takeSecret(directory));
+        removeTree(directory.path);
     });
-    tryTo(() => {
+    let config = "";
+    await parts.try("restore the profile", () => {
+        config = readText(job.config);
+        if (others.length > 0)
+            restoreProfile(job, use, others, requestToken);
+    });
+    await parts.try("restore the environment", () => restore(use, others));
+    await parts.try("record the end of this use", () => {
         ensurePrivateDirectory(job.finished);
         if (outcome === "over")
-            writeJson(`${job.finished}/${id}.json`, over);
+            files_writeRecord(`${job.finished}/${id}.json`, over);
     });
-    external_node_fs_namespaceObject.rmSync(`${job.uses}/${id}.json`, { force: true });
-    const finished = readAll(job.finished);
-    if (others.length === 0)
-        await removeAll(job);
-    return { use, others, finished, roleArns: roleArnsIn(text), damage };
-}
-/** Restores the profile as it was before this use: another use's section, or the user's own. */
-function takeProfile(job, config, use, others) {
-    const earlier = others.findLast((other) => other.profile === use.profile);
-    if (earlier) {
-        write(job.config, placeInConfig(config, use.profile, earlier.section).text);
-        return;
-    }
-    write(job.config, append(takeFromConfig(config, use.profile).kept, use.original.config));
-    write(job.credentials, append(takeFromCredentials(read(job.credentials), use.profile).kept, use.original.credentials));
+    const finished = finishedUses(job).filter((other) => other.id !== id);
+    await parts.try("delete the job directory", async () => {
+        removeTree(`${job.uses}/${id}.json`);
+        if (others.length === 0)
+            await removeAll(job);
+    });
+    return {
+        use,
+        others,
+        finished: outcome === "over" ? [...finished, over] : finished,
+        roleArns: roleArnsIn(config),
+        damage: parts.damage,
+    };
 }
 async function removeAll(job) {
-    await stopKeepers(job);
+    await takeSecrets(job);
     removeJobDirectory(job);
-}
-function activeUses(job) {
-    return readAll(job.uses).sort((a, b) => a.order - b.order);
-}
-/** Every record in a directory. */
-function readAll(directory) {
-    return private_directory_entriesOf(directory)
-        .filter((name) => name.endsWith(".json"))
-        .flatMap((name) => readJson(`${directory}/${name}`) ?? []);
 }
 function expiry(token) {
     return timeClaim(decodeClaims(token), "exp") ?? 0;
-}
-function read(file) {
-    return (readFileIfExists(file) ?? Buffer.alloc(0)).toString("latin1");
-}
-function write(file, text) {
-    writeFileAtomic(file, Buffer.from(text, "latin1"));
 }
 
 ;// CONCATENATED MODULE: ../lib/src/plan.js
@@ -3965,21 +4199,13 @@ function write(file, text) {
 
 /** Decides everything that can be decided without touching anything. Throws a UserError for what has to be refused. */
 function makePlan(inputs, env) {
-    const { role, sessionName, profile, region, stsEndpoint, audience } = inputs;
-    const job = jobDirectory(jobDirectoryPath(env.RUNNER_TEMP));
+    const { role, sessionName, profile, region, stsEndpoint, mirror } = inputs;
+    const job = jobDirectory(layout_jobDirectoryPath(env.RUNNER_TEMP));
     const endpoint = readEndpoint(env);
-    const directory = tokenDirectory(job, audience);
-    const { exports, warnings } = planEnvironment(env, {
-        profile,
-        configFile: job.config,
-        credentialsFile: job.credentials,
-        region,
-        roleArn: role.arn,
-        tokenFile: directory.token,
-        sessionName,
-        stsEndpoint,
-        mirror: inputs.mirror,
-    });
+    const directory = tokenDirectory(job, inputs.audience);
+    const use = { profile, roleArn: role.arn, tokenFile: directory.token, sessionName, region, stsEndpoint };
+    const files = { configFile: job.config, credentialsFile: job.credentials };
+    const { exports, warnings } = planEnvironment(env, { ...use, ...files, mirror });
     checkProxies(env);
     warnings.push(...[proxyWarning(env, endpoint.url), tlsWarning(env)].filter((text) => text !== undefined));
     return {
@@ -3989,14 +4215,7 @@ function makePlan(inputs, env) {
         endsAt: timeClaim(decodeClaims(endpoint.requestToken), "exp"),
         job,
         directory,
-        section: renderProfile({
-            name: profile,
-            roleArn: role.arn,
-            tokenFile: directory.token,
-            sessionName,
-            region,
-            stsEndpoint,
-        }),
+        section: renderProfile(use),
         exports,
         warnings,
         masks: inputs.maskAccountId && role.accountId !== undefined ? [role.accountId] : [],
@@ -4064,17 +4283,37 @@ function log({ inputs, directory, exports }, first, session, until) {
 
 ;// CONCATENATED MODULE: ../lib/src/state.js
 
+
+
+
+const state_VERSION = 1;
+const savedUse = schema_object({
+    root: schema_text(/^[^\p{Cc}]{1,4096}$/u),
+    id: ID,
+    summary: oneOf("auto", "always", "never"),
+    use: optional(publishedUse),
+    keeper: optional(processIdentity),
+});
 function saveUse(use) {
-    saveState("use", JSON.stringify(use));
+    saveState("use", JSON.stringify({ version: state_VERSION, ...savedUse(use) }));
 }
-/** Undefined if main ended before it saved anything. */
-function loadUse() {
+/**
+ * Undefined if main ended before it saved anything. Throws if it is not what main saves: without a state of its own,
+ * post sees a variable STATE_use that a step has set.
+ */
+function loadUse(env) {
     const state = core.getState("use");
-    return state === "" ? undefined : JSON.parse(state);
+    if (state === "")
+        return undefined;
+    const { version } = object({ version: String })(JSON.parse(state));
+    const saved = version === String(state_VERSION) ? savedUse(JSON.parse(state)) : undefined;
+    if (saved?.root !== jobDirectoryPath(env.RUNNER_TEMP)) {
+        throw new Error("STATE_use does not name the job directory of this job, so the main step did not save it");
+    }
+    return saved;
 }
 
 ;// CONCATENATED MODULE: ../lib/src/start.js
-
 
 
 
@@ -4106,7 +4345,8 @@ async function start(env, keeper) {
         checkAccount(inputs, inputs.role.accountId);
     // Whoever answers in the place of STS could use the ID token.
     delete env.NODE_TLS_REJECT_UNAUTHORIZED;
-    saveUse({ root: plan.job.path, id: plan.id, summary: inputs.summary });
+    const state = { root: plan.job.path, id: plan.id, summary: inputs.summary };
+    saveUse(state);
     try {
         await start_openJobDirectory(plan);
         // The keeper asks, and so proves that it can ask for the tokens to come.
@@ -4115,12 +4355,13 @@ async function start(env, keeper) {
             inputs.trial ? loadExchange() : undefined,
         ]);
         core_setSecret(first.token);
-        await enter(plan, first, env);
+        const use = await enter(plan, first, env);
         const session = exchange ? await firstSession(exchange, plan, first, env) : plannedSession(inputs);
         if (inputs.maskAccountId && session.accountId !== undefined)
             core_setSecret(session.accountId);
         checkAccount(inputs, session.accountId);
         await handOver(plan, keeper);
+        saveUse({ ...state, use, ...keeperOf(plan) });
         publish(plan, first, session);
     }
     catch (error) {
@@ -4137,22 +4378,27 @@ async function enter(plan, first, env) {
     const { id, inputs, section, exports, endpoint } = plan;
     const { profile, role, sessionName, audience, stsEndpoint } = inputs;
     const use = { id, startedAt: Date.now(), profile, roleArn: role.arn, sessionName, audience, stsEndpoint };
-    await beginUse(plan.job, { ...use, tokenId: tokenId(audience), section, exported: exports }, { requestToken: endpoint.requestToken, token: first.token }, env, home());
+    const published = await beginUse(plan.job, { ...use, section, exported: exports }, { requestToken: endpoint.requestToken, token: first.token }, env, home());
     deleteCachedSessions(cliCache(), role.arn, sessionName);
+    return published;
 }
 /** Lets the keeper watch over the token for the rest of the job, unless another use's does already. */
 async function handOver({ job, directory }, keeper) {
     await locked(job, async () => {
         if (hasKeeper(directory))
             return;
-        const dead = readJson(directory.status);
+        const dead = readStatus(directory);
         await keeper.watch({ directory: directory.path, worker: findWorker(), dead });
     });
 }
+function keeperOf({ directory }) {
+    const { pid, started } = readStatus(directory) ?? {};
+    return pid === undefined ? {} : { keeper: { pid, ...(started !== undefined && { started }) } };
+}
 /** Post would do the same; but the job may go on after this step, if it has continue-on-error. */
-async function undo({ job, id }) {
+async function undo({ job, id, endpoint }) {
     try {
-        await endUse(job, id, "failed");
+        await endUse(job, id, { requestToken: endpoint.requestToken, outcome: "failed" });
     }
     catch (error) {
         core_debug(`Could not clean up: ${(0,errors/* errorText */.kc)(error)}`);

@@ -1,7 +1,7 @@
 import { createRequire as __WEBPACK_EXTERNAL_createRequire } from "module";
 /******/ var __webpack_modules__ = ({
 
-/***/ 302:
+/***/ 367:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -975,8 +975,8 @@ function printable(text, limit = 4000) {
         .replace(/^(\s*)::/, "$1: :");
 }
 /**
- * A value in double quotes, as JSON writes it: invisible characters show as escapes. At most `limit`
- * characters of it. The one way to quote text from outside.
+ * The one way to quote text from outside: in double quotes, as JSON writes it, with invisible characters as
+ * escapes. At most `limit` characters of it.
  */
 function text_quoted(value, limit = 300) {
     return escaped(JSON.stringify(shortened(value, limit)));
@@ -995,8 +995,8 @@ function jsonLines(value) {
     return JSON.stringify(value, null, 2).split("\n").map(escaped);
 }
 /**
- * A code span of Markdown, in a table, too, on one line. Characters that are not ASCII, or could end the span or
- * the cell (https://github.github.com/gfm/#code-spans, #tables-extension-), become question marks.
+ * A code span of Markdown, in a table, too, on one line. Characters that are not ASCII, or could end the span
+ * or the cell (https://github.github.com/gfm/#code-spans, #tables-extension-), become question marks.
  */
 function codeSpan(text) {
     const shown = printable(text, 300).replace(/[^\x20-\x7e]|[`|\\]/g, "?");
@@ -1013,12 +1013,10 @@ function escaped(json) {
 
 ;// CONCATENATED MODULE: ../lib/src/base/errors.js
 
-/**
- * An error whose text is meant for the user of the action: what happened, and how to fix it. `anchor` names
- * the entry in docs/troubleshooting.md that explains more.
- */
+/** An error whose text is meant for the user of the action: what happened, and how to fix it. */
 class errors_UserError extends Error {
     name = "UserError";
+    /** The entry in docs/troubleshooting.md that explains more. */
     anchor;
     /** More lines, for the log only. */
     details;
@@ -1067,11 +1065,14 @@ function files_writeFileAtomic(path, content) {
         throw error;
     }
 }
+const MAX_FILE_BYTES = 16 * 1024 * 1024;
+const MAX_RECORD_BYTES = 1024 * 1024;
+const VERSION = 1;
 /**
- * The bytes of a regular file, or undefined where there is none. Throws on any other error, and on anything
- * but a file.
+ * The bytes of a regular file, or undefined if there is none. Throws on any other error, on anything but a file, and
+ * on a file that is larger than `limit`.
  */
-function files_readFileIfExists(path) {
+function files_readFileIfExists(path, limit = MAX_FILE_BYTES) {
     let file;
     try {
         // O_NONBLOCK: opening a FIFO would wait for its writer for ever.
@@ -1083,26 +1084,47 @@ function files_readFileIfExists(path) {
         throw error;
     }
     try {
-        if (!external_node_fs_namespaceObject.fstatSync(file).isFile())
+        const stat = external_node_fs_namespaceObject.fstatSync(file);
+        if (!stat.isFile())
             throw new Error(`${path} is not a regular file`);
+        if (stat.size > limit)
+            throw new Error(`${path} is larger than ${limit / 1024} KiB`);
         return external_node_fs_namespaceObject.readFileSync(file);
     }
     finally {
         external_node_fs_namespaceObject.closeSync(file);
     }
 }
-/** The JSON object in a file of ours, or undefined where there is none: a crash may have left anything. */
-function files_readJson(path) {
+/** The JSON object in a file, at most 1 MiB, or undefined if there is none. */
+function readJson(path) {
     try {
-        const value = JSON.parse(files_readFileIfExists(path)?.toString("utf8") ?? "");
+        const value = JSON.parse(files_readFileIfExists(path, MAX_RECORD_BYTES)?.toString("utf8") ?? "");
         return typeof value === "object" && value !== null && !Array.isArray(value) ? value : undefined;
     }
     catch {
         return undefined;
     }
 }
-function files_writeJson(path, value) {
-    files_writeFileAtomic(path, `${JSON.stringify(value)}\n`);
+/**
+ * The one way to read a file in which this action recorded something. Undefined if there is none of this version and
+ * form: a crash or a step may have left anything there.
+ */
+function readRecord(path, schema) {
+    const value = readJson(path);
+    if (value?.version !== VERSION)
+        return undefined;
+    try {
+        return schema(value);
+    }
+    catch {
+        return undefined;
+    }
+}
+function files_writeRecord(path, value) {
+    const text = `${JSON.stringify({ version: VERSION, ...value })}\n`;
+    if (Buffer.byteLength(text) > MAX_RECORD_BYTES)
+        throw new Error(`${path} would be larger than 1 MiB`);
+    files_writeFileAtomic(path, text);
 }
 
 ;// CONCATENATED MODULE: ../lib/src/aws/cli-cache.js
@@ -1113,22 +1135,24 @@ function files_writeJson(path, value) {
  * Deletes sessions that the AWS CLI caches on disk (~/.aws/cli/cache/*.json, by role and session name, not by
  * token). They would work for up to an hour after the job, and the CLI would use them in the next job on the
  * machine. They are found by their ARN, and by their file's name for servers that return no ARN (MinIO). The
- * name alone does not do: what it is made of may change (aws/aws-cli#10670). Returns how many it deleted: 0 if
- * the cache cannot be read.
- * @param isOurs decides about other sessions, by the ARN (arn:aws:sts::ACCOUNT:assumed-role/NAME/SESSION) and
- * by the time at which the file was written
+ * name alone does not do: what it is made of may change (aws/aws-cli#10670). Returns how many it deleted: 0
+ * if the cache cannot be read.
+ * @param isOurs decides about others, by ARN (arn:aws:sts::ACCOUNT:assumed-role/NAME/SESSION) and writing time
  */
 function deleteCachedSessions(directory, roleArn, sessionName, isOurs = () => false) {
     const ownName = cacheName(roleArn, sessionName);
+    const role = parseRole(roleArn)?.role;
     let deleted = 0;
     for (const name of namesIn(directory)) {
         const path = `${directory}/${name}`;
         try {
             if (name !== ownName) {
-                const arn = files_readJson(path)?.AssumedRoleUser?.Arn;
+                const arn = readJson(path)?.AssumedRoleUser?.Arn;
                 if (typeof arn !== "string")
                     continue;
-                if (!isSessionOf(arn, roleArn, sessionName) && !isOurs(arn, external_node_fs_namespaceObject.statSync(path).mtimeMs))
+                const found = parseRole(arn);
+                const isOwn = found?.session === sessionName && found.role === role;
+                if (!isOwn && !isOurs(arn, external_node_fs_namespaceObject.statSync(path).mtimeMs))
                     continue;
             }
             external_node_fs_namespaceObject.rmSync(path);
@@ -1155,11 +1179,6 @@ function namesIn(directory) {
 function cacheName(roleArn, sessionName) {
     const request = `{"RoleArn": "${roleArn}", "RoleSessionName": "${sessionName}"}`;
     return `${(0,external_node_crypto_namespaceObject.createHash)("sha1").update(request).digest("hex")}.json`;
-}
-/** Whether a session's ARN is of this role (arn:aws:iam::ACCOUNT:role/PATH/NAME) and this session name. */
-function isSessionOf(assumedRoleArn, roleArn, sessionName) {
-    const found = parseRole(assumedRoleArn);
-    return found !== undefined && found.session === sessionName && found.role === parseRole(roleArn)?.role;
 }
 /**
  * What the ARNs of a role and of its sessions have in common ("partition:account:name"), and the session's
@@ -1236,7 +1255,10 @@ function troubleshootingLink(anchor) {
 ;// CONCATENATED MODULE: ../lib/src/aws/settings.js
 // The settings in a section of an AWS config or credentials file: which of its lines stay when a use of this
 // action puts another identity there. As text, like profile.ts.
-/** What names an identity, or belongs to one: https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html */
+/**
+ * What names an identity, or belongs to one:
+ * https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html
+ */
 const IDENTITY = new RegExp(`^(?:${[
     "role_arn|role_session_name|source_profile|external_id|duration_seconds|mfa_serial|login_session",
     "(?:web_identity|credential|sso)_.*",
@@ -1270,23 +1292,19 @@ function parse(text, above) {
     const parent = above !== undefined && indent > above.indent ? above : undefined;
     if (BLANK_OR_COMMENT.test(text))
         return { text, key: undefined, value: "", indent, parent };
-    const [, key = "", value = ""] = /^([^=:]*)[=:]?(.*)$/s.exec(text) ?? [];
-    return {
-        text,
-        // Some SDKs trim more than spaces.
-        key: key.toLowerCase().replace(/^[^a-z0-9]+|[^a-z0-9]+$/g, ""),
-        value: (value.split(/(?:^|\s)[#;]/)[0] ?? "").trim(),
-        indent,
-        parent,
-    };
+    const [, name = "", rest = ""] = /^([^=:]*)[=:]?(.*)$/s.exec(text) ?? [];
+    // Some SDKs trim more than spaces.
+    const key = name.toLowerCase().replace(/^[^a-z0-9]+|[^a-z0-9]+$/g, "");
+    const value = (rest.split(/(?:^|\s)[#;]/)[0] ?? "").trim();
+    return { text, key, value, indent, parent };
 }
 /** The value of a key that is not indented under another; the last one counts. */
 function settings_valueIn(entries, key) {
     return entries.findLast((entry) => entry.key === key && entry.parent === undefined)?.value;
 }
 /**
- * The text of the entries that name no identity and none of the keys in `others`. "" if no key is left. No key
- * is there twice, which botocore refuses.
+ * The text of the entries that name no identity and none of the keys in `others`. "" if no key is left. No
+ * key is there twice, which botocore refuses.
  */
 function settings_settingsIn(entries, others) {
     const top = entries.filter(({ key, parent }) => key !== undefined && parent === undefined);
@@ -1302,7 +1320,7 @@ function settings_settingsIn(entries, others) {
         return goes(entry.parent) || (entry.parent.value !== "" && isNamed(entry));
     };
     const kept = entries.filter((entry) => !goes(entry));
-    if (kept.every((entry) => entry.key === undefined))
+    if (kept.every(({ key }) => key === undefined))
         return "";
     let above;
     const lines = kept.map((entry) => {
@@ -1326,17 +1344,18 @@ function settings_settingsIn(entries, others) {
  * comments, so that every SDK reads the same values (docs/compatibility.md). Throws on a value that could add
  * a line or be cut short, even though every input was checked before.
  */
-function renderProfile(profile) {
+function renderProfile({ profile, stsEndpoint, ...values }) {
     const section = [
-        profile.name === "default" ? "[default]" : `[profile ${profile.name}]`,
-        `role_arn = ${profile.roleArn}`,
-        `web_identity_token_file = ${profile.tokenFile}`,
-        `role_session_name = ${profile.sessionName}`,
-        `region = ${profile.region}`,
+        profile === "default" ? "[default]" : `[profile ${profile}]`,
+        `role_arn = ${values.roleArn}`,
+        `web_identity_token_file = ${values.tokenFile}`,
+        `role_session_name = ${values.sessionName}`,
+        `region = ${values.region}`,
     ];
-    if (profile.stsEndpoint !== undefined) {
+    if (stsEndpoint !== undefined) {
+        const services = servicesName(profile);
         // Not endpoint_url in the profile itself: that would send every service's calls there.
-        section.push(`services = ${servicesName(profile.name)}`, `[services ${servicesName(profile.name)}]`, "sts =", `  endpoint_url = ${profile.stsEndpoint}`);
+        section.push(`services = ${services}`, `[services ${services}]`, "sts =", `  endpoint_url = ${stsEndpoint}`);
     }
     for (const line of section) {
         if (!/^[\x20-\x7e]*$/.test(line) || /[#;]|\s$/.test(line))
@@ -1347,40 +1366,41 @@ function renderProfile(profile) {
 function servicesName(profileName) {
     return `aws-role-refresh-${profileName}`;
 }
-/** Takes every section of a profile, and the services section that renderProfile may add, from a config file. */
+/** Takes every section of a profile, and the services section of renderProfile, from a config file. */
 function takeFromConfig(text, profileName) {
-    return takeSections(text, (header) => isProfile(header, profileName) || header === `services ${servicesName(profileName)}`);
+    const services = `services ${servicesName(profileName)}`;
+    return takeSections(text, (header) => isProfile(header, profileName) || header === services);
 }
 /** Takes every section of a profile from a credentials file. */
 function takeFromCredentials(text, profileName) {
     return takeSections(text, (header) => isProfile(header, profileName));
 }
 /**
- * Puts a use's section at the end of a config file, in place of every other section of its profile. The user's
- * settings in those stay byte for byte: all but what names an identity, and what the use itself sets.
+ * Puts a use's section at the end of a config file, in place of every other section of its profile. The
+ * user's settings in those stay byte for byte: all but what names an identity, and what the use itself sets.
  */
 function profile_placeInConfig(text, profileName, section) {
     const { kept, taken } = takeFromConfig(text, profileName);
     const isOwn = (header) => isConfigHeader(header, profileName);
     const users = settings_entriesOf(taken, isOwn);
     const own = keysIn(section, isOwn);
-    const settings = settings_settingsIn(users, ({ key = "", value }) => own.has(key) || value === servicesName(profileName));
+    const isReplaced = ({ key, value }) => own.has(key) || value === servicesName(profileName);
+    const settings = settings_settingsIn(users, isReplaced);
     const services = own.has("services") ? otherServices(text, settings_valueIn(users, "services")) : "";
     const end = section.indexOf("\n") + 1;
     // The settings come first: an indented one would continue a key before it.
-    return {
-        text: append(kept, section.slice(0, end) + settings + section.slice(end) + services),
-        taken,
-    };
+    const placed = section.slice(0, end) + settings + section.slice(end) + services;
+    return { text: append(kept, placed), taken };
 }
 /**
- * Takes what names an identity, and what a use sets in the config file, out of a profile in a credentials file.
- * SDKs prefer that file.
+ * Takes what names an identity, and what a use sets in the config file, out of a profile in a credentials
+ * file. SDKs prefer that file.
  */
 function profile_placeInCredentials(text, profileName, section) {
     const { kept, taken } = takeFromCredentials(text, profileName);
     const own = keysIn(section, (header) => isConfigHeader(header, profileName));
-    const settings = settingsIn(entriesOf(taken, (header) => header === profileName), ({ key = "" }) => own.has(key));
+    const entries = entriesOf(taken, (header) => header === profileName);
+    const settings = settingsIn(entries, ({ key }) => own.has(key));
     return { text: append(kept, settings && `[${profileName}]\n${settings}`), taken };
 }
 /** The headers under which SDKs agree to find a profile in a config file. */
@@ -1413,11 +1433,8 @@ function append(text, sections) {
 // at the end. A section that any SDK could read as this profile has to go, or that SDK would use another role
 // than the others.
 function isProfile(header, profileName) {
-    const name = header
-        .replace(/^profile\s+/, "")
-        .replace(/^(["'])(.*)\1$/, "$2")
-        .trim();
-    return name === profileName;
+    const name = header.replace(/^profile\s+/, "").replace(/^(["'])(.*)\1$/, "$2");
+    return name.trim() === profileName;
 }
 const profile_HEADER = /^\s*\[([^\]]*)\]/;
 const profile_BLANK_OR_COMMENT = /^\s*(?:[#;][\s\S]*)?$/;
@@ -1458,8 +1475,7 @@ function roleArnsIn(text) {
 
 const VARIABLE = "AWS_ENDPOINT_URL_STS";
 /**
- * Refuses a use whose ID token, or that of another use of the job, would go to the wrong server, or over plain
- * http.
+ * Refuses a use if its ID token, or that of another use, would go to the wrong server, or over plain http.
  * @param others the uses of the job that are not over
  * @param config the job's config file with this use's section
  */
@@ -1471,15 +1487,13 @@ function sts_endpoint_checkEndpoints(use, others, config, ambient) {
         return;
     refusePlainHttp(stsEndpointIn(config, use.profile), `endpoint_url of profile ${quoted(use.profile)}`);
 }
-/** An ambient use with sts-endpoint exports its endpoint, which overrides AWS and the endpoints of all profiles. */
+/** An ambient use with sts-endpoint exports its endpoint, which overrides AWS and those of all profiles. */
 function refuseRival(use, other) {
-    if (loses(use, other)) {
-        throw refusal(`An earlier use of this action exported ${VARIABLE}, so later steps would send this use's ID token to ${quoted(other.exported[VARIABLE] ?? "")}`, "the earlier use");
-    }
+    if (loses(use, other))
+        throw refusal("An earlier use of this action exported", "this use's ID token", other, "the earlier use");
     // An earlier use of the same profile is shadowed by this one.
-    if (other.profile !== use.profile && loses(other, use)) {
-        throw refusal(`This use would export ${VARIABLE}, so later steps would send the ID token of profile ${quoted(other.profile)} to ${quoted(use.exported[VARIABLE] ?? "")}`, "this use");
-    }
+    if (other.profile !== use.profile && loses(other, use))
+        throw refusal("This use would export", `the ID token of profile ${quoted(other.profile)}`, use, "this use");
 }
 /** Whether what `other` exports overrides the endpoint of `use`. */
 function loses(use, other) {
@@ -1488,8 +1502,8 @@ function loses(use, other) {
         return false;
     return stsEndpointIn(use.section, use.profile) !== exported;
 }
-function refusal(what, which) {
-    return new UserError("sts-endpoint-of-another-use", `${what}. Give ${which} a name (profile: NAME), so that only the steps that choose it use that server.`);
+function refusal(what, token, { exported }, which) {
+    return new UserError("sts-endpoint-of-another-use", `${what} ${VARIABLE}, so later steps would send ${token} to ${quoted(exported[VARIABLE] ?? "")}. Give ${which} a name (profile: NAME), so that only the steps that choose it use that server.`);
 }
 /** Refuses an endpoint over plain http to another machine, as the input sts-endpoint is refused. */
 function refusePlainHttp(endpoint, where) {
@@ -1503,11 +1517,9 @@ function refusePlainHttp(endpoint, where) {
 }
 /** Whether a URL's host is this machine itself. */
 function isLoopback(hostname) {
-    return (hostname === "localhost" || hostname === "[::1]" || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(hostname));
+    return /^(?:localhost|\[::1\]|127\.\d{1,3}\.\d{1,3}\.\d{1,3})$/.test(hostname);
 }
-/**
- * Whether the input sts-endpoint names a server that is not AWS (MinIO, Ceph, LocalStack): a VPC endpoint is AWS.
- */
+/** Whether the input sts-endpoint names another server (MinIO, Ceph, LocalStack). A VPC endpoint is AWS. */
 function isOtherSts(stsEndpoint) {
     if (stsEndpoint === undefined)
         return false;
@@ -1522,21 +1534,15 @@ function isOtherSts(stsEndpoint) {
 const KEYS = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
 const CONTAINER = ["AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"];
 const WEB_IDENTITY = ["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"];
+const PROFILES = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"];
 const SESSION_NAME = "AWS_ROLE_SESSION_NAME";
 /** In the order of the table in docs/how-it-works.md, "The environment". */
-const RULES = [
-    staticKeys,
-    containerCredentials,
-    webIdentity,
-    chosenProfile,
-    files,
-    stsEndpoint,
-];
+const RULES = [staticKeys, containerCredentials, webIdentity, chosenProfile, files, stsEndpoint];
 /**
  * Plans the environment of later steps so that every SDK uses the profile. GitHub cannot unset a variable,
  * and nearly every one of them breaks some SDK when it is empty: only static keys (those that are set) and
- * the container URIs are ever set to "". Throws a UserError where an ambient variable could silently override
- * a named profile.
+ * the container URIs are set to "". Throws a UserError where a variable could silently override a named
+ * profile.
  */
 function planEnvironment(ambient, use) {
     const parts = RULES.map((rule) => rule(ambient, use));
@@ -1546,51 +1552,34 @@ function planEnvironment(ambient, use) {
     };
 }
 function staticKeys(ambient) {
-    // Only those that are set: a blank AWS_SESSION_TOKEN beside keys that post restores would break Ruby and
-    // PHP.
-    const set = KEYS.filter((name) => isSet(ambient, name));
-    if (set.length === 0)
-        return {};
-    return {
-        exports: blank(set),
-        warnings: [
-            `${are(set)} set and would override the profile in nearly every SDK; later steps will see ${them(set)} empty. Use static keys and a role in separate jobs.`,
-        ],
-    };
+    const set = nonEmpty(ambient, KEYS);
+    // No others: a blank AWS_SESSION_TOKEN beside keys that post restores would break Ruby and PHP.
+    return blanked(set, set, "nearly every SDK", " Use static keys and a role in separate jobs.");
 }
 function containerCredentials(ambient) {
-    const set = CONTAINER.filter((name) => isSet(ambient, name));
+    return blanked(nonEmpty(ambient, CONTAINER), CONTAINER, "some SDKs");
+}
+function blanked(set, names, where, advice = "") {
     if (set.length === 0)
         return {};
-    return {
-        exports: blank(CONTAINER),
-        warnings: [
-            `${are(set)} set and would override the profile in some SDKs; later steps will see ${them(set)} empty.`,
-        ],
-    };
+    const warning = `${are(set)} set and would override the profile in ${where}; later steps will see ${them(set)} empty.`;
+    return { exports: environment_all(names, ""), warnings: [warning + advice] };
 }
 /**
  * AWS_ROLE_ARN and its companions override the profile in most tools, or are mixed with it one by one, and
  * blank ones break botocore. Where some are set, only this use's own values of all three give its role.
  */
 function webIdentity(ambient, use) {
-    const found = [...WEB_IDENTITY, SESSION_NAME].filter((name) => exists(ambient, name));
-    if (!isAmbient(use)) {
-        refuseNamedMirror(use);
-        refuseWebIdentity(ambient, use);
-        // A session name alone changes no role; an empty one would let the AWS CLI's disk cache mix up jobs.
-        return found.length > 0 ? { exports: { [SESSION_NAME]: use.sessionName } } : {};
-    }
+    const found = existing(ambient, [...WEB_IDENTITY, SESSION_NAME]);
+    if (!isAmbient(use))
+        return namedWebIdentity(found, use);
     if (found.length === 0 && use.mirror !== "always")
         return {};
     if (use.mirror === "never") {
         throw mirrorRefused(`false while ${are(found)} set in this job: later steps would run as another role or fail`);
     }
-    const exports = {
-        AWS_ROLE_ARN: use.roleArn,
-        AWS_WEB_IDENTITY_TOKEN_FILE: use.tokenFile,
-        [SESSION_NAME]: use.sessionName,
-    };
+    const { roleArn: AWS_ROLE_ARN, tokenFile: AWS_WEB_IDENTITY_TOKEN_FILE } = use;
+    const exports = { AWS_ROLE_ARN, AWS_WEB_IDENTITY_TOKEN_FILE, [SESSION_NAME]: use.sessionName };
     const others = "Steps that choose another profile with AWS_PROFILE still get this role in most SDKs; use --profile instead.";
     if (found.length === 0)
         return { exports, warnings: [`mirror-environment is true: this job has one role. ${others}`] };
@@ -1601,45 +1590,41 @@ function webIdentity(ambient, use) {
         ],
     };
 }
-function refuseNamedMirror({ mirror }) {
-    if (mirror !== "always")
-        return;
-    throw mirrorRefused("true with a named profile: the variables would override AWS_PROFILE and give every step this role");
-}
-function refuseWebIdentity(ambient, use) {
-    const found = WEB_IDENTITY.filter((name) => exists(ambient, name));
-    if (found.length === 0)
-        return;
-    throw new errors_UserError("named-profile-loses", `${are(found)} set in this job. Most AWS SDKs prefer ${them(found)} to a profile chosen with AWS_PROFILE, so steps that choose ` +
-        `profile ${text_quoted(use.profile)} would silently run as another role. Remove ${them(found)} from the job or the runner, make all uses named ` +
-        "if an earlier use of this action set mirror-environment, or leave out profile to make this role ambient.");
+function namedWebIdentity(found, use) {
+    if (use.mirror === "always") {
+        throw mirrorRefused("true with a named profile: the variables would override AWS_PROFILE and give every step this role");
+    }
+    const rivals = found.filter((name) => name !== SESSION_NAME);
+    if (rivals.length > 0) {
+        throw new errors_UserError("named-profile-loses", `${are(rivals)} set in this job. Most AWS SDKs prefer ${them(rivals)} to a profile chosen with AWS_PROFILE, so steps that choose ` +
+            `profile ${text_quoted(use.profile)} would silently run as another role. Remove ${them(rivals)} from the job or the runner, make all uses named ` +
+            "if an earlier use of this action set mirror-environment, or leave out profile to make this role ambient.");
+    }
+    // A session name alone changes no role; an empty one would let the AWS CLI's disk cache mix up jobs.
+    return { exports: environment_all(found, use.sessionName) };
 }
 function mirrorRefused(why) {
     return new errors_UserError("mirror-refused", `mirror-environment cannot be ${why}. Leave it at auto.`);
 }
-/** Which profile later steps use when they choose none, and its region. Named uses leave that to the steps. */
+/** Which profile later steps use when they choose none, and its region. Named uses leave both alone. */
 function chosenProfile(ambient, use) {
-    const warnings = [];
     if (!isAmbient(use)) {
         const rival = ambient.AWS_DEFAULT_PROFILE;
-        if (rival && rival !== use.profile) {
-            warnings.push(`AWS_DEFAULT_PROFILE is set, and boto3 and the AWS CLI v1 prefer it to AWS_PROFILE: steps that choose profile ${text_quoted(use.profile)} with AWS_PROFILE would ` +
-                `run as ${text_quoted(rival)} there. Choose it with --profile, or set AWS_DEFAULT_PROFILE in the same step.`);
-        }
-        return { warnings };
+        if (!rival || rival === use.profile)
+            return {};
+        return {
+            warnings: [
+                `AWS_DEFAULT_PROFILE is set, and boto3 and the AWS CLI v1 prefer it to AWS_PROFILE: steps that choose profile ${text_quoted(use.profile)} with AWS_PROFILE would ` +
+                    `run as ${text_quoted(rival)} there. Choose it with --profile, or set AWS_DEFAULT_PROFILE in the same step.`,
+            ],
+        };
     }
-    const exports = { AWS_REGION: use.region, AWS_DEFAULT_REGION: use.region };
-    // Both, where they exist: some tools prefer one and some the other, and several read "" as a profile's name.
-    for (const name of ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"]) {
-        const value = ambient[name];
-        if (value === undefined || value === "default")
-            continue;
-        exports[name] = "default";
-        if (value === "")
-            continue;
-        warnings.push(`${name} was ${text_quoted(value)}; later steps will see "default" instead, so that they use this role.`);
-    }
-    return { exports, warnings };
+    // Both, where they exist: tools differ in which they prefer, and several read "" as a profile's name.
+    const others = existing(ambient, PROFILES).filter((name) => ambient[name] !== "default");
+    return {
+        exports: { AWS_REGION: use.region, AWS_DEFAULT_REGION: use.region, ...environment_all(others, "default") },
+        warnings: nonEmpty(ambient, others).map((name) => `${name} was ${text_quoted(ambient[name] ?? "")}; later steps will see "default" instead, so that they use this role.`),
+    };
 }
 /** Where the profile is. The copies leave out what the user's own files hold for the same profile. */
 function files(_ambient, use) {
@@ -1660,14 +1645,15 @@ function files(_ambient, use) {
 function stsEndpoint(ambient, use) {
     const endpoint = use.stsEndpoint;
     const ignores = /^true$/i.test(ambient.AWS_IGNORE_CONFIGURED_ENDPOINT_URLS ?? "");
-    const found = ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"].filter((name) => isSet(ambient, name));
+    const found = nonEmpty(ambient, ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"]);
     if (endpoint === undefined) {
         const [name] = found;
         if (name !== undefined && !ignores)
             refusePlainHttp(ambient[name], name);
         return {};
     }
-    const rivals = isAmbient(use) ? [] : found.filter((name) => !sameUrl(ambient[name], endpoint));
+    const isOther = (name) => ambient[name]?.replace(/\/+$/, "") !== endpoint;
+    const rivals = isAmbient(use) ? [] : found.filter(isOther);
     if (ignores)
         rivals.push("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
     if (rivals.length > 0) {
@@ -1676,20 +1662,17 @@ function stsEndpoint(ambient, use) {
     }
     return isAmbient(use) ? { exports: { AWS_ENDPOINT_URL_STS: endpoint } } : {};
 }
-function isAmbient(use) {
-    return use.profile === "default";
+function isAmbient({ profile }) {
+    return profile === "default";
 }
-function exists(ambient, name) {
-    return ambient[name] !== undefined;
+function existing(ambient, names) {
+    return names.filter((name) => ambient[name] !== undefined);
 }
-function isSet(ambient, name) {
-    return (ambient[name] ?? "") !== "";
+function nonEmpty(ambient, names) {
+    return names.filter((name) => ambient[name]);
 }
-function blank(names) {
-    return Object.fromEntries(names.map((name) => [name, ""]));
-}
-function sameUrl(one, other) {
-    return one?.replace(/\/+$/, "") === other;
+function environment_all(names, value) {
+    return Object.fromEntries(names.map((name) => [name, value]));
 }
 /** "A is", "A and B are". */
 function are(names) {
@@ -1721,14 +1704,8 @@ function planRestore(now, exported, previous, defaults) {
     }
     return restore;
 }
-/** Variables that decide who a step is to AWS. `previous` needs them to see that a step set and emptied them. */
-const restore_IDENTITY_VARIABLES = [
-    ...KEYS,
-    ...CONTAINER,
-    ...WEB_IDENTITY,
-    "AWS_PROFILE",
-    "AWS_DEFAULT_PROFILE",
-];
+/** They decide who a step is to AWS. `previous` has all of them, to show that a step set and emptied one. */
+const restore_IDENTITY_VARIABLES = [KEYS, CONTAINER, WEB_IDENTITY, PROFILES].flat();
 /**
  * A warning, with the fix, if a later step set variables that override the profile. It has their names and no
  * value. `now` is the environment before post restores it.
@@ -1767,8 +1744,9 @@ const external_node_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import
 ;// CONCATENATED MODULE: ../lib/src/aws/user-files.js
 
 /**
- * The folder that holds .aws. A user without HOME and without an entry in passwd, which is common in containers, gets
- * a folder that does not exist: variables that name a file need some path, because an empty one breaks SDKs.
+ * The folder that holds .aws. A user without HOME and without an entry in passwd, which is common in
+ * containers, gets a folder that does not exist: variables that name a file need some path, because an empty
+ * one breaks SDKs.
  */
 function home() {
     try {
@@ -1818,15 +1796,15 @@ function jobDirectory(path) {
     };
 }
 /** The token directory of an audience. */
-function tokenDirectory(job, audience) {
-    return layout_tokenDirectoryAt(`${job.tokens}/${tokenId(audience)}`);
+function layout_tokenDirectory(job, audience) {
+    return tokenDirectoryAt(`${job.tokens}/${tokenId(audience)}`);
 }
-function layout_tokenDirectoryAt(path) {
+function tokenDirectoryAt(path) {
     return { path, token: `${path}/token`, status: `${path}/status.json`, stop: `${path}/stop` };
 }
 /** The name of the token directory of an audience. */
 function tokenId(audience) {
-    return createHash("sha256").update(audience).digest("hex").slice(0, 16);
+    return (0,external_node_crypto_namespaceObject.createHash)("sha256").update(audience).digest("hex").slice(0, 16);
 }
 /**
  * The path of this job's directory in RUNNER_TEMP. Throws a UserError if SDKs would read that path in different ways
@@ -1835,156 +1813,163 @@ function tokenId(audience) {
  */
 function jobDirectoryPath(runnerTemp, platform = process.platform) {
     if (!runnerTemp) {
-        throw new UserError("runner-temp", "RUNNER_TEMP is not set. The runner sets it; this action cannot run without it.");
+        throw new errors_UserError("runner-temp", "RUNNER_TEMP is not set. The runner sets it; this action cannot run without it.");
     }
     const isWindows = platform === "win32";
-    const isAbsolute = (isWindows ? path.win32 : path.posix).isAbsolute(runnerTemp);
+    const isAbsolute = (isWindows ? external_node_path_namespaceObject.win32 : external_node_path_namespaceObject.posix).isAbsolute(runnerTemp);
     const root = isWindows ? runnerTemp.replaceAll("\\", "/") : runnerTemp;
     const ambiguous = [...(isWindows ? "#;$%\"'`" : "#;$\"'`\\")];
     const isPlain = /^[\x20-\x7e]+$/.test(root) && !ambiguous.some((character) => root.includes(character));
     if (!isAbsolute || !isPlain) {
-        throw new UserError("runner-temp", `RUNNER_TEMP is ${JSON.stringify(runnerTemp.slice(0, 200))}. It must be an absolute path in ASCII without any of ` +
+        throw new errors_UserError("runner-temp", `RUNNER_TEMP is ${JSON.stringify(runnerTemp.slice(0, 200))}. It must be an absolute path in ASCII without any of ` +
             `${ambiguous.join(" ")}, which AWS SDKs interpret differently in a config file. Change the runner's work folder.`);
     }
     return `${root.replace(/\/+$/, "")}/${NAME}`;
 }
 
-;// CONCATENATED MODULE: external "node:timers/promises"
-const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
-;// CONCATENATED MODULE: ../lib/src/base/process.js
+;// CONCATENATED MODULE: ../lib/src/base/seal.js
 
-
-/**
- * proc(5), /proc/PID/stat. The name is in parentheses and may contain any character. Undefined if there is no such
- * process.
- */
-function readStat(pid) {
-    try {
-        const text = external_node_fs_namespaceObject.readFileSync(`/proc/${pid}/stat`, "utf8");
-        const end = text.lastIndexOf(")");
-        const fields = text.slice(end + 2).split(" ");
-        return {
-            name: text.slice(text.indexOf("(") + 1, end),
-            state: fields[0] ?? "",
-            parent: Number(fields[1]),
-            started: fields[19] ?? "",
-        };
-    }
-    catch {
-        return undefined;
-    }
+// The user's own keys must not be readable in a file, neither in the job directory nor in the runner's file of states
+// (RUNNER_TEMP/_runner_file_commands, which the runner creates with its umask and deletes after the step). But post has
+// to give them back. So they are encrypted with a key that is derived from the request token: every step of a job has
+// it in its environment, it never changes in a job, and after a crash nobody has it.
+const CIPHER = "aes-256-gcm";
+const IV_BYTES = 12;
+const TAG_BYTES = 16;
+function seal_seal(text, requestToken) {
+    const iv = randomBytes(IV_BYTES);
+    const cipher = createCipheriv(CIPHER, keyOf(requestToken), iv);
+    const sealed = Buffer.concat([cipher.update(text, "utf8"), cipher.final()]);
+    return Buffer.concat([iv, cipher.getAuthTag(), sealed]).toString("base64");
 }
-function identify(pid) {
-    const started = readStat(pid)?.started;
-    return started === undefined ? { pid } : { pid, started };
-}
-/** Whether this process still runs; a zombie does not. Without /proc: whether any process has its pid. */
-function process_isRunning(process_) {
-    if (process_.started !== undefined) {
-        const stat = readStat(process_.pid);
-        return (stat !== undefined && stat.started === process_.started && stat.state !== "Z" && stat.state !== "X");
-    }
+/** Throws if it was not sealed in this job. */
+function unseal(sealed, requestToken) {
+    if (!requestToken)
+        throw new Error("ACTIONS_ID_TOKEN_REQUEST_TOKEN is not set in this step");
+    const bytes = Buffer.from(sealed, "base64");
     try {
-        return process.kill(process_.pid, 0);
+        const decipher = (0,external_node_crypto_namespaceObject.createDecipheriv)(CIPHER, keyOf(requestToken), bytes.subarray(0, IV_BYTES));
+        decipher.setAuthTag(bytes.subarray(IV_BYTES, IV_BYTES + TAG_BYTES));
+        const text = decipher.update(bytes.subarray(IV_BYTES + TAG_BYTES));
+        return Buffer.concat([text, decipher.final()]).toString("utf8");
     }
     catch (error) {
-        return errors_errorCode(error) === "EPERM";
+        throw new Error("the values of before were encrypted in another job", { cause: error });
     }
 }
-/** More than enough for a runner, a composite action and wrapper scripts. */
-const MAX_ANCESTORS = 32;
-/**
- * The runner's worker among this process's ancestors: the process that runs one job and then ends. Undefined
- * inside a container, whose processes have no ancestor outside, without /proc, and under other runners.
- * https://github.com/actions/runner: src/Runner.Worker; the kernel keeps 15 characters of a name, of which it
- * needs 13.
- */
-function findWorker() {
-    let pid = process.ppid;
-    for (let i = 0; i < MAX_ANCESTORS && pid > 1; i++) {
-        const stat = readStat(pid);
-        if (!stat)
-            return undefined;
-        if (stat.name === "Runner.Worker")
-            return { pid, started: stat.started };
-        pid = stat.parent;
-    }
-    return undefined;
+function keyOf(requestToken) {
+    return new Uint8Array((0,external_node_crypto_namespaceObject.hkdfSync)("sha256", requestToken, "", "aws-role-refresh: the user's own settings", 32));
 }
 
-;// CONCATENATED MODULE: ../lib/src/keeper/stop.js
-
-
-
-
-
-/** Whether a keeper is running for a token directory. */
-function hasKeeper(directory) {
-    const status = readJson(directory.status);
-    return status !== undefined && status.ended === undefined && isRunning(status);
+;// CONCATENATED MODULE: ../lib/src/base/schema.js
+/** A string that matches a pattern, which has to match it as a whole and bound its length. */
+function schema_text(pattern) {
+    return (value) => {
+        if (typeof value === "string" && pattern.test(value))
+            return value;
+        throw new Error(`not a text that matches ${pattern}`);
+    };
 }
-const STOP_TIMEOUT_MS = 2_000;
-/** Ends every keeper of a job directory. */
-async function stop_stopKeepers(job) {
-    let names;
-    try {
-        names = external_node_fs_namespaceObject.readdirSync(job.tokens);
-    }
-    catch {
-        return; // a step has put something else there, or removed it
-    }
-    await Promise.all(names.map((name) => stopKeeper(layout_tokenDirectoryAt(`${job.tokens}/${name}`))));
+function oneOf(...allowed) {
+    return (value) => {
+        const found = allowed.find((one) => one === value);
+        if (found !== undefined)
+            return found;
+        throw new Error(`none of ${allowed.join(", ")}`);
+    };
 }
-/**
- * Ends the keeper of a token directory, if there is one: first with the stop file, and if that has no effect with
- * signals. Only the process that wrote the status file ever gets a signal.
- */
-async function stopKeeper(directory) {
-    const status = files_readJson(directory.status);
-    if (status === undefined)
-        return {};
-    const isGone = () => !process_isRunning(status);
-    if (isGone())
-        return { keeper: status, keeperDied: status.ended === undefined };
-    try {
-        external_node_fs_namespaceObject.closeSync(external_node_fs_namespaceObject.openSync(directory.stop, "wx", 0o600));
-    }
-    catch {
-        // Another post has asked already; or the directory has changed, and signals follow.
-    }
-    const hasEnded = () => files_readJson(directory.status)?.ended !== undefined;
-    await within(STOP_TIMEOUT_MS, () => isGone() || hasEnded());
-    for (const signal of signalsFor(status, hasEnded())) {
-        if (isGone())
-            break;
-        try {
-            process.kill(status.pid, signal);
+/** A finite number that is not negative. */
+function amount(value) {
+    if (Number.isFinite(value) && value >= 0)
+        return value;
+    throw new Error("not a number of 0 or more");
+}
+/** An integer of 1 or more. */
+function positive(value) {
+    if (Number.isSafeInteger(value) && value > 0)
+        return value;
+    throw new Error("not a positive integer");
+}
+function schema_boolean(value) {
+    if (typeof value === "boolean")
+        return value;
+    throw new Error("not true or false");
+}
+function nullable(schema) {
+    return (value) => (value === null ? null : schema(value));
+}
+function schema_list(item, limit) {
+    return (value) => {
+        if (Array.isArray(value) && value.length <= limit)
+            return value.map(item);
+        throw new Error(`not a list of at most ${limit}`);
+    };
+}
+function dictionary(key, item) {
+    return (value) => Object.fromEntries(Object.entries(plain(value)).map(([name, one]) => {
+        if (!key.test(name))
+            throw new Error(`a name that does not match ${key}`);
+        return [name, item(one)];
+    }));
+}
+/** A property that may be missing. */
+function optional(schema) {
+    return (value) => (value === undefined ? undefined : schema(value));
+}
+function object(fields) {
+    return (value) => {
+        const given = plain(value);
+        const result = {};
+        for (const [name, schema] of Object.entries(fields)) {
+            const read = schema(Object.hasOwn(given, name) ? given[name] : undefined);
+            if (read !== undefined)
+                result[name] = read;
         }
-        catch {
-            // It has just ended, or belongs to another user. A keeper also ends when its directory is gone, and the caller
-            // removes that next.
-        }
-        await within(STOP_TIMEOUT_MS, isGone);
-    }
-    if (status.started === undefined)
-        await within(STOP_TIMEOUT_MS, isGone);
-    return { keeper: files_readJson(directory.status) ?? status };
+        return result;
+    };
 }
-/**
- * Without /proc a pid proves nothing, because the keeper may have ended and another process may have its pid. Then the
- * keeper sees the stop file at its next tick. A keeper that has recorded its end only has to exit, and V8 takes longer
- * for that than the keeper takes for everything else.
- */
-function signalsFor({ started }, hasEnded) {
-    if (started === undefined)
-        return [];
-    return hasEnded ? ["SIGKILL"] : ["SIGTERM", "SIGKILL"];
+function plain(value) {
+    if (typeof value === "object" && value !== null && !Array.isArray(value))
+        return value;
+    throw new Error("not an object");
 }
-/** Waits until something is true, or for `ms`. */
-async function within(ms, isTrue) {
-    const deadline = performance.now() + ms;
-    while (!isTrue() && performance.now() < deadline)
-        await (0,promises_namespaceObject.setTimeout)(1);
+
+;// CONCATENATED MODULE: ../lib/src/keeper/record.js
+
+
+/** More than the keeper ever records. */
+const MAX_ENTRIES = 1000;
+/** Clock ticks since boot. */
+const TICKS = schema_text(/^\d{1,20}$/);
+const interval = object({ from: amount, to: amount });
+const outage = object({
+    from: amount,
+    to: optional(amount),
+    attempts: positive,
+    lastError: schema_text(/^[^\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]{0,1000}$/u),
+});
+const why = oneOf("stopped", "stopped by a step", "job directory gone", "job over", "request token expired", "signal", "failed");
+const keeperStatus = object({
+    pid: positive,
+    started: optional(TICKS),
+    startedAt: amount,
+    tokenReceivedAt: amount,
+    tokenExpiresAt: amount,
+    lifetimeMs: amount,
+    refreshes: amount,
+    failures: amount,
+    longestAgeMs: amount,
+    received: schema_list(amount, MAX_ENTRIES),
+    outages: schema_list(outage, MAX_ENTRIES),
+    stale: schema_list(interval, MAX_ENTRIES),
+    ended: optional(object({ at: amount, why })),
+});
+/** The last status of the keeper of a token directory, if it wrote one. */
+function readStatus(directory) {
+    return readRecord(directory.status, keeperStatus);
+}
+function writeStatus(directory, status) {
+    writeRecord(directory.status, status);
 }
 
 ;// CONCATENATED MODULE: ../lib/src/job/private-directory.js
@@ -2004,9 +1989,9 @@ function private_directory_openJobDirectory(job) {
         if (errorCode(error) !== "EEXIST") {
             throw new UserError("runner-temp", `${job.path} cannot be created: ${errorCode(error) ?? String(error)}. RUNNER_TEMP must exist and be writable.`, { cause: error });
         }
-        const fault = untrusted(job.path);
+        const fault = notOurs(job.path) ?? openness(job.path);
         if (fault) {
-            throw new UserError("job-directory", `${job.path} already exists and ${fault}. Remove it from this runner: this action did not make it.`);
+            throw new UserError("job-directory", `${job.path} already exists and ${fault}. Remove it from this runner: another program made it or changed it.`);
         }
     }
     for (const directory of [job.tokens, job.uses, job.finished])
@@ -2027,56 +2012,69 @@ function private_directory_ensurePrivateDirectory(directory) {
     }
 }
 function makePrivateDirectory(directory) {
-    external_node_fs_namespaceObject.mkdirSync(directory, 0o700);
-    if (process.platform === "win32")
-        return;
-    external_node_fs_namespaceObject.chmodSync(directory, 0o700); // the umask may have removed our own permissions
+    const umask = process.umask(0o077);
+    try {
+        external_node_fs_namespaceObject.mkdirSync(directory, 0o700);
+    }
+    finally {
+        process.umask(umask);
+    }
     // As root in a job container: the runner outside must be able to delete it, or it can never empty its temp folder
     // again (actions/runner, src/Runner.Sdk/Util/IOUtil.cs, DeleteDirectory).
-    if (process.getuid?.() === 0) {
-        const parent = external_node_fs_namespaceObject.statSync(external_node_path_namespaceObject.dirname(directory));
-        if (parent.uid !== 0)
-            external_node_fs_namespaceObject.chownSync(directory, parent.uid, parent.gid);
+    if (process.getuid?.() !== 0)
+        return;
+    const parent = external_node_fs_namespaceObject.statSync(external_node_path_namespaceObject.dirname(directory));
+    if (parent.uid === 0)
+        return;
+    // By descriptor: the owner of RUNNER_TEMP could replace the directory with a link to a file of root.
+    const fd = external_node_fs_namespaceObject.openSync(directory, NO_LINK);
+    try {
+        if (external_node_fs_namespaceObject.fstatSync(fd).uid === 0)
+            external_node_fs_namespaceObject.fchownSync(fd, parent.uid, parent.gid);
+    }
+    finally {
+        external_node_fs_namespaceObject.closeSync(fd);
     }
 }
-/**
- * Why a directory that exists cannot be trusted, or undefined. On Windows there are no modes to check; the profile
- * folder is private.
- */
-function untrusted(directory) {
+const { O_DIRECTORY = 0, O_NOFOLLOW = 0, O_RDONLY } = external_node_fs_namespaceObject.constants;
+const NO_LINK = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
+/** Linux: names a directory without reading it, so that it works on one of mode 0000, too. Not in Node's constants. */
+const O_PATH = 0o10000000;
+/** Why a directory that exists cannot be this action's, or undefined. Windows has neither links of users nor owners. */
+function notOurs(directory) {
     const stat = external_node_fs_namespaceObject.lstatSync(directory);
     if (stat.isSymbolicLink())
         return "is a symlink";
     if (!stat.isDirectory())
         return "is not a directory";
+    return isOurs(stat.uid, directory) ? undefined : `belongs to another user (uid ${stat.uid})`;
+}
+function isOurs(owner, directory) {
     const uid = process.getuid?.();
-    if (uid === undefined)
+    if (uid === undefined || owner === uid)
+        return true;
+    return uid === 0 && owner === external_node_fs_namespaceObject.statSync(external_node_path_namespaceObject.dirname(directory)).uid;
+}
+/** That others can enter a directory, if they can. Windows: the profile folder is private. */
+function openness(directory) {
+    const { mode } = external_node_fs_namespaceObject.lstatSync(directory);
+    if (process.platform === "win32" || (mode & 0o077) === 0)
         return undefined;
-    const ours = stat.uid === uid || (uid === 0 && stat.uid === external_node_fs_namespaceObject.statSync(external_node_path_namespaceObject.dirname(directory)).uid);
-    if (!ours)
-        return `belongs to another user (uid ${stat.uid})`;
-    if ((stat.mode & 0o077) !== 0)
-        return `is open to other users (mode ${(stat.mode & 0o777).toString(8)})`;
-    return undefined;
+    return `is open to other users (mode ${(mode & 0o777).toString(8)})`;
 }
-/** Renames the job directory first, so that its name is free at once, and then deletes it. */
-function removeJobDirectory(job) {
-    external_node_fs_namespaceObject.renameSync(job.path, `${job.path}.${process.pid}.gone`);
-    clearRemains(job);
-}
-/** Deletes what a post that was killed during `removeJobDirectory` left. */
-function clearRemains(job) {
-    const parent = external_node_path_namespaceObject.dirname(job.path);
-    const name = external_node_path_namespaceObject.basename(job.path);
-    for (const entry of private_directory_entriesOf(parent)) {
-        if (!entry.startsWith(`${name}.`) || !entry.endsWith(".gone"))
-            continue;
+/** Closes a directory of ours to others and gives us our own permissions back; never through a link. */
+function closeDirectory(directory) {
+    if (process.platform === "linux") {
+        const fd = external_node_fs_namespaceObject.openSync(directory, O_PATH | O_DIRECTORY | O_NOFOLLOW);
         try {
-            external_node_fs_namespaceObject.rmSync(`${parent}/${entry}`, { recursive: true, force: true });
+            external_node_fs_namespaceObject.chmodSync(`/proc/self/fd/${fd}`, 0o700);
         }
-        catch {
-            // Another post is deleting it, too.
+        finally {
+            external_node_fs_namespaceObject.closeSync(fd);
         }
+    }
+    else if (process.platform === "darwin") {
+        external_node_fs_namespaceObject.lchmodSync(directory, 0o700);
     }
 }
 /** The names in a directory; none if a step has put something else in its place. */
@@ -2089,6 +2087,438 @@ function private_directory_entriesOf(directory) {
     }
 }
 
+;// CONCATENATED MODULE: ../lib/src/job/records.js
+
+
+
+
+/** The names of records, and the only names that this action makes a path of. */
+const ID = schema_text(/^[0-9a-f]{1,64}$/);
+const processIdentity = object({ pid: positive, started: optional(TICKS) });
+const PATH = schema_text(/^[^\p{Cc}]{0,4096}$/u);
+const about = {
+    id: ID,
+    startedAt: amount,
+    profile: schema_text(/^[\w.-]{1,64}$/),
+    roleArn: schema_text(/^arn:[\x21-\x7e]{1,2048}$/),
+    sessionName: schema_text(/^[\w+=,.@-]{2,64}$/),
+    audience: schema_text(/^[\x21-\x7e]{1,255}$/),
+    stsEndpoint: optional(schema_text(/^https?:\/\/[\x21-\x7e]{1,2048}$/)),
+};
+const ANYTHING = schema_text(/^[\s\S]{0,1000000}$/);
+const SEALED = schema_text(/^[A-Za-z0-9+/]{1,1000000}={0,2}$/);
+/** The values become variables of later steps, so no other name than an SDK's is accepted. */
+const records_VARIABLE = /^AWS_[A-Z0-9_]{1,64}$/;
+const published = {
+    ...about,
+    exported: dictionary(records_VARIABLE, schema_text(/^[^\p{Cc}]{0,8192}$/u)),
+    previous: SEALED,
+};
+const publishedUse = object(published);
+const previousVariables = dictionary(records_VARIABLE, nullable(ANYTHING));
+const originalSections = object({ config: ANYTHING, credentials: ANYTHING });
+const use = object({
+    ...published,
+    order: positive,
+    section: schema_text(/^[\x20-\x7e\n]{1,16384}$/),
+    original: SEALED,
+});
+const finishedUse = object({
+    ...about,
+    endedAt: amount,
+    keeper: optional(keeperStatus),
+    keeperDied: optional(schema_boolean),
+});
+const records_claim = object({
+    job: schema_text(/^[0-9a-f]{64}$/),
+    worker: optional(processIdentity),
+    previous: object({
+        AWS_CONFIG_FILE: nullable(PATH),
+        AWS_SHARED_CREDENTIALS_FILE: nullable(PATH),
+    }),
+});
+function records_readClaim(job) {
+    return readRecord(job.claim, records_claim);
+}
+/** Throws on what post would not believe. */
+function records_writeUse(job, record) {
+    writeRecord(`${job.uses}/${record.id}.json`, use(record));
+}
+/** The uses of a job that are not over, in order. */
+function records_activeUses(job) {
+    return readAll(job.uses, use).sort((a, b) => a.order - b.order);
+}
+/** How many files in the place of such records are none. */
+function brokenUses(job) {
+    return private_directory_entriesOf(job.uses).filter((name) => name.endsWith(".json")).length - records_activeUses(job).length;
+}
+function finishedUses(job) {
+    return readAll(job.finished, finishedUse);
+}
+/** Every record in a directory whose name is its own: a copy under another name is not a second use. */
+function readAll(directory, schema) {
+    return private_directory_entriesOf(directory)
+        .filter((name) => name.endsWith(".json"))
+        .flatMap((name) => {
+        const record = readRecord(`${directory}/${name}`, schema);
+        return record && name === `${record.id}.json` ? record : [];
+    });
+}
+
+;// CONCATENATED MODULE: ../lib/src/job/aws-files.js
+
+
+
+
+/** Puts a use's section in the place of every other section of its profile. */
+function aws_files_placeProfile(job, use) {
+    const config = placeInConfig(aws_files_readText(job.config), use.profile, use.section);
+    const credentials = placeInCredentials(aws_files_readText(job.credentials), use.profile, use.section);
+    return {
+        config: config.text,
+        original: { config: config.taken, credentials: credentials.taken },
+        save() {
+            writeText(job.config, config.text);
+            writeText(job.credentials, credentials.text);
+        },
+    };
+}
+/** Restores the profile as it was before a use: the section of another use, or the user's own. */
+function restoreProfile(job, use, others, requestToken) {
+    const config = aws_files_readText(job.config);
+    const earlier = others.findLast((other) => other.profile === use.profile);
+    if (earlier) {
+        writeText(job.config, profile_placeInConfig(config, use.profile, earlier.section).text);
+        return;
+    }
+    // Ours goes in any case, also where the user's own cannot be read.
+    let original = { config: "", credentials: "" };
+    try {
+        original = originalSections(JSON.parse(unseal(use.original, requestToken)));
+    }
+    finally {
+        writeText(job.config, append(takeFromConfig(config, use.profile).kept, original.config));
+        const credentials = takeFromCredentials(aws_files_readText(job.credentials), use.profile);
+        writeText(job.credentials, append(credentials.kept, original.credentials));
+    }
+}
+/** As latin1, which maps every byte to one character and back. "" if there is no file. */
+function aws_files_readText(file, limit) {
+    return (files_readFileIfExists(file, limit) ?? Buffer.alloc(0)).toString("latin1");
+}
+function writeText(file, text) {
+    files_writeFileAtomic(file, Buffer.from(text, "latin1"));
+}
+
+;// CONCATENATED MODULE: ../lib/src/base/process.js
+
+
+/** proc(5), /proc/PID/stat; undefined if there is no such process. */
+function readStat(pid) {
+    try {
+        const text = external_node_fs_namespaceObject.readFileSync(`/proc/${pid}/stat`, "utf8");
+        // The name is in parentheses and may contain any character.
+        const end = text.lastIndexOf(")");
+        const name = text.slice(text.indexOf("(") + 1, end);
+        const fields = text.slice(end + 2).split(" ");
+        return { name, state: fields[0] ?? "", parent: Number(fields[1]), started: fields[19] ?? "" };
+    }
+    catch {
+        return undefined;
+    }
+}
+function identify(pid) {
+    const started = readStat(pid)?.started;
+    return started === undefined ? { pid } : { pid, started };
+}
+/** Whether this process still runs; a zombie does not. Without /proc: whether any process has its pid. */
+function isRunning(process_) {
+    if (process_.started !== undefined) {
+        const stat = readStat(process_.pid);
+        return stat?.started === process_.started && stat.state !== "Z" && stat.state !== "X";
+    }
+    try {
+        return process.kill(process_.pid, 0);
+    }
+    catch (error) {
+        return errors_errorCode(error) === "EPERM";
+    }
+}
+/** More than enough for a runner, a composite action and wrapper scripts. */
+const MAX_ANCESTORS = 32;
+/**
+ * The runner's worker among this process's ancestors: the process that runs one job and then ends
+ * (actions/runner, src/Runner.Worker; its 13 characters fit the 15 that the kernel keeps of a name).
+ * Undefined inside a container, whose processes have no ancestor outside, without /proc, and under other
+ * runners.
+ */
+function process_findWorker() {
+    let pid = process.ppid;
+    for (let i = 0; i < MAX_ANCESTORS && pid > 1; i++) {
+        const stat = readStat(pid);
+        if (!stat)
+            return undefined;
+        if (stat.name === "Runner.Worker")
+            return { pid, started: stat.started };
+        pid = stat.parent;
+    }
+    return undefined;
+}
+
+;// CONCATENATED MODULE: external "node:timers/promises"
+const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
+;// CONCATENATED MODULE: ../lib/src/keeper/stop.js
+
+
+
+
+
+/** Whether a keeper is running for a token directory. */
+function hasKeeper(directory) {
+    const status = readStatus(directory);
+    return status !== undefined && status.ended === undefined && isKeeperOf(directory, status);
+}
+const STOP_TIMEOUT_MS = 2_000;
+/** What post writes into the stop file. A step that makes one may leave it empty. */
+const BY_POST = "post\n";
+/**
+ * Ends the keeper of a token directory, if there is one: first with the stop file, and if that has no effect with
+ * signals. Only the process that wrote the status file and works in this directory ever gets a signal.
+ */
+async function stopKeeper(directory) {
+    const status = readStatus(directory);
+    if (status !== undefined && !isKeeperOf(directory, status)) {
+        const keeper = isAskedByPost(directory) ? status : notByPost(status);
+        return { keeper, keeperDied: status.ended === undefined };
+    }
+    const isAsked = ask(directory);
+    if (status === undefined)
+        return {};
+    const isGone = () => !isRunning(status);
+    const hasEnded = () => readStatus(directory)?.ended !== undefined;
+    if (isAsked)
+        await within(STOP_TIMEOUT_MS, () => isGone() || hasEnded());
+    for (const signal of signalsFor(status, isAsked, hasEnded())) {
+        if (isGone())
+            break;
+        try {
+            process.kill(status.pid, signal);
+        }
+        catch {
+            // It has just ended, or belongs to another user. A keeper also ends when its directory is gone, and the caller
+            // removes that next.
+        }
+        await within(STOP_TIMEOUT_MS, isGone);
+    }
+    if (status.started === undefined)
+        await within(STOP_TIMEOUT_MS, isGone);
+    return { keeper: readStatus(directory) ?? status };
+}
+/**
+ * Ends a keeper whose directory is not where it was, and deletes the token, wherever a step has moved the directory.
+ * Does nothing if that process has ended, or without /proc.
+ */
+async function stopMovedKeeper({ pid, started }) {
+    const isGone = () => started === undefined || !isRunning({ pid, started });
+    if (isGone())
+        return;
+    const directory = external_node_fs_namespaceObject.openSync(`/proc/${pid}/cwd`, external_node_fs_namespaceObject.constants.O_RDONLY | external_node_fs_namespaceObject.constants.O_DIRECTORY);
+    try {
+        if (isGone())
+            return;
+        process.kill(pid, "SIGKILL");
+        await within(STOP_TIMEOUT_MS, isGone);
+        external_node_fs_namespaceObject.rmSync(`/proc/self/fd/${directory}/token`, { force: true });
+    }
+    finally {
+        external_node_fs_namespaceObject.closeSync(directory);
+    }
+}
+/** Makes the stop file. Returns whether the keeper can see one: not on a full disk. */
+function ask(directory) {
+    try {
+        external_node_fs_namespaceObject.writeFileSync(directory.stop, BY_POST, { flag: "wx", mode: 0o600 });
+    }
+    catch {
+        // Another post or a step has made one, or it cannot be made.
+    }
+    return external_node_fs_namespaceObject.existsSync(directory.stop);
+}
+function isAskedByPost(directory) {
+    try {
+        return files_readFileIfExists(directory.stop, BY_POST.length)?.toString() === BY_POST;
+    }
+    catch {
+        return false;
+    }
+}
+/** The status of a keeper that was asked to end by a stop file that no post made. */
+function notByPost(status) {
+    const { ended } = status;
+    return ended?.why === "stopped" ? { ...status, ended: { ...ended, why: "stopped by a step" } } : status;
+}
+/**
+ * Whether the process that wrote the status still runs, and is a keeper of this directory: it works in there. Without
+ * /proc nothing more than the pid is known.
+ */
+function isKeeperOf(directory, { pid, started }) {
+    if (started === undefined)
+        return isRunning({ pid });
+    if (!isRunning({ pid, started }))
+        return false;
+    try {
+        const [one, other] = [external_node_fs_namespaceObject.statSync(`/proc/${pid}/cwd`), external_node_fs_namespaceObject.statSync(directory.path)];
+        return one.dev === other.dev && one.ino === other.ino;
+    }
+    catch {
+        return false;
+    }
+}
+/**
+ * Without /proc a pid proves nothing, because the keeper may have ended and another process may have its pid. Then the
+ * keeper sees the stop file at its next tick. SIGTERM only makes a keeper look at once whether it is asked to end. One
+ * that has recorded its end only has to exit, and V8 takes longer for that than the keeper takes for everything else.
+ */
+function signalsFor({ started }, isAsked, hasEnded) {
+    if (started === undefined)
+        return [];
+    return isAsked && !hasEnded ? ["SIGTERM", "SIGKILL"] : ["SIGKILL"];
+}
+/** Waits until something is true, or for `ms`. */
+async function within(ms, isTrue) {
+    const deadline = performance.now() + ms;
+    while (!isTrue() && performance.now() < deadline)
+        await (0,promises_namespaceObject.setTimeout)(1);
+}
+
+;// CONCATENATED MODULE: ../lib/src/job/removal.js
+
+
+
+
+
+
+
+/**
+ * Gives us back the permissions that a step may have taken away or given to others, on the job directory and the
+ * directories in it. To delete what is ours, owner and "not a link" are enough; believing it needs more.
+ */
+function closeAll(job) {
+    closeDirectory(job.path);
+    for (const directory of [job.uses, job.finished, job.tokens])
+        if (removal_isOurs(directory))
+            closeDirectory(directory);
+    for (const directory of tokenPaths(job))
+        if (removal_isOurs(directory))
+            closeDirectory(directory);
+}
+/** Ends every keeper of a job directory and deletes every token: before anything else can fail. */
+async function removal_takeSecrets(job) {
+    const taken = tokenPaths(job).map((directory) => takeSecret(tokenDirectoryAt(directory)));
+    await Promise.allSettled(taken);
+    await Promise.all(taken); // now the first failure counts
+}
+/**
+ * Ends the keeper of a token directory and deletes the token. Returns what the keeper recorded. If a step has put
+ * something else in its place, its keeper finds that out itself.
+ */
+async function takeSecret(directory) {
+    if (!removal_isOurs(directory.path))
+        return {};
+    const stopped = await stopKeeper(directory);
+    removal_removeTree(directory.token);
+    return stopped;
+}
+/** Renames the job directory first, so that its name is free at once, and then deletes it. */
+function removeJobDirectory(job) {
+    // A name that nobody can occupy beforehand.
+    const gone = `${job.path}.${(0,external_node_crypto_namespaceObject.randomBytes)(8).toString("hex")}.gone`;
+    try {
+        external_node_fs_namespaceObject.renameSync(job.path, gone);
+    }
+    catch {
+        removal_removeTree(job.path);
+    }
+    removal_removeTree(gone);
+    clearRemains(job);
+}
+/** Deletes what a post that was killed during `removeJobDirectory` left. */
+function clearRemains(job) {
+    const parent = external_node_path_namespaceObject.dirname(job.path);
+    const name = external_node_path_namespaceObject.basename(job.path);
+    for (const entry of private_directory_entriesOf(parent)) {
+        if (!entry.startsWith(`${name}.`) || !entry.endsWith(".gone"))
+            continue;
+        try {
+            removal_removeTree(`${parent}/${entry}`);
+        }
+        catch {
+            // Another post is deleting it, too.
+        }
+    }
+}
+/** Deletes a path with everything in it, and enters no link. What cannot be deleted does not keep the rest. */
+function removal_removeTree(target) {
+    try {
+        if (external_node_fs_namespaceObject.lstatSync(target).isDirectory())
+            removeDirectory(target);
+        else
+            external_node_fs_namespaceObject.unlinkSync(target);
+    }
+    catch (error) {
+        if (errors_errorCode(error) !== "ENOENT")
+            throw error;
+    }
+}
+function removeDirectory(target) {
+    try {
+        closeDirectory(target);
+    }
+    catch {
+        // Another user's: what is in there may be deleted all the same.
+    }
+    inside(target, (directory) => {
+        const failures = [];
+        for (const name of external_node_fs_namespaceObject.readdirSync(directory)) {
+            try {
+                removal_removeTree(`${directory}/${name}`);
+            }
+            catch (error) {
+                failures.push(error);
+            }
+        }
+        if (failures.length > 0)
+            throw failures[0];
+    });
+    external_node_fs_namespaceObject.rmdirSync(target);
+}
+/** On Linux, a path that names the very directory, even if somebody renames it or puts a link in its place. */
+function inside(target, action) {
+    if (process.platform !== "linux") {
+        action(target);
+        return;
+    }
+    const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } = external_node_fs_namespaceObject.constants;
+    const fd = external_node_fs_namespaceObject.openSync(target, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    try {
+        action(`/proc/self/fd/${fd}`);
+    }
+    finally {
+        external_node_fs_namespaceObject.closeSync(fd);
+    }
+}
+function tokenPaths(job) {
+    return removal_isOurs(job.tokens) ? private_directory_entriesOf(job.tokens).map((name) => `${job.tokens}/${name}`) : [];
+}
+function removal_isOurs(directory) {
+    try {
+        return notOurs(directory) === undefined;
+    }
+    catch {
+        return false; // gone
+    }
+}
+
 ;// CONCATENATED MODULE: ../lib/src/job/claim.js
 
 
@@ -2097,21 +2527,47 @@ function private_directory_entriesOf(directory) {
 
 
 
-/** Makes the directory this job's, and copies the user's AWS files into it, unless an earlier use has done so. */
+
+
+
+
+/**
+ * Makes the directory this job's, and copies the user's AWS files into it, unless an earlier use has done so. Throws a
+ * UserError while another job uses it.
+ */
 async function claim_claim(job, requestToken, ambient, home) {
-    const identity = createHash("sha256").update(requestToken).digest("hex");
-    const found = readJson(job.claim);
-    const claimed = found?.job === identity ? found : await takeOver(job, identity, ambient);
+    const identity = identityOf(requestToken);
+    const found = readClaim(job);
+    const claimed = found?.job === identity ? found : await takeOver(job, found, identity, ambient);
     seed(job.config, "AWS_CONFIG_FILE", claimed, home);
     seed(job.credentials, "AWS_SHARED_CREDENTIALS_FILE", claimed, home);
     return claimed;
 }
+/** Whether the directory belongs to another job, and that job still runs. */
+function isOfAnotherJob(job, requestToken) {
+    const found = records_readClaim(job);
+    if (found === undefined || (requestToken && found.job === identityOf(requestToken)))
+        return false;
+    return isAlive(job, found);
+}
+function identityOf(requestToken) {
+    return (0,external_node_crypto_namespaceObject.createHash)("sha256").update(requestToken).digest("hex");
+}
+/** Where no worker is known (containers, macOS, other runners), a keeper shows that its job runs. */
+function isAlive(job, { worker }) {
+    if (worker)
+        return isRunning(worker);
+    return private_directory_entriesOf(job.tokens).some((name) => hasKeeper(tokenDirectoryAt(`${job.tokens}/${name}`)));
+}
 /** Empties the directory first: a job that crashed may have left anything in it, and nothing of that is trusted. */
-async function takeOver(job, identity, ambient) {
-    await stopKeepers(job);
+async function takeOver(job, found, identity, ambient) {
+    if (found && isAlive(job, found)) {
+        throw new UserError("job-directory", `${job.path} belongs to another job that is still running. Two jobs cannot share one RUNNER_TEMP: give each runner its own work folder.`);
+    }
+    await takeSecrets(job);
     for (const name of fs.readdirSync(job.path)) {
         if (!name.startsWith("lock."))
-            fs.rmSync(`${job.path}/${name}`, { recursive: true, force: true });
+            removeTree(`${job.path}/${name}`);
     }
     openJobDirectory(job);
     // The environment of a long-lived runner may still name files of the job that crashed.
@@ -2119,14 +2575,16 @@ async function takeOver(job, identity, ambient) {
         const value = ambient[name];
         return value?.startsWith(`${job.path}/`) ? null : (value ?? null);
     };
+    const worker = findWorker();
     const made = {
         job: identity,
+        ...(worker && { worker }),
         previous: {
             AWS_CONFIG_FILE: before("AWS_CONFIG_FILE"),
             AWS_SHARED_CREDENTIALS_FILE: before("AWS_SHARED_CREDENTIALS_FILE"),
         },
     };
-    writeJson(job.claim, made);
+    writeRecord(job.claim, made);
     return made;
 }
 /** Copies a file of the user, so that the user's other profiles keep working. Without one, makes an empty file. */
@@ -2185,7 +2643,7 @@ async function lock_locked(job, action) {
  * after `waitMs`, and ENOENT when the directory does not exist (any more).
  */
 async function withLock(job, waitMs, action) {
-    const own = `lock.${process.pid}.${(0,external_node_crypto_namespaceObject.randomBytes)(6).toString("hex")}`;
+    const own = `lock.${process.pid}.${identify(process.pid).started ?? ""}.${(0,external_node_crypto_namespaceObject.randomBytes)(6).toString("hex")}`;
     const deadline = performance.now() + waitMs;
     for (;;) {
         external_node_fs_namespaceObject.closeSync(external_node_fs_namespaceObject.openSync(`${job.path}/${own}`, "wx", 0o600));
@@ -2204,12 +2662,14 @@ async function withLock(job, waitMs, action) {
         await (0,promises_namespaceObject.setTimeout)(5 + Math.random() * 20);
     }
 }
-/** Whether the process that made a lock file is gone; the file is then removed. */
+const lock_NAME = /^lock\.(?<pid>[1-9]\d*)\.(?<started>\d*)\.[0-9a-f]{12}$/;
+/** Whether nobody holds a lock file: its process is gone, or this action did not make it. It is then removed. */
 function clearIfStale(job, name) {
     const file = `${job.path}/${name}`;
     try {
-        const pid = Number(name.split(".")[1]);
-        const stale = !process_isRunning({ pid }) || Date.now() - external_node_fs_namespaceObject.statSync(file).mtimeMs > STALE_MS;
+        const { pid, started } = lock_NAME.exec(name)?.groups ?? {};
+        const holder = { pid: Number(pid), ...(started && { started }) };
+        const stale = pid === undefined || !isRunning(holder) || Date.now() - external_node_fs_namespaceObject.statSync(file).mtimeMs > STALE_MS;
         if (stale)
             external_node_fs_namespaceObject.rmSync(file, { recursive: true, force: true });
         return stale;
@@ -2234,133 +2694,156 @@ function clearIfStale(job, name) {
 
 
 
+
+
+
 /** Post should not take long, and a process that holds the lock for longer than this hangs. */
 const POST_LOCK_WAIT_MS = 12_000;
+const MAX_TOKEN_BYTES = (/* unused pure expression or super */ null && (64 * 1024));
 /**
  * Enters a use into the job directory: token file, record, profile. In this order, so that post can undo a main that
- * was killed at any point.
+ * was killed at any point. Returns what post needs in case the record does not last.
  */
-async function beginUse(job, use, first, ambient, home) {
-    await locked(job, async () => {
-        const claimed = await claim(job, first.requestToken, ambient, home);
+async function beginUse(job, use, { requestToken, token }, ambient, home) {
+    return locked(job, async () => {
+        const claimed = await claim(job, requestToken, ambient, home);
         const uses = activeUses(job);
         const earlier = uses.findLast((other) => other.profile === use.profile);
-        const config = placeInConfig(read(job.config), use.profile, use.section);
-        const credentials = placeInCredentials(read(job.credentials), use.profile, use.section);
-        checkEndpoints(use, uses, config.text, ambient);
-        const directory = tokenDirectoryAt(`${job.tokens}/${use.tokenId}`);
+        const { original, config, save } = placeProfile(job, use);
+        checkEndpoints(use, uses, config, ambient);
+        const directory = tokenDirectory(job, use.audience);
         ensurePrivateDirectory(directory.path);
         // Another use's keeper may have written a newer token while this use waited for the lock.
-        if (expiry(read(directory.token)) < expiry(first.token))
-            writeFileAtomic(directory.token, first.token);
+        if (expiry(readText(directory.token, MAX_TOKEN_BYTES)) < expiry(token))
+            writeFileAtomic(directory.token, token);
         const previous = {};
-        for (const name of [...IDENTITY_VARIABLES, ...Object.keys(use.exported)])
+        for (const name of [...Object.keys(use.exported), ...IDENTITY_VARIABLES])
             previous[name] = ambient[name] ?? null;
         const record = {
             ...use,
             order: Math.max(0, ...uses.map((other) => other.order)) + 1,
-            original: earlier?.original ?? { config: config.taken, credentials: credentials.taken },
-            previous: { ...previous, ...claimed.previous },
+            original: earlier?.original ?? seal(JSON.stringify(original), requestToken),
+            previous: seal(JSON.stringify({ ...previous, ...claimed.previous }), requestToken),
         };
-        writeJson(`${job.uses}/${use.id}.json`, record);
-        write(job.config, config.text);
-        write(job.credentials, credentials.text);
+        writeUse(job, record);
+        save();
+        const { order: _, section: __, original: ___, ...published } = record;
+        return published;
     });
 }
 /**
  * Removes a use from the job directory, and the directory with the last use. Every step may be interrupted and
- * repeated. A use that failed in main is not reported. Returns undefined if that use has no record (any more).
+ * repeated. Keeper and token are the first to go, even if the directory cannot be locked or believed. Returns undefined
+ * if that use has no record (any more).
  */
-async function endUse(job, id, outcome = "over") {
+async function endUse(job, id, { requestToken, outcome = "over", restore = () => { } }) {
     clearRemains(job);
+    let isLocked = false;
+    let open;
     try {
-        const fault = untrusted(job.path);
+        const fault = notOurs(job.path);
         if (fault)
-            throw new Error(`${job.path} ${fault}: it was not made by this action`);
-        return await withLock(job, POST_LOCK_WAIT_MS, () => end(job, id, outcome));
+            throw new Error(`${job.path} ${fault}, because another program replaced the job directory`);
+        open = openness(job.path);
+        if (open && outcome === "failed")
+            throw new Error(`${job.path} ${open}`);
+        closeAll(job);
+        if (open)
+            return await removeUnbelieved(job, open);
+        return await withLock(job, POST_LOCK_WAIT_MS, () => {
+            isLocked = true;
+            return end(job, id, { requestToken, outcome, restore });
+        });
     }
     catch (error) {
         // It never existed, or another post has just removed it.
         if (errors_errorCode(error) === "ENOENT" && !external_node_fs_namespaceObject.existsSync(job.path))
             return undefined;
-        throw error;
+        // Main may try again later. Post is the last chance: on a full disk, or beside a process that hangs.
+        if (isLocked || open || outcome === "failed" || notOurs(job.path) !== undefined)
+            throw error;
+        const ended = await end(job, id, { requestToken, outcome, restore });
+        ended?.damage.unshift(`lock the job directory: ${errors_errorText(error)}`);
+        return ended;
     }
 }
-async function end(job, id, outcome) {
-    const uses = activeUses(job);
+/** One part of the cleanup after another, whatever fails. */
+class Parts {
+    /** What could not be done, and why. */
+    damage = [];
+    async try(what, action) {
+        try {
+            await action();
+        }
+        catch (error) {
+            this.damage.push(`${what}: ${errors_errorText(error)}`);
+        }
+    }
+}
+/** Others may have written anything into it. So nothing is read but what proves itself: the keeper's process. */
+async function removeUnbelieved(job, open) {
+    const parts = new Parts();
+    parts.damage.push(`use the records of the job directory, because it ${open}. It is deleted`);
+    await parts.try("end the keeper and delete the token", () => removal_takeSecrets(job));
+    await parts.try("delete the job directory", () => removeJobDirectory(job));
+    return { use: undefined, others: [], finished: [], roleArns: [], damage: parts.damage };
+}
+async function end(job, id, { requestToken, outcome, restore }) {
+    const uses = records_activeUses(job);
     const use = uses.find((other) => other.id === id);
     const others = uses.filter((other) => other !== use);
     if (!use) {
-        if (others.length === 0)
+        if (others.length === 0 && !isOfAnotherJob(job, requestToken))
             await removeAll(job);
         return undefined;
     }
     const { startedAt, profile, roleArn, sessionName, audience, stsEndpoint } = use;
     const named = { id, startedAt, profile, roleArn, sessionName, audience, stsEndpoint };
     const over = { ...named, endedAt: Date.now() };
+    const parts = new Parts();
+    const broken = brokenUses(job);
+    if (broken > 0)
+        parts.damage.push(`use ${broken} of the records in ${job.uses}: a step changed them or put them there`);
     // The token first: it has to go, even if a step has damaged everything else in the directory.
-    if (!others.some((other) => other.tokenId === use.tokenId)) {
-        const directory = layout_tokenDirectoryAt(`${job.tokens}/${use.tokenId}`);
-        Object.assign(over, await stopKeeper(directory));
-        external_node_fs_namespaceObject.rmSync(directory.path, { recursive: true, force: true });
-    }
-    const damage = [];
-    const tryTo = (action) => {
-        try {
-            action();
-        }
-        catch (error) {
-            damage.push(errors_errorText(error));
-        }
-    };
-    let text = "";
-    tryTo(() => {
-        text = read(job.config);
-        if (others.length > 0)
-            takeProfile(job, text, use, others);
+    await parts.try("end the keeper and delete the token", async () => {
+        if (others.some((other) => other.audience === audience))
+            return;
+        const directory = layout_tokenDirectory(job, audience);
+        Object.assign(over, await takeSecret(directory));
+        removal_removeTree(directory.path);
     });
-    tryTo(() => {
+    let config = "";
+    await parts.try("restore the profile", () => {
+        config = aws_files_readText(job.config);
+        if (others.length > 0)
+            restoreProfile(job, use, others, requestToken);
+    });
+    await parts.try("restore the environment", () => restore(use, others));
+    await parts.try("record the end of this use", () => {
         private_directory_ensurePrivateDirectory(job.finished);
         if (outcome === "over")
-            files_writeJson(`${job.finished}/${id}.json`, over);
+            files_writeRecord(`${job.finished}/${id}.json`, over);
     });
-    external_node_fs_namespaceObject.rmSync(`${job.uses}/${id}.json`, { force: true });
-    const finished = readAll(job.finished);
-    if (others.length === 0)
-        await removeAll(job);
-    return { use, others, finished, roleArns: roleArnsIn(text), damage };
-}
-/** Restores the profile as it was before this use: another use's section, or the user's own. */
-function takeProfile(job, config, use, others) {
-    const earlier = others.findLast((other) => other.profile === use.profile);
-    if (earlier) {
-        write(job.config, profile_placeInConfig(config, use.profile, earlier.section).text);
-        return;
-    }
-    write(job.config, append(takeFromConfig(config, use.profile).kept, use.original.config));
-    write(job.credentials, append(takeFromCredentials(read(job.credentials), use.profile).kept, use.original.credentials));
+    const finished = finishedUses(job).filter((other) => other.id !== id);
+    await parts.try("delete the job directory", async () => {
+        removal_removeTree(`${job.uses}/${id}.json`);
+        if (others.length === 0)
+            await removeAll(job);
+    });
+    return {
+        use,
+        others,
+        finished: outcome === "over" ? [...finished, over] : finished,
+        roleArns: roleArnsIn(config),
+        damage: parts.damage,
+    };
 }
 async function removeAll(job) {
-    await stop_stopKeepers(job);
+    await removal_takeSecrets(job);
     removeJobDirectory(job);
-}
-function activeUses(job) {
-    return readAll(job.uses).sort((a, b) => a.order - b.order);
-}
-/** Every record in a directory. */
-function readAll(directory) {
-    return private_directory_entriesOf(directory)
-        .filter((name) => name.endsWith(".json"))
-        .flatMap((name) => files_readJson(`${directory}/${name}`) ?? []);
 }
 function expiry(token) {
     return timeClaim(decodeClaims(token), "exp") ?? 0;
-}
-function read(file) {
-    return (files_readFileIfExists(file) ?? Buffer.alloc(0)).toString("latin1");
-}
-function write(file, text) {
-    files_writeFileAtomic(file, Buffer.from(text, "latin1"));
 }
 
 ;// CONCATENATED MODULE: ../lib/src/report/intervals.js
@@ -2446,14 +2929,13 @@ function bars(lives, alone) {
     const outages = longest(lives.outages, MAX_DRAWN);
     const gaps = longest(lives.gaps, MAX_DRAWN);
     const breaks = [...outages, ...gaps];
+    const bar = (name, tags) => (one) => {
+        return { ...one, name: `${name} ${duration(intervals_length(one))}`, tags };
+    };
     return [
         ...tokenBars(lives, breaks, alone && breaks.length === 0 ? 6 : 2),
-        ...outages.map((outage) => ({
-            ...outage,
-            name: `Outage ${duration(intervals_length(outage))}`,
-            tags: "crit, done, ",
-        })),
-        ...gaps.map((gap) => ({ ...gap, name: `No valid token ${duration(intervals_length(gap))}`, tags: "crit, " })),
+        ...outages.map(bar("Outage", "crit, done, ")),
+        ...gaps.map(bar("No valid token", "crit, ")),
     ].sort((a, b) => a.from - b.from || b.to - a.to);
 }
 /** Tokens next to a break have a bar each, and so have those of a short run; a longer run shares one. */
@@ -2468,13 +2950,10 @@ function tokenBars(lives, breaks, shortRun) {
         const from = first === 0 ? Math.min(lives.from, at(0)) : at(first);
         const number = first === 0 ? 1 : numberOf(first);
         const stale = lives.stale.filter((interval) => interval.from >= from && interval.to <= at(to)).length;
-        return {
-            name: (number === numberOf(to) ? `Token ${number}` : `Tokens ${number} to ${numberOf(to)}`) +
-                (stale > 0 ? ` (stale ${stale} ${plural(stale, "time")})` : ""),
-            tags: "",
-            from,
-            to: Math.min(to === last ? lives.expiresAt : at(to) + lives.lifetimeMs, lives.to),
-        };
+        const name = number === numberOf(to) ? `Token ${number}` : `Tokens ${number} to ${numberOf(to)}`;
+        const ends = to === last ? lives.tokenExpiresAt : at(to) + lives.lifetimeMs;
+        const times = stale > 0 ? ` (stale ${stale} ${plural(stale, "time")})` : "";
+        return { name: name + times, tags: "", from, to: Math.min(ends, lives.to) };
     };
     const drawn = [];
     for (let index = 0; index <= last; index++) {
@@ -2496,11 +2975,15 @@ function tokenBars(lives, breaks, shortRun) {
 
 
 
+/** How a sentence shows text from outside and a link: annotations and Markdown differ. */
 const PLAIN = {
     quote: (text) => text_quoted(text, 200),
     more: (anchor) => `More: ${troubleshootingLink(anchor)}`,
 };
-const MARKDOWN = { quote: codeSpan, more: (anchor) => `[More](${troubleshootingLink(anchor)})` };
+const MARKDOWN = {
+    quote: codeSpan,
+    more: (anchor) => `[More](${troubleshootingLink(anchor)})`,
+};
 /** Lists have at most so many entries; the others are counted. */
 const [MAX_USES, MAX_WATCHES, MAX_EVENTS] = [10, 4, 4];
 const CLOUDTRAIL = "In CloudTrail's event history, find a session's calls: search by user name = the session name.";
@@ -2511,12 +2994,13 @@ function makeReport(finished) {
     const begin = Math.min(...uses.map(({ startedAt }) => startedAt));
     const end = Math.max(...uses.map(({ endedAt }) => endedAt));
     const time = (ms) => timestamp(ms).slice(day(begin) === day(end) ? 11 : 0);
-    const said = watches.slice(0, MAX_WATCHES).map((watch, index) => {
-        const about = (sentence) => watches.length === 1 ? sentence : (style) => `Audience ${index + 1}: ${sentence(style)}`;
-        return { warnings: warningsOf(watch, time).map(about), notes: outagesOf(watch, time).map(about) };
+    const shown = watches.slice(0, MAX_WATCHES);
+    const sentences = (of) => shown.flatMap((watch, index) => {
+        const about = watches.length === 1 ? "" : `Audience ${index + 1}: `;
+        return [...of(watch, time)].map((sentence) => (style) => about + sentence(style));
     });
-    const warnings = said.flatMap((watch) => watch.warnings);
-    const items = [...warnings, ...said.flatMap(({ notes }) => notes)].map((sentence) => `- ${sentence(MARKDOWN)}`);
+    const warnings = sentences(warningsOf);
+    const items = [...warnings, ...sentences(outagesOf)].map((sentence) => `- ${sentence(MARKDOWN)}`);
     return {
         warnings: warnings.map((sentence) => sentence(PLAIN)),
         markdown: [
@@ -2528,7 +3012,7 @@ function makeReport(finished) {
             "",
             ...(uses.every(({ stsEndpoint }) => isOtherSts(stsEndpoint)) ? [] : [CLOUDTRAIL, ""]),
             ...(items.length > 0 ? [...items, ""] : []),
-            ...(watches.length > 0 ? [...ganttChart(watches.slice(0, MAX_WATCHES).map(livesOf)), ""] : []),
+            ...(watches.length > 0 ? [...ganttChart(shown.map(livesOf)), ""] : []),
         ].join("\n"),
         eventful: watches.some((watch) => watch.fault || watch.gaps.length > 0 || watch.outages.some((one) => isLong(one, watch))),
     };
@@ -2547,65 +3031,59 @@ function watchOf(keeper, { audience, endedAt: until, keeperDied = false }) {
     return { keeper, audience, until, fault, outages, gaps };
 }
 const CONSEQUENCE = "Calls that needed a new session then failed.";
-function warningsOf({ keeper, until, fault, outages, gaps }, time) {
+function* warningsOf({ keeper, until, fault, outages, gaps }, time) {
     const stale = longest(keeper.stale, MAX_EVENTS);
-    const sentences = stale.map((interval) => {
+    for (const interval of stale) {
         const outage = outages.find((one) => overlap(one, interval));
-        return ({ quote, more }) => {
-            const cause = outage
-                ? `${failed(outage)}, the last with ${quote(outage.lastError)}`
-                : "no request failed, so the machine was suspended, or the keeper was killed and a later use started another";
-            return `The ID token was stale ${span(interval, time)}: ${cause}. ${CONSEQUENCE} ${more("token-was-stale")}`;
-        };
-    });
-    const rest = keeper.stale.filter((interval) => !stale.includes(interval));
-    if (rest.length > 0) {
-        sentences.push(() => `The ID token was stale ${rest.length} more ${plural(rest.length, "time")}, for ${duration(total(rest))} in all.`);
+        const suspended = "no request failed, so the machine was suspended, or the keeper was killed and a later use started another";
+        yield (style) => `The ID token was stale ${span(interval, time)}: ${outage ? failed(outage, style) : suspended}. ${CONSEQUENCE} ${style.more("token-was-stale")}`;
     }
+    const rest = keeper.stale.filter((interval) => !stale.includes(interval));
+    if (rest.length > 0)
+        yield () => `The ID token was stale ${rest.length} more ${plural(rest.length, "time")}, for ${duration(total(rest))} in all.`;
     if (fault) {
         const gap = gaps.find(({ to }) => to === until);
         const risk = gap
             ? `There was no valid ID token ${span(gap, time)}. ${CONSEQUENCE}`
             : "Its last ID token was valid until the job's steps were over, so no call was at risk.";
         const anchor = fault === "request token expired" ? "job-outlived-its-id-tokens" : "keeper-was-gone";
-        sentences.push(({ more }) => `${FAULTS[fault]} ${risk} ${more(anchor)}`);
+        yield ({ more }) => `${FAULTS[fault]} ${risk} ${more(anchor)}`;
     }
-    return sentences;
 }
 const KEEPER = "The keeper, which renews the ID token,";
 const FAULTS = {
     gone: `${KEEPER} was gone before the job was over.`,
     silent: `${KEEPER} did not answer at the end of the job.`,
     signal: `${KEEPER} ended early because another process sent it a signal.`,
+    "stopped by a step": `${KEEPER} ended early because a step made the file "stop" in its folder.`,
     "job directory gone": `${KEEPER} ended early because its folder was removed from RUNNER_TEMP.`,
     "job over": `${KEEPER} ended early because the runner's worker process was gone.`,
     failed: `${KEEPER} ended early because of an internal error.`,
     "request token expired": "The job ran past the roughly six hours for which GitHub issues ID tokens.",
 };
 /** Not in the warnings: outages that were long but harmless. */
-function outagesOf(watch, time) {
+function* outagesOf(watch, time) {
     const harmless = watch.outages.filter((outage) => isLong(outage, watch) && !watch.gaps.some((gap) => overlap(outage, gap)));
-    const shown = longest(harmless, MAX_EVENTS);
-    const sentences = shown.map((outage) => ({ quote }) => `No new ID token ${span(outage, time)}: ${failed(outage)}, the last with ${quote(outage.lastError)}. The token in the file stayed valid.`);
-    const rest = harmless.length - shown.length;
+    for (const outage of longest(harmless, MAX_EVENTS))
+        yield (style) => `No new ID token ${span(outage, time)}: ${failed(outage, style)}. The token in the file stayed valid.`;
+    const rest = harmless.length - MAX_EVENTS;
     if (rest > 0)
-        sentences.push(() => `${rest} more such ${plural(rest, "outage")}, none of them longer.`);
-    return sentences;
+        yield () => `${rest} more such ${plural(rest, "outage")}, none of them longer.`;
 }
 /** More than a third of a token's life. The second half of its life is there for shorter ones. */
 function isLong(outage, { keeper }) {
     return intervals_length(outage) > keeper.lifetimeMs / 3;
 }
-function failed({ attempts }) {
-    return `${attempts} ${plural(attempts, "request")} failed`;
+function failed({ attempts, lastError }, { quote }) {
+    return `${attempts} ${plural(attempts, "request")} failed, the last with ${quote(lastError)}`;
 }
 function verdict(watches) {
     if (watches.length === 0)
         return "**The ID token was never refreshed: no keeper was running**";
     const gap = total(watches.flatMap(({ gaps }) => gaps));
-    return gap === 0
-        ? "**A valid ID token at every moment**"
-        : `**No valid ID token for ${duration(gap)}** of the time`;
+    if (gap === 0)
+        return "**A valid ID token at every moment**";
+    return `**No valid ID token for ${duration(gap)}** of the time`;
 }
 function numbers(uses, watches) {
     const sum = (count) => watches.reduce((all, { keeper }) => all + count(keeper), 0);
@@ -2616,26 +3094,18 @@ function numbers(uses, watches) {
         life: keeper.lifetimeMs,
     }));
     const [oldest] = ages.sort((a, b) => b.age / b.life - a.age / a.life);
-    return [
-        `${issued} ${issued === 1 ? "was" : "were"} issued, ${failures === 0 ? "no request" : `${failures} ${plural(failures, "request")}`} failed.`,
-        ...(oldest
-            ? [
-                `The oldest token a step could have read was ${duration(oldest.age)} old (lifetime ${duration(oldest.life)}).`,
-            ]
-            : []),
-    ].join(" ");
+    const requests = failures === 0 ? "no request" : `${failures} ${plural(failures, "request")}`;
+    const all = `${issued} ${issued === 1 ? "was" : "were"} issued, ${requests} failed.`;
+    if (!oldest)
+        return all;
+    return `${all} The oldest token a step could have read was ${duration(oldest.age)} old (lifetime ${duration(oldest.life)}).`;
 }
 function table(uses, watches) {
     const several = watches.length > 1;
     const rows = uses.slice(0, MAX_USES).map((use) => {
         const number = watches.findIndex(({ audience, until }) => audience === use.audience && use.endedAt <= until) + 1;
         const audience = `${number > 0 ? `${number}: ` : ""}${codeSpan(use.audience)}`;
-        return [
-            codeSpan(use.profile),
-            codeSpan(use.roleArn),
-            codeSpan(use.sessionName),
-            ...(several ? [audience] : []),
-        ];
+        return [...[use.profile, use.roleArn, use.sessionName].map(codeSpan), ...(several ? [audience] : [])];
     });
     const names = ["Profile", "Role", "Session name", ...(several ? ["Audience"] : [])];
     const rest = uses.length - rows.length;
@@ -2647,15 +3117,12 @@ function table(uses, watches) {
 function livesOf(watch) {
     const { keeper, until, outages, gaps } = watch;
     return {
-        received: keeper.received,
+        ...keeper,
         // A keeper that took over from a killed one has the token of the use that started it, too.
         count: Math.max(keeper.refreshes + 1, keeper.received.length),
-        lifetimeMs: keeper.lifetimeMs,
-        expiresAt: keeper.tokenExpiresAt,
         from: keeper.startedAt,
         to: Math.min(until, keeper.ended?.at ?? until),
         outages: outages.filter((outage) => isLong(outage, watch)),
-        stale: keeper.stale,
         gaps,
     };
 }
@@ -2665,16 +3132,41 @@ function span(interval, time) {
 
 ;// CONCATENATED MODULE: ../lib/src/state.js
 
+
+
+
+const state_VERSION = 1;
+const savedUse = object({
+    root: schema_text(/^[^\p{Cc}]{1,4096}$/u),
+    id: ID,
+    summary: oneOf("auto", "always", "never"),
+    use: optional(publishedUse),
+    keeper: optional(processIdentity),
+});
 function saveUse(use) {
-    core.saveState("use", JSON.stringify(use));
+    core.saveState("use", JSON.stringify({ version: state_VERSION, ...savedUse(use) }));
 }
-/** Undefined if main ended before it saved anything. */
-function loadUse() {
+/**
+ * Undefined if main ended before it saved anything. Throws if it is not what main saves: without a state of its own,
+ * post sees a variable STATE_use that a step has set.
+ */
+function loadUse(env) {
     const state = getState("use");
-    return state === "" ? undefined : JSON.parse(state);
+    if (state === "")
+        return undefined;
+    const { version } = object({ version: String })(JSON.parse(state));
+    const saved = version === String(state_VERSION) ? savedUse(JSON.parse(state)) : undefined;
+    if (saved?.root !== jobDirectoryPath(env.RUNNER_TEMP)) {
+        throw new Error("STATE_use does not name the job directory of this job, so the main step did not save it");
+    }
+    return saved;
 }
 
 ;// CONCATENATED MODULE: ../lib/src/finish.js
+
+
+
+
 
 
 
@@ -2689,24 +3181,67 @@ function loadUse() {
  * The post step: removes everything that main wrote, and gives the environment back. Warns, but never fails the job.
  */
 async function finish(env) {
-    const saved = await attempt("read the state", loadUse);
-    if (!saved) {
+    const state = await attempt("read the state", () => ({ saved: loadUse(env) }));
+    if (state === undefined)
+        return;
+    const { saved } = state;
+    if (saved === undefined) {
         info("Nothing to clean up: the main step stopped before it wrote anything.");
         return;
     }
     const job = jobDirectory(saved.root);
-    const ended = await attempt("remove the profile and the token", () => endUse(job, saved.id));
-    if (!ended) {
-        await attempt("restore the environment", () => leaveFiles(job, env));
+    let [isDone, isRestored] = [false, false];
+    const restore = (use, others) => {
+        isRestored = true;
+        restoreEnvironment(use, others, env);
+    };
+    const ended = await attempt("remove the profile and the token", async () => {
+        const result = await endUse(job, saved.id, { requestToken: env.ACTIONS_ID_TOKEN_REQUEST_TOKEN, restore });
+        isDone = true;
+        return result;
+    });
+    const { keeper } = saved;
+    if (keeper && (!isDone || !(0,external_node_fs_namespaceObject.existsSync)(job.path)))
+        await attempt("end the keeper", () => stopMovedKeeper(keeper));
+    for (const damage of ended?.damage ?? [])
+        core_warning(`Could not ${damage}`);
+    const use = ended?.use ?? saved.use;
+    const others = ended?.others ?? [];
+    if (isDone && !ended)
+        reportAbsence(job, saved, env);
+    if (use)
+        await attempt("delete the AWS CLI's cached sessions", () => forgetSessions(use, ended?.roleArns ?? []));
+    await attempt("restore the environment", () => {
+        try {
+            if (use && !isRestored)
+                restore(use, others);
+        }
+        finally {
+            leaveFiles(job, env);
+        }
+    });
+    if (ended?.use)
+        info(`${ended.use.roleArn}: profile ${ended.use.profile} removed`);
+    if (ended && others.length > 0)
+        info(`The keeper goes on for ${count(others.length)} of this action.`);
+    if (ended?.use && others.length === 0)
+        await attempt("write the report", () => report(ended, saved.summary));
+}
+function count(others) {
+    return others === 1 ? "another use" : `${others} other uses`;
+}
+/**
+ * Nothing is left of a use. That is as it should be if main failed, or if post ran before, which has then restored the
+ * environment.
+ */
+function reportAbsence(job, { id, use }, env) {
+    const isOver = finishedUses(job).some((finished) => finished.id === id);
+    if (!use || isOver || env.AWS_CONFIG_FILE !== job.config) {
         info("Nothing to clean up.");
         return;
     }
-    for (const damage of ended.damage)
-        core_warning(`Could not restore everything: ${damage}`);
-    await attempt("delete the AWS CLI's cached sessions", () => forgetSessions(ended));
-    await attempt("restore the environment", () => restoreEnvironment(ended, env));
-    if (ended.others.length === 0)
-        await attempt("write the report", () => report(ended, saved.summary));
+    core_warning(`${job.path}, or what main recorded in it, is gone: a step removed it before the job was over, and the ID token with it. ` +
+        `Calls to AWS that needed a new session then failed. More: ${troubleshootingLink("keeper-was-gone")}`);
 }
 /** One part of the cleanup: logs a failure, which does not stop the other parts. */
 async function attempt(what, action) {
@@ -2718,7 +3253,7 @@ async function attempt(what, action) {
         return undefined;
     }
 }
-function forgetSessions({ use, roleArns }) {
+function forgetSessions(use, roleArns) {
     // The user's profiles may reach other roles through ours. The CLI chooses the names of those sessions.
     const chained = new Set(roleArns.flatMap((arn) => parseRole(arn)?.role ?? []));
     const isChained = (arn) => chained.has(parseRole(arn)?.role ?? "");
@@ -2726,22 +3261,22 @@ function forgetSessions({ use, roleArns }) {
     if (deleted > 0)
         core_debug(`deleted ${deleted} cached session(s) of the AWS CLI`);
 }
-function restoreEnvironment({ use, others }, env) {
-    const overridden = overrideWarning(env, use);
+function restoreEnvironment(use, others, env) {
+    const values = previousVariables(JSON.parse(unseal(use.previous, env.ACTIONS_ID_TOKEN_REQUEST_TOKEN)));
+    const overridden = overrideWarning(env, { ...use, previous: values });
     if (overridden !== undefined)
         core_warning(overridden);
     const previous = {};
-    for (const [name, value] of Object.entries(use.previous))
+    for (const [name, value] of Object.entries(values))
         previous[name] = value ?? undefined;
     // The values of a use that is not over come before the values of before any use: they may have begun in parallel.
     for (const other of others)
         Object.assign(previous, other.exported);
-    const restore = planRestore(env, use.exported, previous, user_files_defaultFiles());
-    for (const [name, value] of Object.entries(restore))
+    for (const [name, value] of Object.entries(planRestore(env, use.exported, previous, user_files_defaultFiles()))) {
         exportVariable(name, value);
-    info(`${use.roleArn}: profile ${use.profile} removed`);
+    }
 }
-/** Without a record of the previous values, later post steps must at least not look for files that are gone. */
+/** Whatever else is known or not: later post steps must not look for files that are gone. */
 function leaveFiles(job, env) {
     for (const [name, path] of Object.entries(user_files_defaultFiles())) {
         const now = env[name];
@@ -2764,7 +3299,7 @@ async function report({ finished }, summary) {
 /***/ ((__webpack_module__, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony import */ var _finish_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(302);
+/* harmony import */ var _finish_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(367);
 
 await (0,_finish_js__WEBPACK_IMPORTED_MODULE_0__/* .finish */ .O)(process.env);
 

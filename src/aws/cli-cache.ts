@@ -6,10 +6,9 @@ import { readJson } from "../base/files.ts";
  * Deletes sessions that the AWS CLI caches on disk (~/.aws/cli/cache/*.json, by role and session name, not by
  * token). They would work for up to an hour after the job, and the CLI would use them in the next job on the
  * machine. They are found by their ARN, and by their file's name for servers that return no ARN (MinIO). The
- * name alone does not do: what it is made of may change (aws/aws-cli#10670). Returns how many it deleted: 0 if
- * the cache cannot be read.
- * @param isOurs decides about other sessions, by the ARN (arn:aws:sts::ACCOUNT:assumed-role/NAME/SESSION) and
- * by the time at which the file was written
+ * name alone does not do: what it is made of may change (aws/aws-cli#10670). Returns how many it deleted: 0
+ * if the cache cannot be read.
+ * @param isOurs decides about others, by ARN (arn:aws:sts::ACCOUNT:assumed-role/NAME/SESSION) and writing time
  */
 export function deleteCachedSessions(
   directory: string,
@@ -18,6 +17,7 @@ export function deleteCachedSessions(
   isOurs: (assumedRoleArn: string, writtenAt: number) => boolean = () => false,
 ): number {
   const ownName = cacheName(roleArn, sessionName);
+  const role = parseRole(roleArn)?.role;
   let deleted = 0;
   for (const name of namesIn(directory)) {
     const path = `${directory}/${name}`;
@@ -25,7 +25,9 @@ export function deleteCachedSessions(
       if (name !== ownName) {
         const arn = readJson<{ AssumedRoleUser?: { Arn?: unknown } }>(path)?.AssumedRoleUser?.Arn;
         if (typeof arn !== "string") continue;
-        if (!isSessionOf(arn, roleArn, sessionName) && !isOurs(arn, fs.statSync(path).mtimeMs)) continue;
+        const found = parseRole(arn);
+        const isOwn = found?.session === sessionName && found.role === role;
+        if (!isOwn && !isOurs(arn, fs.statSync(path).mtimeMs)) continue;
       }
       fs.rmSync(path);
       deleted += 1;
@@ -51,12 +53,6 @@ function namesIn(directory: string): string[] {
 function cacheName(roleArn: string, sessionName: string): string {
   const request = `{"RoleArn": "${roleArn}", "RoleSessionName": "${sessionName}"}`;
   return `${createHash("sha1").update(request).digest("hex")}.json`;
-}
-
-/** Whether a session's ARN is of this role (arn:aws:iam::ACCOUNT:role/PATH/NAME) and this session name. */
-function isSessionOf(assumedRoleArn: string, roleArn: string, sessionName: string): boolean {
-  const found = parseRole(assumedRoleArn);
-  return found !== undefined && found.session === sessionName && found.role === parseRole(roleArn)?.role;
 }
 
 /**

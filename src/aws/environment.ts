@@ -1,5 +1,6 @@
 import { UserError } from "../base/errors.ts";
 import { quoted } from "../base/text.ts";
+import type { Profile } from "./profile.ts";
 import { refusePlainHttp } from "./sts-endpoint.ts";
 
 /** Whether the profile is also exported as AWS_ROLE_ARN and its companions: `mirror-environment`. */
@@ -9,15 +10,9 @@ export type Mirror = "auto" | "always" | "never";
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** What the plan needs to know of a use. */
-export interface PlannedUse {
-  profile: string;
+export interface PlannedUse extends Profile {
   configFile: string;
   credentialsFile: string;
-  region: string;
-  roleArn: string;
-  tokenFile: string;
-  sessionName: string;
-  stsEndpoint: string | undefined;
   mirror: Mirror;
 }
 
@@ -31,25 +26,19 @@ export interface EnvironmentPlan {
 export const KEYS = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
 export const CONTAINER = ["AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"];
 export const WEB_IDENTITY = ["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"];
+export const PROFILES = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"];
 const SESSION_NAME = "AWS_ROLE_SESSION_NAME";
 
 type Rule = (ambient: Environment, use: PlannedUse) => Partial<EnvironmentPlan>;
 
 /** In the order of the table in docs/how-it-works.md, "The environment". */
-const RULES: readonly Rule[] = [
-  staticKeys,
-  containerCredentials,
-  webIdentity,
-  chosenProfile,
-  files,
-  stsEndpoint,
-];
+const RULES: Rule[] = [staticKeys, containerCredentials, webIdentity, chosenProfile, files, stsEndpoint];
 
 /**
  * Plans the environment of later steps so that every SDK uses the profile. GitHub cannot unset a variable,
  * and nearly every one of them breaks some SDK when it is empty: only static keys (those that are set) and
- * the container URIs are ever set to "". Throws a UserError where an ambient variable could silently override
- * a named profile.
+ * the container URIs are set to "". Throws a UserError where a variable could silently override a named
+ * profile.
  */
 export function planEnvironment(ambient: Environment, use: PlannedUse): EnvironmentPlan {
   const parts = RULES.map((rule) => rule(ambient, use));
@@ -60,27 +49,19 @@ export function planEnvironment(ambient: Environment, use: PlannedUse): Environm
 }
 
 function staticKeys(ambient: Environment): Partial<EnvironmentPlan> {
-  // Only those that are set: a blank AWS_SESSION_TOKEN beside keys that post restores would break Ruby and
-  // PHP.
-  const set = KEYS.filter((name) => isSet(ambient, name));
-  if (set.length === 0) return {};
-  return {
-    exports: blank(set),
-    warnings: [
-      `${are(set)} set and would override the profile in nearly every SDK; later steps will see ${them(set)} empty. Use static keys and a role in separate jobs.`,
-    ],
-  };
+  const set = nonEmpty(ambient, KEYS);
+  // No others: a blank AWS_SESSION_TOKEN beside keys that post restores would break Ruby and PHP.
+  return blanked(set, set, "nearly every SDK", " Use static keys and a role in separate jobs.");
 }
 
 function containerCredentials(ambient: Environment): Partial<EnvironmentPlan> {
-  const set = CONTAINER.filter((name) => isSet(ambient, name));
+  return blanked(nonEmpty(ambient, CONTAINER), CONTAINER, "some SDKs");
+}
+
+function blanked(set: string[], names: string[], where: string, advice = ""): Partial<EnvironmentPlan> {
   if (set.length === 0) return {};
-  return {
-    exports: blank(CONTAINER),
-    warnings: [
-      `${are(set)} set and would override the profile in some SDKs; later steps will see ${them(set)} empty.`,
-    ],
-  };
+  const warning = `${are(set)} set and would override the profile in ${where}; later steps will see ${them(set)} empty.`;
+  return { exports: all(names, ""), warnings: [warning + advice] };
 }
 
 /**
@@ -88,24 +69,16 @@ function containerCredentials(ambient: Environment): Partial<EnvironmentPlan> {
  * blank ones break botocore. Where some are set, only this use's own values of all three give its role.
  */
 function webIdentity(ambient: Environment, use: PlannedUse): Partial<EnvironmentPlan> {
-  const found = [...WEB_IDENTITY, SESSION_NAME].filter((name) => exists(ambient, name));
-  if (!isAmbient(use)) {
-    refuseNamedMirror(use);
-    refuseWebIdentity(ambient, use);
-    // A session name alone changes no role; an empty one would let the AWS CLI's disk cache mix up jobs.
-    return found.length > 0 ? { exports: { [SESSION_NAME]: use.sessionName } } : {};
-  }
+  const found = existing(ambient, [...WEB_IDENTITY, SESSION_NAME]);
+  if (!isAmbient(use)) return namedWebIdentity(found, use);
   if (found.length === 0 && use.mirror !== "always") return {};
   if (use.mirror === "never") {
     throw mirrorRefused(
       `false while ${are(found)} set in this job: later steps would run as another role or fail`,
     );
   }
-  const exports = {
-    AWS_ROLE_ARN: use.roleArn,
-    AWS_WEB_IDENTITY_TOKEN_FILE: use.tokenFile,
-    [SESSION_NAME]: use.sessionName,
-  };
+  const { roleArn: AWS_ROLE_ARN, tokenFile: AWS_WEB_IDENTITY_TOKEN_FILE } = use;
+  const exports = { AWS_ROLE_ARN, AWS_WEB_IDENTITY_TOKEN_FILE, [SESSION_NAME]: use.sessionName };
   const others =
     "Steps that choose another profile with AWS_PROFILE still get this role in most SDKs; use --profile instead.";
   if (found.length === 0)
@@ -118,53 +91,50 @@ function webIdentity(ambient: Environment, use: PlannedUse): Partial<Environment
   };
 }
 
-function refuseNamedMirror({ mirror }: PlannedUse): void {
-  if (mirror !== "always") return;
-  throw mirrorRefused(
-    "true with a named profile: the variables would override AWS_PROFILE and give every step this role",
-  );
-}
-
-function refuseWebIdentity(ambient: Environment, use: PlannedUse): void {
-  const found = WEB_IDENTITY.filter((name) => exists(ambient, name));
-  if (found.length === 0) return;
-  throw new UserError(
-    "named-profile-loses",
-    `${are(found)} set in this job. Most AWS SDKs prefer ${them(found)} to a profile chosen with AWS_PROFILE, so steps that choose ` +
-      `profile ${quoted(use.profile)} would silently run as another role. Remove ${them(found)} from the job or the runner, make all uses named ` +
-      "if an earlier use of this action set mirror-environment, or leave out profile to make this role ambient.",
-  );
+function namedWebIdentity(found: string[], use: PlannedUse): Partial<EnvironmentPlan> {
+  if (use.mirror === "always") {
+    throw mirrorRefused(
+      "true with a named profile: the variables would override AWS_PROFILE and give every step this role",
+    );
+  }
+  const rivals = found.filter((name) => name !== SESSION_NAME);
+  if (rivals.length > 0) {
+    throw new UserError(
+      "named-profile-loses",
+      `${are(rivals)} set in this job. Most AWS SDKs prefer ${them(rivals)} to a profile chosen with AWS_PROFILE, so steps that choose ` +
+        `profile ${quoted(use.profile)} would silently run as another role. Remove ${them(rivals)} from the job or the runner, make all uses named ` +
+        "if an earlier use of this action set mirror-environment, or leave out profile to make this role ambient.",
+    );
+  }
+  // A session name alone changes no role; an empty one would let the AWS CLI's disk cache mix up jobs.
+  return { exports: all(found, use.sessionName) };
 }
 
 function mirrorRefused(why: string): UserError {
   return new UserError("mirror-refused", `mirror-environment cannot be ${why}. Leave it at auto.`);
 }
 
-/** Which profile later steps use when they choose none, and its region. Named uses leave that to the steps. */
+/** Which profile later steps use when they choose none, and its region. Named uses leave both alone. */
 function chosenProfile(ambient: Environment, use: PlannedUse): Partial<EnvironmentPlan> {
-  const warnings: string[] = [];
   if (!isAmbient(use)) {
     const rival = ambient.AWS_DEFAULT_PROFILE;
-    if (rival && rival !== use.profile) {
-      warnings.push(
+    if (!rival || rival === use.profile) return {};
+    return {
+      warnings: [
         `AWS_DEFAULT_PROFILE is set, and boto3 and the AWS CLI v1 prefer it to AWS_PROFILE: steps that choose profile ${quoted(use.profile)} with AWS_PROFILE would ` +
           `run as ${quoted(rival)} there. Choose it with --profile, or set AWS_DEFAULT_PROFILE in the same step.`,
-      );
-    }
-    return { warnings };
+      ],
+    };
   }
-  const exports: Record<string, string> = { AWS_REGION: use.region, AWS_DEFAULT_REGION: use.region };
-  // Both, where they exist: some tools prefer one and some the other, and several read "" as a profile's name.
-  for (const name of ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"]) {
-    const value = ambient[name];
-    if (value === undefined || value === "default") continue;
-    exports[name] = "default";
-    if (value === "") continue;
-    warnings.push(
-      `${name} was ${quoted(value)}; later steps will see "default" instead, so that they use this role.`,
-    );
-  }
-  return { exports, warnings };
+  // Both, where they exist: tools differ in which they prefer, and several read "" as a profile's name.
+  const others = existing(ambient, PROFILES).filter((name) => ambient[name] !== "default");
+  return {
+    exports: { AWS_REGION: use.region, AWS_DEFAULT_REGION: use.region, ...all(others, "default") },
+    warnings: nonEmpty(ambient, others).map(
+      (name) =>
+        `${name} was ${quoted(ambient[name] ?? "")}; later steps will see "default" instead, so that they use this role.`,
+    ),
+  };
 }
 
 /** Where the profile is. The copies leave out what the user's own files hold for the same profile. */
@@ -187,13 +157,14 @@ function files(_ambient: Environment, use: PlannedUse): Partial<EnvironmentPlan>
 function stsEndpoint(ambient: Environment, use: PlannedUse): Partial<EnvironmentPlan> {
   const endpoint = use.stsEndpoint;
   const ignores = /^true$/i.test(ambient.AWS_IGNORE_CONFIGURED_ENDPOINT_URLS ?? "");
-  const found = ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"].filter((name) => isSet(ambient, name));
+  const found = nonEmpty(ambient, ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"]);
   if (endpoint === undefined) {
     const [name] = found;
     if (name !== undefined && !ignores) refusePlainHttp(ambient[name], name);
     return {};
   }
-  const rivals = isAmbient(use) ? [] : found.filter((name) => !sameUrl(ambient[name], endpoint));
+  const isOther = (name: string) => ambient[name]?.replace(/\/+$/, "") !== endpoint;
+  const rivals = isAmbient(use) ? [] : found.filter(isOther);
   if (ignores) rivals.push("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
   if (rivals.length > 0) {
     throw new UserError(
@@ -205,24 +176,20 @@ function stsEndpoint(ambient: Environment, use: PlannedUse): Partial<Environment
   return isAmbient(use) ? { exports: { AWS_ENDPOINT_URL_STS: endpoint } } : {};
 }
 
-function isAmbient(use: PlannedUse): boolean {
-  return use.profile === "default";
+function isAmbient({ profile }: PlannedUse): boolean {
+  return profile === "default";
 }
 
-function exists(ambient: Environment, name: string): boolean {
-  return ambient[name] !== undefined;
+function existing(ambient: Environment, names: string[]): string[] {
+  return names.filter((name) => ambient[name] !== undefined);
 }
 
-function isSet(ambient: Environment, name: string): boolean {
-  return (ambient[name] ?? "") !== "";
+function nonEmpty(ambient: Environment, names: string[]): string[] {
+  return names.filter((name) => ambient[name]);
 }
 
-function blank(names: string[]): Record<string, string> {
-  return Object.fromEntries(names.map((name) => [name, ""]));
-}
-
-function sameUrl(one: string | undefined, other: string): boolean {
-  return one?.replace(/\/+$/, "") === other;
+function all(names: string[], value: string): Record<string, string> {
+  return Object.fromEntries(names.map((name) => [name, value]));
 }
 
 /** "A is", "A and B are". */

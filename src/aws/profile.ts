@@ -2,11 +2,12 @@
 // so the user's comments, nested keys, line ends and odd headers stay as they are, byte for byte. Callers
 // decode files as latin1, which maps every byte to one character and back.
 
-import { entriesOf, settingsIn, valueIn } from "./settings.ts";
+import { type Entry, entriesOf, settingsIn, valueIn } from "./settings.ts";
 
 /** The values of the section that one use writes. */
 export interface Profile {
-  name: string;
+  /** Its name. */
+  profile: string;
   roleArn: string;
   tokenFile: string;
   sessionName: string;
@@ -20,21 +21,22 @@ export interface Profile {
  * comments, so that every SDK reads the same values (docs/compatibility.md). Throws on a value that could add
  * a line or be cut short, even though every input was checked before.
  */
-export function renderProfile(profile: Profile): string {
+export function renderProfile({ profile, stsEndpoint, ...values }: Profile): string {
   const section = [
-    profile.name === "default" ? "[default]" : `[profile ${profile.name}]`,
-    `role_arn = ${profile.roleArn}`,
-    `web_identity_token_file = ${profile.tokenFile}`,
-    `role_session_name = ${profile.sessionName}`,
-    `region = ${profile.region}`,
+    profile === "default" ? "[default]" : `[profile ${profile}]`,
+    `role_arn = ${values.roleArn}`,
+    `web_identity_token_file = ${values.tokenFile}`,
+    `role_session_name = ${values.sessionName}`,
+    `region = ${values.region}`,
   ];
-  if (profile.stsEndpoint !== undefined) {
+  if (stsEndpoint !== undefined) {
+    const services = servicesName(profile);
     // Not endpoint_url in the profile itself: that would send every service's calls there.
     section.push(
-      `services = ${servicesName(profile.name)}`,
-      `[services ${servicesName(profile.name)}]`,
+      `services = ${services}`,
+      `[services ${services}]`,
       "sts =",
-      `  endpoint_url = ${profile.stsEndpoint}`,
+      `  endpoint_url = ${stsEndpoint}`,
     );
   }
   for (const line of section) {
@@ -48,17 +50,15 @@ function servicesName(profileName: string): string {
   return `aws-role-refresh-${profileName}`;
 }
 
-export interface Split {
+interface Split {
   kept: string;
   taken: string;
 }
 
-/** Takes every section of a profile, and the services section that renderProfile may add, from a config file. */
+/** Takes every section of a profile, and the services section of renderProfile, from a config file. */
 export function takeFromConfig(text: string, profileName: string): Split {
-  return takeSections(
-    text,
-    (header) => isProfile(header, profileName) || header === `services ${servicesName(profileName)}`,
-  );
+  const services = `services ${servicesName(profileName)}`;
+  return takeSections(text, (header) => isProfile(header, profileName) || header === services);
 }
 
 /** Takes every section of a profile from a credentials file. */
@@ -67,44 +67,38 @@ export function takeFromCredentials(text: string, profileName: string): Split {
 }
 
 /** A file with a use's section in its place, and what the file held for the profile before. */
-export interface Placed {
+interface Placed {
   text: string;
   taken: string;
 }
 
 /**
- * Puts a use's section at the end of a config file, in place of every other section of its profile. The user's
- * settings in those stay byte for byte: all but what names an identity, and what the use itself sets.
+ * Puts a use's section at the end of a config file, in place of every other section of its profile. The
+ * user's settings in those stay byte for byte: all but what names an identity, and what the use itself sets.
  */
 export function placeInConfig(text: string, profileName: string, section: string): Placed {
   const { kept, taken } = takeFromConfig(text, profileName);
   const isOwn = (header: string) => isConfigHeader(header, profileName);
   const users = entriesOf(taken, isOwn);
   const own = keysIn(section, isOwn);
-  const settings = settingsIn(
-    users,
-    ({ key = "", value }) => own.has(key) || value === servicesName(profileName),
-  );
+  const isReplaced = ({ key, value }: Entry) => own.has(key) || value === servicesName(profileName);
+  const settings = settingsIn(users, isReplaced);
   const services = own.has("services") ? otherServices(text, valueIn(users, "services")) : "";
   const end = section.indexOf("\n") + 1;
   // The settings come first: an indented one would continue a key before it.
-  return {
-    text: append(kept, section.slice(0, end) + settings + section.slice(end) + services),
-    taken,
-  };
+  const placed = section.slice(0, end) + settings + section.slice(end) + services;
+  return { text: append(kept, placed), taken };
 }
 
 /**
- * Takes what names an identity, and what a use sets in the config file, out of a profile in a credentials file.
- * SDKs prefer that file.
+ * Takes what names an identity, and what a use sets in the config file, out of a profile in a credentials
+ * file. SDKs prefer that file.
  */
 export function placeInCredentials(text: string, profileName: string, section: string): Placed {
   const { kept, taken } = takeFromCredentials(text, profileName);
   const own = keysIn(section, (header) => isConfigHeader(header, profileName));
-  const settings = settingsIn(
-    entriesOf(taken, (header) => header === profileName),
-    ({ key = "" }) => own.has(key),
-  );
+  const entries = entriesOf(taken, (header) => header === profileName);
+  const settings = settingsIn(entries, ({ key }) => own.has(key));
   return { text: append(kept, settings && `[${profileName}]\n${settings}`), taken };
 }
 
@@ -142,11 +136,8 @@ export function append(text: string, sections: string): string {
 // at the end. A section that any SDK could read as this profile has to go, or that SDK would use another role
 // than the others.
 function isProfile(header: string, profileName: string): boolean {
-  const name = header
-    .replace(/^profile\s+/, "")
-    .replace(/^(["'])(.*)\1$/, "$2")
-    .trim();
-  return name === profileName;
+  const name = header.replace(/^profile\s+/, "").replace(/^(["'])(.*)\1$/, "$2");
+  return name.trim() === profileName;
 }
 
 const HEADER = /^\s*\[([^\]]*)\]/;

@@ -1,5 +1,5 @@
 import { troubleshootingLink } from "../base/troubleshooting.ts";
-import { CONTAINER, type Environment, KEYS, list, WEB_IDENTITY } from "./environment.ts";
+import { CONTAINER, type Environment, KEYS, list, PROFILES, WEB_IDENTITY } from "./environment.ts";
 
 /**
  * What post exports so that later post steps find the environment as it was before main. A variable that a
@@ -30,14 +30,8 @@ export interface ExportedUse {
   previous: Readonly<Record<string, string | null>>;
 }
 
-/** Variables that decide who a step is to AWS. `previous` needs them to see that a step set and emptied them. */
-export const IDENTITY_VARIABLES = [
-  ...KEYS,
-  ...CONTAINER,
-  ...WEB_IDENTITY,
-  "AWS_PROFILE",
-  "AWS_DEFAULT_PROFILE",
-];
+/** They decide who a step is to AWS. `previous` has all of them, to show that a step set and emptied one. */
+export const IDENTITY_VARIABLES = [KEYS, CONTAINER, WEB_IDENTITY, PROFILES].flat();
 
 /**
  * A warning, with the fix, if a later step set variables that override the profile. It has their names and no

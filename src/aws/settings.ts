@@ -12,7 +12,10 @@ export interface Entry {
   parent: Entry | undefined;
 }
 
-/** What names an identity, or belongs to one: https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html */
+/**
+ * What names an identity, or belongs to one:
+ * https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html
+ */
 const IDENTITY = new RegExp(
   `^(?:${[
     "role_arn|role_session_name|source_profile|external_id|duration_seconds|mfa_serial|login_session",
@@ -48,15 +51,11 @@ function parse(text: string, above: Entry | undefined): Entry {
   const indent = text.length - text.trimStart().length;
   const parent = above !== undefined && indent > above.indent ? above : undefined;
   if (BLANK_OR_COMMENT.test(text)) return { text, key: undefined, value: "", indent, parent };
-  const [, key = "", value = ""] = /^([^=:]*)[=:]?(.*)$/s.exec(text) ?? [];
-  return {
-    text,
-    // Some SDKs trim more than spaces.
-    key: key.toLowerCase().replace(/^[^a-z0-9]+|[^a-z0-9]+$/g, ""),
-    value: (value.split(/(?:^|\s)[#;]/)[0] ?? "").trim(),
-    indent,
-    parent,
-  };
+  const [, name = "", rest = ""] = /^([^=:]*)[=:]?(.*)$/s.exec(text) ?? [];
+  // Some SDKs trim more than spaces.
+  const key = name.toLowerCase().replace(/^[^a-z0-9]+|[^a-z0-9]+$/g, "");
+  const value = (rest.split(/(?:^|\s)[#;]/)[0] ?? "").trim();
+  return { text, key, value, indent, parent };
 }
 
 /** The value of a key that is not indented under another; the last one counts. */
@@ -65,8 +64,8 @@ export function valueIn(entries: Entry[], key: string): string | undefined {
 }
 
 /**
- * The text of the entries that name no identity and none of the keys in `others`. "" if no key is left. No key
- * is there twice, which botocore refuses.
+ * The text of the entries that name no identity and none of the keys in `others`. "" if no key is left. No
+ * key is there twice, which botocore refuses.
  */
 export function settingsIn(entries: Entry[], others: (entry: Entry) => boolean): string {
   const top = entries.filter(({ key, parent }) => key !== undefined && parent === undefined);
@@ -80,7 +79,7 @@ export function settingsIn(entries: Entry[], others: (entry: Entry) => boolean):
     return goes(entry.parent) || (entry.parent.value !== "" && isNamed(entry));
   };
   const kept = entries.filter((entry) => !goes(entry));
-  if (kept.every((entry) => entry.key === undefined)) return "";
+  if (kept.every(({ key }) => key === undefined)) return "";
   let above: Entry | undefined;
   const lines = kept.map((entry) => {
     if (entry.key === undefined || entry.parent !== undefined) return entry.text;

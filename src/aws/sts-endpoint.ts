@@ -14,8 +14,7 @@ export interface EndpointUse {
 const VARIABLE = "AWS_ENDPOINT_URL_STS";
 
 /**
- * Refuses a use whose ID token, or that of another use of the job, would go to the wrong server, or over plain
- * http.
+ * Refuses a use if its ID token, or that of another use, would go to the wrong server, or over plain http.
  * @param others the uses of the job that are not over
  * @param config the job's config file with this use's section
  */
@@ -31,21 +30,18 @@ export function checkEndpoints(
   refusePlainHttp(stsEndpointIn(config, use.profile), `endpoint_url of profile ${quoted(use.profile)}`);
 }
 
-/** An ambient use with sts-endpoint exports its endpoint, which overrides AWS and the endpoints of all profiles. */
+/** An ambient use with sts-endpoint exports its endpoint, which overrides AWS and those of all profiles. */
 function refuseRival(use: EndpointUse, other: EndpointUse): void {
-  if (loses(use, other)) {
-    throw refusal(
-      `An earlier use of this action exported ${VARIABLE}, so later steps would send this use's ID token to ${quoted(other.exported[VARIABLE] ?? "")}`,
-      "the earlier use",
-    );
-  }
+  if (loses(use, other))
+    throw refusal("An earlier use of this action exported", "this use's ID token", other, "the earlier use");
   // An earlier use of the same profile is shadowed by this one.
-  if (other.profile !== use.profile && loses(other, use)) {
+  if (other.profile !== use.profile && loses(other, use))
     throw refusal(
-      `This use would export ${VARIABLE}, so later steps would send the ID token of profile ${quoted(other.profile)} to ${quoted(use.exported[VARIABLE] ?? "")}`,
+      "This use would export",
+      `the ID token of profile ${quoted(other.profile)}`,
+      use,
       "this use",
     );
-  }
 }
 
 /** Whether what `other` exports overrides the endpoint of `use`. */
@@ -55,10 +51,10 @@ function loses(use: EndpointUse, other: EndpointUse): boolean {
   return stsEndpointIn(use.section, use.profile) !== exported;
 }
 
-function refusal(what: string, which: string): UserError {
+function refusal(what: string, token: string, { exported }: EndpointUse, which: string): UserError {
   return new UserError(
     "sts-endpoint-of-another-use",
-    `${what}. Give ${which} a name (profile: NAME), so that only the steps that choose it use that server.`,
+    `${what} ${VARIABLE}, so later steps would send ${token} to ${quoted(exported[VARIABLE] ?? "")}. Give ${which} a name (profile: NAME), so that only the steps that choose it use that server.`,
   );
 }
 
@@ -76,14 +72,10 @@ export function refusePlainHttp(endpoint: string | undefined, where: string): vo
 
 /** Whether a URL's host is this machine itself. */
 export function isLoopback(hostname: string): boolean {
-  return (
-    hostname === "localhost" || hostname === "[::1]" || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(hostname)
-  );
+  return /^(?:localhost|\[::1\]|127\.\d{1,3}\.\d{1,3}\.\d{1,3})$/.test(hostname);
 }
 
-/**
- * Whether the input sts-endpoint names a server that is not AWS (MinIO, Ceph, LocalStack): a VPC endpoint is AWS.
- */
+/** Whether the input sts-endpoint names another server (MinIO, Ceph, LocalStack). A VPC endpoint is AWS. */
 export function isOtherSts(stsEndpoint: string | undefined): boolean {
   if (stsEndpoint === undefined) return false;
   const host = URL.canParse(stsEndpoint) ? new URL(stsEndpoint).hostname : "";

@@ -1,8 +1,9 @@
 import { homedir } from "node:os";
 
 /**
- * The folder that holds .aws. A user without HOME and without an entry in passwd, which is common in containers, gets
- * a folder that does not exist: variables that name a file need some path, because an empty one breaks SDKs.
+ * The folder that holds .aws. A user without HOME and without an entry in passwd, which is common in
+ * containers, gets a folder that does not exist: variables that name a file need some path, because an empty
+ * one breaks SDKs.
  */
 export function home(): string {
   try {

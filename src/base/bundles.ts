@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 
 /**
  * The path of another bundle of dist/: dist/NAME/index.js, from dist/main/index.js and the like. Not
- * `new URL(…, import.meta.url)`, which the bundler would take for a file to copy.
+ * `new URL(…, import.meta.url)`, which the bundler would treat as a file to copy.
  */
 export function bundlePath(name: "keeper" | "exchange"): string {
   return path.join(path.dirname(fileURLToPath(import.meta.url)), "..", name, "index.js");

@@ -7,14 +7,15 @@ import { RequestError } from "./network.ts";
 const context = new AsyncLocalStorage<Set<Socket>>();
 
 /**
- * Bounds a request, whatever the library that makes it does. Behind a proxy, Node.js gives a request its socket only
- * once the tunnel stands; until then neither `destroy()` nor a signal ends it. So this function rejects by itself
- * and destroys the raw sockets, which the channel `net.client.socket` names
+ * Bounds a request, whatever the library that makes it does. Behind a proxy, Node.js gives a request its
+ * socket only once the tunnel stands; until then neither `destroy()` nor a signal ends it. So this function
+ * rejects by itself and destroys the raw sockets, which the channel `net.client.socket` names
  * (https://nodejs.org/api/diagnostics_channel.html#net).
  * @param host for the message
  * @param timeoutMs from now to the last byte of the answer, in milliseconds
  * @param end ends the request early
- * @throws RequestError of kind "unreachable" when the time is up (code TIMEOUT) or `end` aborts (code ABORTED)
+ * @throws RequestError of kind "unreachable" when the time is up (code TIMEOUT) or `end` aborts (code
+ * ABORTED)
  */
 export function withDeadline<T>(
   host: () => string,

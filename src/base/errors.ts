@@ -1,12 +1,10 @@
 import { printable } from "./text.ts";
 import type { Anchor } from "./troubleshooting.ts";
 
-/**
- * An error whose text is meant for the user of the action: what happened, and how to fix it. `anchor` names
- * the entry in docs/troubleshooting.md that explains more.
- */
+/** An error whose text is meant for the user of the action: what happened, and how to fix it. */
 export class UserError extends Error {
   override readonly name = "UserError";
+  /** The entry in docs/troubleshooting.md that explains more. */
   readonly anchor: Anchor;
   /** More lines, for the log only. */
   readonly details: string | undefined;

@@ -5,10 +5,7 @@ import { errorCode, errorText } from "./errors.ts";
 import { type Claims, decodeClaims, timeClaim } from "./jwt.ts";
 import { kindOfCode, RequestError } from "./network.ts";
 
-/**
- * Where to ask for ID tokens: ACTIONS_ID_TOKEN_REQUEST_URL and _TOKEN, which the runner gives to each step of
- * a job.
- */
+/** Where to ask for ID tokens: ACTIONS_ID_TOKEN_REQUEST_URL and _TOKEN, which the runner sets. */
 export interface Endpoint {
   url: string;
   requestToken: string;
@@ -35,8 +32,8 @@ const MAX_ANSWER_PIECES = 1024;
 const FUTURE_TOLERANCE_MS = 60_000;
 
 /**
- * Asks the job's endpoint for one ID token. One request, no retry, no redirect: the request token goes to the host
- * that the runner named and to no other. Throws a RequestError whose message never holds a token.
+ * Asks the job's endpoint for one ID token. One request, no retry, no redirect: the request token goes to the
+ * host that the runner named and to no other. Throws a RequestError whose message never holds a token.
  * @param timeoutMs bounds the whole exchange, from the connection to the last byte
  * @param end ends the request early
  */
@@ -54,11 +51,8 @@ export async function requestIdToken(
   return readAnswer(body, audience, date);
 }
 
-interface Answer {
-  body: string;
-  /** The server's Date in milliseconds, if it sent one. */
-  date: number | undefined;
-}
+/** `date`: the server's Date in milliseconds, if it sent one. */
+type Answer = { body: string; date: number | undefined };
 
 function get(url: URL, requestToken: string, signal: AbortSignal): Promise<Answer> {
   return new Promise((resolve, reject) => {
@@ -67,7 +61,8 @@ function get(url: URL, requestToken: string, signal: AbortSignal): Promise<Answe
     const request = client.get(
       url,
       {
-        // A separate agent, so that the connection is not kept; proxyEnv (HTTPS_PROXY, NO_PROXY): Node 24.5 and later.
+        // A separate agent, so that the connection is not kept. proxyEnv: HTTPS_PROXY, NO_PROXY, from Node
+        // 24.5.
         agent: new client.Agent({ keepAlive: false, proxyEnv: process.env } as https.AgentOptions),
         headers: {
           accept: "application/json; api-version=2.0",
@@ -83,11 +78,10 @@ function get(url: URL, requestToken: string, signal: AbortSignal): Promise<Answe
     );
     function fail(error: Error) {
       request.destroy();
+      if (error instanceof RequestError) return reject(error);
       const code = errorCode(error);
       const message = `${url.host} cannot be reached: ${errorText(error)}`;
-      reject(
-        error instanceof RequestError ? error : new RequestError({ kind: kindOfCode(code), code, message }),
-      );
+      reject(new RequestError({ kind: kindOfCode(code), code, message }));
     }
     request.on("error", fail);
     // An answer of 101 closes the request with neither response nor error. A settled promise ignores this.
@@ -112,15 +106,9 @@ function readResponse(response: http.IncomingMessage, host: string): Promise<Ans
     response.on("error", reject);
     response.on("close", () => reject(new Error("the connection ended within the answer")));
     response.on("end", () => {
-      const date = Date.parse(response.headers.date ?? "");
+      const date = Date.parse(response.headers.date ?? "") || undefined;
       const httpStatus = response.statusCode ?? 0;
-      if (httpStatus === 200) {
-        resolve({
-          body: Buffer.concat(chunks).toString("utf8"),
-          date: Number.isNaN(date) ? undefined : date,
-        });
-        return;
-      }
+      if (httpStatus === 200) return resolve({ body: Buffer.concat(chunks).toString("utf8"), date });
       const kind = httpStatus === 429 ? "throttled" : httpStatus >= 500 ? "server-error" : "refused";
       const retryAfterMs = readRetryAfter(response.headers["retry-after"], date);
       reject(new RequestError({ kind, httpStatus, retryAfterMs, message: `${host} answered ${httpStatus}` }));
@@ -133,10 +121,9 @@ function malformed(message: string): RequestError {
 }
 
 /** Retry-After is seconds or a date: RFC 9110, 10.2.3. */
-function readRetryAfter(value: string | undefined, serverDate: number): number | undefined {
-  if (value === undefined) return undefined;
+function readRetryAfter(value = "", serverDate = Date.now()): number | undefined {
   if (/^\d{1,6}$/.test(value)) return Number(value) * 1000;
-  const until = Date.parse(value) - (Number.isNaN(serverDate) ? Date.now() : serverDate);
+  const until = Date.parse(value) - serverDate;
   return until > 0 ? until : undefined;
 }
 
@@ -152,8 +139,7 @@ function readAnswer(body: string, audience: string, date: number | undefined): I
   const audiences: unknown[] = Array.isArray(claims.aud) ? claims.aud : [claims.aud];
   if (!audiences.includes(audience)) throw malformed("the token is for another audience");
 
-  // The server's own clock decides what has expired, where it tells it: the runner's may be wrong by any
-  // amount.
+  // The server's clock, if it sent a Date, decides what has expired: the runner's may be wrong by any amount.
   const clockOffsetMs = date === undefined ? undefined : date - Date.now();
   const now = date ?? Date.now();
   const expires = timeClaim(claims, "exp");

@@ -1,7 +1,10 @@
-/**
- * The claims of a JWT. Nobody here verifies the signature: STS does, and the endpoint was reached over TLS.
- */
+/** The claims of a JWT. Its signature is not verified here, but by STS; the endpoint was reached over TLS. */
 export type Claims = Record<string, unknown>;
+
+/** Whether a parsed JSON value is an object. */
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
 
 // base64url segments and nothing else: such a text cannot add a line to a file, a header or a log.
 const JWT = /^[\w-]+\.([\w-]+)\.[\w-]+$/;
@@ -12,9 +15,7 @@ export function decodeClaims(token: string): Claims | undefined {
   if (payload === undefined) return undefined;
   try {
     const claims: unknown = JSON.parse(Buffer.from(payload, "base64url").toString("utf8"));
-    return typeof claims === "object" && claims !== null && !Array.isArray(claims)
-      ? (claims as Claims)
-      : undefined;
+    return isObject(claims) ? claims : undefined;
   } catch {
     return undefined;
   }

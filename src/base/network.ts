@@ -1,33 +1,20 @@
 // One name for each way in which a request can fail, given where the failure is seen. How long to retry
 // (retry.ts) and what to tell the user (explain/) are tables over these names.
 
-/**
- * Why a request to GitHub or to STS had no usable answer.
- * - certificate: the server's certificate could not be verified
- * - not-tls: the other side does not speak TLS, or not a version that Node.js accepts
- * - unknown-name: DNS does not know the host; dns: DNS did not answer
- * - proxy: the proxy refused to connect
- * - unreachable: no connection, or no answer in time
- * - throttled: HTTP 429, or an error code that means it
- * - server-error: HTTP 5xx
- * - provider: STS could not reach the identity provider
- * - refused: GitHub answered with another status than 200
- * - denied: STS answered with an error that is final
- * - malformed: an answer, but not from GitHub or STS, or not a complete one
- */
+/** Why a request to GitHub or to STS had no usable answer. */
 export type FailureKind =
-  | "certificate"
-  | "not-tls"
-  | "unknown-name"
-  | "dns"
-  | "proxy"
-  | "unreachable"
-  | "throttled"
-  | "server-error"
-  | "provider"
-  | "refused"
-  | "denied"
-  | "malformed";
+  | "certificate" // the server's certificate could not be verified
+  | "not-tls" // the other side does not speak TLS, or not a version that Node.js accepts
+  | "unknown-name" // DNS does not have the host
+  | "dns" // DNS did not answer
+  | "proxy" // the proxy refused to connect
+  | "unreachable" // no connection, or no answer in time
+  | "throttled" // HTTP 429, or an error code that means it
+  | "server-error" // HTTP 5xx
+  | "provider" // STS could not reach the identity provider
+  | "refused" // GitHub answered with another status than 200
+  | "denied" // STS answered with an error that is final
+  | "malformed"; // an answer, but not from GitHub or STS, or not a complete one
 
 /** One failed request, as plain data: it crosses the border between bundles. Holds no token. */
 export interface Failure {

@@ -8,28 +8,15 @@ export interface ProcessIdentity {
   started?: string;
 }
 
-interface Stat {
-  name: string;
-  state: string;
-  parent: number;
-  started: string;
-}
-
-/**
- * proc(5), /proc/PID/stat. The name is in parentheses and may contain any character. Undefined if there is no such
- * process.
- */
-function readStat(pid: number): Stat | undefined {
+/** proc(5), /proc/PID/stat; undefined if there is no such process. */
+function readStat(pid: number) {
   try {
     const text = fs.readFileSync(`/proc/${pid}/stat`, "utf8");
+    // The name is in parentheses and may contain any character.
     const end = text.lastIndexOf(")");
+    const name = text.slice(text.indexOf("(") + 1, end);
     const fields = text.slice(end + 2).split(" ");
-    return {
-      name: text.slice(text.indexOf("(") + 1, end),
-      state: fields[0] ?? "",
-      parent: Number(fields[1]),
-      started: fields[19] ?? "",
-    };
+    return { name, state: fields[0] ?? "", parent: Number(fields[1]), started: fields[19] ?? "" };
   } catch {
     return undefined;
   }
@@ -44,9 +31,7 @@ export function identify(pid: number): ProcessIdentity {
 export function isRunning(process_: ProcessIdentity): boolean {
   if (process_.started !== undefined) {
     const stat = readStat(process_.pid);
-    return (
-      stat !== undefined && stat.started === process_.started && stat.state !== "Z" && stat.state !== "X"
-    );
+    return stat?.started === process_.started && stat.state !== "Z" && stat.state !== "X";
   }
   try {
     return process.kill(process_.pid, 0);
@@ -64,10 +49,10 @@ export function isSuspended({ pid }: ProcessIdentity): boolean {
 const MAX_ANCESTORS = 32;
 
 /**
- * The runner's worker among this process's ancestors: the process that runs one job and then ends. Undefined
- * inside a container, whose processes have no ancestor outside, without /proc, and under other runners.
- * https://github.com/actions/runner: src/Runner.Worker; the kernel keeps 15 characters of a name, of which it
- * needs 13.
+ * The runner's worker among this process's ancestors: the process that runs one job and then ends
+ * (actions/runner, src/Runner.Worker; its 13 characters fit the 15 that the kernel keeps of a name).
+ * Undefined inside a container, whose processes have no ancestor outside, without /proc, and under other
+ * runners.
  */
 export function findWorker(): ProcessIdentity | undefined {
   let pid = process.ppid;

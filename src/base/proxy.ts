@@ -12,10 +12,7 @@ export function knowsProxies(version: string): boolean {
   return major > 24 || (major === 24 && minor >= 5);
 }
 
-/**
- * The proxy that the environment names for a URL: its URL without user and password, or why Node.js cannot
- * use it.
- */
+/** The proxy that the environment names: its URL without user and password, or why Node.js cannot use it. */
 export type ProxySetting = { url: string } | { unusable: string };
 
 /** Undefined where the environment names no proxy, or exempts the URL. */
@@ -29,12 +26,10 @@ export function findProxy(env: Environment, url: string): ProxySetting | undefin
 }
 
 function isExempt(env: Environment, url: URL): boolean {
-  const entries = (env.no_proxy || env.NO_PROXY || "").split(/[\s,]+/).filter((entry) => entry !== "");
+  const entries = (env.no_proxy || env.NO_PROXY || "").match(/[^\s,]+/g) ?? [];
   return entries.some(
     (entry) =>
-      entry === "*" ||
-      url.host === entry ||
-      url.hostname === entry ||
+      ["*", url.host, url.hostname].includes(entry) ||
       url.hostname.endsWith(`.${entry.replace(/^\*?\./, "")}`),
   );
 }
@@ -45,10 +40,8 @@ function isExempt(env: Environment, url: URL): boolean {
  * value may hold a password and is not shown.
  */
 export function checkProxies(env: Environment): void {
-  for (const [{ Agent }, name] of [
-    [http, "http_proxy"],
-    [https, "https_proxy"],
-  ] as const) {
+  for (const { Agent } of [http, https]) {
+    const name = Agent === http.Agent ? "http_proxy" : "https_proxy";
     try {
       new Agent({ keepAlive: false, proxyEnv: env } as https.AgentOptions);
     } catch {

@@ -25,8 +25,8 @@ const LONGEST_WAIT_MS = 5_000;
 const LONGEST_RETRY_AFTER_MS = 10_000;
 
 /**
- * Repeats a request for as long as its kind of failure may be temporary, with a growing random pause in between.
- * Throws the last RequestError, and any other error at once.
+ * Repeats a request for as long as its kind of failure may be temporary, with a growing random pause in
+ * between. Throws the last RequestError, and any other error at once.
  * @param onRetry is called before each pause
  */
 export async function retrying<T>(

@@ -18,8 +18,8 @@ export function printable(text: string, limit = 4000): string {
 }
 
 /**
- * A value in double quotes, as JSON writes it: invisible characters show as escapes. At most `limit`
- * characters of it. The one way to quote text from outside.
+ * The one way to quote text from outside: in double quotes, as JSON writes it, with invisible characters as
+ * escapes. At most `limit` characters of it.
  */
 export function quoted(value: string, limit = 300): string {
   return escaped(JSON.stringify(shortened(value, limit)));
@@ -42,8 +42,8 @@ export function jsonLines(value: unknown): string[] {
 }
 
 /**
- * A code span of Markdown, in a table, too, on one line. Characters that are not ASCII, or could end the span or
- * the cell (https://github.github.com/gfm/#code-spans, #tables-extension-), become question marks.
+ * A code span of Markdown, in a table, too, on one line. Characters that are not ASCII, or could end the span
+ * or the cell (https://github.github.com/gfm/#code-spans, #tables-extension-), become question marks.
  */
 export function codeSpan(text: string): string {
   const shown = printable(text, 300).replace(/[^\x20-\x7e]|[`|\\]/g, "?");

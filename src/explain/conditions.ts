@@ -26,14 +26,12 @@ type Compare = (value: string, actual: string, variables: boolean) => boolean;
 const equal: Compare = (value, actual, variables) => literal(value, variables) === actual;
 const equalIgnoringCase: Compare = (value, actual, variables) =>
   literal(value, variables).toLowerCase() === actual.toLowerCase();
-const OPERATORS = new Map<string, { compare: Compare; negated: boolean }>([
-  ["StringEquals", { compare: equal, negated: false }],
-  ["StringNotEquals", { compare: equal, negated: true }],
-  ["StringEqualsIgnoreCase", { compare: equalIgnoringCase, negated: false }],
-  ["StringNotEqualsIgnoreCase", { compare: equalIgnoringCase, negated: true }],
-  ["StringLike", { compare: like, negated: false }],
-  ["StringNotLike", { compare: like, negated: true }],
-  ["Bool", { compare: equalIgnoringCase, negated: false }],
+/** Those that begin with String have a negated form, such as StringNotEquals. */
+const OPERATORS = new Map<string, Compare>([
+  ["StringEquals", equal],
+  ["StringEqualsIgnoreCase", equalIgnoringCase],
+  ["StringLike", like],
+  ["Bool", equalIgnoringCase],
 ]);
 
 /**
@@ -52,8 +50,9 @@ export function checkCondition(
   const undecided = (why: string) => ({ holds: undefined, reason: `${line}: ${why}` });
   const [, set, base = "", ifExists] =
     /^(?:(ForAllValues|ForAnyValue):)?(\w+?)(IfExists)?$/.exec(operator) ?? [];
-  const known = OPERATORS.get(base);
-  if (!known && operator !== "Null") return undecided("this operator cannot be evaluated here");
+  const compare = OPERATORS.get(base.replace(/^StringNot/, "String"));
+  const negated = base.startsWith("StringNot");
+  if (!compare && operator !== "Null") return undecided("this operator cannot be evaluated here");
   if (variables && values.some(hasVariable)) return undecided("policy variables cannot be evaluated here");
   const request = requestValues(key, claims, context);
   if (typeof request === "string") return undecided(`cannot be evaluated here, ${request}`);
@@ -61,11 +60,10 @@ export function checkCondition(
   const has = request
     ? `the token has ${listed(request)}`
     : `the token has no such claim${foreign(key, context)}`;
-  if (!known) {
+  if (!compare) {
     const holds = values.some((value) => (value.toLowerCase() === "true") === (request === undefined));
     return { holds, reason: `${line}: the policy has ${listed(values)} ("true" means absent); ${has}` };
   }
-  const { compare, negated } = known;
   const accepts = (actual: string) => values.some((value) => compare(value, actual, variables)) !== negated;
   let holds: boolean;
   // What is absent: IfExists accepts it, a set of all values is empty and so accepted, and nothing is unequal
@@ -74,10 +72,8 @@ export function checkCondition(
   else if (set === "ForAllValues" || (negated && set === undefined)) holds = request.every(accepts);
   else holds = request.some(accepts);
   const hint = holds || negated ? "" : nearMiss(base, values, request ?? [], variables);
-  return {
-    holds,
-    reason: `${line}: the policy ${negated ? "excludes" : "has"} ${listed(values)}; ${has}${hint}`,
-  };
+  const policy = `the policy ${negated ? "excludes" : "has"} ${listed(values)}`;
+  return { holds, reason: `${line}: ${policy}; ${has}${hint}` };
 }
 
 function nearMiss(base: string, values: string[], request: string[], variables: boolean): string {
@@ -95,10 +91,7 @@ function nearMiss(base: string, values: string[], request: string[], variables: 
   return "";
 }
 
-/**
- * A sub of the immutable format, `repo:owner@id/name@id:…`, as the format without IDs has it; any other text
- * as it is.
- */
+/** A sub of the immutable format, `repo:owner@id/name@id:…`, without the IDs; any other text as it is. */
 export function withoutIds(sub: string): string {
   return sub.replace(/^repo:([^/:@]+)@\d+\/([^/:@]+)@\d+(?=:|$)/, "repo:$1/$2");
 }
@@ -118,9 +111,7 @@ export function claimsWithKeys({ providerHost, partition }: TrustPolicyContext):
   return ["aud", "sub", ...(github ? GITHUB_CLAIMS.split(" ") : [])];
 }
 
-/**
- * The values that the request has for a condition key, undefined for none, or why only AWS can decide.
- */
+/** The values that the request has for a condition key, undefined for none, or why only AWS can decide. */
 function requestValues(
   key: string,
   claims: Record<string, unknown>,
@@ -135,16 +126,11 @@ function requestValues(
   const keys = claimsWithKeys(context);
   if (!keys.includes(name))
     return `AWS lists no such condition key for this provider (it lists ${keys.join(", ")})`;
-  const claim = claims[name];
-  const present = (Array.isArray(claim) ? claim : [claim]).filter(
-    (value) => value !== undefined && value !== null,
-  );
+  const present = [claims[name]].flat().filter((value) => value !== undefined && value !== null);
   return present.length > 0 ? present.map(claimText) : undefined;
 }
 
-/**
- * A claim as the text that conditions compare: nothing for one that is absent, JSON for lists and objects.
- */
+/** A claim as the text that conditions compare: "" for an absent one, JSON for lists and objects. */
 export function claimText(claim: unknown): string {
   if (claim === undefined || claim === null) return "";
   return typeof claim === "object" ? JSON.stringify(claim) : String(claim);
@@ -157,9 +143,8 @@ function splitKey(key: string): { prefix: string; name: string } {
 }
 
 function foreign(key: string, { providerHost }: TrustPolicyContext): string {
-  return splitKey(key).prefix === providerHost.toLowerCase()
-    ? ""
-    : ` (its keys begin with ${quoted(`${providerHost}:`)})`;
+  const isOwn = splitKey(key).prefix === providerHost.toLowerCase();
+  return isOwn ? "" : ` (its keys begin with ${quoted(`${providerHost}:`)})`;
 }
 
 // Policy variables: ${*}, ${?} and ${$} stand for the characters themselves
@@ -207,11 +192,7 @@ export function like(pattern: string, text: string, variables: boolean): boolean
 
 /** Values of a policy or a token, for a sentence: in quotes, the first five of them. */
 export function listed(values: string[]): string {
-  const more = values.length > 5 ? ` or ${values.length - 5} more` : "";
-  return (
-    (values
-      .slice(0, 5)
-      .map((value) => quoted(value))
-      .join(" or ") || "no value") + more
-  );
+  if (values.length === 0) return "no value";
+  const shown = values.slice(0, 5).map((value) => quoted(value));
+  return [...shown, ...(values.length > 5 ? [`${values.length - 5} more`] : [])].join(" or ");
 }

@@ -13,11 +13,17 @@ export interface Text {
   lines: string[];
 }
 
+export function text(anchor: Anchor, title: string, ...lines: string[]): Text {
+  return { anchor, title, lines };
+}
+
 /** An annotation is read in a narrow box. */
 const MAX_TITLE = 500;
 
-export function explained({ anchor, title, lines }: Text, cause?: Failure): UserError {
-  const details = lines.map((line) => printable(line)).join("\n");
+/** @param said the first line of the log: what happened, in the words of the one that reported it */
+export function explained({ anchor, title, lines }: Text, said?: string, cause?: Failure): UserError {
+  const all = said === undefined ? lines : [said, ...lines];
+  const details = all.map((line) => printable(line)).join("\n");
   return new UserError(anchor, shortened(printable(title), MAX_TITLE - 1), { details, cause });
 }
 

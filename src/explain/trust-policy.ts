@@ -1,3 +1,4 @@
+import { isObject } from "../base/jwt.ts";
 import { printable, quoted } from "../base/text.ts";
 import {
   type Condition,
@@ -26,12 +27,6 @@ interface Statement {
   /** NotAction: every action but these. */
   otherActions: boolean;
   conditions: Condition[];
-}
-
-export interface TrustPolicyVerdict {
-  /** Whether the policy certainly lets the job in: false where a Deny cannot be evaluated. */
-  allowed: boolean;
-  statements: StatementVerdict[];
 }
 
 export interface StatementVerdict {
@@ -70,22 +65,13 @@ export function parseTrustPolicy(text: string): TrustPolicy {
 function parseStatement(statement: unknown, position: number): Statement {
   const at = `statement ${position + 1}`;
   if (!isObject(statement)) throw notAPolicy(`${at} is not an object`);
-  const {
-    Sid: sid,
-    Effect: effect,
-    Principal: principal,
-    NotPrincipal: notPrincipal,
-    Action: action,
-    NotAction: notAction,
-  } = statement;
+  const { Sid: sid, Effect: effect, Principal: principal, Action: action } = statement;
   if (effect !== "Allow" && effect !== "Deny")
     throw notAPolicy(`the Effect of ${at} is ${shown(effect)}, not "Allow" or "Deny"`);
-  if (principal === undefined && notPrincipal === undefined) throw notAPolicy(`${at} has no Principal`);
-  const actions = strings(action ?? notAction);
-  if (!actions || actions.length === 0)
-    throw notAPolicy(
-      `the Action of ${at} is ${shown(action ?? notAction)}, not a string or a list of strings`,
-    );
+  if (principal === undefined && statement.NotPrincipal === undefined)
+    throw notAPolicy(`${at} has no Principal`);
+  const actions = strings(action ?? statement.NotAction, `the Action of ${at}`);
+  if (actions.length === 0) throw notAPolicy(`the Action of ${at} is empty`);
   return {
     sid: typeof sid === "string" && sid !== "" ? sid : undefined,
     effect,
@@ -97,13 +83,8 @@ function parseStatement(statement: unknown, position: number): Statement {
 }
 
 function parseFederated(principal: Record<string, unknown>, at: string): string[] | undefined {
-  const federated = strings(principal.Federated ?? []);
-  if (!federated)
-    throw notAPolicy(
-      `Principal.Federated of ${at} is ${shown(principal.Federated)}, not a string or a list of strings`,
-    );
-  const anyone = federated.includes("*") || strings(principal.AWS)?.includes("*");
-  return anyone ? undefined : federated;
+  const federated = strings(principal.Federated ?? [], `Principal.Federated of ${at}`);
+  return [...federated, principal.AWS].flat().includes("*") ? undefined : federated;
 }
 
 function parseConditions(block: unknown, at: string): Condition[] {
@@ -114,44 +95,35 @@ function parseConditions(block: unknown, at: string): Condition[] {
         `${quoted(operator, 60)} in ${at} is ${shown(keys)}, not an object of keys and values`,
       );
     return Object.entries(keys).map(([key, value]) => {
-      const values = strings(value);
-      if (!values)
-        throw notAPolicy(
-          `the value of ${quoted(key, 100)} in ${at} is ${shown(value)}, not a string or a list of strings`,
-        );
-      return { operator, key, values };
+      return { operator, key, values: strings(value, `the value of ${quoted(key, 100)} in ${at}`) };
     });
   });
 }
 
 /**
- * Whether the policy lets the bearer of these claims assume its role, and for each statement why or why not.
- * What only AWS can decide (keys of the request, other operators, policy variables) is reported as such.
+ * Whether the policy certainly lets the bearer of these claims assume its role, and for each statement why or
+ * why not. What only AWS can decide (keys of the request, other operators, policy variables) is reported as
+ * such.
  */
 export function evaluateTrustPolicy(
   policy: TrustPolicy,
   claims: Record<string, unknown>,
   context: TrustPolicyContext,
-): TrustPolicyVerdict {
+): { allowed: boolean; statements: StatementVerdict[] } {
   const statements = policy.statements.map((statement, position): StatementVerdict => {
+    const { sid, effect, conditions } = statement;
     const findings = [
       checkPrincipal(statement, context),
       checkAction(statement, context),
-      ...statement.conditions.map((condition) =>
-        checkCondition(condition, claims, context, policy.variables),
-      ),
+      ...conditions.map((condition) => checkCondition(condition, claims, context, policy.variables)),
     ];
     const reasons = (holds: boolean | undefined) =>
       findings.filter((finding) => finding.holds === holds).map(({ reason }) => reason);
-    const subject = {
-      index: position + 1,
-      ...(statement.sid && { sid: statement.sid }),
-      effect: statement.effect,
-    };
+    const subject = { index: position + 1, ...(sid && { sid }), effect };
     if (reasons(false).length > 0) return { ...subject, outcome: "does not apply", reasons: reasons(false) };
     if (reasons(undefined).length > 0)
       return { ...subject, outcome: "cannot be evaluated here", reasons: reasons(undefined) };
-    if (statement.effect === "Allow") return { ...subject, outcome: "allows", reasons: [] };
+    if (effect === "Allow") return { ...subject, outcome: "allows", reasons: [] };
     return { ...subject, outcome: "denies", reasons: reasons(true) };
   });
   const denied = statements.some(({ effect, outcome }) => effect === "Deny" && outcome !== "does not apply");
@@ -184,25 +156,26 @@ function checkAction({ actions, otherActions }: Statement, { action }: TrustPoli
 }
 
 /**
- * The narrow statement that accepts this job: its exact aud and sub. Somebody else can take over the name of a
- * deleted repository, so the statement adds the repository's ID where sub has none and AWS has a key for it.
+ * The narrow statement that accepts this job: its exact aud and sub. Somebody else can take over the name of
+ * a deleted repository, so the statement adds the repository's ID where sub has none and AWS has a key for
+ * it.
  */
 export function suggestStatement(claims: Record<string, unknown>, context: TrustPolicyContext): object {
   const sub = claimText(claims.sub);
   const id = claimText(claims.repository_id);
   const hasId = sub.split(/[/:]/).some((part) => part.endsWith(`@${id}`));
   const pin = !hasId && /^\d+$/.test(id) && claimsWithKeys(context).includes("repository_id");
-  const aud = Array.isArray(claims.aud)
-    ? claims.aud.map((one) => withoutVariables(claimText(one)))
-    : withoutVariables(claimText(claims.aud));
+  const exactly = (claim: unknown) => withoutVariables(claimText(claim));
   return {
     Effect: "Allow",
     Principal: { Federated: providerArn(context) },
     Action: context.action,
     Condition: {
       StringEquals: {
-        [`${context.providerHost}:aud`]: aud,
-        [`${context.providerHost}:sub`]: withoutVariables(sub),
+        [`${context.providerHost}:aud`]: Array.isArray(claims.aud)
+          ? claims.aud.map(exactly)
+          : exactly(claims.aud),
+        [`${context.providerHost}:sub`]: exactly(sub),
         ...(pin && { [`${context.providerHost}:repository_id`]: id }),
       },
     },
@@ -210,15 +183,10 @@ export function suggestStatement(claims: Record<string, unknown>, context: Trust
 }
 
 // IAM reads numbers and booleans as the strings that they print as.
-function strings(value: unknown): string[] | undefined {
+function strings(value: unknown, what: string): string[] {
   const list = Array.isArray(value) ? value : [value];
-  return list.every((one) => ["string", "number", "boolean"].includes(typeof one))
-    ? list.map(String)
-    : undefined;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  if (list.every((one) => ["string", "number", "boolean"].includes(typeof one))) return list.map(String);
+  throw notAPolicy(`${what} is ${shown(value)}, not a string or a list of strings`);
 }
 
 function shown(value: unknown): string {

@@ -1,19 +1,13 @@
-import type { Interval } from "../keeper/status.ts";
+import type { Interval, KeeperStatus } from "../keeper/status.ts";
 import { day, duration, length, longest, plural, timestamp } from "./intervals.ts";
 
 /** The lives of one keeper's tokens. */
-export interface Lives {
-  /** When each token was received; the last ones only, where there were very many. */
-  received: number[];
-  /** How many there were. */
+export interface Lives
+  extends Interval,
+    Pick<KeeperStatus, "received" | "lifetimeMs" | "tokenExpiresAt" | "stale"> {
+  /** How many tokens were received; the status lists only the last ones. */
   count: number;
-  lifetimeMs: number;
-  /** Of the last one. */
-  expiresAt: number;
-  from: number;
-  to: number;
   outages: Interval[];
-  stale: Interval[];
   /** When there was no valid token, stale or none at all. */
   gaps: Interval[];
 }
@@ -56,14 +50,13 @@ function bars(lives: Lives, alone: boolean): Bar[] {
   const outages = longest(lives.outages, MAX_DRAWN);
   const gaps = longest(lives.gaps, MAX_DRAWN);
   const breaks = [...outages, ...gaps];
+  const bar = (name: string, tags: string) => (one: Interval) => {
+    return { ...one, name: `${name} ${duration(length(one))}`, tags };
+  };
   return [
     ...tokenBars(lives, breaks, alone && breaks.length === 0 ? 6 : 2),
-    ...outages.map((outage) => ({
-      ...outage,
-      name: `Outage ${duration(length(outage))}`,
-      tags: "crit, done, ",
-    })),
-    ...gaps.map((gap) => ({ ...gap, name: `No valid token ${duration(length(gap))}`, tags: "crit, " })),
+    ...outages.map(bar("Outage", "crit, done, ")),
+    ...gaps.map(bar("No valid token", "crit, ")),
   ].sort((a, b) => a.from - b.from || b.to - a.to);
 }
 
@@ -83,14 +76,10 @@ function tokenBars(lives: Lives, breaks: Interval[], shortRun: number): Bar[] {
     const from = first === 0 ? Math.min(lives.from, at(0)) : at(first);
     const number = first === 0 ? 1 : numberOf(first);
     const stale = lives.stale.filter((interval) => interval.from >= from && interval.to <= at(to)).length;
-    return {
-      name:
-        (number === numberOf(to) ? `Token ${number}` : `Tokens ${number} to ${numberOf(to)}`) +
-        (stale > 0 ? ` (stale ${stale} ${plural(stale, "time")})` : ""),
-      tags: "",
-      from,
-      to: Math.min(to === last ? lives.expiresAt : at(to) + lives.lifetimeMs, lives.to),
-    };
+    const name = number === numberOf(to) ? `Token ${number}` : `Tokens ${number} to ${numberOf(to)}`;
+    const ends = to === last ? lives.tokenExpiresAt : at(to) + lives.lifetimeMs;
+    const times = stale > 0 ? ` (stale ${stale} ${plural(stale, "time")})` : "";
+    return { name: name + times, tags: "", from, to: Math.min(ends, lives.to) };
   };
 
   const drawn: Bar[] = [];

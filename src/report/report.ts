@@ -3,11 +3,11 @@ import { codeSpan, quoted } from "../base/text.ts";
 import { type Anchor, troubleshootingLink } from "../base/troubleshooting.ts";
 import type { FinishedUse } from "../job/records.ts";
 import type { Ending, Interval, KeeperStatus, Outage } from "../keeper/status.ts";
-import { ganttChart } from "./chart.ts";
+import { ganttChart, type Lives } from "./chart.ts";
 import { day, duration, length, longest, overlap, plural, timestamp, total } from "./intervals.ts";
 
 /** What post reports when the last use of a job is over. */
-export interface Report {
+interface Report {
   /** One line each, for annotations: only what the user must know. */
   warnings: string[];
   /** The job summary: GitHub's Markdown, far smaller than 64 KiB. */
@@ -35,18 +35,16 @@ type Past = Outage & Interval;
 type Fault = Exclude<Ending, "stopped"> | "gone" | "silent";
 
 /** How a sentence shows text from outside and a link: annotations and Markdown differ. */
-interface Style {
-  quote(text: string): string;
-  more(anchor: Anchor): string;
-}
-type Sentence = (style: Style) => string;
-type Time = (ms: number) => string;
-
-const PLAIN: Style = {
-  quote: (text) => quoted(text, 200),
-  more: (anchor) => `More: ${troubleshootingLink(anchor)}`,
+const PLAIN = {
+  quote: (text: string) => quoted(text, 200),
+  more: (anchor: Anchor) => `More: ${troubleshootingLink(anchor)}`,
 };
-const MARKDOWN: Style = { quote: codeSpan, more: (anchor) => `[More](${troubleshootingLink(anchor)})` };
+const MARKDOWN: typeof PLAIN = {
+  quote: codeSpan,
+  more: (anchor) => `[More](${troubleshootingLink(anchor)})`,
+};
+type Sentence = (style: typeof PLAIN) => string;
+type Time = (ms: number) => string;
 
 /** Lists have at most so many entries; the others are counted. */
 const [MAX_USES, MAX_WATCHES, MAX_EVENTS] = [10, 4, 4];
@@ -62,15 +60,18 @@ export function makeReport(finished: FinishedUse[]): Report {
   const end = Math.max(...uses.map(({ endedAt }) => endedAt));
   const time = (ms: number) => timestamp(ms).slice(day(begin) === day(end) ? 11 : 0);
 
-  const said = watches.slice(0, MAX_WATCHES).map((watch, index) => {
-    const about = (sentence: Sentence): Sentence =>
-      watches.length === 1 ? sentence : (style) => `Audience ${index + 1}: ${sentence(style)}`;
-    return { warnings: warningsOf(watch, time).map(about), notes: outagesOf(watch, time).map(about) };
-  });
-  const warnings = said.flatMap((watch) => watch.warnings);
-  const items = [...warnings, ...said.flatMap(({ notes }) => notes)].map(
-    (sentence) => `- ${sentence(MARKDOWN)}`,
-  );
+  const shown = watches.slice(0, MAX_WATCHES);
+  const sentences = (of: typeof warningsOf) =>
+    shown.flatMap((watch, index) => {
+      const about = watches.length === 1 ? "" : `Audience ${index + 1}: `;
+      return [...of(watch, time)].map(
+        (sentence): Sentence =>
+          (style) =>
+            about + sentence(style),
+      );
+    });
+  const warnings = sentences(warningsOf);
+  const items = [...warnings, ...sentences(outagesOf)].map((sentence) => `- ${sentence(MARKDOWN)}`);
   return {
     warnings: warnings.map((sentence) => sentence(PLAIN)),
     markdown: [
@@ -82,7 +83,7 @@ export function makeReport(finished: FinishedUse[]): Report {
       "",
       ...(uses.every(({ stsEndpoint }) => isOtherSts(stsEndpoint)) ? [] : [CLOUDTRAIL, ""]),
       ...(items.length > 0 ? [...items, ""] : []),
-      ...(watches.length > 0 ? [...ganttChart(watches.slice(0, MAX_WATCHES).map(livesOf)), ""] : []),
+      ...(watches.length > 0 ? [...ganttChart(shown.map(livesOf)), ""] : []),
     ].join("\n"),
     eventful: watches.some(
       (watch) => watch.fault || watch.gaps.length > 0 || watch.outages.some((one) => isLong(one, watch)),
@@ -104,24 +105,19 @@ function watchOf(keeper: KeeperStatus, { audience, endedAt: until, keeperDied = 
 
 const CONSEQUENCE = "Calls that needed a new session then failed.";
 
-function warningsOf({ keeper, until, fault, outages, gaps }: Watch, time: Time): Sentence[] {
+function* warningsOf({ keeper, until, fault, outages, gaps }: Watch, time: Time): Generator<Sentence> {
   const stale = longest(keeper.stale, MAX_EVENTS);
-  const sentences = stale.map((interval): Sentence => {
+  for (const interval of stale) {
     const outage = outages.find((one) => overlap(one, interval));
-    return ({ quote, more }) => {
-      const cause = outage
-        ? `${failed(outage)}, the last with ${quote(outage.lastError)}`
-        : "no request failed, so the machine was suspended, or the keeper was killed and a later use started another";
-      return `The ID token was stale ${span(interval, time)}: ${cause}. ${CONSEQUENCE} ${more("token-was-stale")}`;
-    };
-  });
-  const rest = keeper.stale.filter((interval) => !stale.includes(interval));
-  if (rest.length > 0) {
-    sentences.push(
-      () =>
-        `The ID token was stale ${rest.length} more ${plural(rest.length, "time")}, for ${duration(total(rest))} in all.`,
-    );
+    const suspended =
+      "no request failed, so the machine was suspended, or the keeper was killed and a later use started another";
+    yield (style) =>
+      `The ID token was stale ${span(interval, time)}: ${outage ? failed(outage, style) : suspended}. ${CONSEQUENCE} ${style.more("token-was-stale")}`;
   }
+  const rest = keeper.stale.filter((interval) => !stale.includes(interval));
+  if (rest.length > 0)
+    yield () =>
+      `The ID token was stale ${rest.length} more ${plural(rest.length, "time")}, for ${duration(total(rest))} in all.`;
   if (fault) {
     const gap = gaps.find(({ to }) => to === until);
     const risk = gap
@@ -129,9 +125,8 @@ function warningsOf({ keeper, until, fault, outages, gaps }: Watch, time: Time):
       : "Its last ID token was valid until the job's steps were over, so no call was at risk.";
     const anchor: Anchor =
       fault === "request token expired" ? "job-outlived-its-id-tokens" : "keeper-was-gone";
-    sentences.push(({ more }) => `${FAULTS[fault]} ${risk} ${more(anchor)}`);
+    yield ({ more }) => `${FAULTS[fault]} ${risk} ${more(anchor)}`;
   }
-  return sentences;
 }
 
 const KEEPER = "The keeper, which renews the ID token,";
@@ -147,19 +142,15 @@ const FAULTS: Record<Fault, string> = {
 };
 
 /** Not in the warnings: outages that were long but harmless. */
-function outagesOf(watch: Watch, time: Time): Sentence[] {
+function* outagesOf(watch: Watch, time: Time): Generator<Sentence> {
   const harmless = watch.outages.filter(
     (outage) => isLong(outage, watch) && !watch.gaps.some((gap) => overlap(outage, gap)),
   );
-  const shown = longest(harmless, MAX_EVENTS);
-  const sentences = shown.map(
-    (outage): Sentence =>
-      ({ quote }) =>
-        `No new ID token ${span(outage, time)}: ${failed(outage)}, the last with ${quote(outage.lastError)}. The token in the file stayed valid.`,
-  );
-  const rest = harmless.length - shown.length;
-  if (rest > 0) sentences.push(() => `${rest} more such ${plural(rest, "outage")}, none of them longer.`);
-  return sentences;
+  for (const outage of longest(harmless, MAX_EVENTS))
+    yield (style) =>
+      `No new ID token ${span(outage, time)}: ${failed(outage, style)}. The token in the file stayed valid.`;
+  const rest = harmless.length - MAX_EVENTS;
+  if (rest > 0) yield () => `${rest} more such ${plural(rest, "outage")}, none of them longer.`;
 }
 
 /** More than a third of a token's life. The second half of its life is there for shorter ones. */
@@ -167,16 +158,15 @@ function isLong(outage: Past, { keeper }: Watch): boolean {
   return length(outage) > keeper.lifetimeMs / 3;
 }
 
-function failed({ attempts }: Outage): string {
-  return `${attempts} ${plural(attempts, "request")} failed`;
+function failed({ attempts, lastError }: Outage, { quote }: typeof PLAIN): string {
+  return `${attempts} ${plural(attempts, "request")} failed, the last with ${quote(lastError)}`;
 }
 
 function verdict(watches: Watch[]): string {
   if (watches.length === 0) return "**The ID token was never refreshed: no keeper was running**";
   const gap = total(watches.flatMap(({ gaps }) => gaps));
-  return gap === 0
-    ? "**A valid ID token at every moment**"
-    : `**No valid ID token for ${duration(gap)}** of the time`;
+  if (gap === 0) return "**A valid ID token at every moment**";
+  return `**No valid ID token for ${duration(gap)}** of the time`;
 }
 
 function numbers(uses: FinishedUse[], watches: Watch[]): string {
@@ -189,14 +179,10 @@ function numbers(uses: FinishedUse[], watches: Watch[]): string {
     life: keeper.lifetimeMs,
   }));
   const [oldest] = ages.sort((a, b) => b.age / b.life - a.age / a.life);
-  return [
-    `${issued} ${issued === 1 ? "was" : "were"} issued, ${failures === 0 ? "no request" : `${failures} ${plural(failures, "request")}`} failed.`,
-    ...(oldest
-      ? [
-          `The oldest token a step could have read was ${duration(oldest.age)} old (lifetime ${duration(oldest.life)}).`,
-        ]
-      : []),
-  ].join(" ");
+  const requests = failures === 0 ? "no request" : `${failures} ${plural(failures, "request")}`;
+  const all = `${issued} ${issued === 1 ? "was" : "were"} issued, ${requests} failed.`;
+  if (!oldest) return all;
+  return `${all} The oldest token a step could have read was ${duration(oldest.age)} old (lifetime ${duration(oldest.life)}).`;
 }
 
 function table(uses: FinishedUse[], watches: Watch[]): string[] {
@@ -205,12 +191,7 @@ function table(uses: FinishedUse[], watches: Watch[]): string[] {
     const number =
       watches.findIndex(({ audience, until }) => audience === use.audience && use.endedAt <= until) + 1;
     const audience = `${number > 0 ? `${number}: ` : ""}${codeSpan(use.audience)}`;
-    return [
-      codeSpan(use.profile),
-      codeSpan(use.roleArn),
-      codeSpan(use.sessionName),
-      ...(several ? [audience] : []),
-    ];
+    return [...[use.profile, use.roleArn, use.sessionName].map(codeSpan), ...(several ? [audience] : [])];
   });
   const names = ["Profile", "Role", "Session name", ...(several ? ["Audience"] : [])];
   const rest = uses.length - rows.length;
@@ -220,18 +201,15 @@ function table(uses: FinishedUse[], watches: Watch[]): string[] {
   ];
 }
 
-function livesOf(watch: Watch) {
+function livesOf(watch: Watch): Lives {
   const { keeper, until, outages, gaps } = watch;
   return {
-    received: keeper.received,
+    ...keeper,
     // A keeper that took over from a killed one has the token of the use that started it, too.
     count: Math.max(keeper.refreshes + 1, keeper.received.length),
-    lifetimeMs: keeper.lifetimeMs,
-    expiresAt: keeper.tokenExpiresAt,
     from: keeper.startedAt,
     to: Math.min(until, keeper.ended?.at ?? until),
     outages: outages.filter((outage) => isLong(outage, watch)),
-    stale: keeper.stale,
     gaps,
   };
 }
