@@ -110,12 +110,24 @@ describe("dist/", () => {
     expect(files.reduce((total, file) => total + statSync(file).size, 0)).toBeLessThan(1_000_000);
   });
 
-  test("has no code that looks for AWS keys, and only main can run a program: the keeper", () => {
+  test("has no code that looks for AWS keys, and only main and the check can run a program: the keeper", () => {
     const scripts = files.filter((file) => file.endsWith(".js"));
     const running = scripts.filter((file) =>
       externals(text(file)).some((name) => /child_process|worker_threads|cluster/.test(name)),
     );
-    expect(running.map((file) => path.relative(DIST, file))).toEqual([path.join("main", "index.js")]);
+    expect(running.map((file) => path.relative(DIST, file)).sort()).toEqual([
+      path.join("check", "index.js"),
+      path.join("main", "index.js"),
+    ]);
+    // Minified: it has the module under one short name.
+    const names = [
+      ...entry("check").matchAll(/\bconst (\w+)=\w+\(import\.meta\.url\)\("node:child_process"\)/g),
+    ];
+    expect(names).toHaveLength(1);
+    expect(entry("check").match(/"(?:node:)?child_process"/g)).toHaveLength(1);
+    expect(entry("check").match(new RegExp(`(?<![\\w.$])${names[0]?.[1]}\\.\\w+`, "g"))).toEqual([
+      `${names[0]?.[1]}.spawn`,
+    ]);
     expect(entry("main").match(/child_process_namespaceObject\.\w+/g)).toEqual([
       "child_process_namespaceObject.spawn",
     ]);
@@ -127,16 +139,17 @@ describe("dist/", () => {
     expect(entry("exchange").match(/node_modules\/@(?:smithy|aws-sdk)\/[\w.-]+\/dist-cjs\S*/g)).toBeNull();
   });
 
-  test("has the entries that action.yml names and the two that they start, all as ES modules", () => {
+  test("has the entries that the two action.yml name and the two that they start, all as ES modules", () => {
     const names = readdirSync(DIST, { withFileTypes: true }).filter((each) => each.isDirectory());
-    expect(names.map(({ name }) => name).sort()).toEqual(["exchange", "keeper", "main", "post"]);
+    expect(names.map(({ name }) => name).sort()).toEqual(["check", "exchange", "keeper", "main", "post"]);
     for (const { name } of names)
       expect(JSON.parse(text(path.join(DIST, name, "package.json")))).toEqual({ type: "module" });
     for (const file of ["main", "post"])
       expect(text("action.yml")).toContain(`\n  ${file}: dist/${file}/index.js\n`);
+    expect(text("check/action.yml")).toContain("\n  main: ../dist/check/index.js\n");
   });
 
-  test.each(["main", "post", "exchange"])(
+  test.each(["main", "post", "check", "exchange"])(
     "%s needs no package: Node's modules are all that it imports",
     (name) => {
       expect(externals(entry(name)).filter((each) => !isBuiltin(each))).toEqual([]);

@@ -14,8 +14,8 @@ interface Declared {
  * A section of action.yml whose entries have keys with plain, quoted or folded values: all that this file
  * uses.
  */
-function declared(section: "inputs" | "outputs"): Map<string, Declared> {
-  const lines = readFileSync("action.yml", "utf8").split("\n");
+function declared(section: "inputs" | "outputs", file = "action.yml"): Map<string, Declared> {
+  const lines = readFileSync(file, "utf8").split("\n");
   const found = new Map<string, Declared>();
   let inside = false;
   let entry: Declared | undefined;
@@ -33,7 +33,7 @@ function declared(section: "inputs" | "outputs"): Map<string, Declared> {
       if (key === "description") entry.description = folded ? "" : plain;
       else if (key === "required") entry.required = plain === "true";
       else if (key === "default") entry.default = plain;
-      else throw new Error(`action.yml: ${section}.${key} is not known here`);
+      else throw new Error(`${file}: ${section}.${key} is not known here`);
     } else if (inside && entry && folded) entry.description += ` ${line.trim()}`;
   }
   return found;
@@ -58,7 +58,10 @@ const filesIn = (folder: string, end: string): string[] =>
   readdirSync(folder)
     .filter((name) => name.endsWith(end))
     .map((name) => `${folder}/${name}`);
-const SOURCES = filesIn("src", ".ts").map((file) => readFileSync(file, "utf8"));
+const CHECK = "src/check.ts";
+const SOURCES = filesIn("src", ".ts")
+  .filter((file) => file !== CHECK)
+  .map((file) => readFileSync(file, "utf8"));
 
 const inputs = declared("inputs");
 const outputs = declared("outputs");
@@ -133,6 +136,33 @@ describe("outputs", () => {
     expect(table("Output")).toEqual(
       [...outputs].map(([name, { description }]) => [`\`${name}\``, description]),
     );
+  });
+});
+
+describe("check/action.yml", () => {
+  const file = "check/action.yml";
+  const text = readFileSync(file, "utf8");
+  const section = /^## Check it while the job runs$[\s\S]*?(?=^## )/m.exec(
+    readFileSync("README.md", "utf8"),
+  )?.[0];
+
+  test("runs its bundle, on the node of the action, with no inputs and no post", () => {
+    expect(text).toMatch(/\nruns:\n {2}using: node24\n {2}main: \.\.\/dist\/check\/index\.js\n$/);
+    expect(readFileSync("action.yml", "utf8")).toContain("\n  using: node24\n");
+    expect(text).not.toMatch(/^inputs:/m);
+  });
+
+  test("has the outputs that the code sets, and so has README", () => {
+    const set = [...readFileSync(CHECK, "utf8").matchAll(/\bsetOutput\(\s*"([\w-]+)"/g)];
+    const names = [...declared("outputs", file).keys()];
+    expect(names).toEqual([...new Set(set.map(([, name]) => name))]);
+    for (const name of names) expect(section).toContain(`\`${name}\``);
+    for (const [name, { description }] of declared("outputs", file))
+      expect([name, description]).toEqual([name, expect.stringMatching(/^\S.{10,}\.$/)]);
+  });
+
+  test("is in README by its name, as a step", () => {
+    expect(section).toMatch(/^ +- uses: org\/aws-role-refresh\/check@v1 /m);
   });
 });
 

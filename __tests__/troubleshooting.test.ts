@@ -11,11 +11,13 @@ import { jobDirectory, jobDirectoryPath } from "../src/base/layout.ts";
 import type { FailureKind } from "../src/base/network.ts";
 import { checkProxies, knowsProxies, proxyWarning } from "../src/base/proxy.ts";
 import { ANCHORS, type Anchor, troubleshootingLink } from "../src/base/troubleshooting.ts";
+import { noUse } from "../src/check-uses.ts";
 import { explainIdTokenFailure, explainNoPermission } from "../src/explain/id-token.ts";
 import { explainStsFailure } from "../src/explain/sts.ts";
 import { checkAccount, loadInputs } from "../src/inputs.ts";
 import { openJobDirectory } from "../src/job/private-directory.ts";
 import type { Ending, KeeperStatus } from "../src/keeper/status.ts";
+import { describeHealth, replacedWarning } from "../src/report/health.ts";
 import { makeReport } from "../src/report/report.ts";
 
 const ROOT = path.join(import.meta.dirname, "..");
@@ -289,6 +291,23 @@ function saidOfReport(): Said[] {
   ];
 }
 
+function saidOfCheck(): Said[] {
+  const job = jobDirectory("/t/aws-role-refresh");
+  const found = { trouble: "died" as const, remainingMs: -1, status: undefined };
+  return [
+    ...[{}, { AWS_CONFIG_FILE: job.config }].map((env): Said => saidBy(() => raise(noUse(job, env)))),
+    ["keeper-was-replaced", replacedWarning(found)],
+    [
+      "keeper-was-replaced",
+      `aws-role-refresh: unhealthy; profile default, ${describeHealth(found, Date.UTC(2026, 0, 1, 14, 3, 22, 1))}; mended`,
+    ],
+  ];
+}
+
+function raise(error: Error): never {
+  throw error;
+}
+
 /** The texts that an entry is found by, each up to what differs from case to case. */
 function quotedIn(entry: string): string[] {
   const blocks = [...entry.matchAll(/^```text\n([\s\S]*?)\n```$/gm)].map(([, text = ""]) => text);
@@ -361,6 +380,7 @@ const SAID: Said[] = [
   ...saidOfInputs(),
   ...saidOfEnvironment(),
   ...saidOfReport(),
+  ...saidOfCheck(),
   ...[
     "read the state",
     "remove the profile and the token",

@@ -4,17 +4,18 @@ import { RequestError } from "./base/network.ts";
 import { findProxy } from "./base/proxy.ts";
 import { explainIdTokenFailure } from "./explain/id-token.ts";
 import type { LaunchedKeeper } from "./keeper/launch.ts";
-import type { Plan } from "./plan.ts";
+import type { Ask } from "./keeper/messages.ts";
 
-/** The first ID token. Throws a UserError that explains why there is none. */
+/** The first ID token of a keeper. Throws a UserError that explains why there is none. */
 export async function firstToken(
   keeper: LaunchedKeeper,
-  { endpoint, inputs: { audience } }: Plan,
+  { endpoint, audience }: Ask,
   env: NodeJS.ProcessEnv,
+  log: (text: string) => void = core.info,
 ): Promise<IdToken> {
   try {
     return await keeper.firstToken({ endpoint, audience }, (reason) =>
-      core.info(`No ID token yet: ${reason}. Trying again.`),
+      log(`No ID token yet: ${reason}. Trying again.`),
     );
   } catch (error) {
     if (!(error instanceof RequestError)) throw error;

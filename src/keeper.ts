@@ -1,3 +1,4 @@
+import * as fs from "node:fs";
 import { requestIdToken } from "./base/id-token.ts";
 import { RequestError } from "./base/network.ts";
 import { retrying } from "./base/retry.ts";
@@ -7,6 +8,7 @@ import type { Ask, Reply, Watch } from "./keeper/messages.ts";
 // The background process. It prints nothing, takes its orders over IPC from main, and ends when the job does.
 const REQUEST_TIMEOUT_MS = 10_000;
 
+leaveNoCore();
 // Without a listener Node.js opens its debugger on SIGUSR1, through which others could read the request token.
 process.on("SIGUSR1", () => {});
 process.once("disconnect", giveUp);
@@ -36,4 +38,13 @@ function reply(message: Reply, onSent: () => void = () => {}): void {
 /** Main ended before it handed over: there is nothing to keep. */
 function giveUp(): void {
   process.exit(0);
+}
+
+/** A core dump would contain the request token. With this filter Linux leaves the memory out (core(5)). */
+function leaveNoCore(): void {
+  try {
+    fs.writeFileSync("/proc/self/coredump_filter", "0", { flag: "r+" });
+  } catch {
+    // Not on Linux, or a kernel without core dumps.
+  }
 }

@@ -68,7 +68,7 @@ function tlsWarning(env: NodeJS.ProcessEnv): string | undefined {
 }
 
 /** Set for a job that may have ID tokens (actions/runner, src/Runner.Worker/Handlers/NodeScriptActionHandler.cs). */
-function readEndpoint(env: NodeJS.ProcessEnv): Endpoint {
+export function readEndpoint(env: NodeJS.ProcessEnv): Endpoint {
   const url = env.ACTIONS_ID_TOKEN_REQUEST_URL ?? "";
   const requestToken = env.ACTIONS_ID_TOKEN_REQUEST_TOKEN ?? "";
   if (url === "" || requestToken === "") {

@@ -3,18 +3,19 @@ import { deleteCachedSessions } from "./aws/cli-cache.ts";
 import { cliCache, home } from "./aws/user-files.ts";
 import { errorText } from "./base/errors.ts";
 import type { IdToken } from "./base/id-token.ts";
-import { findWorker } from "./base/process.ts";
 import { firstSession, loadExchange, plannedSession } from "./first-session.ts";
 import { firstToken } from "./first-token.ts";
 import { checkAccount, loadInputs } from "./inputs.ts";
 import { locked } from "./job/lock.ts";
 import type { PublishedUse } from "./job/records.ts";
+import { replaceKeeper } from "./job/replace-keeper.ts";
 import { beginUse, endUse } from "./job/uses.ts";
+import { healthOf } from "./keeper/health.ts";
 import type { LaunchedKeeper } from "./keeper/launch.ts";
 import { readStatus } from "./keeper/record.ts";
-import { hasKeeper } from "./keeper/stop.ts";
 import { makePlan, type Plan } from "./plan.ts";
 import { publish } from "./publish.ts";
+import { replacedWarning } from "./report/health.ts";
 import { type SavedUse, saveUse } from "./state.ts";
 
 /**
@@ -38,7 +39,7 @@ export async function start(env: NodeJS.ProcessEnv, keeper: LaunchedKeeper): Pro
     await openJobDirectory(plan);
     // The keeper asks, and so proves that it can ask for the tokens to come.
     const [first, exchange] = await Promise.all([
-      firstToken(keeper, plan, env),
+      firstToken(keeper, { endpoint: plan.endpoint, audience: inputs.audience }, env),
       inputs.trial ? loadExchange() : undefined,
     ]);
     core.setSecret(first.token);
@@ -46,7 +47,7 @@ export async function start(env: NodeJS.ProcessEnv, keeper: LaunchedKeeper): Pro
     const session = exchange ? await firstSession(exchange, plan, first, env) : plannedSession(inputs);
     if (inputs.maskAccountId && session.accountId !== undefined) core.setSecret(session.accountId);
     checkAccount(inputs, session.accountId);
-    await handOver(plan, keeper);
+    await handOver(plan, keeper, first);
     saveUse({ ...state, use, ...keeperOf(plan) });
     publish(plan, first, session);
   } catch (error) {
@@ -76,12 +77,13 @@ async function enter(plan: Plan, first: IdToken, env: NodeJS.ProcessEnv): Promis
   return published;
 }
 
-/** Lets the keeper watch over the token for the rest of the job, unless another use's does already. */
-async function handOver({ job, directory }: Plan, keeper: LaunchedKeeper): Promise<void> {
+/** Lets the keeper watch over the token for the rest of the job, unless another use's does already, and does well. */
+async function handOver({ job, directory }: Plan, keeper: LaunchedKeeper, first: IdToken): Promise<void> {
   await locked(job, async () => {
-    if (hasKeeper(directory)) return;
-    const dead = readStatus(directory);
-    await keeper.watch({ directory: directory.path, worker: findWorker(), dead });
+    const health = healthOf(directory);
+    if (health.trouble === undefined) return;
+    await replaceKeeper(directory, keeper, first);
+    if (health.status) core.warning(replacedWarning(health));
   });
 }
 

@@ -1,6 +1,12 @@
-import { expect, test } from "@jest/globals";
+import { describe, expect, test } from "@jest/globals";
 import type { Past } from "../../src/keeper/held-token.ts";
-import { type KeeperStatus, recordEnd, recordFailure, recordRefresh } from "../../src/keeper/status.ts";
+import {
+  beginStatus,
+  type KeeperStatus,
+  recordEnd,
+  recordFailure,
+  recordRefresh,
+} from "../../src/keeper/status.ts";
 
 /** A keeper that has just begun, at 1,000, with a token of 300. */
 function begun(): KeeperStatus {
@@ -96,4 +102,37 @@ test("the lists are bounded: days of refreshes and outages stay a small file, th
   expect(status.outages.at(-1)).toMatchObject({ to: 5_001_000 });
   expect(status.stale).toHaveLength(200);
   expect(JSON.stringify(status).length).toBeLessThan(64 * 1024);
+});
+
+describe("a new keeper inherits from the one before", () => {
+  const token = { remainingMs: 300, lifetimeMs: 300, clockOffsetMs: -5 };
+
+  test("that was killed: its token was stale when it expired, and its outage is over", () => {
+    const outages = [{ from: 1_150, attempts: 2, lastError: "reset" }];
+    expect(beginStatus(token, 2_000, { ...begun(), refreshes: 3, outages })).toMatchObject({
+      refreshes: 3,
+      tokenReceivedAt: 2_000,
+      tokenExpiresAt: 2_300,
+      clockOffsetMs: -5,
+      longestAgeMs: 1_000,
+      received: [1_000, 2_000],
+      stale: [{ from: 1_300, to: 2_000 }],
+      outages: [{ ...outages[0], to: 2_000 }],
+    });
+  });
+
+  test("that a step stopped: it took its token along", () => {
+    const dead = { ...begun(), longestAgeMs: 150, ended: { at: 1_200, why: "stopped" as const } };
+    const status = beginStatus(token, 2_000, dead);
+    expect(status).toMatchObject({ longestAgeMs: 150, stale: [{ from: 1_200, to: 2_000 }] });
+    expect(status.ended).toBeUndefined();
+  });
+});
+
+test("the clock of the server is that of the last answer that had one", () => {
+  const status = beginStatus({ remainingMs: 300, lifetimeMs: 300 }, 1_000, undefined);
+  expect(status).not.toHaveProperty("clockOffsetMs");
+  recordRefresh(status, 1_150, fresh(150), { remainingMs: 300, lifetimeMs: 300, clockOffsetMs: 7 });
+  recordRefresh(status, 1_300, fresh(150), { remainingMs: 300, lifetimeMs: 300, clockOffsetMs: undefined });
+  expect(status.clockOffsetMs).toBe(7);
 });

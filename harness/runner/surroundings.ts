@@ -30,7 +30,8 @@ export async function listTemp(temp: string): Promise<string[]> {
 export async function copyAction(source: string, target: string): Promise<void> {
   const { main, post } = await readActionManifest(source);
   const entries = [main, ...(post === undefined ? [] : [post])].map(
-    (file) => path.normalize(file).split(path.sep)[0] as string,
+    // An action in a folder of a repository may lead out of it: ../dist/NAME/index.js.
+    (file) => /^(?:\.\.[\\/])*[^\\/]+/.exec(path.normalize(file))?.[0] as string,
   );
   await mkdir(target, { recursive: true });
   for (const name of new Set(["action.yml", "action.yaml", "package.json", ...entries])) {

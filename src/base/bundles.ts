@@ -2,7 +2,7 @@ import * as path from "node:path";
 import { fileURLToPath } from "node:url";
 
 /**
- * The path of another bundle of dist/: dist/NAME/index.js, from dist/main/index.js or dist/post/index.js. Not
+ * The path of another bundle of dist/: dist/NAME/index.js, from dist/main/index.js and the like. Not
  * `new URL(…, import.meta.url)`, which the bundler would treat as a file to copy.
  */
 export function bundlePath(name: "keeper" | "exchange"): string {

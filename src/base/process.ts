@@ -40,6 +40,11 @@ export function isRunning(process_: ProcessIdentity): boolean {
   }
 }
 
+/** Whether a process is suspended by SIGSTOP or the like; false without /proc. */
+export function isSuspended({ pid }: ProcessIdentity): boolean {
+  return readStat(pid)?.state === "T";
+}
+
 /** More than enough for a runner, a composite action and wrapper scripts. */
 const MAX_ANCESTORS = 32;
 

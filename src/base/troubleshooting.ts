@@ -25,6 +25,8 @@ export const ANCHORS = [
   "job-directory",
   "job-directory-locked",
   "keeper-did-not-start",
+  "keeper-was-replaced",
+  "check-found-no-use",
   "runner-files",
   "aws-files",
   "access-denied",

@@ -28,6 +28,11 @@ export async function claim(
   return claimed;
 }
 
+/** Whether the directory is the job's that has this request token, and not one that a crashed job left. */
+export function isClaimedBy(job: JobDirectory, requestToken: string): boolean {
+  return readClaim(job)?.job === identityOf(requestToken);
+}
+
 /** Whether the directory belongs to another job, and that job still runs. */
 export function isOfAnotherJob(job: JobDirectory, requestToken: string | undefined): boolean {
   const found = readClaim(job);

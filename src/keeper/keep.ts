@@ -32,7 +32,7 @@ export async function keep(ask: Ask, watch: Watch, first: IdToken, onReady: () =
   let failures = 0;
   let refusals = 0;
   const requestTokenExpiry = expiryOf(ask.endpoint.requestToken, clockOffset);
-  const status = beginStatus(held, Date.now() - receivedMsAgo, watch.dead);
+  const status = beginStatus(first, Date.now() - receivedMsAgo, watch.dead);
 
   const job = new JobWatch(directory, () => {
     const isStale = performance.now() > expiry(held);

@@ -18,7 +18,7 @@ export interface Watch {
   directory: string;
   /** The process whose end is the end of the job, where one is known. */
   worker: ProcessIdentity | undefined;
-  /** The last status of a keeper that was killed. */
+  /** The last status of the keeper before this one. */
   dead: KeeperStatus | undefined;
 }
 

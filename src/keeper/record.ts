@@ -9,6 +9,12 @@ const MAX_ENTRIES = 1000;
 /** Clock ticks since boot. */
 export const TICKS = text(/^\d{1,20}$/);
 
+/** A finite number. */
+function offset(value: unknown): number {
+  if (Number.isFinite(value)) return value as number;
+  throw new Error("not a number");
+}
+
 const interval = object<Interval>({ from: amount, to: amount });
 const outage = object<Outage>({
   from: amount,
@@ -33,6 +39,7 @@ export const keeperStatus = object<KeeperStatus>({
   tokenReceivedAt: amount,
   tokenExpiresAt: amount,
   lifetimeMs: amount,
+  clockOffsetMs: optional(offset),
   refreshes: amount,
   failures: amount,
   longestAgeMs: amount,

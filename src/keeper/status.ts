@@ -1,5 +1,6 @@
+import type { IdToken } from "../base/id-token.ts";
 import { identify } from "../base/process.ts";
-import type { HeldToken, Past } from "./held-token.ts";
+import type { Past } from "./held-token.ts";
 
 // The keeper's record for post: a file of times and error texts, never a token. All times in milliseconds since
 // 1970, by this machine's clock.
@@ -37,6 +38,8 @@ export interface KeeperStatus {
   tokenReceivedAt: number;
   tokenExpiresAt: number;
   lifetimeMs: number;
+  /** The server's clock less this machine's when it was received; undefined if the answer had no Date. */
+  clockOffsetMs?: number;
   refreshes: number;
   failures: number;
   /** The greatest age that a token in the file reached. */
@@ -48,14 +51,14 @@ export interface KeeperStatus {
   ended?: { at: number; why: Ending };
 }
 
-type Token = Pick<HeldToken, "lifetimeMs" | "remainingMs">;
+type Token = Pick<IdToken, "lifetimeMs" | "remainingMs"> & Partial<Pick<IdToken, "clockOffsetMs">>;
 
 /** Lists keep this many entries, so that the file stays small in a job of days. */
 const MAX_ENTRIES = 200;
 
 /**
  * The status of a keeper that has just begun.
- * @param dead the last status of the one before it, which was killed
+ * @param dead the last status of the one before it
  */
 export function beginStatus(token: Token, receivedAt: number, dead: KeeperStatus | undefined): KeeperStatus {
   const received = Math.round(receivedAt);
@@ -65,6 +68,7 @@ export function beginStatus(token: Token, receivedAt: number, dead: KeeperStatus
     tokenReceivedAt: received,
     tokenExpiresAt: received + token.remainingMs,
     lifetimeMs: token.lifetimeMs,
+    ...(token.clockOffsetMs !== undefined && { clockOffsetMs: token.clockOffsetMs }),
     refreshes: 0,
     failures: 0,
     longestAgeMs: 0,
@@ -77,11 +81,18 @@ export function beginStatus(token: Token, receivedAt: number, dead: KeeperStatus
   return status;
 }
 
-/** What a new keeper inherits from a killed one. Its last token stayed in the file until a later use wrote another. */
+/**
+ * What a new keeper inherits from the one before it. The last token of a killed one stayed in the file until a later use
+ * wrote another; one that recorded its end deleted the token.
+ */
 function inherit(dead: KeeperStatus, until: number): Partial<KeeperStatus> {
-  const { refreshes, failures, received, outages, stale } = dead;
-  const longestAgeMs = Math.max(dead.longestAgeMs, until - dead.tokenReceivedAt);
-  const gap = until > dead.tokenExpiresAt ? [{ from: dead.tokenExpiresAt, to: until }] : [];
+  const { refreshes, failures, received, stale } = dead;
+  const goneAt = dead.ended?.at ?? dead.tokenExpiresAt;
+  const longestAgeMs = dead.ended
+    ? dead.longestAgeMs
+    : Math.max(dead.longestAgeMs, until - dead.tokenReceivedAt);
+  const gap = until > goneAt ? [{ from: goneAt, to: until }] : [];
+  const outages = dead.outages.map((outage) => ({ ...outage, to: outage.to ?? until }));
   return { refreshes, failures, received, longestAgeMs, outages, stale: [...stale, ...gap] };
 }
 
@@ -94,6 +105,7 @@ export function recordRefresh(status: KeeperStatus, now: number, past: Past, tok
   status.tokenReceivedAt = now;
   status.tokenExpiresAt = now + token.remainingMs;
   status.lifetimeMs = token.lifetimeMs;
+  if (token.clockOffsetMs !== undefined) status.clockOffsetMs = token.clockOffsetMs;
   add(status.received, now);
 }
 
