@@ -281,7 +281,6 @@ function saidOfReport(): Said[] {
     ],
     ...report({ ...stopped, stale, outages }).map((text): Said => ["token-was-stale", text]),
     ...[...report({}), ...report({}, true)].map((text): Said => ["keeper-was-gone", text]),
-    ...early("signal"),
     ...early("failed"),
     ...early("job over"),
     ...early("job directory gone"),

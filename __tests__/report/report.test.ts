@@ -242,7 +242,7 @@ describe("the chart", () => {
   });
 
   test("the last bar ends with its token or with the keeper, whichever is first", () => {
-    const status = keeper(3, [], { ended: { at: NOON + 4 * MINUTE, why: "signal" } });
+    const status = keeper(3, [], { ended: { at: NOON + 4 * MINUTE, why: "failed" } });
     expect(chart(makeReport([use(20, { keeper: status })]).markdown)).toEqual([
       { name: "Token 1", tags: "", from: 0, to: 4 },
       { name: "Token 2", tags: "", from: 2, to: 4 },
@@ -422,7 +422,6 @@ const EVENTS: [string, FinishedUse, string[], string | undefined, string[]][] = 
   ],
   ...(
     [
-      ["signal", "because another process sent it a signal"],
       ["job directory gone", "because its folder was removed from RUNNER_TEMP"],
       ["job over", "because the runner's worker process was gone"],
       ["failed", "because of an internal error"],
@@ -442,10 +441,10 @@ const EVENTS: [string, FinishedUse, string[], string | undefined, string[]][] = 
   ]),
   [
     "two things at once",
-    use(60, { keeper: keeper(40, [[20, 30]], ended(40, "signal")) }),
+    use(60, { keeper: keeper(40, [[20, 30]], ended(40, "failed")) }),
     [
       stale,
-      `${RENEWS} ended early because another process sent it a signal. There was no valid ID token from 12:40:00 to 13:00:00 UTC (20 min). ${CONSEQUENCE} More: ${TROUBLESHOOTING}#keeper-was-gone`,
+      `${RENEWS} ended early because of an internal error. There was no valid ID token from 12:40:00 to 13:00:00 UTC (20 min). ${CONSEQUENCE} More: ${TROUBLESHOOTING}#keeper-was-gone`,
     ],
     "27 min",
     [],
@@ -466,14 +465,14 @@ describe("what is worth reading", () => {
     expect(drawn.reduce((sum, bar) => sum + bar.to - bar.from, 0)).toBe(gap ? Number.parseInt(gap, 10) : 0);
   });
 
-  test("a keeper that post ended has not ended early: by a signal in the end, or by a post that was cut short", () => {
-    for (const last of [ended(20.1, "signal"), ended(19.9, "stopped")]) {
+  test("a keeper that post ended has not ended early: late in the end, or by a post that was cut short", () => {
+    for (const last of [ended(20.1, "failed"), ended(19.9, "stopped")]) {
       expect(makeReport([use(20, { keeper: keeper(20, [], last) })])).toMatchObject({ eventful: false });
     }
   });
 
   test("an outage ends with its keeper", () => {
-    const { markdown } = makeReport([use(60, { keeper: keeper(34, [[30, 99]], ended(33, "signal")) })]);
+    const { markdown } = makeReport([use(60, { keeper: keeper(34, [[30, 99]], ended(33, "failed")) })]);
     expect(markdown).toContain("- No new ID token from 12:30:00 to 12:33:00 UTC (3 min): 2 requests failed");
   });
 

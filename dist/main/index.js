@@ -26,7 +26,7 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:url");
 
 
 /**
- * The path of another bundle of dist/: dist/NAME/index.js, from dist/main/index.js or dist/post/index.js. Not
+ * The path of another bundle of dist/: dist/NAME/index.js, from dist/main/index.js and the like. Not
  * `new URL(…, import.meta.url)`, which the bundler would treat as a file to copy.
  */
 function bundlePath(name) {
@@ -360,7 +360,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 
 // The keeper's process takes longer to start than anything else, so it starts before the rest is loaded.
 const keeper = (0,_keeper_launch_js__WEBPACK_IMPORTED_MODULE_0__/* .launchKeeper */ .i)();
-const { run } = await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 436));
+const { run } = await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 180));
 await run(keeper);
 
 __webpack_async_result__();
@@ -368,7 +368,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 436:
+/***/ 180:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -1352,6 +1352,8 @@ const ANCHORS = (/* unused pure expression or super */ null && ([
     "job-directory",
     "job-directory-locked",
     "keeper-did-not-start",
+    "keeper-was-replaced",
+    "check-found-no-use",
     "runner-files",
     "aws-files",
     "access-denied",
@@ -1571,61 +1573,6 @@ function defaultFiles(folder = home()) {
 /** Where the AWS CLI keeps sessions (awscli/customizations/assumerole.py). */
 function cliCache() {
     return `${home()}/.aws/cli/cache`;
-}
-
-;// CONCATENATED MODULE: ../lib/src/base/process.js
-
-
-/** proc(5), /proc/PID/stat; undefined if there is no such process. */
-function readStat(pid) {
-    try {
-        const text = external_node_fs_namespaceObject.readFileSync(`/proc/${pid}/stat`, "utf8");
-        // The name is in parentheses and may contain any character.
-        const end = text.lastIndexOf(")");
-        const name = text.slice(text.indexOf("(") + 1, end);
-        const fields = text.slice(end + 2).split(" ");
-        return { name, state: fields[0] ?? "", parent: Number(fields[1]), started: fields[19] ?? "" };
-    }
-    catch {
-        return undefined;
-    }
-}
-function identify(pid) {
-    const started = readStat(pid)?.started;
-    return started === undefined ? { pid } : { pid, started };
-}
-/** Whether this process still runs; a zombie does not. Without /proc: whether any process has its pid. */
-function process_isRunning(process_) {
-    if (process_.started !== undefined) {
-        const stat = readStat(process_.pid);
-        return stat?.started === process_.started && stat.state !== "Z" && stat.state !== "X";
-    }
-    try {
-        return process.kill(process_.pid, 0);
-    }
-    catch (error) {
-        return (0,errors/* errorCode */.CA)(error) === "EPERM";
-    }
-}
-/** More than enough for a runner, a composite action and wrapper scripts. */
-const MAX_ANCESTORS = 32;
-/**
- * The runner's worker among this process's ancestors: the process that runs one job and then ends
- * (actions/runner, src/Runner.Worker; its 13 characters fit the 15 that the kernel keeps of a name).
- * Undefined inside a container, whose processes have no ancestor outside, without /proc, and under other
- * runners.
- */
-function findWorker() {
-    let pid = process.ppid;
-    for (let i = 0; i < MAX_ANCESTORS && pid > 1; i++) {
-        const stat = readStat(pid);
-        if (!stat)
-            return undefined;
-        if (stat.name === "Runner.Worker")
-            return { pid, started: stat.started };
-        pid = stat.parent;
-    }
-    return undefined;
 }
 
 // EXTERNAL MODULE: external "node:url"
@@ -2750,10 +2697,10 @@ function id_token_textOf({ kind, httpStatus }, { audience, endpointHost, proxy }
 
 
 
-/** The first ID token. Throws a UserError that explains why there is none. */
-async function firstToken(keeper, { endpoint, inputs: { audience } }, env) {
+/** The first ID token of a keeper. Throws a UserError that explains why there is none. */
+async function firstToken(keeper, { endpoint, audience }, env, log = info) {
     try {
-        return await keeper.firstToken({ endpoint, audience }, (reason) => info(`No ID token yet: ${reason}. Trying again.`));
+        return await keeper.firstToken({ endpoint, audience }, (reason) => log(`No ID token yet: ${reason}. Trying again.`));
     }
     catch (error) {
         if (!(error instanceof network/* RequestError */.G))
@@ -2955,6 +2902,65 @@ function checkAccount({ allowedAccountIds, role }, accountId) {
 
 ;// CONCATENATED MODULE: external "node:timers/promises"
 const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
+;// CONCATENATED MODULE: ../lib/src/base/process.js
+
+
+/** proc(5), /proc/PID/stat; undefined if there is no such process. */
+function readStat(pid) {
+    try {
+        const text = external_node_fs_namespaceObject.readFileSync(`/proc/${pid}/stat`, "utf8");
+        // The name is in parentheses and may contain any character.
+        const end = text.lastIndexOf(")");
+        const name = text.slice(text.indexOf("(") + 1, end);
+        const fields = text.slice(end + 2).split(" ");
+        return { name, state: fields[0] ?? "", parent: Number(fields[1]), started: fields[19] ?? "" };
+    }
+    catch {
+        return undefined;
+    }
+}
+function identify(pid) {
+    const started = readStat(pid)?.started;
+    return started === undefined ? { pid } : { pid, started };
+}
+/** Whether this process still runs; a zombie does not. Without /proc: whether any process has its pid. */
+function process_isRunning(process_) {
+    if (process_.started !== undefined) {
+        const stat = readStat(process_.pid);
+        return stat?.started === process_.started && stat.state !== "Z" && stat.state !== "X";
+    }
+    try {
+        return process.kill(process_.pid, 0);
+    }
+    catch (error) {
+        return (0,errors/* errorCode */.CA)(error) === "EPERM";
+    }
+}
+/** Whether a process is suspended by SIGSTOP or the like; false without /proc. */
+function isSuspended({ pid }) {
+    return readStat(pid)?.state === "T";
+}
+/** More than enough for a runner, a composite action and wrapper scripts. */
+const MAX_ANCESTORS = 32;
+/**
+ * The runner's worker among this process's ancestors: the process that runs one job and then ends
+ * (actions/runner, src/Runner.Worker; its 13 characters fit the 15 that the kernel keeps of a name).
+ * Undefined inside a container, whose processes have no ancestor outside, without /proc, and under other
+ * runners.
+ */
+function findWorker() {
+    let pid = process.ppid;
+    for (let i = 0; i < MAX_ANCESTORS && pid > 1; i++) {
+        const stat = readStat(pid);
+        if (!stat)
+            return undefined;
+        if (stat.name === "Runner.Worker")
+            return { pid, started: stat.started };
+        pid = stat.parent;
+    }
+    return undefined;
+}
+
 // EXTERNAL MODULE: external "node:path"
 var external_node_path_ = __nccwpck_require__(760);
 ;// CONCATENATED MODULE: ../lib/src/job/private-directory.js
@@ -3144,6 +3150,271 @@ function clearIfStale(job, name) {
             return true;
         throw error;
     }
+}
+
+;// CONCATENATED MODULE: ../lib/src/base/schema.js
+/** A string that matches a pattern, which has to match it as a whole and bound its length. */
+function schema_text(pattern) {
+    return (value) => {
+        if (typeof value === "string" && pattern.test(value))
+            return value;
+        throw new Error(`not a text that matches ${pattern}`);
+    };
+}
+function oneOf(...allowed) {
+    return (value) => {
+        const found = allowed.find((one) => one === value);
+        if (found !== undefined)
+            return found;
+        throw new Error(`none of ${allowed.join(", ")}`);
+    };
+}
+/** A finite number that is not negative. */
+function amount(value) {
+    if (Number.isFinite(value) && value >= 0)
+        return value;
+    throw new Error("not a number of 0 or more");
+}
+/** An integer of 1 or more. */
+function positive(value) {
+    if (Number.isSafeInteger(value) && value > 0)
+        return value;
+    throw new Error("not a positive integer");
+}
+function schema_boolean(value) {
+    if (typeof value === "boolean")
+        return value;
+    throw new Error("not true or false");
+}
+function nullable(schema) {
+    return (value) => (value === null ? null : schema(value));
+}
+function schema_list(item, limit) {
+    return (value) => {
+        if (Array.isArray(value) && value.length <= limit)
+            return value.map(item);
+        throw new Error(`not a list of at most ${limit}`);
+    };
+}
+function dictionary(key, item) {
+    return (value) => Object.fromEntries(Object.entries(plain(value)).map(([name, one]) => {
+        if (!key.test(name))
+            throw new Error(`a name that does not match ${key}`);
+        return [name, item(one)];
+    }));
+}
+/** A property that may be missing. */
+function optional(schema) {
+    return (value) => (value === undefined ? undefined : schema(value));
+}
+function schema_object(fields) {
+    return (value) => {
+        const given = plain(value);
+        const result = {};
+        for (const [name, schema] of Object.entries(fields)) {
+            const read = schema(Object.hasOwn(given, name) ? given[name] : undefined);
+            if (read !== undefined)
+                result[name] = read;
+        }
+        return result;
+    };
+}
+function plain(value) {
+    if (typeof value === "object" && value !== null && !Array.isArray(value))
+        return value;
+    throw new Error("not an object");
+}
+
+;// CONCATENATED MODULE: ../lib/src/keeper/record.js
+
+
+/** More than the keeper ever records. */
+const MAX_ENTRIES = 1000;
+/** Clock ticks since boot. */
+const TICKS = schema_text(/^\d{1,20}$/);
+/** A finite number. */
+function offset(value) {
+    if (Number.isFinite(value))
+        return value;
+    throw new Error("not a number");
+}
+const interval = schema_object({ from: amount, to: amount });
+const outage = schema_object({
+    from: amount,
+    to: optional(amount),
+    attempts: positive,
+    lastError: schema_text(/^[^\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]{0,1000}$/u),
+});
+const why = oneOf("stopped", "stopped by a step", "job directory gone", "job over", "request token expired", "failed");
+const keeperStatus = schema_object({
+    pid: positive,
+    started: optional(TICKS),
+    startedAt: amount,
+    tokenReceivedAt: amount,
+    tokenExpiresAt: amount,
+    lifetimeMs: amount,
+    clockOffsetMs: optional(offset),
+    refreshes: amount,
+    failures: amount,
+    longestAgeMs: amount,
+    received: schema_list(amount, MAX_ENTRIES),
+    outages: schema_list(outage, MAX_ENTRIES),
+    stale: schema_list(interval, MAX_ENTRIES),
+    ended: optional(schema_object({ at: amount, why })),
+});
+/** The last status of the keeper of a token directory, if it wrote one. */
+function readStatus(directory) {
+    return readRecord(directory.status, keeperStatus);
+}
+function writeStatus(directory, status) {
+    writeRecord(directory.status, status);
+}
+
+;// CONCATENATED MODULE: ../lib/src/keeper/stop.js
+
+
+
+
+
+/** Whether a keeper is running for a token directory. */
+function hasKeeper(directory) {
+    const status = readStatus(directory);
+    return status !== undefined && status.ended === undefined && isKeeperOf(directory, status);
+}
+const STOP_TIMEOUT_MS = 2_000;
+/** What post writes into the stop file. A step that makes one may leave it empty. */
+const BY_POST = "post\n";
+/**
+ * Ends the keeper of a token directory, if there is one: first with the stop file, and if that has no effect with
+ * signals. Only the process that wrote the status file and works in this directory ever gets a signal.
+ */
+async function stopKeeper(directory) {
+    const status = readStatus(directory);
+    if (status !== undefined && !isKeeperOf(directory, status)) {
+        const keeper = isAskedByPost(directory) ? status : notByPost(status);
+        return { keeper, keeperDied: status.ended === undefined };
+    }
+    const isAsked = ask(directory);
+    if (status === undefined)
+        return {};
+    const isGone = () => !process_isRunning(status);
+    const hasEnded = () => readStatus(directory)?.ended !== undefined;
+    if (isAsked)
+        await within(STOP_TIMEOUT_MS, () => isGone() || hasEnded());
+    for (const signal of signalsFor(status, isAsked, hasEnded())) {
+        if (isGone())
+            break;
+        try {
+            process.kill(status.pid, signal);
+        }
+        catch {
+            // It has just ended, or belongs to another user. A keeper also ends when its directory is gone, and the caller
+            // removes that next.
+        }
+        await within(STOP_TIMEOUT_MS, isGone);
+    }
+    if (status.started === undefined)
+        await within(STOP_TIMEOUT_MS, isGone);
+    return { keeper: readStatus(directory) ?? status };
+}
+/**
+ * Ends a keeper whose directory is not where it was, and deletes the token, wherever a step has moved the directory.
+ * Does nothing if that process has ended, or without /proc.
+ */
+async function stopMovedKeeper({ pid, started }) {
+    const isGone = () => started === undefined || !isRunning({ pid, started });
+    if (isGone())
+        return;
+    const directory = fs.openSync(`/proc/${pid}/cwd`, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY);
+    try {
+        if (isGone())
+            return;
+        process.kill(pid, "SIGKILL");
+        await within(STOP_TIMEOUT_MS, isGone);
+        fs.rmSync(`/proc/self/fd/${directory}/token`, { force: true });
+    }
+    finally {
+        fs.closeSync(directory);
+    }
+}
+/** Makes the stop file. Returns whether the keeper can see one: not on a full disk. */
+function ask(directory) {
+    try {
+        external_node_fs_namespaceObject.writeFileSync(directory.stop, BY_POST, { flag: "wx", mode: 0o600 });
+    }
+    catch {
+        // Another post or a step has made one, or it cannot be made.
+    }
+    return external_node_fs_namespaceObject.existsSync(directory.stop);
+}
+function isAskedByPost(directory) {
+    try {
+        return readFileIfExists(directory.stop, BY_POST.length)?.toString() === BY_POST;
+    }
+    catch {
+        return false;
+    }
+}
+/** The status of a keeper that was asked to end by a stop file that no post made. */
+function notByPost(status) {
+    const { ended } = status;
+    return ended?.why === "stopped" ? { ...status, ended: { ...ended, why: "stopped by a step" } } : status;
+}
+/**
+ * Whether the process that wrote the status still runs, and is a keeper of this directory: it works in there. Without
+ * /proc nothing more than the pid is known.
+ */
+function isKeeperOf(directory, { pid, started }) {
+    if (started === undefined)
+        return process_isRunning({ pid });
+    if (!process_isRunning({ pid, started }))
+        return false;
+    try {
+        const [one, other] = [external_node_fs_namespaceObject.statSync(`/proc/${pid}/cwd`), external_node_fs_namespaceObject.statSync(directory.path)];
+        return one.dev === other.dev && one.ino === other.ino;
+    }
+    catch {
+        return false;
+    }
+}
+/**
+ * Without /proc a pid proves nothing, because the keeper may have ended and another process may have its pid. Then the
+ * keeper sees the stop file at its next tick. SIGTERM only makes a keeper look at once whether it is asked to end. One
+ * that has recorded its end only has to exit, and V8 takes longer for that than the keeper takes for everything else.
+ */
+function signalsFor({ started }, isAsked, hasEnded) {
+    if (started === undefined)
+        return [];
+    return isAsked && !hasEnded ? ["SIGTERM", "SIGKILL"] : ["SIGKILL"];
+}
+/** Waits until something is true, or for `ms`. */
+async function within(ms, isTrue) {
+    const deadline = performance.now() + ms;
+    while (!isTrue() && performance.now() < deadline)
+        await (0,promises_namespaceObject.setTimeout)(1);
+}
+
+;// CONCATENATED MODULE: ../lib/src/job/replace-keeper.js
+
+
+
+
+
+
+/**
+ * Lets a keeper that has got its first token watch over a token directory. Ends the keeper before it, whatever its
+ * state, and removes what a step left there. Call it with the job directory locked.
+ */
+async function replaceKeeper(directory, keeper, first) {
+    ensurePrivateDirectory(directory.path);
+    const before = readStatus(directory);
+    if (before)
+        await stopKeeper(directory);
+    // After that, since a keeper deletes the token when it ends.
+    external_node_fs_namespaceObject.rmSync(directory.stop, { recursive: true, force: true });
+    writeFileAtomic(directory.token, first.token);
+    const dead = readStatus(directory);
+    await keeper.watch({ directory: directory.path, worker: findWorker(), dead });
 }
 
 ;// CONCATENATED MODULE: ../lib/src/aws/environment.js
@@ -3449,117 +3720,6 @@ function keyOf(requestToken) {
     return new Uint8Array((0,external_node_crypto_namespaceObject.hkdfSync)("sha256", requestToken, "", "aws-role-refresh: the user's own settings", 32));
 }
 
-;// CONCATENATED MODULE: ../lib/src/base/schema.js
-/** A string that matches a pattern, which has to match it as a whole and bound its length. */
-function schema_text(pattern) {
-    return (value) => {
-        if (typeof value === "string" && pattern.test(value))
-            return value;
-        throw new Error(`not a text that matches ${pattern}`);
-    };
-}
-function oneOf(...allowed) {
-    return (value) => {
-        const found = allowed.find((one) => one === value);
-        if (found !== undefined)
-            return found;
-        throw new Error(`none of ${allowed.join(", ")}`);
-    };
-}
-/** A finite number that is not negative. */
-function amount(value) {
-    if (Number.isFinite(value) && value >= 0)
-        return value;
-    throw new Error("not a number of 0 or more");
-}
-/** An integer of 1 or more. */
-function positive(value) {
-    if (Number.isSafeInteger(value) && value > 0)
-        return value;
-    throw new Error("not a positive integer");
-}
-function schema_boolean(value) {
-    if (typeof value === "boolean")
-        return value;
-    throw new Error("not true or false");
-}
-function nullable(schema) {
-    return (value) => (value === null ? null : schema(value));
-}
-function schema_list(item, limit) {
-    return (value) => {
-        if (Array.isArray(value) && value.length <= limit)
-            return value.map(item);
-        throw new Error(`not a list of at most ${limit}`);
-    };
-}
-function dictionary(key, item) {
-    return (value) => Object.fromEntries(Object.entries(plain(value)).map(([name, one]) => {
-        if (!key.test(name))
-            throw new Error(`a name that does not match ${key}`);
-        return [name, item(one)];
-    }));
-}
-/** A property that may be missing. */
-function optional(schema) {
-    return (value) => (value === undefined ? undefined : schema(value));
-}
-function schema_object(fields) {
-    return (value) => {
-        const given = plain(value);
-        const result = {};
-        for (const [name, schema] of Object.entries(fields)) {
-            const read = schema(Object.hasOwn(given, name) ? given[name] : undefined);
-            if (read !== undefined)
-                result[name] = read;
-        }
-        return result;
-    };
-}
-function plain(value) {
-    if (typeof value === "object" && value !== null && !Array.isArray(value))
-        return value;
-    throw new Error("not an object");
-}
-
-;// CONCATENATED MODULE: ../lib/src/keeper/record.js
-
-
-/** More than the keeper ever records. */
-const MAX_ENTRIES = 1000;
-/** Clock ticks since boot. */
-const TICKS = schema_text(/^\d{1,20}$/);
-const interval = schema_object({ from: amount, to: amount });
-const outage = schema_object({
-    from: amount,
-    to: optional(amount),
-    attempts: positive,
-    lastError: schema_text(/^[^\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]{0,1000}$/u),
-});
-const why = oneOf("stopped", "stopped by a step", "job directory gone", "job over", "request token expired", "signal", "failed");
-const keeperStatus = schema_object({
-    pid: positive,
-    started: optional(TICKS),
-    startedAt: amount,
-    tokenReceivedAt: amount,
-    tokenExpiresAt: amount,
-    lifetimeMs: amount,
-    refreshes: amount,
-    failures: amount,
-    longestAgeMs: amount,
-    received: schema_list(amount, MAX_ENTRIES),
-    outages: schema_list(outage, MAX_ENTRIES),
-    stale: schema_list(interval, MAX_ENTRIES),
-    ended: optional(schema_object({ at: amount, why })),
-});
-/** The last status of the keeper of a token directory, if it wrote one. */
-function readStatus(directory) {
-    return readRecord(directory.status, keeperStatus);
-}
-function writeStatus(directory, status) {
-    writeRecord(directory.status, status);
-}
-
 ;// CONCATENATED MODULE: ../lib/src/job/records.js
 
 
@@ -3610,7 +3770,7 @@ const claim = schema_object({
         AWS_SHARED_CREDENTIALS_FILE: nullable(PATH),
     }),
 });
-function readClaim(job) {
+function records_readClaim(job) {
     return readRecord(job.claim, claim);
 }
 /** Throws on what post would not believe. */
@@ -3681,130 +3841,6 @@ function readText(file, limit) {
 }
 function writeText(file, text) {
     writeFileAtomic(file, Buffer.from(text, "latin1"));
-}
-
-;// CONCATENATED MODULE: ../lib/src/keeper/stop.js
-
-
-
-
-
-/** Whether a keeper is running for a token directory. */
-function hasKeeper(directory) {
-    const status = readStatus(directory);
-    return status !== undefined && status.ended === undefined && isKeeperOf(directory, status);
-}
-const STOP_TIMEOUT_MS = 2_000;
-/** What post writes into the stop file. A step that makes one may leave it empty. */
-const BY_POST = "post\n";
-/**
- * Ends the keeper of a token directory, if there is one: first with the stop file, and if that has no effect with
- * signals. Only the process that wrote the status file and works in this directory ever gets a signal.
- */
-async function stopKeeper(directory) {
-    const status = readStatus(directory);
-    if (status !== undefined && !isKeeperOf(directory, status)) {
-        const keeper = isAskedByPost(directory) ? status : notByPost(status);
-        return { keeper, keeperDied: status.ended === undefined };
-    }
-    const isAsked = ask(directory);
-    if (status === undefined)
-        return {};
-    const isGone = () => !process_isRunning(status);
-    const hasEnded = () => readStatus(directory)?.ended !== undefined;
-    if (isAsked)
-        await within(STOP_TIMEOUT_MS, () => isGone() || hasEnded());
-    for (const signal of signalsFor(status, isAsked, hasEnded())) {
-        if (isGone())
-            break;
-        try {
-            process.kill(status.pid, signal);
-        }
-        catch {
-            // It has just ended, or belongs to another user. A keeper also ends when its directory is gone, and the caller
-            // removes that next.
-        }
-        await within(STOP_TIMEOUT_MS, isGone);
-    }
-    if (status.started === undefined)
-        await within(STOP_TIMEOUT_MS, isGone);
-    return { keeper: readStatus(directory) ?? status };
-}
-/**
- * Ends a keeper whose directory is not where it was, and deletes the token, wherever a step has moved the directory.
- * Does nothing if that process has ended, or without /proc.
- */
-async function stopMovedKeeper({ pid, started }) {
-    const isGone = () => started === undefined || !isRunning({ pid, started });
-    if (isGone())
-        return;
-    const directory = fs.openSync(`/proc/${pid}/cwd`, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY);
-    try {
-        if (isGone())
-            return;
-        process.kill(pid, "SIGKILL");
-        await within(STOP_TIMEOUT_MS, isGone);
-        fs.rmSync(`/proc/self/fd/${directory}/token`, { force: true });
-    }
-    finally {
-        fs.closeSync(directory);
-    }
-}
-/** Makes the stop file. Returns whether the keeper can see one: not on a full disk. */
-function ask(directory) {
-    try {
-        external_node_fs_namespaceObject.writeFileSync(directory.stop, BY_POST, { flag: "wx", mode: 0o600 });
-    }
-    catch {
-        // Another post or a step has made one, or it cannot be made.
-    }
-    return external_node_fs_namespaceObject.existsSync(directory.stop);
-}
-function isAskedByPost(directory) {
-    try {
-        return readFileIfExists(directory.stop, BY_POST.length)?.toString() === BY_POST;
-    }
-    catch {
-        return false;
-    }
-}
-/** The status of a keeper that was asked to end by a stop file that no post made. */
-function notByPost(status) {
-    const { ended } = status;
-    return ended?.why === "stopped" ? { ...status, ended: { ...ended, why: "stopped by a step" } } : status;
-}
-/**
- * Whether the process that wrote the status still runs, and is a keeper of this directory: it works in there. Without
- * /proc nothing more than the pid is known.
- */
-function isKeeperOf(directory, { pid, started }) {
-    if (started === undefined)
-        return process_isRunning({ pid });
-    if (!process_isRunning({ pid, started }))
-        return false;
-    try {
-        const [one, other] = [external_node_fs_namespaceObject.statSync(`/proc/${pid}/cwd`), external_node_fs_namespaceObject.statSync(directory.path)];
-        return one.dev === other.dev && one.ino === other.ino;
-    }
-    catch {
-        return false;
-    }
-}
-/**
- * Without /proc a pid proves nothing, because the keeper may have ended and another process may have its pid. Then the
- * keeper sees the stop file at its next tick. SIGTERM only makes a keeper look at once whether it is asked to end. One
- * that has recorded its end only has to exit, and V8 takes longer for that than the keeper takes for everything else.
- */
-function signalsFor({ started }, isAsked, hasEnded) {
-    if (started === undefined)
-        return [];
-    return isAsked && !hasEnded ? ["SIGTERM", "SIGKILL"] : ["SIGKILL"];
-}
-/** Waits until something is true, or for `ms`. */
-async function within(ms, isTrue) {
-    const deadline = performance.now() + ms;
-    while (!isTrue() && performance.now() < deadline)
-        await (0,promises_namespaceObject.setTimeout)(1);
 }
 
 ;// CONCATENATED MODULE: ../lib/src/job/removal.js
@@ -3953,15 +3989,19 @@ function removal_isOurs(directory) {
  */
 async function claim_claim(job, requestToken, ambient, home) {
     const identity = identityOf(requestToken);
-    const found = readClaim(job);
+    const found = records_readClaim(job);
     const claimed = found?.job === identity ? found : await takeOver(job, found, identity, ambient);
     seed(job.config, "AWS_CONFIG_FILE", claimed, home);
     seed(job.credentials, "AWS_SHARED_CREDENTIALS_FILE", claimed, home);
     return claimed;
 }
+/** Whether the directory is the job's that has this request token, and not one that a crashed job left. */
+function isClaimedBy(job, requestToken) {
+    return readClaim(job)?.job === identityOf(requestToken);
+}
 /** Whether the directory belongs to another job, and that job still runs. */
 function isOfAnotherJob(job, requestToken) {
-    const found = readClaim(job);
+    const found = records_readClaim(job);
     if (found === undefined || (requestToken && found.job === identityOf(requestToken)))
         return false;
     return isAlive(job, found);
@@ -4188,6 +4228,111 @@ function expiry(token) {
     return timeClaim(decodeClaims(token), "exp") ?? 0;
 }
 
+;// CONCATENATED MODULE: ../lib/src/keeper/schedule.js
+// When the keeper acts, as pure numbers; all times in milliseconds. For GitHub's token of 300 s: refresh
+// after 135 to 150 s, retry after up to 1, 2, 4 … 30 s, 10 s for a request. Shorter lives, which only tests
+// have, scale all of it down.
+/**
+ * The shortest life that anything is scaled to: what an endpoint hands out must not make the keeper storm it.
+ */
+const SHORTEST_LIFE_MS = 1_000;
+/** The longest that the keeper sleeps before it looks at the clocks, its directory and its job. */
+const TICK_MS = 10_000;
+/**
+ * Wall and monotonic clock may drift apart by this much in a tick before the machine counts as having slept.
+ */
+const CLOCK_JUMP_MS = 5_000;
+/**
+ * Time from the receipt of a token to the next request: half of its life, early by up to a tenth of that. The
+ * first one of a keeper is early by up to four fifths: the jobs of a matrix that started together then do not
+ * ask together for hours (docs/reliability.md).
+ * @param remaining what was left of its life on receipt; less than the lifetime if the server hands out the
+ * same token twice
+ * @param random in [0, 1)
+ */
+function refreshDelay(lifetime, remaining, random, first = false) {
+    return (Math.max(Math.min(lifetime, remaining), SHORTEST_LIFE_MS) / 2) * (1 - random * (first ? 0.8 : 0.1));
+}
+/**
+ * Time to the next try after failures: full jitter, doubling from 1 s up to 30 s. A Retry-After is waited
+ * for, but no longer than that: the token is running out.
+ * @param failures how many in a row, at least 1
+ */
+function retryDelay(lifetime, failures, random, retryAfter = 0) {
+    const cap = Math.min(30_000, Math.max(lifetime, SHORTEST_LIFE_MS) / 10);
+    const ceiling = Math.min(cap, (cap / 30) * 2 ** (failures - 1));
+    return Math.max(Math.min(retryAfter, cap), ceiling * random);
+}
+/** How long one request may take: far less than the half life that is left when it is made. */
+function requestTimeout(lifetime) {
+    return Math.min(10_000, Math.max(lifetime, SHORTEST_LIFE_MS) / 6);
+}
+/** Whether the machine slept or its clock was set, from how far each clock moved in the same while. */
+function clockJumped(wall, monotonic) {
+    return Math.abs(wall - monotonic) > CLOCK_JUMP_MS;
+}
+
+;// CONCATENATED MODULE: ../lib/src/keeper/health.js
+
+
+
+
+
+
+
+/**
+ * How the keeper of a token directory does, from its status and the token file. The clock of this machine may be wrong:
+ * times in the status are by the same clock, and the token's own times count by the server's, as the keeper saw it last.
+ * Read it under the lock of the job directory: post makes the file `stop`, too.
+ */
+function healthOf(directory, now = Date.now()) {
+    const status = readStatus(directory);
+    const expires = expiryOf(directory.token);
+    const remainingMs = expires === undefined ? undefined : expires - (now + (status?.clockOffsetMs ?? 0));
+    const trouble = troubleOfKeeper(directory, status, now) ?? troubleOfToken(remainingMs);
+    return { trouble, remainingMs, status };
+}
+function troubleOfKeeper(directory, status, now) {
+    if (status === undefined)
+        return "no keeper";
+    if (status.ended)
+        return status.ended.why.startsWith("stopped") ? "stopped" : "ended";
+    if (!hasKeeper(directory))
+        return "died";
+    if (external_node_fs_namespaceObject.existsSync(directory.stop))
+        return "stopped";
+    if (isSuspended(status))
+        return "frozen";
+    if (health_openOutage(status))
+        return now > status.tokenExpiresAt ? "cannot refresh" : undefined;
+    return now > latestSign(status) ? "frozen" : undefined;
+}
+function troubleOfToken(remainingMs) {
+    if (remainingMs === undefined)
+        return "token missing";
+    return remainingMs <= 0 ? "token stale" : undefined;
+}
+/** The requests that have failed since the last token. */
+function health_openOutage({ outages }) {
+    const last = outages.at(-1);
+    return last?.to === undefined ? last : undefined;
+}
+/** When a keeper that is well has at the latest recorded the next token or a failure: on time, and twice as slow. */
+function latestSign({ tokenReceivedAt, tokenExpiresAt, lifetimeMs }) {
+    const due = refreshDelay(lifetimeMs, tokenExpiresAt - tokenReceivedAt, 0);
+    return tokenReceivedAt + due + 2 * requestTimeout(lifetimeMs);
+}
+const health_MAX_TOKEN_BYTES = 64 * 1024;
+/** When the token in a file expires, by the server's clock; undefined if there is no token. */
+function expiryOf(file) {
+    try {
+        return timeClaim(decodeClaims(readFileIfExists(file, health_MAX_TOKEN_BYTES)?.toString("latin1") ?? ""), "exp");
+    }
+    catch {
+        return undefined; // a step has put something else there
+    }
+}
+
 ;// CONCATENATED MODULE: ../lib/src/plan.js
 
 
@@ -4281,6 +4426,106 @@ function log({ inputs, directory, exports }, first, session, until) {
     endGroup();
 }
 
+;// CONCATENATED MODULE: ../lib/src/report/intervals.js
+// Spans of time for a reader: milliseconds since 1970 in, UTC out.
+function intervals_length({ from, to }) {
+    return Math.max(0, to - from);
+}
+function overlap(one, other) {
+    return one.from < other.to && other.from < one.to;
+}
+/** The time that is in any of them. */
+function total(intervals) {
+    let sum = 0;
+    let covered = -Infinity;
+    for (const { from, to } of intervals.toSorted((a, b) => a.from - b.from)) {
+        sum += Math.max(0, to - Math.max(from, covered));
+        covered = Math.max(covered, to);
+    }
+    return sum;
+}
+/** The longest of them, in their order. */
+function longest(intervals, count) {
+    const kept = intervals.toSorted((a, b) => intervals_length(b) - intervals_length(a)).slice(0, count);
+    return intervals.filter((interval) => kept.includes(interval));
+}
+/** The two largest units that matter, such as 2 min 31 s. */
+function duration(ms) {
+    const seconds = Math.round(ms / 1000);
+    if (seconds < 1)
+        return `${Math.round(ms)} ms`;
+    const units = [
+        ["d", Math.floor(seconds / 86_400)],
+        ["h", Math.floor(seconds / 3600) % 24],
+        ["min", Math.floor(seconds / 60) % 60],
+        ["s", seconds % 60],
+    ];
+    const first = units.findIndex(([, count]) => count > 0);
+    return units
+        .slice(first, first + 2)
+        .filter(([, count]) => count > 0)
+        .map(([unit, count]) => `${count} ${unit}`)
+        .join(" ");
+}
+/** YYYY-MM-DD HH:mm:ss. */
+function timestamp(ms) {
+    return new Date(ms).toISOString().slice(0, 19).replace("T", " ");
+}
+function day(ms) {
+    return timestamp(ms).slice(0, 10);
+}
+function intervals_plural(count, word) {
+    return count === 1 ? word : `${word}s`;
+}
+
+;// CONCATENATED MODULE: ../lib/src/report/health.js
+
+
+
+
+/** How a keeper and its token do, in half a line: for logs and alarms. */
+function describeHealth({ trouble, remainingMs, status }, now = Date.now()) {
+    const outage = status && openOutage(status);
+    const failing = outage &&
+        `${outage.attempts} ${plural(outage.attempts, "request")} failed since ${time(outage.from)}, the last with ${quoted(outage.lastError)}`;
+    const refreshed = status && `refreshed ${status.refreshes} ${plural(status.refreshes, "time")}`;
+    const why = trouble === undefined ? refreshed : reason(trouble, status);
+    return [token(remainingMs, now), why, trouble === undefined || trouble === "cannot refresh" ? failing : ""]
+        .filter(Boolean)
+        .join(", ");
+}
+/** What main warns about if it finds an earlier use's keeper in trouble. By then it has written a fresh token. */
+function replacedWarning({ trouble, status }, now = Date.now()) {
+    const since = status && Math.min(status.ended?.at ?? Infinity, status.tokenExpiresAt);
+    const gap = since !== undefined && since < now ? ` There was no valid ID token since ${time(since)}.` : "";
+    const found = trouble && reason(trouble, status);
+    return (`The keeper of an earlier use of this action did not renew the ID token: ${found}.${gap} ` +
+        `This use wrote a new token and started a new keeper. More: ${troubleshooting_troubleshootingLink("keeper-was-replaced")}`);
+}
+function token(remainingMs, now) {
+    if (remainingMs === undefined)
+        return "token was missing";
+    if (remainingMs <= 0)
+        return `token was stale since ${time(now + remainingMs)}`;
+    return `token valid for ${Math.round(remainingMs / 1000)} s`;
+}
+function reason(trouble, status) {
+    const reasons = {
+        "no keeper": "no keeper was running",
+        stopped: "a step had stopped the keeper",
+        ended: `the keeper had ended (${status?.ended?.why})`,
+        died: "the keeper had been killed",
+        frozen: "the keeper was suspended or hung",
+        "cannot refresh": "the keeper could not refresh it",
+        "token missing": "a step had removed or changed it",
+        "token stale": "a step had changed it",
+    };
+    return reasons[trouble];
+}
+function time(ms) {
+    return `${timestamp(Math.min(Math.max(0, ms), 8.64e15 - 1)).slice(11)} UTC`;
+}
+
 ;// CONCATENATED MODULE: ../lib/src/state.js
 
 
@@ -4329,6 +4574,7 @@ function loadUse(env) {
 
 
 
+
 /**
  * The main step: from inputs to a profile whose token file stays fresh. It refuses what has to be refused before it
  * touches anything, and exports nothing before everything works; what fails is undone at once. Throws a UserError
@@ -4351,7 +4597,7 @@ async function start(env, keeper) {
         await start_openJobDirectory(plan);
         // The keeper asks, and so proves that it can ask for the tokens to come.
         const [first, exchange] = await Promise.all([
-            firstToken(keeper, plan, env),
+            firstToken(keeper, { endpoint: plan.endpoint, audience: inputs.audience }, env),
             inputs.trial ? loadExchange() : undefined,
         ]);
         core_setSecret(first.token);
@@ -4360,7 +4606,7 @@ async function start(env, keeper) {
         if (inputs.maskAccountId && session.accountId !== undefined)
             core_setSecret(session.accountId);
         checkAccount(inputs, session.accountId);
-        await handOver(plan, keeper);
+        await handOver(plan, keeper, first);
         saveUse({ ...state, use, ...keeperOf(plan) });
         publish(plan, first, session);
     }
@@ -4382,13 +4628,15 @@ async function enter(plan, first, env) {
     deleteCachedSessions(cliCache(), role.arn, sessionName);
     return published;
 }
-/** Lets the keeper watch over the token for the rest of the job, unless another use's does already. */
-async function handOver({ job, directory }, keeper) {
+/** Lets the keeper watch over the token for the rest of the job, unless another use's does already, and does well. */
+async function handOver({ job, directory }, keeper, first) {
     await locked(job, async () => {
-        if (hasKeeper(directory))
+        const health = healthOf(directory);
+        if (health.trouble === undefined)
             return;
-        const dead = readStatus(directory);
-        await keeper.watch({ directory: directory.path, worker: findWorker(), dead });
+        await replaceKeeper(directory, keeper, first);
+        if (health.status)
+            core_warning(replacedWarning(health));
     });
 }
 function keeperOf({ directory }) {

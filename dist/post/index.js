@@ -1220,6 +1220,8 @@ const ANCHORS = (/* unused pure expression or super */ null && ([
     "job-directory",
     "job-directory-locked",
     "keeper-did-not-start",
+    "keeper-was-replaced",
+    "check-found-no-use",
     "runner-files",
     "aws-files",
     "access-denied",
@@ -1941,6 +1943,12 @@ function plain(value) {
 const MAX_ENTRIES = 1000;
 /** Clock ticks since boot. */
 const TICKS = schema_text(/^\d{1,20}$/);
+/** A finite number. */
+function offset(value) {
+    if (Number.isFinite(value))
+        return value;
+    throw new Error("not a number");
+}
 const interval = object({ from: amount, to: amount });
 const outage = object({
     from: amount,
@@ -1948,7 +1956,7 @@ const outage = object({
     attempts: positive,
     lastError: schema_text(/^[^\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]{0,1000}$/u),
 });
-const why = oneOf("stopped", "stopped by a step", "job directory gone", "job over", "request token expired", "signal", "failed");
+const why = oneOf("stopped", "stopped by a step", "job directory gone", "job over", "request token expired", "failed");
 const keeperStatus = object({
     pid: positive,
     started: optional(TICKS),
@@ -1956,6 +1964,7 @@ const keeperStatus = object({
     tokenReceivedAt: amount,
     tokenExpiresAt: amount,
     lifetimeMs: amount,
+    clockOffsetMs: optional(offset),
     refreshes: amount,
     failures: amount,
     longestAgeMs: amount,
@@ -2243,6 +2252,10 @@ function isRunning(process_) {
     catch (error) {
         return errors_errorCode(error) === "EPERM";
     }
+}
+/** Whether a process is suspended by SIGSTOP or the like; false without /proc. */
+function isSuspended({ pid }) {
+    return readStat(pid)?.state === "T";
 }
 /** More than enough for a runner, a composite action and wrapper scripts. */
 const MAX_ANCESTORS = 32;
@@ -2542,6 +2555,10 @@ async function claim_claim(job, requestToken, ambient, home) {
     seed(job.config, "AWS_CONFIG_FILE", claimed, home);
     seed(job.credentials, "AWS_SHARED_CREDENTIALS_FILE", claimed, home);
     return claimed;
+}
+/** Whether the directory is the job's that has this request token, and not one that a crashed job left. */
+function isClaimedBy(job, requestToken) {
+    return readClaim(job)?.job === identityOf(requestToken);
 }
 /** Whether the directory belongs to another job, and that job still runs. */
 function isOfAnotherJob(job, requestToken) {
@@ -3054,7 +3071,6 @@ const KEEPER = "The keeper, which renews the ID token,";
 const FAULTS = {
     gone: `${KEEPER} was gone before the job was over.`,
     silent: `${KEEPER} did not answer at the end of the job.`,
-    signal: `${KEEPER} ended early because another process sent it a signal.`,
     "stopped by a step": `${KEEPER} ended early because a step made the file "stop" in its folder.`,
     "job directory gone": `${KEEPER} ended early because its folder was removed from RUNNER_TEMP.`,
     "job over": `${KEEPER} ended early because the runner's worker process was gone.`,

@@ -28,7 +28,6 @@ const why = oneOf<Ending>(
   "job directory gone",
   "job over",
   "request token expired",
-  "signal",
   "failed",
 );
 

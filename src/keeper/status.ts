@@ -27,7 +27,6 @@ export type Ending =
   | "job directory gone"
   | "job over"
   | "request token expired"
-  | "signal"
   | "failed";
 
 export interface KeeperStatus {

@@ -133,7 +133,6 @@ const KEEPER = "The keeper, which renews the ID token,";
 const FAULTS: Record<Fault, string> = {
   gone: `${KEEPER} was gone before the job was over.`,
   silent: `${KEEPER} did not answer at the end of the job.`,
-  signal: `${KEEPER} ended early because another process sent it a signal.`,
   "stopped by a step": `${KEEPER} ended early because a step made the file "stop" in its folder.`,
   "job directory gone": `${KEEPER} ended early because its folder was removed from RUNNER_TEMP.`,
   "job over": `${KEEPER} ended early because the runner's worker process was gone.`,
