@@ -1,6 +1,7 @@
 import * as core from "@actions/core";
 import { errorText, UserError } from "./base/errors.ts";
-import { type JobDirectory, jobDirectory, jobDirectoryPath, tokenDirectory } from "./base/layout.ts";
+import { type JobDirectory, jobDirectory, tokenDirectory } from "./base/layout.ts";
+import { jobDirectoryPath } from "./base/runner-temp.ts";
 import { printable } from "./base/text.ts";
 import { firstToken } from "./first-token.ts";
 import { isClaimedBy } from "./job/claim.ts";

@@ -4,14 +4,9 @@ import { renderProfile } from "./aws/profile.ts";
 import { UserError } from "./base/errors.ts";
 import type { Endpoint } from "./base/id-token.ts";
 import { decodeClaims, timeClaim } from "./base/jwt.ts";
-import {
-  type JobDirectory,
-  jobDirectory,
-  jobDirectoryPath,
-  type TokenDirectory,
-  tokenDirectory,
-} from "./base/layout.ts";
+import { type JobDirectory, jobDirectory, type TokenDirectory, tokenDirectory } from "./base/layout.ts";
 import { checkProxies, proxyWarning } from "./base/proxy.ts";
+import { jobDirectoryPath } from "./base/runner-temp.ts";
 import { explainNoPermission } from "./explain/id-token.ts";
 import type { Inputs } from "./inputs.ts";
 

@@ -1,6 +1,6 @@
 import * as core from "@actions/core";
-import { jobDirectoryPath } from "./base/layout.ts";
 import type { ProcessIdentity } from "./base/process.ts";
+import { jobDirectoryPath } from "./base/runner-temp.ts";
 import { object, oneOf, optional, text } from "./base/schema.ts";
 import type { Summary } from "./inputs.ts";
 import { ID, type PublishedUse, processIdentity, publishedUse } from "./job/records.ts";

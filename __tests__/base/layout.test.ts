@@ -1,6 +1,8 @@
 import { describe, expect, test } from "@jest/globals";
 import { UserError } from "../../src/base/errors.ts";
-import { jobDirectory, jobDirectoryPath, tokenDirectory, tokenId } from "../../src/base/layout.ts";
+import { jobDirectory, tokenDirectory, tokenId } from "../../src/base/layout.ts";
+import { jobDirectoryPath } from "../../src/base/runner-temp.ts";
+import { quoted } from "../../src/base/text.ts";
 
 function refusal(body: () => unknown): string {
   try {
@@ -58,7 +60,7 @@ describe("the path of the job directory", () => {
   ])("refuses %s", (_, given, platform) => {
     const message = refusal(() => jobDirectoryPath(given, platform));
     expect(message).toContain(
-      `RUNNER_TEMP is ${JSON.stringify(given)}. It must be an absolute path in ASCII without any of`,
+      `RUNNER_TEMP is ${quoted(given)}. It must be an absolute path in ASCII without any of`,
     );
     expect(message).toContain("Change the runner's work folder.");
     expect(message).not.toContain("\n");

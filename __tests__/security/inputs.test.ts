@@ -12,7 +12,8 @@ import { unless } from "../../harness/machine/means.ts";
 import { planEnvironment } from "../../src/aws/environment.ts";
 import { placeInConfig, renderProfile } from "../../src/aws/profile.ts";
 import { UserError } from "../../src/base/errors.ts";
-import { jobDirectory, jobDirectoryPath, tokenDirectory } from "../../src/base/layout.ts";
+import { jobDirectory, tokenDirectory } from "../../src/base/layout.ts";
+import { jobDirectoryPath } from "../../src/base/runner-temp.ts";
 import { type Inputs, loadInputs } from "../../src/inputs.ts";
 
 const RUNS = 400;

@@ -360,7 +360,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 
 // The keeper's process takes longer to start than anything else, so it starts before the rest is loaded.
 const keeper = (0,_keeper_launch_js__WEBPACK_IMPORTED_MODULE_0__/* .launchKeeper */ .i)();
-const { run } = await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 180));
+const { run } = await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 827));
 await run(keeper);
 
 __webpack_async_result__();
@@ -368,7 +368,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 180:
+/***/ 827:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -3631,8 +3631,6 @@ function counts(name, now, { profile, exported }) {
 
 ;// CONCATENATED MODULE: ../lib/src/base/layout.js
 
-
-
 // $RUNNER_TEMP/aws-role-refresh/
 //   config              the AWS config file of this job
 //   credentials         the AWS credentials file of this job
@@ -3641,7 +3639,7 @@ function counts(name, now, { profile, exported }) {
 //   uses/<id>.json      one per use that is not over: what it wrote, so that any post can undo it
 //   finished/<id>.json  one per use that is over, for the summary
 //   lock.*              see job/lock.ts
-const layout_NAME = "aws-role-refresh";
+const JOB_DIRECTORY = "aws-role-refresh";
 /** The paths of the job directory, with forward slashes, which every SDK accepts on every system. */
 function jobDirectory(path) {
     return {
@@ -3664,26 +3662,6 @@ function tokenDirectoryAt(path) {
 /** The name of the token directory of an audience. */
 function tokenId(audience) {
     return (0,external_node_crypto_namespaceObject.createHash)("sha256").update(audience).digest("hex").slice(0, 16);
-}
-/**
- * The path of this job's directory in RUNNER_TEMP. Throws a UserError if SDKs would read that path in different ways
- * from a config file: `#` and `;` begin a comment for some, `$` and `%` a variable, and non-ASCII breaks others
- * (docs/compatibility.md).
- */
-function layout_jobDirectoryPath(runnerTemp, platform = process.platform) {
-    if (!runnerTemp) {
-        throw new errors/* UserError */.yo("runner-temp", "RUNNER_TEMP is not set. The runner sets it; this action cannot run without it.");
-    }
-    const isWindows = platform === "win32";
-    const isAbsolute = (isWindows ? external_node_path_.win32 : external_node_path_.posix).isAbsolute(runnerTemp);
-    const root = isWindows ? runnerTemp.replaceAll("\\", "/") : runnerTemp;
-    const ambiguous = [...(isWindows ? "#;$%\"'`" : "#;$\"'`\\")];
-    const isPlain = /^[\x20-\x7e]+$/.test(root) && !ambiguous.some((character) => root.includes(character));
-    if (!isAbsolute || !isPlain) {
-        throw new errors/* UserError */.yo("runner-temp", `RUNNER_TEMP is ${JSON.stringify(runnerTemp.slice(0, 200))}. It must be an absolute path in ASCII without any of ` +
-            `${ambiguous.join(" ")}, which AWS SDKs interpret differently in a config file. Change the runner's work folder.`);
-    }
-    return `${root.replace(/\/+$/, "")}/${layout_NAME}`;
 }
 
 ;// CONCATENATED MODULE: ../lib/src/base/seal.js
@@ -4333,7 +4311,34 @@ function expiryOf(file) {
     }
 }
 
+;// CONCATENATED MODULE: ../lib/src/base/runner-temp.js
+
+
+
+
+/**
+ * The path of this job's directory in RUNNER_TEMP. Throws a UserError if SDKs would read that path in different ways
+ * from a config file: `#` and `;` begin a comment for some, `$` and `%` a variable, and non-ASCII breaks others
+ * (docs/compatibility.md).
+ */
+function runner_temp_jobDirectoryPath(runnerTemp, platform = process.platform) {
+    if (!runnerTemp) {
+        throw new errors/* UserError */.yo("runner-temp", "RUNNER_TEMP is not set. The runner sets it; this action cannot run without it.");
+    }
+    const isWindows = platform === "win32";
+    const isAbsolute = (isWindows ? external_node_path_.win32 : external_node_path_.posix).isAbsolute(runnerTemp);
+    const root = isWindows ? runnerTemp.replaceAll("\\", "/") : runnerTemp;
+    const ambiguous = [...(isWindows ? "#;$%\"'`" : "#;$\"'`\\")];
+    const isPlain = /^[\x20-\x7e]+$/.test(root) && !ambiguous.some((character) => root.includes(character));
+    if (!isAbsolute || !isPlain) {
+        throw new errors/* UserError */.yo("runner-temp", `RUNNER_TEMP is ${(0,base_text/* quoted */.TL)(runnerTemp, 200)}. It must be an absolute path in ASCII without any of ` +
+            `${ambiguous.join(" ")}, which AWS SDKs interpret differently in a config file. Change the runner's work folder.`);
+    }
+    return `${root.replace(/\/+$/, "")}/${JOB_DIRECTORY}`;
+}
+
 ;// CONCATENATED MODULE: ../lib/src/plan.js
+
 
 
 
@@ -4345,7 +4350,7 @@ function expiryOf(file) {
 /** Decides everything that can be decided without touching anything. Throws a UserError for what has to be refused. */
 function makePlan(inputs, env) {
     const { role, sessionName, profile, region, stsEndpoint, mirror } = inputs;
-    const job = jobDirectory(layout_jobDirectoryPath(env.RUNNER_TEMP));
+    const job = jobDirectory(runner_temp_jobDirectoryPath(env.RUNNER_TEMP));
     const endpoint = readEndpoint(env);
     const directory = tokenDirectory(job, inputs.audience);
     const use = { profile, roleArn: role.arn, tokenFile: directory.token, sessionName, region, stsEndpoint };

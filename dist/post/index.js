@@ -1,7 +1,7 @@
 import { createRequire as __WEBPACK_EXTERNAL_createRequire } from "module";
 /******/ var __webpack_modules__ = ({
 
-/***/ 367:
+/***/ 433:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -1770,11 +1770,7 @@ function cliCache() {
     return `${home()}/.aws/cli/cache`;
 }
 
-;// CONCATENATED MODULE: external "node:path"
-const external_node_path_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
 ;// CONCATENATED MODULE: ../lib/src/base/layout.js
-
-
 
 // $RUNNER_TEMP/aws-role-refresh/
 //   config              the AWS config file of this job
@@ -1784,7 +1780,7 @@ const external_node_path_namespaceObject = __WEBPACK_EXTERNAL_createRequire(impo
 //   uses/<id>.json      one per use that is not over: what it wrote, so that any post can undo it
 //   finished/<id>.json  one per use that is over, for the summary
 //   lock.*              see job/lock.ts
-const NAME = "aws-role-refresh";
+const JOB_DIRECTORY = "aws-role-refresh";
 /** The paths of the job directory, with forward slashes, which every SDK accepts on every system. */
 function jobDirectory(path) {
     return {
@@ -1807,26 +1803,6 @@ function tokenDirectoryAt(path) {
 /** The name of the token directory of an audience. */
 function tokenId(audience) {
     return (0,external_node_crypto_namespaceObject.createHash)("sha256").update(audience).digest("hex").slice(0, 16);
-}
-/**
- * The path of this job's directory in RUNNER_TEMP. Throws a UserError if SDKs would read that path in different ways
- * from a config file: `#` and `;` begin a comment for some, `$` and `%` a variable, and non-ASCII breaks others
- * (docs/compatibility.md).
- */
-function jobDirectoryPath(runnerTemp, platform = process.platform) {
-    if (!runnerTemp) {
-        throw new errors_UserError("runner-temp", "RUNNER_TEMP is not set. The runner sets it; this action cannot run without it.");
-    }
-    const isWindows = platform === "win32";
-    const isAbsolute = (isWindows ? external_node_path_namespaceObject.win32 : external_node_path_namespaceObject.posix).isAbsolute(runnerTemp);
-    const root = isWindows ? runnerTemp.replaceAll("\\", "/") : runnerTemp;
-    const ambiguous = [...(isWindows ? "#;$%\"'`" : "#;$\"'`\\")];
-    const isPlain = /^[\x20-\x7e]+$/.test(root) && !ambiguous.some((character) => root.includes(character));
-    if (!isAbsolute || !isPlain) {
-        throw new errors_UserError("runner-temp", `RUNNER_TEMP is ${JSON.stringify(runnerTemp.slice(0, 200))}. It must be an absolute path in ASCII without any of ` +
-            `${ambiguous.join(" ")}, which AWS SDKs interpret differently in a config file. Change the runner's work folder.`);
-    }
-    return `${root.replace(/\/+$/, "")}/${NAME}`;
 }
 
 ;// CONCATENATED MODULE: ../lib/src/base/seal.js
@@ -1981,6 +1957,8 @@ function writeStatus(directory, status) {
     writeRecord(directory.status, status);
 }
 
+;// CONCATENATED MODULE: external "node:path"
+const external_node_path_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
 ;// CONCATENATED MODULE: ../lib/src/job/private-directory.js
 
 
@@ -2679,12 +2657,12 @@ async function withLock(job, waitMs, action) {
         await (0,promises_namespaceObject.setTimeout)(5 + Math.random() * 20);
     }
 }
-const lock_NAME = /^lock\.(?<pid>[1-9]\d*)\.(?<started>\d*)\.[0-9a-f]{12}$/;
+const NAME = /^lock\.(?<pid>[1-9]\d*)\.(?<started>\d*)\.[0-9a-f]{12}$/;
 /** Whether nobody holds a lock file: its process is gone, or this action did not make it. It is then removed. */
 function clearIfStale(job, name) {
     const file = `${job.path}/${name}`;
     try {
-        const { pid, started } = lock_NAME.exec(name)?.groups ?? {};
+        const { pid, started } = NAME.exec(name)?.groups ?? {};
         const holder = { pid: Number(pid), ...(started && { started }) };
         const stale = pid === undefined || !isRunning(holder) || Date.now() - external_node_fs_namespaceObject.statSync(file).mtimeMs > STALE_MS;
         if (stale)
@@ -3146,6 +3124,32 @@ function span(interval, time) {
     return `from ${time(interval.from)} to ${time(interval.to)} UTC (${duration(intervals_length(interval))})`;
 }
 
+;// CONCATENATED MODULE: ../lib/src/base/runner-temp.js
+
+
+
+
+/**
+ * The path of this job's directory in RUNNER_TEMP. Throws a UserError if SDKs would read that path in different ways
+ * from a config file: `#` and `;` begin a comment for some, `$` and `%` a variable, and non-ASCII breaks others
+ * (docs/compatibility.md).
+ */
+function jobDirectoryPath(runnerTemp, platform = process.platform) {
+    if (!runnerTemp) {
+        throw new errors_UserError("runner-temp", "RUNNER_TEMP is not set. The runner sets it; this action cannot run without it.");
+    }
+    const isWindows = platform === "win32";
+    const isAbsolute = (isWindows ? external_node_path_namespaceObject.win32 : external_node_path_namespaceObject.posix).isAbsolute(runnerTemp);
+    const root = isWindows ? runnerTemp.replaceAll("\\", "/") : runnerTemp;
+    const ambiguous = [...(isWindows ? "#;$%\"'`" : "#;$\"'`\\")];
+    const isPlain = /^[\x20-\x7e]+$/.test(root) && !ambiguous.some((character) => root.includes(character));
+    if (!isAbsolute || !isPlain) {
+        throw new errors_UserError("runner-temp", `RUNNER_TEMP is ${text_quoted(runnerTemp, 200)}. It must be an absolute path in ASCII without any of ` +
+            `${ambiguous.join(" ")}, which AWS SDKs interpret differently in a config file. Change the runner's work folder.`);
+    }
+    return `${root.replace(/\/+$/, "")}/${JOB_DIRECTORY}`;
+}
+
 ;// CONCATENATED MODULE: ../lib/src/state.js
 
 
@@ -3315,7 +3319,7 @@ async function report({ finished }, summary) {
 /***/ ((__webpack_module__, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony import */ var _finish_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(367);
+/* harmony import */ var _finish_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(433);
 
 await (0,_finish_js__WEBPACK_IMPORTED_MODULE_0__/* .finish */ .O)(process.env);
 

@@ -1,6 +1,4 @@
 import { createHash } from "node:crypto";
-import * as path from "node:path";
-import { UserError } from "./errors.ts";
 
 // $RUNNER_TEMP/aws-role-refresh/
 //   config              the AWS config file of this job
@@ -10,7 +8,7 @@ import { UserError } from "./errors.ts";
 //   uses/<id>.json      one per use that is not over: what it wrote, so that any post can undo it
 //   finished/<id>.json  one per use that is over, for the summary
 //   lock.*              see job/lock.ts
-const NAME = "aws-role-refresh";
+export const JOB_DIRECTORY = "aws-role-refresh";
 
 export interface JobDirectory {
   path: string;
@@ -58,34 +56,4 @@ export function tokenDirectoryAt(path: string): TokenDirectory {
 /** The name of the token directory of an audience. */
 export function tokenId(audience: string): string {
   return createHash("sha256").update(audience).digest("hex").slice(0, 16);
-}
-
-/**
- * The path of this job's directory in RUNNER_TEMP. Throws a UserError if SDKs would read that path in different ways
- * from a config file: `#` and `;` begin a comment for some, `$` and `%` a variable, and non-ASCII breaks others
- * (docs/compatibility.md).
- */
-export function jobDirectoryPath(
-  runnerTemp: string | undefined,
-  platform: string = process.platform,
-): string {
-  if (!runnerTemp) {
-    throw new UserError(
-      "runner-temp",
-      "RUNNER_TEMP is not set. The runner sets it; this action cannot run without it.",
-    );
-  }
-  const isWindows = platform === "win32";
-  const isAbsolute = (isWindows ? path.win32 : path.posix).isAbsolute(runnerTemp);
-  const root = isWindows ? runnerTemp.replaceAll("\\", "/") : runnerTemp;
-  const ambiguous = [...(isWindows ? "#;$%\"'`" : "#;$\"'`\\")];
-  const isPlain = /^[\x20-\x7e]+$/.test(root) && !ambiguous.some((character) => root.includes(character));
-  if (!isAbsolute || !isPlain) {
-    throw new UserError(
-      "runner-temp",
-      `RUNNER_TEMP is ${JSON.stringify(runnerTemp.slice(0, 200))}. It must be an absolute path in ASCII without any of ` +
-        `${ambiguous.join(" ")}, which AWS SDKs interpret differently in a config file. Change the runner's work folder.`,
-    );
-  }
-  return `${root.replace(/\/+$/, "")}/${NAME}`;
 }
