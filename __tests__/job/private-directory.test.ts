@@ -149,19 +149,22 @@ describe("closing", () => {
     Object.defineProperty(process, "platform", platform);
   });
 
-  test.each(["linux", "darwin"])("works on a directory of any mode, and never through a link (%s)", (value) => {
-    Object.defineProperty(process, "platform", { ...platform, value });
-    for (const mode of [0o000, 0o077, 0o777]) {
-      mkdirSync(root);
-      chmodSync(root, mode);
-      closeDirectory(root);
-      expect(modeOf(root)).toBe("700");
-      rmSync(root, { recursive: true });
-    }
-    mkdirSync(`${temp}/target`);
-    chmodSync(`${temp}/target`, 0o755);
-    symlinkSync(`${temp}/target`, root);
-    expect(() => closeDirectory(root)).toThrow();
-    expect(modeOf(`${temp}/target`)).toBe("755");
-  });
+  test.each(["linux", "darwin"])(
+    "works on a directory of any mode, and never through a link (%s)",
+    (value) => {
+      Object.defineProperty(process, "platform", { ...platform, value });
+      for (const mode of [0o000, 0o077, 0o777]) {
+        mkdirSync(root);
+        chmodSync(root, mode);
+        closeDirectory(root);
+        expect(modeOf(root)).toBe("700");
+        rmSync(root, { recursive: true });
+      }
+      mkdirSync(`${temp}/target`);
+      chmodSync(`${temp}/target`, 0o755);
+      symlinkSync(`${temp}/target`, root);
+      expect(() => closeDirectory(root)).toThrow();
+      expect(modeOf(`${temp}/target`)).toBe("755");
+    },
+  );
 });
