@@ -1,6 +1,6 @@
 // However a job ends, and whatever dies first: no keeper, no token, nothing left behind, and post says what
 // was at risk.
-import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, test } from "@jest/globals";
@@ -134,6 +134,22 @@ describe("the worker is killed: no post, no orphan hunt", () => {
     expect(stage.keepers()).toHaveLength(1);
     expect((await next.job.finish()).tempLeft.before).toEqual([]);
   });
+});
+
+test("a step moves all in the job directory into a folder, then the worker is killed: the folder's own files stay", async () => {
+  const stage = await stageWith();
+  const { job } = await stage.startJob();
+  await stage.use(job);
+  const folder = `${stage.runner.temp}-home`;
+  mkdirSync(folder);
+  writeFileSync(path.join(folder, "own"), "");
+  await job.run(`mv "$RUNNER_TEMP"/aws-role-refresh/* '${folder}'`);
+  const keeper = onlyKeeper(stage);
+  await job.killWorker();
+  await waitFor("its end", 2 * GONE_WITHIN_MS, () => (isAlive(keeper) ? undefined : true));
+  expect(existsSync(path.join(folder, "own"))).toBe(true);
+  for (const id of readdirSync(path.join(folder, "tokens")))
+    expect(existsSync(path.join(folder, "tokens", id, "token"))).toBe(false);
 });
 
 test("RUNNER_TEMP is emptied under it: gone, and nothing is written into the emptied directory", async () => {

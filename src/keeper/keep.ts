@@ -24,6 +24,7 @@ const LONGEST_JOB_MS = 5 * 24 * 60 * 60 * 1000;
  */
 export async function keep(ask: Ask, watch: Watch, first: IdToken, onReady: () => void): Promise<void> {
   const directory = workIn(watch.directory);
+  const jobDirectory = fs.statSync(`${directory.path}/../..`);
   const receivedMsAgo = performance.now() - first.receivedAt;
   let clockOffset = first.clockOffsetMs ?? 0;
   let held = hold(first, first.receivedAt, Date.now() - receivedMsAgo + clockOffset);
@@ -50,7 +51,8 @@ export async function keep(ask: Ask, watch: Watch, first: IdToken, onReady: () =
   recordEnd(status, Date.now(), pastOf(held, performance.now()), job.ending);
   save(directory, status);
   // The worker is gone for certain, so post will not come.
-  if (watch.worker && job.ending === "job over") emptyJobDirectory(directory, basename(watch.directory));
+  if (watch.worker && job.ending === "job over")
+    emptyJobDirectory(directory, basename(watch.directory), jobDirectory);
 
   async function refresh(): Promise<void> {
     try {
@@ -107,14 +109,19 @@ function deleteToken(path: string): void {
 }
 
 /**
- * Found from the working directory, so that it cannot be the directory of the next job under the same name, nor
- * whatever a step moved the token directory into: its name in there must be that of this very directory.
+ * Found from the working directory, so that it cannot be the directory of the next job under the same name: the
+ * token directory in there must be this very one. A step may have moved that anywhere, with all that is beside it,
+ * so the folder around it must be the job directory as it was at the start.
  */
-function emptyJobDirectory(directory: TokenDirectory, name: string): void {
+function emptyJobDirectory(directory: TokenDirectory, name: string, jobDirectory: fs.Stats): void {
   const root = `${directory.path}/../..`;
+  const isSame = (one: fs.Stats, path: string) => {
+    const { dev, ino } = fs.statSync(path);
+    return one.dev === dev && one.ino === ino;
+  };
   try {
-    const [here, there] = [fs.statSync(directory.path), fs.statSync(`${root}/tokens/${name}`)];
-    if (here.ino !== there.ino || here.dev !== there.dev) return;
+    const here = fs.statSync(directory.path);
+    if (!isSame(jobDirectory, root) || !isSame(here, `${root}/tokens/${name}`)) return;
     for (const entry of fs.readdirSync(root)) fs.rmSync(`${root}/${entry}`, { recursive: true, force: true });
   } catch {
     // The next job's first use empties it.
