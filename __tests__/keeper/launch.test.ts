@@ -1,6 +1,8 @@
+import type { ChildProcess } from "node:child_process";
+import { EventEmitter } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
 import { expect, test } from "@jest/globals";
-import { launchKeeper } from "../../src/keeper/launch.ts";
+import { LaunchedKeeper, launchKeeper } from "../../src/keeper/launch.ts";
 import type { Ask } from "../../src/keeper/messages.ts";
 
 // From source there is no bundle of the keeper beside this one: what is started here is a node that finds no
@@ -39,4 +41,13 @@ test("a keeper that does not start is said so, and is gone", async () => {
   });
   await keeper.abandon();
   expect(added(before)).toEqual([]);
+});
+
+test("a process that cannot be started is said so with the reason: Node gives it no send() where EMFILE is", async () => {
+  const child = new EventEmitter();
+  const keeper = new LaunchedKeeper(child as ChildProcess);
+  child.emit("error", new Error("spawn node EMFILE"));
+  await expect(keeper.firstToken({} as Ask, () => {})).rejects.toMatchObject({
+    message: expect.stringContaining("did not start: spawn node EMFILE. Run the job again."),
+  });
 });

@@ -141,7 +141,7 @@ export class LaunchedKeeper {
       this.#child.send(message, (error) => error && reject(error));
     });
     try {
-      return await Promise.race([replied, this.#ended, late]);
+      return await Promise.race([this.#ended, replied, late]);
     } catch (error) {
       await this.abandon();
       const why = `The process that keeps the token fresh did not start: ${errorText(error)}. Run the job again.`;
