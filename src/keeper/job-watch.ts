@@ -101,13 +101,14 @@ export class JobWatch {
   async runsUntil(due: number): Promise<boolean> {
     this.#look();
     this.#jumped = false;
-    while (!this.over.aborted && !this.#jumped && performance.now() < due) {
+    for (;;) {
+      // Read once: Node.js warns about a negative time.
+      const waitMs = Math.min(due - performance.now(), LONGEST_WAIT_MS);
+      if (this.over.aborted || this.#jumped || waitMs <= 0) return !this.over.aborted;
       const alarm = new AbortController();
       this.#wake = () => alarm.abort();
-      const wait = Math.min(due - performance.now(), LONGEST_WAIT_MS);
-      await sleep(wait, undefined, { signal: alarm.signal }).catch(() => {}); // woken
+      await sleep(waitMs, undefined, { signal: alarm.signal }).catch(() => {}); // woken
     }
-    return !this.over.aborted;
   }
 
   close(): void {
