@@ -69,6 +69,22 @@ describe("a process", () => {
     expect(Number(identity.started)).toBeGreaterThanOrEqual(Number(identify(process.pid).started));
   });
 
+  test("that cannot be looked at, because no file descriptor is left, counts as running", async () => {
+    const LOOK_WITHOUT = `
+      const { identify, isRunning } = await import(${JSON.stringify(path.resolve("lib/src/base/process.js"))});
+      const { openSync } = await import("node:fs");
+      const self = identify(process.pid);
+      const gone = { ...self, pid: 2 ** 22 + 1 };
+      try { for (;;) openSync("/dev/null"); } catch (error) { var { code } = error; }
+      process.stdout.write([code, isRunning(self), isRunning(gone)].join() + "\\n");`;
+    const node = [process.execPath, "--input-type=module", "-e", LOOK_WITHOUT];
+    const child = spawn("bash", ["-c", 'ulimit -n 64; exec "$@"', "bash", ...node], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    children.push(child);
+    expect(await firstLine(child)).toBe("EMFILE,true,false");
+  });
+
   test("that is a zombie is not running", async () => {
     // The child of a parent that does not wait for it: bash, replaced by a program that knows of no child.
     const parent = spawn("bash", ["-c", "sleep 0.2 & echo $!; exec sleep 1000"], {

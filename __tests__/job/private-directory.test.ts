@@ -17,7 +17,7 @@ import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { UserError } from "../../src/base/errors.ts";
 import { type JobDirectory, jobDirectory } from "../../src/base/layout.ts";
-import { notOurs, openJobDirectory } from "../../src/job/private-directory.ts";
+import { closeDirectory, notOurs, openJobDirectory } from "../../src/job/private-directory.ts";
 
 let temp: string;
 let root: string;
@@ -141,4 +141,30 @@ describe("opening", () => {
   test("trusts nothing that is not there", () => {
     expect(() => notOurs(`${temp}/no`)).toThrow("ENOENT");
   });
+});
+
+describe("closing", () => {
+  const platform = Object.getOwnPropertyDescriptor(process, "platform") as PropertyDescriptor;
+  afterEach(() => {
+    Object.defineProperty(process, "platform", platform);
+  });
+
+  test.each(["linux", "darwin"])(
+    "works on a directory of any mode, and never through a link (%s)",
+    (value) => {
+      Object.defineProperty(process, "platform", { ...platform, value });
+      for (const mode of [0o000, 0o077, 0o777]) {
+        mkdirSync(root);
+        chmodSync(root, mode);
+        closeDirectory(root);
+        expect(modeOf(root)).toBe("700");
+        rmSync(root, { recursive: true });
+      }
+      mkdirSync(`${temp}/target`);
+      chmodSync(`${temp}/target`, 0o755);
+      symlinkSync(`${temp}/target`, root);
+      expect(() => closeDirectory(root)).toThrow();
+      expect(modeOf(`${temp}/target`)).toBe("755");
+    },
+  );
 });

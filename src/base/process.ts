@@ -8,7 +8,7 @@ export interface ProcessIdentity {
   started?: string;
 }
 
-/** proc(5), /proc/PID/stat; undefined if there is no such process. */
+/** proc(5), /proc/PID/stat; undefined if there is no such process, or it cannot be read now. */
 function readStat(pid: number) {
   try {
     const text = fs.readFileSync(`/proc/${pid}/stat`, "utf8");
@@ -31,7 +31,9 @@ export function identify(pid: number): ProcessIdentity {
 export function isRunning(process_: ProcessIdentity): boolean {
   if (process_.started !== undefined) {
     const stat = readStat(process_.pid);
-    return stat?.started === process_.started && stat.state !== "Z" && stat.state !== "X";
+    // Gone, or the machine has no file descriptor left to look. To check for the folder needs none.
+    if (stat === undefined) return fs.existsSync(`/proc/${process_.pid}`);
+    return stat.started === process_.started && stat.state !== "Z" && stat.state !== "X";
   }
   try {
     return process.kill(process_.pid, 0);

@@ -98,8 +98,10 @@ export function closeDirectory(directory: string): void {
     } finally {
       fs.closeSync(fd);
     }
-  } else if (process.platform === "darwin") {
-    fs.lchmodSync(directory, 0o700);
+  } else if (process.platform !== "win32") {
+    // Not lchmodSync: on macOS it opens for writing, which fails on every directory (nodejs/node#23736).
+    if (!fs.lstatSync(directory).isDirectory()) throw new Error(`${directory} is not a directory`);
+    fs.chmodSync(directory, 0o700);
   }
 }
 
