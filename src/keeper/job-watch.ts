@@ -42,21 +42,10 @@ function hasUses(directory: string): boolean {
 
 // A signal says nothing about the job: "pkill node" in a step must not cost the job its credentials. SIGCONT comes
 // when somebody has stopped the process. What a crash raises (SIGSEGV, ...) keeps its meaning.
-const SIGNALS: NodeJS.Signals[] = [
-  ...([
-    "SIGTERM",
-    "SIGINT",
-    "SIGHUP",
-    "SIGQUIT",
-    "SIGUSR1",
-    "SIGUSR2",
-    "SIGPIPE",
-    "SIGALRM",
-    "SIGCONT",
-  ] as const),
-  ...(["SIGVTALRM", "SIGPROF", "SIGIO", "SIGPWR", "SIGXCPU", "SIGXFSZ", "SIGSYS", "SIGSTKFLT"] as const),
-  ...(["SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGBREAK"] as const),
-];
+const SIGNALS = (
+  "SIGTERM SIGINT SIGHUP SIGQUIT SIGUSR1 SIGUSR2 SIGPIPE SIGALRM SIGCONT SIGVTALRM SIGPROF SIGIO SIGPWR SIGXCPU " +
+  "SIGXFSZ SIGSYS SIGSTKFLT SIGTSTP SIGTTIN SIGTTOU SIGBREAK"
+).split(" ") as NodeJS.Signals[];
 
 /** Watches the job, the clocks and signals on behalf of the keeper. */
 export class JobWatch {
