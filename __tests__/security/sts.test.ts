@@ -6,6 +6,7 @@ import { pathToFileURL } from "node:url";
 import { expect, test } from "@jest/globals";
 import { RawServer } from "../../harness/machine/raw-server.ts";
 import { repository } from "../../harness/repository.ts";
+import { NODE_KNOWS_PROXIES } from "../e2e-failures/failing.ts";
 
 const MODULE = pathToFileURL(path.join(repository(), "dist/exchange/index.js")).href;
 const EXCHANGE = `
@@ -29,16 +30,22 @@ const session = (arn: string): string => {
 };
 
 /** Exchanges in a process that must end by itself. */
-async function exchangeWith(answer: (socket: Socket) => void): Promise<{
+async function exchangeWith(
+  answer: (socket: Socket) => void,
+  /** What the server is: STS itself, or the proxy before it. */
+  isProxy = false,
+): Promise<{
   session?: { assumedRoleArn?: string };
   failure?: { kind: string; code?: string; message: string };
   peakMb: number;
 }> {
   const server = await RawServer.start(answer);
   try {
-    const args = ["--input-type=module", "-e", EXCHANGE, `http://127.0.0.1:${server.port}`];
+    const url = `http://127.0.0.1:${server.port}`;
+    const args = ["--input-type=module", "-e", EXCHANGE, isProxy ? "https://sts.invalid" : url];
     // A process that does not end is killed, and the test fails.
-    const options = { env: { PATH: process.env.PATH }, timeout: 100_000, killSignal: "SIGKILL" } as const;
+    const env = { PATH: process.env.PATH, ...(isProxy && { HTTPS_PROXY: url }) };
+    const options = { env, timeout: 100_000, killSignal: "SIGKILL" } as const;
     const printed = await new Promise<string>((resolve, reject) => {
       execFile(process.execPath, args, options, (error, stdout) => (error ? reject(error) : resolve(stdout)));
     });
@@ -48,10 +55,11 @@ async function exchangeWith(answer: (socket: Socket) => void): Promise<{
   }
 }
 
-test("an answer that stops in its middle ends by a deadline, and so does one that never begins", async () => {
+test("an answer that stops in its middle ends by a deadline, and so does one that never begins, of STS or of a proxy", async () => {
   const results = await Promise.all([
     exchangeWith((socket) => void socket.write(`${HEAD}Content-Length: 1000\r\n\r\n<Assume`)),
     exchangeWith(() => {}),
+    ...(NODE_KNOWS_PROXIES ? [exchangeWith(() => {}, true)] : []),
   ]);
   for (const { failure } of results) {
     expect(failure).toMatchObject({ kind: "unreachable", code: expect.stringMatching(/timeout|ETIMEDOUT/i) });

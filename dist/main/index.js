@@ -2905,7 +2905,7 @@ const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.ur
 ;// CONCATENATED MODULE: ../lib/src/base/process.js
 
 
-/** proc(5), /proc/PID/stat; undefined if there is no such process. */
+/** proc(5), /proc/PID/stat; undefined if there is no such process, or it cannot be read now. */
 function readStat(pid) {
     try {
         const text = external_node_fs_namespaceObject.readFileSync(`/proc/${pid}/stat`, "utf8");
@@ -2927,7 +2927,10 @@ function identify(pid) {
 function process_isRunning(process_) {
     if (process_.started !== undefined) {
         const stat = readStat(process_.pid);
-        return stat?.started === process_.started && stat.state !== "Z" && stat.state !== "X";
+        // Gone, or the machine has no file descriptor left to look. To check for the folder needs none.
+        if (stat === undefined)
+            return external_node_fs_namespaceObject.existsSync(`/proc/${process_.pid}`);
+        return stat.started === process_.started && stat.state !== "Z" && stat.state !== "X";
     }
     try {
         return process.kill(process_.pid, 0);
@@ -3064,8 +3067,11 @@ function closeDirectory(directory) {
             external_node_fs_namespaceObject.closeSync(fd);
         }
     }
-    else if (process.platform === "darwin") {
-        external_node_fs_namespaceObject.lchmodSync(directory, 0o700);
+    else if (process.platform !== "win32") {
+        // Not lchmodSync: on macOS it opens for writing, which fails on every directory (nodejs/node#23736).
+        if (!external_node_fs_namespaceObject.lstatSync(directory).isDirectory())
+            throw new Error(`${directory} is not a directory`);
+        external_node_fs_namespaceObject.chmodSync(directory, 0o700);
     }
 }
 /** The names in a directory; none if a step has put something else in its place. */

@@ -42,21 +42,10 @@ function hasUses(directory: string): boolean {
 
 // A signal says nothing about the job: "pkill node" in a step must not cost the job its credentials. SIGCONT comes
 // when somebody has stopped the process. What a crash raises (SIGSEGV, ...) keeps its meaning.
-const SIGNALS: NodeJS.Signals[] = [
-  ...([
-    "SIGTERM",
-    "SIGINT",
-    "SIGHUP",
-    "SIGQUIT",
-    "SIGUSR1",
-    "SIGUSR2",
-    "SIGPIPE",
-    "SIGALRM",
-    "SIGCONT",
-  ] as const),
-  ...(["SIGVTALRM", "SIGPROF", "SIGIO", "SIGPWR", "SIGXCPU", "SIGXFSZ", "SIGSYS", "SIGSTKFLT"] as const),
-  ...(["SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGBREAK"] as const),
-];
+const SIGNALS = (
+  "SIGTERM SIGINT SIGHUP SIGQUIT SIGUSR1 SIGUSR2 SIGPIPE SIGALRM SIGCONT SIGVTALRM SIGPROF SIGIO SIGPWR SIGXCPU " +
+  "SIGXFSZ SIGSYS SIGSTKFLT SIGTSTP SIGTTIN SIGTTOU SIGBREAK"
+).split(" ") as NodeJS.Signals[];
 
 /** Watches the job, the clocks and signals on behalf of the keeper. */
 export class JobWatch {
@@ -101,13 +90,14 @@ export class JobWatch {
   async runsUntil(due: number): Promise<boolean> {
     this.#look();
     this.#jumped = false;
-    while (!this.over.aborted && !this.#jumped && performance.now() < due) {
+    for (;;) {
+      // Read once: Node.js warns about a negative time.
+      const waitMs = Math.min(due - performance.now(), LONGEST_WAIT_MS);
+      if (this.over.aborted || this.#jumped || waitMs <= 0) return !this.over.aborted;
       const alarm = new AbortController();
       this.#wake = () => alarm.abort();
-      const wait = Math.min(due - performance.now(), LONGEST_WAIT_MS);
-      await sleep(wait, undefined, { signal: alarm.signal }).catch(() => {}); // woken
+      await sleep(waitMs, undefined, { signal: alarm.signal }).catch(() => {}); // woken
     }
-    return !this.over.aborted;
   }
 
   close(): void {
