@@ -46,3 +46,12 @@ test("no imports run in a circle", () => {
   for (const file of files) visit(file, []);
   expect(circles).toEqual([]);
 });
+
+test("the map in docs/how-it-works.md has every file of src/, and no other", () => {
+  const page = readFileSync(path.join(repository(), "docs/how-it-works.md"), "utf8");
+  const rows = [...page.matchAll(/^(src| {2}(\w+))\/ +(?:[^:\n]+: )?(.+ · .+)$/gm)];
+  const mapped = rows.flatMap(([, , room, names = ""]) =>
+    names.split(/ · | {2,}/).map((name) => `${room === undefined ? "" : `${room}/`}${name}.ts`),
+  );
+  expect(mapped.sort()).toEqual(files.toSorted());
+});
