@@ -335,7 +335,7 @@ class LaunchedKeeper {
             this.#child.send(message, (error) => error && reject(error));
         });
         try {
-            return await Promise.race([replied, this.#ended, late]);
+            return await Promise.race([this.#ended, replied, late]);
         }
         catch (error) {
             await this.abandon();
