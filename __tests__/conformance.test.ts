@@ -53,7 +53,7 @@ describe("the committed results", () => {
     expect([rows(1).length, rows(2).length, rows(5).length]).toEqual([2, 1, 6]);
   });
 
-  test("prove scenario 1 by scenario 2: whoever never failed there proves nothing", () => {
+  test("prove scenario 1 by scenario 2: a client that never failed there proves nothing", () => {
     const [stale] = results.rows.filter(({ scenario }) => scenario === 2);
     const unproved = Object.entries(stale?.steps[0]?.cells ?? {}).filter(
       ([, { text }]) => text === "did not fail",
@@ -187,7 +187,7 @@ describe("the verdict", () => {
   });
 });
 
-test("turns let so many run at once", async () => {
+test("turns let only the given number run at once", async () => {
   const turns = new Turns(2);
   let running = 0;
   let most = 0;

@@ -213,7 +213,7 @@ describe("post takes the secret first", () => {
     expect(run.code).toBe(0);
     expect(readdirSync(path.join(folder, "temp"))).toEqual([]);
     expect(warnings(run)).toEqual([
-      "::warning::Could not use the records of the job directory, because it is open to other users (mode 777). It is deleted",
+      "::warning::Could not use the records of the job directory, because it is open to other users (mode 777). Post deletes the directory",
     ]);
     expect(run.environment).toEqual(AMBIENT);
     expect(run.output).not.toContain("Nothing to clean up");
@@ -244,7 +244,7 @@ describe("post takes the secret first", () => {
     const run = await post("a", { ...filesIn(root), ...REGION });
     expect(run.code).toBe(0);
     expect(warnings(run)).toEqual([
-      `::warning::Could not lock the job directory: Another use of this action has held ${root} for 12 s. Run the job again.`,
+      `::warning::Could not lock the job directory: Another use of this action has kept ${root} locked for 12 s. Run the job again.`,
     ]);
     expect(readdirSync(path.join(folder, "temp"))).toEqual([]);
   }, 30_000);

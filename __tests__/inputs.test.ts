@@ -185,7 +185,7 @@ describe("aws-region", () => {
 
 test.each(["eu-west-1a", "us-gov-west-1b", "ap-southeast-10c"])("aws-region refuses the zone %s", (zone) => {
   expect(refusal({ "aws-region": zone })).toBe(
-    `aws-region is "${zone}". Allowed: a region in lower case, such as eu-west-1. That is a zone of the region ${zone.slice(0, -1)}.`,
+    `aws-region is "${zone}". Allowed: a region in lower case, such as eu-west-1. That is an Availability Zone of the region ${zone.slice(0, -1)}.`,
   );
 });
 

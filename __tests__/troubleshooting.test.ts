@@ -200,7 +200,7 @@ function saidOfEnvironment(): Said[] {
   // All that the source has.
   const pushes = sources.flatMap(
     (source) =>
-      source.match(/\bwarnings(?:\.push\(|: \[|: .*\.map\(\s*\(name\) =>)\s*`|\breturn blanked\(/g) ?? [],
+      source.match(/\bwarnings(?:\.push\(|: \[|: .*\.map\(\s*\(name\) =>)\s*`|\breturn emptied\(/g) ?? [],
   );
   expect([warnings.length, losing.length, pushes.length]).toEqual([4, 2, 6]);
   return [
@@ -299,7 +299,7 @@ function saidOfCheck(): Said[] {
     ["keeper-was-replaced", replacedWarning(found)],
     [
       "keeper-was-replaced",
-      `aws-role-refresh: unhealthy; profile default, ${describeHealth(found, Date.UTC(2026, 0, 1, 14, 3, 22, 1))}; mended`,
+      `aws-role-refresh: unhealthy; profile default, ${describeHealth(found, Date.UTC(2026, 0, 1, 14, 3, 22, 1))}; repaired`,
     ],
   ];
 }
@@ -414,20 +414,20 @@ const LATER: Said[] = [
   ["audience-not-registered", "`azp` must match configured OpenID Client ID"],
 ];
 
-describe("what a later step or another server prints is found", () => {
+describe("every error that a later step or another server prints is found", () => {
   test.each(LATER)("under %s: %s", (anchor, text) => {
     const runs = quotedIn(byAnchor.get(anchor) ?? "").map((quote) => commonRun(quote, text));
     expect(Math.max(0, ...runs)).toBe(text.length);
   });
 
-  test("plain sudo, su, and how long a session of MinIO lives are explained", () => {
+  test("plain sudo, su, and how long a MinIO session is valid are explained", () => {
     expect(byAnchor.get("another-user-by-su-or-sudo")).toMatch(/`sudo` removes the variables.*`su -`/);
     expect(byAnchor.get("no-credentials-found")).toContain("(#another-user-by-su-or-sudo)");
-    expect(byAnchor.get("short-sessions-of-minio")).toContain("only as long as the ID token has left");
+    expect(byAnchor.get("short-sessions-of-minio")).toContain("valid only until the ID token expires");
   });
 });
 
-describe("what is said is found", () => {
+describe("every error and warning of the action is found", () => {
   test.each(SAID)("under %s: %s", (anchor, text) => {
     const runs = quotedIn(byAnchor.get(anchor) ?? "").map((quote) => commonRun(quote, text));
     expect(Math.max(0, ...runs)).toBeGreaterThanOrEqual(20);

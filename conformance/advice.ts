@@ -49,7 +49,7 @@ export const ADVICE: Advice[] = [
     applies: ({ client, cell }) => client === "php-async-aws" && /InvalidClientTokenId/.test(cell.text ?? ""),
     text:
       "AsyncAws treats an empty `AWS_ACCESS_KEY_ID` as a key. Do not export static keys in a job that uses this action, or `unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN` " +
-      "in the step that runs PHP: an action cannot unset a variable, only blank it.",
+      "in the step that runs PHP: an action cannot unset a variable, only empty it.",
   },
   {
     applies: ({ client, row }) => client === "php-async-aws" && row.id.startsWith("chained/"),
@@ -59,7 +59,7 @@ export const ADVICE: Advice[] = [
     applies: ({ client, row, cell }) =>
       client === "js-v2" && row.scenario === 4 && /region/i.test(cell.text ?? ""),
     text:
-      "`AWS_STS_REGIONAL_ENDPOINTS` stays `regional` for the post steps of other actions, and the SDK for JavaScript v2 then wants a region, which it did not need for the " +
+      "`AWS_STS_REGIONAL_ENDPOINTS` stays `regional` for the post steps of other actions, and the SDK for JavaScript v2 then needs a region, which it did not need for the " +
       "global endpoint. Set `AWS_REGION` for the job.",
   },
 ];

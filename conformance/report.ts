@@ -49,7 +49,7 @@ policies. What counts is the ARN that each call ran as. [conformance/RESULTS.md]
 
 const RESULTS = `# Every case of the conformance suite
 
-What is behind [docs/compatibility.md](../docs/compatibility.md). \`npm run conformance -- --write\` writes this page; do not edit it.`;
+The detailed results behind [docs/compatibility.md](../docs/compatibility.md). \`npm run conformance -- --write\` writes this page; do not edit it.`;
 
 /** A line for each client: what the README shows. */
 function summarySection(
@@ -70,12 +70,12 @@ function summarySection(
   const columns: [string, Scenario][] = [
     ["Refreshes for as long as the job lives", 1],
     ["Right role in hostile environments", 3],
-    ["After post as before", 4],
+    ["Same as before, after post", 4],
     ["Files of Windows and macOS", 5],
   ];
   return section(
     "In short",
-    "*Hostile environments*: keys, profiles and roles that were set before the action ran. The numbers lead to what to do.",
+    "*Hostile environments*: keys, profiles and roles that were set before the action ran. The numbers refer to the advice below.",
     ["Client", "Version", ...columns.map(([title]) => title)],
     clients.map((client) => [
       client.title,
@@ -100,9 +100,9 @@ function refreshSection(clients: Client[], rows: RowResult[]): string {
   };
   return section(
     "Refresh",
-    "One long-lived process calls GetCallerIdentity every second over three role sessions and six ID tokens; of the CLIs, each call is a process. A failed call is an error, " +
+    "One long-lived process calls GetCallerIdentity every second over three role sessions and six ID tokens; for the CLIs, each call is a separate process. A failed call is an error, " +
       "unless it was signed just before its session ended and the next one works (Go and others ask for a new session at that very second). " +
-      "With an ID token that is written once, as other actions do, every client that works here failed, as it must.",
+      "With an ID token that is written once, as other actions do, every client that works here failed, as expected.",
     ["Client", ...rows.map(({ title }) => title), "STS host asked"],
     clients.map((client) => [client.title, ...rows.map((row) => cellOf(row, client)), hosts(client)]),
   );
@@ -111,7 +111,7 @@ function refreshSection(clients: Client[], rows: RowResult[]): string {
 function hostileSection(rows: RowResult[]): string {
   return section(
     "Hostile environments",
-    "What was ambient in the job before the action, how the action was used, and which profile the step chose. *Warned*: main's log names what it found and what it did.",
+    "*Ambient* is what the job's environment contained before the action. The other columns show how the action was used, and which profile the step chose. *Warned* means that main's log names what it found and what it did.",
     ["Ambient", "Use", "Step", "Warned", "Outcome"],
     rows.flatMap((row) =>
       alike(row).map(([titles, outcome]) => [
@@ -138,7 +138,7 @@ function alike(row: RowResult): [string, string][] {
 function afterSection(rows: RowResult[]): string {
   return section(
     "After post",
-    "Post steps of other actions run after this action's, in the environment it leaves. *As before*: a call does what it did before the action's main, or fails for want of credentials " +
+    "Post steps of other actions run after this action's, in the environment it leaves. *As before*: a call does what it did before the action's main, or fails for lack of credentials " +
       "where it failed before; none runs as the role. The disk cache of the AWS CLI must hold no session of the role, nor of a role reached through it.",
     ["Ambient", "Use", "What", "Outcome"],
     rows.flatMap((row) =>
@@ -175,7 +175,7 @@ function clientSection(clients: Client[], refused: Results["refused"]): string {
     section(
       "How each client was run",
       "Pinned, from its package registry; the programs are under conformance/clients/. The proxy with the real host names stands for AWS; a client that reads " +
-        "AWS_ENDPOINT_URL_STS was also led by that.",
+        "AWS_ENDPOINT_URL_STS was also pointed to STS by that variable.",
       ["Client", "Language", "How it names a profile", "Certificate authority from", "Remarks"],
       clients.map(({ title, language, explicit, authority, note }) => [
         title,
@@ -191,7 +191,7 @@ function clientSection(clients: Client[], refused: Results["refused"]): string {
 function readNotRunSection(): string {
   return section(
     "Read, not run",
-    "No registry that the suite uses serves these in a form that runs. What follows is from their sources; nothing of it was tested.",
+    "No registry that the suite uses serves these in a form that runs. What follows is from their sources; none of it was tested.",
     ["SDK", "Source read", "What it does"],
     READ_NOT_RUN.map(({ title, source, finding }) => [title, source, finding]),
   );

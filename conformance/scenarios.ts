@@ -213,7 +213,7 @@ function pair(one: string, other: string, title: string, id = `${one}+${other}`)
 const AMBIENT_USE: Use = { profile: "default", role: "role" };
 const NAMED_USE: Use = { profile: "deploy", role: "role" };
 const SECOND_USE: Use = { profile: "second", role: "second" };
-const AMBIENT_STEP: Step = { id: "ambient", title: "nothing said", expect: "role" };
+const AMBIENT_STEP: Step = { id: "ambient", title: "no profile chosen", expect: "role" };
 
 /** The two ways in which a step chooses a profile: AWS_PROFILE, and the client's own means. */
 function choosing(profile: string, expect: Principal, prefix = ""): [byVariable: Step, explicit: Step] {
@@ -305,7 +305,7 @@ export const HOSTILE_ROWS: Row[] = [
   namedRow(
     "named-and-nothing",
     withRegion(ambientNamed("home-keys")),
-    [{ id: "nothing", title: "nothing said", expect: "home" }],
+    [{ id: "nothing", title: "no profile chosen", expect: "home" }],
     "named use, and a step that does not choose it",
   ),
   ambientRow(

@@ -75,7 +75,7 @@ function readOptions(): Options {
   const seconds = wholeNumber("--seconds", flags.seconds ?? 60, LEAST_SECONDS);
   const further = (flags.with ?? "").split(",").filter((name) => name !== "");
   const unknown = further.find((name) => name !== "boto3" && name !== "aws");
-  if (unknown !== undefined) throw new UsageError(`--with: boto3 and aws are known, not ${unknown}`);
+  if (unknown !== undefined) throw new UsageError(`--with: boto3 and aws are supported, not ${unknown}`);
   return { seconds, json: flags.json, svg: flags.svg ?? path.join(root, "out", "rehearsal.svg"), further };
 }
 
@@ -90,7 +90,7 @@ const compiled = (name: string): string => path.join(root, "lib", "scripts", "re
 function requireVersion(name: string, version: string, least: [number, number][]): void {
   const [major = 0, minor = 0] = version.split(".").map(Number);
   const enough = least.some(([leastMajor, leastMinor]) => major === leastMajor && minor >= leastMinor);
-  if (!enough) throw new UsageError(`--with: ${name} ${version} does not know AWS_ENDPOINT_URL_STS`);
+  if (!enough) throw new UsageError(`--with: ${name} ${version} does not support AWS_ENDPOINT_URL_STS`);
 }
 
 /**
@@ -279,7 +279,7 @@ async function rehearse(options: Options, cleanup: Cleanup): Promise<number> {
   console.log(
     `\n${renderTable(timeline)}\n\n${RENEWALS}\n\npicture: ${path.relative(process.cwd(), options.svg)}`,
   );
-  for (const problem of problems) console.error(`the promise did not hold: ${problem}`);
+  for (const problem of problems) console.error(`not as promised: ${problem}`);
   return problems.length === 0 ? 0 : 1;
 }
 

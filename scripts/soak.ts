@@ -117,19 +117,19 @@ async function soak(cleanup: Cleanup): Promise<number> {
   const seen = reader.stop();
   const stopped = samples.filter(({ state }) => state === "T").length;
   if (stopped > 0)
-    console.log(`! the keeper was stopped from outside in ${stopped} of ${samples.length} looks`);
+    console.log(`! the keeper was suspended from outside in ${stopped} of ${samples.length} samples`);
   const status = stage.status();
   const { posts, tempLeft, orphans } = await job.finish();
 
-  const stoodStill = seen.blindMs > LIFE_MS / 2;
-  if (stoodStill) console.log(`! this machine stood still for ${Math.round(seen.blindMs)} ms`);
+  const wasSuspended = seen.blindMs > LIFE_MS / 2;
+  if (wasSuspended) console.log(`! this machine was suspended for ${Math.round(seen.blindMs)} ms`);
   const memory = drift(samples, ({ privateKb }) => privateKb);
   const files = drift(samples, (one) => one.files);
   const rows: [string, string, boolean][] = [
     ["reads of the token file", String(seen.reads), seen.reads > lastsMs / 100],
     ["different tokens", String(seen.tokens), seen.tokens > lastsMs / LIFE_MS],
-    // A machine that stood still for longer than a token lives has no fresh one when it wakes.
-    ["of them stale", `${seen.stale} (${seen.staleMs} ms)`, seen.stale === 0 || stoodStill],
+    // A machine that was suspended for longer than a token lives has no fresh one when it wakes.
+    ["of them stale", `${seen.stale} (${seen.staleMs} ms)`, seen.stale === 0 || wasSuspended],
     ["reads of a missing or broken token", String(seen.missing + seen.torn), seen.missing + seen.torn === 0],
     ["requests that failed at random", String(counts.failures), true],
     ["outages of 0.3 lives", String(counts.outages), counts.outages === OUTAGES_AT.length],
@@ -147,7 +147,7 @@ async function soak(cleanup: Cleanup): Promise<number> {
     ],
     ["post", posts[0]?.outcome ?? "none", posts[0]?.outcome === "success"],
   ];
-  // Where something is wrong, when it was and what the keeper met then.
+  // If something is wrong: when it was, and which errors the keeper had then.
   for (const { from, to } of status.stale) console.log(`! stale from ${time(from)} to ${time(to)}`);
   for (const { from, to = Date.now(), attempts, lastError } of status.outages) {
     if (to - from <= LIFE_MS / 2) continue;

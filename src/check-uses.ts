@@ -21,8 +21,8 @@ export interface Checked {
 }
 
 /**
- * Checks the ID token and the keeper of each use of this job that is not over, and repairs what it can. Throws a
- * UserError if there is no use to check.
+ * Checks the ID token and the keeper of each use of this job that is not over, and repairs what it can.
+ * Throws a UserError if there is no use to check.
  */
 export async function checkUses(env: NodeJS.ProcessEnv): Promise<Checked> {
   const job = jobDirectory(jobDirectoryPath(env.RUNNER_TEMP));
@@ -41,7 +41,7 @@ export async function checkUses(env: NodeJS.ProcessEnv): Promise<Checked> {
     details.push(found.join(", "));
     if (health.trouble === undefined) continue;
     healthy = false;
-    details.push(await mend(job, { endpoint, audience }, env));
+    details.push(await repair(job, { endpoint, audience }, env));
   }
   return { healthy, details: printable(details.join("; ")) };
 }
@@ -58,21 +58,23 @@ async function profilesByAudience(job: JobDirectory, requestToken: string): Prom
   return profiles;
 }
 
-/** Puts a fresh token into the file, with a new keeper to watch over it, as main does. Returns how that went. */
-async function mend(job: JobDirectory, ask: Ask, env: NodeJS.ProcessEnv): Promise<string> {
+/**
+ * Puts a fresh token into the file, with a new keeper to watch over it, as main does. Returns how that went.
+ */
+async function repair(job: JobDirectory, ask: Ask, env: NodeJS.ProcessEnv): Promise<string> {
   const keeper = launchKeeper();
   try {
     const first = await firstToken(keeper, ask, env, core.debug);
     core.setSecret(first.token);
     await locked(job, async () => {
-      // A post step may have ended the last use meanwhile, and another step may have mended it.
+      // A post step may have ended the last use meanwhile, and another step may have repaired the keeper.
       if (!activeUses(job).some(({ audience }) => audience === ask.audience)) return;
       const directory = tokenDirectory(job, ask.audience);
       if (healthOf(directory).trouble !== undefined) await replaceKeeper(directory, keeper, first);
     });
-    return "mended";
+    return "repaired";
   } catch (error) {
-    return `not mended: ${errorText(error)}`;
+    return `not repaired: ${errorText(error)}`;
   } finally {
     await keeper.abandon();
   }

@@ -15,7 +15,8 @@ import { makeReport } from "./report/report.ts";
 import { loadUse, type SavedUse } from "./state.ts";
 
 /**
- * The post step: removes everything that main wrote, and gives the environment back. Warns, but never fails the job.
+ * The post step: removes everything that main wrote, and restores the environment. Warns, but never fails the
+ * job.
  */
 export async function finish(env: NodeJS.ProcessEnv): Promise<void> {
   const state = await attempt("read the state", () => ({ saved: loadUse(env) }));
@@ -53,7 +54,8 @@ export async function finish(env: NodeJS.ProcessEnv): Promise<void> {
     }
   });
   if (ended?.use) core.info(`${ended.use.roleArn}: profile ${ended.use.profile} removed`);
-  if (ended && others.length > 0) core.info(`The keeper goes on for ${count(others.length)} of this action.`);
+  if (ended && others.length > 0)
+    core.info(`The keeper keeps running for ${count(others.length)} of this action.`);
   if (ended?.use && others.length === 0)
     await attempt("write the report", () => report(ended, saved.summary));
 }
@@ -63,8 +65,8 @@ function count(others: number): string {
 }
 
 /**
- * Nothing is left of a use. That is as it should be if main failed, or if post ran before, which has then restored the
- * environment.
+ * Nothing is left of a use. That is as it should be if main failed, or if post ran before, which has then
+ * restored the environment.
  */
 function reportAbsence(job: JobDirectory, { id, use }: SavedUse, env: NodeJS.ProcessEnv): void {
   const isOver = finishedUses(job).some((finished) => finished.id === id);
@@ -107,14 +109,15 @@ function restoreEnvironment(use: PublishedUse, others: Use[], env: NodeJS.Proces
   if (overridden !== undefined) core.warning(overridden);
   const previous: Record<string, string | undefined> = {};
   for (const [name, value] of Object.entries(values)) previous[name] = value ?? undefined;
-  // The values of a use that is not over come before the values of before any use: they may have begun in parallel.
+  // The values of a use that is not over come before the values of before any use: they may have begun in
+  // parallel.
   for (const other of others) Object.assign(previous, other.exported);
   for (const [name, value] of Object.entries(planRestore(env, use.exported, previous, defaultFiles()))) {
     core.exportVariable(name, value);
   }
 }
 
-/** Whatever else is known or not: later post steps must not look for files that are gone. */
+/** Even if post found no record of the use: later post steps must not look for files that are gone. */
 function leaveFiles(job: JobDirectory, env: NodeJS.ProcessEnv): void {
   for (const [name, path] of Object.entries(defaultFiles())) {
     const now = env[name];

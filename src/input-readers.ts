@@ -66,7 +66,7 @@ export function readRole(read: Reader, anyArn: boolean): Role {
 export function readRegion(read: Reader): string {
   const region = required(read, "aws-region");
   if (/^[a-z]{2}(?:-[a-z]+)+-\d+[a-z]$/.test(region))
-    throw refused("aws-region", region, `That is a zone of the region ${region.slice(0, -1)}.`);
+    throw refused("aws-region", region, `That is an Availability Zone of the region ${region.slice(0, -1)}.`);
   // The region becomes part of host names, so it must be one DNS label.
   if (/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(region)) return region;
   throw refused("aws-region", region, "AWS lists them under Regions and Zones.");

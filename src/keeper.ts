@@ -5,11 +5,13 @@ import { retrying } from "./base/retry.ts";
 import { keep } from "./keeper/keep.ts";
 import type { Ask, Reply, Watch } from "./keeper/messages.ts";
 
-// The background process. It prints nothing, takes its orders over IPC from main, and ends when the job does.
+// The background process. It prints nothing, takes its instructions from main over IPC, and ends when the job
+// does.
 const REQUEST_TIMEOUT_MS = 10_000;
 
 leaveNoCore();
-// Without a listener Node.js opens its debugger on SIGUSR1, through which others could read the request token.
+// Without a listener Node.js opens its debugger on SIGUSR1, through which others could read the request
+// token.
 process.on("SIGUSR1", () => {});
 process.once("disconnect", giveUp);
 process.once("message", (ask: Ask) => void begin(ask));

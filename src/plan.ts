@@ -28,7 +28,10 @@ export interface Plan {
   masks: string[];
 }
 
-/** Decides everything that can be decided without touching anything. Throws a UserError for what has to be refused. */
+/**
+ * Decides everything that can be decided without touching anything. Throws a UserError for what has to be
+ * refused.
+ */
 export function makePlan(inputs: Inputs, env: NodeJS.ProcessEnv): Plan {
   const { role, sessionName, profile, region, stsEndpoint, mirror } = inputs;
   const job = jobDirectory(jobDirectoryPath(env.RUNNER_TEMP));
@@ -53,7 +56,7 @@ export function makePlan(inputs: Inputs, env: NodeJS.ProcessEnv): Plan {
   };
 }
 
-/** main and keeper verify certificates all the same: start.ts. */
+/** main and keeper still verify certificates: start.ts. */
 function tlsWarning(env: NodeJS.ProcessEnv): string | undefined {
   if (env.NODE_TLS_REJECT_UNAUTHORIZED !== "0") return undefined;
   return (
@@ -62,7 +65,10 @@ function tlsWarning(env: NodeJS.ProcessEnv): string | undefined {
   );
 }
 
-/** Set for a job that may have ID tokens (actions/runner, src/Runner.Worker/Handlers/NodeScriptActionHandler.cs). */
+/**
+ * Set for a job that may have ID tokens (actions/runner,
+ * src/Runner.Worker/Handlers/NodeScriptActionHandler.cs).
+ */
 export function readEndpoint(env: NodeJS.ProcessEnv): Endpoint {
   const url = env.ACTIONS_ID_TOKEN_REQUEST_URL ?? "";
   const requestToken = env.ACTIONS_ID_TOKEN_REQUEST_TOKEN ?? "";

@@ -4,7 +4,7 @@ import { quoted } from "./base/text.ts";
 import type { Session } from "./exchange.ts";
 import type { Plan } from "./plan.ts";
 
-/** Outputs, environment and log: the last thing, when all of it is true. */
+/** Outputs, environment and log: last, once everything works. */
 export function publish(plan: Plan, first: IdToken, session: Session): void {
   const { inputs, job, directory, endsAt } = plan;
   const { profile, sessionName } = inputs;

@@ -5,7 +5,9 @@ import { troubleshootingLink } from "./base/troubleshooting.ts";
 import type { LaunchedKeeper } from "./keeper/launch.ts";
 import { start } from "./start.ts";
 
-/** Runs the main step, and fails it with what a user can do about it. Ends a keeper that has not taken over. */
+/**
+ * Runs the main step, and fails it with what a user can do about it. Ends a keeper that has not taken over.
+ */
 export async function run(keeper: LaunchedKeeper): Promise<void> {
   try {
     await start(process.env, keeper);

@@ -19,10 +19,10 @@ import { replacedWarning } from "./report/health.ts";
 import { type SavedUse, saveUse } from "./state.ts";
 
 /**
- * The main step: from inputs to a profile whose token file stays fresh. It refuses what has to be refused before it
- * touches anything, and exports nothing before everything works; what fails is undone at once. Throws a UserError
- * for everything that a user can do something about.
- * @param keeper a process that waits for its orders
+ * The main step: from inputs to a profile whose token file stays fresh. It makes every refusal before it
+ * changes anything, and exports nothing before everything works. If a part fails, it undoes the others at
+ * once. Throws a UserError for everything that a user can do something about.
+ * @param keeper a process that waits for instructions
  */
 export async function start(env: NodeJS.ProcessEnv, keeper: LaunchedKeeper): Promise<void> {
   const run = { id: env.GITHUB_RUN_ID ?? "", attempt: env.GITHUB_RUN_ATTEMPT ?? "" };
@@ -31,13 +31,13 @@ export async function start(env: NodeJS.ProcessEnv, keeper: LaunchedKeeper): Pro
   for (const secret of plan.masks) core.setSecret(secret);
   if (inputs.role.accountId !== undefined) checkAccount(inputs, inputs.role.accountId);
 
-  // Whoever answers in the place of STS could use the ID token.
+  // Without verified certificates, a server that poses as STS could use the ID token.
   delete env.NODE_TLS_REJECT_UNAUTHORIZED;
   const state = { root: plan.job.path, id: plan.id, summary: inputs.summary };
   saveUse(state);
   try {
     await openJobDirectory(plan);
-    // The keeper asks, and so proves that it can ask for the tokens to come.
+    // The keeper asks: this proves that it can also request all later tokens.
     const [first, exchange] = await Promise.all([
       firstToken(keeper, { endpoint: plan.endpoint, audience: inputs.audience }, env),
       inputs.trial ? loadExchange() : undefined,
@@ -77,7 +77,10 @@ async function enter(plan: Plan, first: IdToken, env: NodeJS.ProcessEnv): Promis
   return published;
 }
 
-/** Lets the keeper watch over the token for the rest of the job, unless another use's does already, and does well. */
+/**
+ * Lets the keeper watch over the token for the rest of the job, unless another use's healthy keeper does so
+ * already.
+ */
 async function handOver({ job, directory }: Plan, keeper: LaunchedKeeper, first: IdToken): Promise<void> {
   await locked(job, async () => {
     const health = healthOf(directory);

@@ -5,7 +5,10 @@ import { object, oneOf, optional, text } from "./base/schema.ts";
 import type { Summary } from "./inputs.ts";
 import { ID, type PublishedUse, processIdentity, publishedUse } from "./job/records.ts";
 
-/** What main saves for post in the runner's state: nothing secret, since the runner keeps it in a file for a while. */
+/**
+ * What main saves for post in the runner's state: nothing secret, since the runner keeps it in a file for a
+ * while.
+ */
 export interface SavedUse {
   root: string;
   id: string;
@@ -30,8 +33,8 @@ export function saveUse(use: SavedUse): void {
 }
 
 /**
- * Undefined if main ended before it saved anything. Throws if it is not what main saves: without a state of its own,
- * post sees a variable STATE_use that a step has set.
+ * Undefined if main ended before it saved anything. Throws if it is not what main saves: without its own
+ * state, post would see a variable STATE_use that a step has set.
  */
 export function loadUse(env: NodeJS.ProcessEnv): SavedUse | undefined {
   const state = core.getState("use");

@@ -20,7 +20,7 @@ const NAMED: PlannedUse = {
 };
 const AMBIENT: PlannedUse = { ...NAMED, profile: "default" };
 
-/** What is exported whatever was ambient. */
+/** What is exported in every environment. */
 const FILES = {
   AWS_CONFIG_FILE: "/temp/config",
   AWS_SHARED_CREDENTIALS_FILE: "/temp/credentials",
@@ -87,7 +87,7 @@ describe("static keys", () => {
   // Each set of them, but the empty one.
   const sets = [1, 2, 3, 4, 5, 6, 7].map((bits) => names.filter((_, index) => (bits >> index) & 1));
   test.each(sets.map((set): [string, string[]] => [set.join(" + "), set]))(
-    "%s: blanked, and no other, with one warning",
+    "%s: emptied, and no other, with one warning",
     (_, set) => {
       const ambient = Object.fromEntries(set.map((name) => [name, "x"]));
       for (const [use, others] of [
@@ -110,7 +110,7 @@ describe("static keys", () => {
     ]);
   });
 
-  test("blank already, as an earlier use left them, need nothing", () => {
+  test("already empty, as an earlier use left them: no change", () => {
     expect(plan(NO_KEYS, AMBIENT)).toEqual({ exports: { ...FILES, ...REGION }, warnings: [] });
   });
 
@@ -131,7 +131,7 @@ describe("container credentials", () => {
   test.each([
     ["AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://169.254.170.23/v1/credentials"],
     ["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/v2/credentials/x"],
-  ])("%s: both are blanked, with a warning", (name, value) => {
+  ])("%s: both are emptied, with a warning", (name, value) => {
     for (const [use, others] of [
       [AMBIENT, { ...FILES, ...REGION }],
       [NAMED, FILES],
@@ -145,7 +145,7 @@ describe("container credentials", () => {
     }
   });
 
-  test("blank already need nothing", () => {
+  test("already empty: no change", () => {
     expect(plan(NO_CONTAINER, AMBIENT).exports).toEqual({ ...FILES, ...REGION });
   });
 });
@@ -318,7 +318,7 @@ describe("sts-endpoint", () => {
   );
 
   test.each(["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"])(
-    "of a named use is the same server as %s, or that is blank: fine",
+    "of a named use, with %s empty or the same server: accepted",
     (name) => {
       for (const value of ["http://127.0.0.1:9000", "http://127.0.0.1:9000/", ""]) {
         expect(plan({ [name]: value }, NAMED, endpoint)).toEqual({ exports: FILES, warnings: [] });
@@ -326,7 +326,7 @@ describe("sts-endpoint", () => {
     },
   );
 
-  test("of an ambient use wins, as it is exported for STS itself", () => {
+  test("of an ambient use overrides it, because it is exported for STS itself", () => {
     const ambient = { AWS_ENDPOINT_URL_STS: "http://127.0.0.1:1", AWS_ENDPOINT_URL: "http://127.0.0.1:2" };
     expect(plan(ambient, AMBIENT, endpoint).exports.AWS_ENDPOINT_URL_STS).toBe("http://127.0.0.1:9000");
   });
@@ -401,14 +401,14 @@ test("everything at once has every cure at once", () => {
   expect(warnings).toHaveLength(5);
 });
 
-test("nothing else is ever exported, and '' only where every SDK takes it for nothing", () => {
+test("nothing else is ever exported, and '' only where every SDK treats it as not set", () => {
   const values = [undefined, "", "x"];
   const names = [
     ...Object.keys({ ...NO_KEYS, ...NO_CONTAINER, ...OURS }),
     "AWS_PROFILE",
     "AWS_DEFAULT_PROFILE",
   ];
-  const blankable = new Set(Object.keys({ ...NO_KEYS, ...NO_CONTAINER }));
+  const emptiable = new Set(Object.keys({ ...NO_KEYS, ...NO_CONTAINER }));
   const allowed = new Set([...Object.keys({ ...FILES, ...REGION }), ...names]);
   for (let n = 0; n < 3 ** names.length; n += 7) {
     const ambient = Object.fromEntries(
@@ -423,11 +423,11 @@ test("nothing else is ever exported, and '' only where every SDK takes it for no
         continue;
       }
       for (const [name, value] of Object.entries(exports)) {
-        if (!allowed.has(name) || (value === "" && !blankable.has(name)))
+        if (!allowed.has(name) || (value === "" && !emptiable.has(name)))
           throw new Error(`${name}=${value} for ${JSON.stringify(ambient)}`);
       }
-      // Whatever was ambient, no key is left over the profile.
-      for (const name of blankable) {
+      // In every environment, no key is left that overrides the profile.
+      for (const name of emptiable) {
         if (exports[name] ?? ambient[name]) throw new Error(`${name} survives ${JSON.stringify(ambient)}`);
       }
     }

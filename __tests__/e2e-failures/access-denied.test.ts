@@ -117,7 +117,7 @@ async function startWith({ claims, format, trust }: Case): Promise<Scene> {
 }
 
 describe("AccessDenied", () => {
-  test.each(CASES)("$name: said, and what the log has to paste lets the job in", async (one) => {
+  test.each(CASES)("$name: explained, and the policy in the log lets the job in", async (one) => {
     const scene = await startWith(one);
     const { clouds, job, cloudJob } = scene;
     const suggested = await failingUse(scene);

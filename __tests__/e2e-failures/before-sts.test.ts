@@ -26,7 +26,7 @@ describe("no id-token permission", () => {
     const scene = await startAsGitHub({ job: { environment: none, github } });
     const { main, title, anchor, stsCalls } = await failingUse(scene);
     expect([title, anchor, stsCalls]).toEqual([
-      "This job may not ask for an ID token: it lacks the permission id-token: write",
+      "This job is not allowed to request an ID token: it lacks the permission id-token: write",
       "id-token-permission",
       0,
     ]);
@@ -40,11 +40,11 @@ describe("no id-token permission", () => {
 /** What the ID token endpoint does, for good. */
 const ENDPOINT: [name: string, fault: GitHubFault, anchor: string, says: string][] = [
   ["a page of HTML", "html", "id-token-malformed", "the answer is not JSON"],
-  ["an empty value", "empty-value", "id-token-malformed", "the answer holds no JWT"],
+  ["an empty value", "empty-value", "id-token-malformed", "the answer does not contain a JWT"],
   ["another audience", "other-audience", "id-token-malformed", "the token is for another audience"],
   ["an expired token", "expired-token", "id-token-malformed", "the token has expired already"],
   ["a token from the future", "future-token", "id-token-malformed", "the token is from the future"],
-  ["a token without exp", "no-exp", "id-token-malformed", "the token does not say when it expires"],
+  ["a token without exp", "no-exp", "id-token-malformed", "the token has no expiry time"],
   ["a huge answer", "huge", "id-token-malformed", "the answer is larger than 65536 bytes"],
   ["401", { status: 401 }, "id-token-refused", "GitHub rejected the job's request token"],
   ["404", { status: 404 }, "id-token-refused", "find what sets ACTIONS_ID_TOKEN_REQUEST_URL"],
@@ -84,7 +84,7 @@ describe("an ID token endpoint that gives no token", () => {
   });
 });
 
-/** Inputs as they are given by mistake, what is said, and what a user makes of that. */
+/** Inputs as they are given by mistake, the error, and how a user corrects them. */
 const INPUTS: [input: string, given: string, says: string, corrected: string][] = [
   [
     "role-to-assume",
@@ -106,7 +106,7 @@ const INPUTS: [input: string, given: string, says: string, corrected: string][] 
     "aws-region is missing or empty. Give a region in lower case, such as eu-west-1",
     "eu-west-1",
   ],
-  ["aws-region", "eu-west-1a", "That is a zone of the region eu-west-1.", "eu-west-1"],
+  ["aws-region", "eu-west-1a", "That is an Availability Zone of the region eu-west-1.", "eu-west-1"],
   ["aws-region", "EU (Ireland)", "Allowed: a region in lower case, such as eu-west-1.", "eu-west-1"],
   ["profile", "my profile", "Allowed: 1 to 64 of the characters A-Z a-z 0-9 _ . -", "my-profile"],
   ["role-session-name", "my job", "Allowed: 2 to 64 of the characters A-Z a-z 0-9 _ + = , . @ -", "my-job"],
@@ -143,7 +143,7 @@ const INPUTS: [input: string, given: string, says: string, corrected: string][] 
 
 describe("an input", () => {
   test.each(INPUTS)(
-    "%s: %j is refused; corrected by what is said, it works",
+    "%s: %j is refused; corrected as the error advises, it works",
     async (input, given, says, corrected) => {
       const scene = await startAsGitHub();
       const { title, anchor, stsCalls } = await failingUse(scene, { with: { [input]: given } });
@@ -155,7 +155,7 @@ describe("an input", () => {
   );
 });
 
-describe("variables that would win over the profile", () => {
+describe("variables that would override the profile", () => {
   const webIdentity = {
     AWS_ROLE_ARN: `arn:aws:iam::${ACCOUNT}:role/pod`,
     AWS_WEB_IDENTITY_TOKEN_FILE: "/var/run/token",
@@ -197,7 +197,7 @@ describe("variables that would win over the profile", () => {
     await finishQuietly(scene);
   });
 
-  test("keys: blanked for later steps, and said once", async () => {
+  test("keys: emptied for later steps, with one warning", async () => {
     const scene = await startAsGitHub({
       job: { environment: { AWS_ACCESS_KEY_ID: "x", AWS_SECRET_ACCESS_KEY: "y" } },
     });

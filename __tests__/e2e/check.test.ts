@@ -115,7 +115,7 @@ const DAMAGE: [name: string, damage: (kept: Kept) => unknown, reason: string][] 
 ];
 
 describe("a step", () => {
-  test.each(DAMAGE)("%s: the check fails with the reason and mends it", async (_, damage, reason) => {
+  test.each(DAMAGE)("%s: the check fails with the reason and repairs it", async (_, damage, reason) => {
     const scene = await kept();
     const { job } = scene;
     await damage(scene);
@@ -126,14 +126,14 @@ describe("a step", () => {
     expect(scene.clouds.github.findIssued(JSON.stringify([unmasked, told]))).toEqual([]);
     const line = lineOf(check);
     expect(line.replace(/\d+ s,/, "N s,")).toBe(
-      `aws-role-refresh: unhealthy; profile default, ${reason}; mended. ${LINK}`,
+      `aws-role-refresh: unhealthy; profile default, ${reason}; repaired. ${LINK}`,
     );
     expect(check.outputs).toEqual({ healthy: "false", details: line.slice(29, line.indexOf(". More")) });
     await expectMended(scene);
     expectNothingLeft(scene, await job.finish());
   });
 
-  test.each(DAMAGE)("%s: a second use warns and mends it", async (_, damage, reason) => {
+  test.each(DAMAGE)("%s: a second use warns and repairs it", async (_, damage, reason) => {
     const scene = await kept();
     await damage(scene);
     const again = worked(await scene.job.use(ACTION, { with: { ...WITH, profile: "second" } }));
@@ -159,9 +159,10 @@ describe("a step", () => {
     await until("its expiry", () => Date.now() > tokenExpiresAt + 1_000);
     scene.clouds.github.idTokenSeconds = 300;
     const check = await scene.job.use(CHECK);
-    const since = /token was stale since (\d\d:\d\d:\d\d) UTC, the keeper had been killed; mended/.exec(
-      lineOf(check),
-    );
+    const since =
+      /token had been stale since (\d\d:\d\d:\d\d) UTC, the keeper had been killed; repaired/.exec(
+        lineOf(check),
+      );
     const [, time = ""] = since ?? [];
     const times = [-1_000, 0, 1_000].map((ms) => new Date(tokenExpiresAt + ms).toISOString().slice(11, 19));
     expect(times).toContain(time);
@@ -177,7 +178,7 @@ describe("a step", () => {
 describe("GitHub does not answer", () => {
   const refuse = () => ({ status: 403 });
 
-  test("beyond the token's end: the check fails with the error; a second check, when it answers again, mends", async () => {
+  test("beyond the token's end: the check fails with the error; a second check, when it answers again, repairs it", async () => {
     const scene = await kept(3);
     const { job, clouds, directory } = scene;
     clouds.github.fault = refuse;
@@ -185,7 +186,7 @@ describe("GitHub does not answer", () => {
     await until("its expiry", () => Date.now() > tokenExpiresAt + 1_500);
     const line = lineOf(await job.use(CHECK));
     expect(line).toMatch(
-      /token was stale since \S+ UTC, the keeper could not refresh it, \d+ requests? failed since \S+ UTC, the last with ".* 403"; not mended: .*\. More:/,
+      /token had been stale since \S+ UTC, the keeper could not refresh it, \d+ requests? failed since \S+ UTC, the last with ".* 403"; not repaired: .*\. More:/,
     );
     expect(keepers(scene.runner)).toHaveLength(1);
     clouds.github.fault = undefined;

@@ -49,7 +49,7 @@ afterAll(() => rmSync(witness, { recursive: true, force: true }));
 const environmentIn = (step: StepResult | undefined): Record<string, string> =>
   JSON.parse(step?.stdout ?? "{}") as Record<string, string>;
 
-describe("whatever was ambient, later steps run as the role", () => {
+describe("in every environment, later steps run as the role", () => {
   test.each<[string, (clouds: Clouds, runner: Runner) => Record<string, string>, number]>([
     ["nothing", () => ({}), 0],
     ["static keys", staticKeys, 1],

@@ -22,7 +22,7 @@ test.each(PERMISSION_CASES)("explainNoPermission %j", (trigger, has, hasNot) => 
   const explanation = read(explainNoPermission({ eventName: undefined, actor: undefined, ...trigger }));
   expect(explanation.anchor).toBe("id-token-permission");
   expect(explanation.title).toBe(
-    "This job may not ask for an ID token: it lacks the permission id-token: write",
+    "This job is not allowed to request an ID token: it lacks the permission id-token: write",
   );
   for (const part of has) expect(explanation.text).toContain(part);
   for (const part of hasNot) expect(explanation.text).not.toContain(part);

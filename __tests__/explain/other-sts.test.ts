@@ -142,7 +142,7 @@ describe("behind sts-endpoint", () => {
   test("a VPC endpoint is AWS", () => {
     const host = "vpce-1a2b.sts.eu-west-1.vpce.amazonaws.com";
     const { title } = explain({ kind: "throttled" }, { stsEndpoint: `https://${host}`, endpointHost: host });
-    expect(title).toBe("AWS throttles STS calls");
+    expect(title).toBe("AWS is throttling STS calls");
   });
 
   test("a name that only begins like AWS's is not AWS", () => {

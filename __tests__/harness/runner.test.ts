@@ -172,7 +172,7 @@ test("environment layers: runner < job < GITHUB_ENV < step", async () => {
   expect(running.environment).toMatchObject({ A: "runner", B: "job", C: "file", D: "file" });
 });
 
-test("GITHUB_* and RUNNER_* win over every env", async () => {
+test("GITHUB_* and RUNNER_* override every env", async () => {
   const running = await job({ environment: { GITHUB_REPOSITORY: "other/one" } });
   const environment = environmentIn(
     await running.run(PRINT_ENVIRONMENT, { env: { RUNNER_TEMP: "/nowhere" } }),
@@ -181,7 +181,7 @@ test("GITHUB_* and RUNNER_* win over every env", async () => {
   expect(environment.RUNNER_TEMP).toContain("_temp");
 });
 
-test("the server's ID token variables win over every env, and the request token is masked", async () => {
+test("the ID token variables of the server override every env, and the request token is masked", async () => {
   const running = await job({
     environment: { ACTIONS_ID_TOKEN_REQUEST_URL: "u", ACTIONS_ID_TOKEN_REQUEST_TOKEN: "server-sent" },
   });
@@ -463,7 +463,7 @@ test("a step beyond its timeout is ended and has failed", async () => {
   expect(result.annotations[0]?.message).toContain("has timed out");
 });
 
-test("the orphan hunt ends this job's processes and no others", async () => {
+test("the orphan cleanup ends this job's processes and no others", async () => {
   const detached = "setsid sleep 1000 < /dev/null > /dev/null 2>&1 & echo $!";
   const running = await job();
   const own = Number((await running.run(detached)).stdout);
@@ -476,7 +476,7 @@ test("the orphan hunt ends this job's processes and no others", async () => {
   expect([own, untracked, foreign].map(isAlive)).toEqual([false, true, true]);
 });
 
-test("without a tracking id there is no orphan hunt", async () => {
+test("without a tracking id there is no orphan cleanup", async () => {
   const running = await job({ trackingId: false });
   const { stdout } = await running.run(
     'sleep 1000 < /dev/null > /dev/null 2>&1 & echo $! "[$RUNNER_TRACKING_ID]"',
@@ -507,7 +507,7 @@ test("steps are children of a process named Runner.Worker", async () => {
   expect(stdout).toBe(`${running.workerPid}\nRunner.Worker\nRunner.Worker\n`);
 });
 
-test("a killed worker: the step lives on, nothing is hunted or emptied, no post runs, and the next job can start", async () => {
+test("a killed worker: the step lives on, nothing is ended or emptied, no post runs, and the next job can start", async () => {
   const runner = await machine();
   const running = await runner.startJob();
   const posted = path.join(folder(), "posted");
@@ -535,7 +535,7 @@ test("a worker that dies by itself ends the job's steps, also those to come", as
   expect((await running.finish()).posts.map(({ outcome }) => outcome)).toEqual(["cancelled"]);
 });
 
-test("shutdown: the running step is cancelled, posts are skipped, orphans hunted, RUNNER_TEMP emptied", async () => {
+test("shutdown: the running step is cancelled, posts are skipped, orphans ended, RUNNER_TEMP emptied", async () => {
   const running = await job({}, { cancelGraceMs: GRACE });
   await running.use(action({ post: `console.log("never")` }));
   const pid = Number(

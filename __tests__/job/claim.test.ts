@@ -62,13 +62,13 @@ describe("the files that a use begins with", () => {
     ["/dev/null", () => "/dev/null"],
     ["a file that is not there", () => `${temp}/no`],
     ["a path through a file", () => `${home}/.aws/config/x`],
-  ])("takes %s for none", async (_, file) => {
+  ])("treats %s as no file", async (_, file) => {
     seedHome();
     await begin(newUse("a"), { AWS_CONFIG_FILE: file() });
     expect(text(job.config)).toBe(newUse("a").section);
   });
 
-  test("takes an empty path for the default one", async () => {
+  test("treats an empty path as the default one", async () => {
     seedHome();
     await begin(newUse("a", "prod"), { AWS_CONFIG_FILE: "", AWS_SHARED_CREDENTIALS_FILE: "" });
     expect(text(job.config)).toBe(CONFIG + newUse("a", "prod").section);
@@ -78,12 +78,12 @@ describe("the files that a use begins with", () => {
   test.each([
     ["AWS_CONFIG_FILE", "config"],
     ["AWS_SHARED_CREDENTIALS_FILE", "credentials"],
-  ])("refuses a file that cannot be read, and says what to set: %s", async (variable, name) => {
+  ])("refuses a file that cannot be read, and names the variable to set: %s", async (variable, name) => {
     mkdirSync(`${home}/.aws/${name}`);
     const failed = begin(newUse("a"));
     await expect(failed).rejects.toThrow(UserError);
     await expect(failed).rejects.toThrow(`${home}/.aws/${name} cannot be read (`);
-    await expect(failed).rejects.toThrow(`make it readable, or set ${variable} to another file.`);
+    await expect(failed).rejects.toThrow(`Make it readable, or set ${variable} to another file.`);
   });
 
   test("does not copy files of a job that crashed, which the environment of a long-lived runner still names", async () => {

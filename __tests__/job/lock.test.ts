@@ -116,7 +116,7 @@ describe("the lock", () => {
     await said(holder, "in");
     const began = performance.now();
     await expect(withLock(job, 300, () => "in")).rejects.toThrow(
-      `Another use of this action has held ${root} for `,
+      `Another use of this action has kept ${root} locked for `,
     );
     expect(performance.now() - began).toBeGreaterThanOrEqual(300);
     // What it made for itself is gone, the other's is still there.

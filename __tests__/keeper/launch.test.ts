@@ -21,7 +21,7 @@ function children(): string[] {
 /** Those that were not there before. Another test's may end meanwhile. */
 const added = (before: string[]): string[] => children().filter((pid) => !before.includes(pid));
 
-test("a keeper that is not needed is gone when abandon() returns, and a second time is no harm", async () => {
+test("a keeper that is not needed is gone when abandon() returns; a second call does nothing", async () => {
   const before = children();
   const keeper = launchKeeper();
   expect(added(before)).toHaveLength(1);
@@ -30,7 +30,7 @@ test("a keeper that is not needed is gone when abandon() returns, and a second t
   await keeper.abandon();
 });
 
-test("a keeper that does not start is said so, and is gone", async () => {
+test("a keeper that does not start is reported, and is gone", async () => {
   const before = children();
   const keeper = launchKeeper();
   await expect(keeper.firstToken({} as Ask, () => {})).rejects.toMatchObject({

@@ -90,7 +90,7 @@ describe("the keeper is killed", () => {
   });
 });
 
-describe("the worker is killed: no post, no orphan hunt", () => {
+describe("the worker is killed: no post, no orphan cleanup", () => {
   test.each([
     { name: "and the keeper carries the runner's mark", env: {} },
     { name: "and the user had blanked RUNNER_TRACKING_ID", env: { RUNNER_TRACKING_ID: "" } },
@@ -239,7 +239,7 @@ test("the keeper sleeps through the end of the job: post ends it all the same", 
   });
 });
 
-test("RUNNER_TRACKING_ID blanked for the whole job: post needs no orphan hunt", async () => {
+test("RUNNER_TRACKING_ID empty for the whole job: post needs no orphan cleanup", async () => {
   const stage = await stageWith();
   const { job } = await stage.startJob({ trackingId: false });
   await stage.use(job);
@@ -252,7 +252,7 @@ test("RUNNER_TRACKING_ID blanked for the whole job: post needs no orphan hunt", 
   });
 });
 
-test("the runner is stopped, with no post: the orphan hunt takes the keeper, the emptying its files", async () => {
+test("the runner is stopped, with no post: the orphan cleanup takes the keeper, the emptying its files", async () => {
   const stage = await stageWith();
   const { job } = await stage.startJob();
   await stage.use(job);

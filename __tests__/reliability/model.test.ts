@@ -68,7 +68,7 @@ describe("the model", () => {
     );
   });
 
-  test("a little more than half a life is noticed, if the dice fall so: the bound is sharp", () => {
+  test("a little more than half a life may be noticed, depending on the jitter: the bound is exact", () => {
     const always = () => 0;
     const lifetime = 300_000;
     const { staleFor } = play(lifetime, { lasts: lifetime / 2 + 1, costs: 1 }, always);

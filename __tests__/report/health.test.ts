@@ -29,11 +29,11 @@ const CASES: [health: Health, text: string][] = [
   ],
   [
     { trouble: "died", remainingMs: -8_000, status },
-    "token was stale since 14:03:22 UTC, the keeper had been killed",
+    "token had been stale since 14:03:22 UTC, the keeper had been killed",
   ],
   [
     { trouble: "cannot refresh", remainingMs: -8_000, status: { ...status, outages } },
-    `token was stale since 14:03:22 UTC, the keeper could not refresh it, ${failed}`,
+    `token had been stale since 14:03:22 UTC, the keeper could not refresh it, ${failed}`,
   ],
   [
     { trouble: "stopped", remainingMs: undefined, status },
@@ -53,7 +53,7 @@ const CASES: [health: Health, text: string][] = [
   ],
   [
     { trouble: "token stale", remainingMs: -8_000, status },
-    "token was stale since 14:03:22 UTC, a step had changed it",
+    "token had been stale since 14:03:22 UTC, a step had changed it",
   ],
   [healthOf(tokenDirectoryAt("/nowhere")), "token was missing, no keeper was running"],
 ];
@@ -70,7 +70,7 @@ test("what main warns about has the time without a token only if there was one",
   const dead: Health = { trouble: "died", remainingMs: 300_000, status };
   expect(replacedWarning(dead, NOW)).toMatch(/: the keeper had been killed\. This use wrote/);
   expect(replacedWarning(dead, NOW + 300_000)).toMatch(
-    /: the keeper had been killed\. There was no valid ID token since 14:07:30 UTC\. This use wrote/,
+    /: the keeper had been killed\. There had been no valid ID token since 14:07:30 UTC\. This use wrote/,
   );
   // It took the token along.
   const ended = { at: NOW, why: "stopped" as const };

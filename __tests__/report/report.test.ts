@@ -158,7 +158,7 @@ describe("when all went well", () => {
       expect(report(other)).not.toMatch(/CloudTrail|\bAWS\b/);
   });
 
-  test("a refresh that succeeded on a later try is counted and not worth reading", () => {
+  test("a refresh that succeeded on a later try is counted, but is not a problem", () => {
     const status = keeper(60, [], {
       failures: 2,
       outages: [{ from: NOON + MINUTE, to: NOON + MINUTE + LIFE / 3, attempts: 2, lastError: "x" }],
@@ -451,7 +451,7 @@ const EVENTS: [string, FinishedUse, string[], string | undefined, string[]][] = 
   ],
 ];
 
-describe("what is worth reading", () => {
+describe("what counts as a problem", () => {
   test.each(EVENTS)("%s", (_, finished, warnings, gap, has) => {
     const report = makeReport([finished]);
     expect(report.warnings).toEqual(warnings);

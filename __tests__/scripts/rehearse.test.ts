@@ -112,7 +112,7 @@ test.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)(
 test.each([
   ["rehearse.js", ["--seconds", "29"], "--seconds: a whole number of at least 30, not 29"],
   ["rehearse.js", ["--seconds", "soon"], "--seconds: a whole number"],
-  ["rehearse.js", ["--with", "curl"], "--with: boto3 and aws are known, not curl"],
+  ["rehearse.js", ["--with", "curl"], "--with: boto3 and aws are supported, not curl"],
   ["rehearse.js", ["--with", "boto3"], "--with: python3 with boto3 is not on this machine"],
   ["rehearse.js", ["--with", "aws"], "--with: the AWS CLI is not on this machine"],
   ["rehearse.js", ["--what"], "--what"],
@@ -165,5 +165,5 @@ test("a CLI that is too old for the clouds is refused", async () => {
   writeFileSync(path.join(bin, "aws"), "#!/bin/sh\necho 'aws-cli/2.9.19 Python/3.11.2'\n", { mode: 0o755 });
   const { code, output } = start("rehearse.js", ["--with", "aws"], { PATH: `${bin}:/usr/bin:/bin` });
   expect(await code).toBe(2);
-  expect(output.stderr).toContain("the AWS CLI 2.9.19 does not know AWS_ENDPOINT_URL_STS");
+  expect(output.stderr).toContain("the AWS CLI 2.9.19 does not support AWS_ENDPOINT_URL_STS");
 });

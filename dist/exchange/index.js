@@ -11167,8 +11167,8 @@ function kindOfCode(code) {
 /** The sockets that the request of this asynchronous context opened. */
 const context = new external_node_async_hooks_.AsyncLocalStorage();
 /**
- * Bounds a request, whatever the library that makes it does. Behind a proxy, Node.js gives a request its
- * socket only once the tunnel stands; until then neither `destroy()` nor a signal ends it. So this function
+ * Bounds a request, without relying on the library that makes it. Behind a proxy, Node.js gives a request its
+ * socket only once the tunnel is open; until then neither `destroy()` nor a signal ends it. So this function
  * rejects by itself and destroys the raw sockets, which the channel `net.client.socket` names
  * (https://nodejs.org/api/diagnostics_channel.html#net).
  * @param host for the message
@@ -11200,7 +11200,7 @@ function withDeadline(host, timeoutMs, request, end) {
         };
         const late = () => giveUp("TIMEOUT", `${host()} did not answer within ${Math.round(timeoutMs)} ms`);
         const timer = setTimeout(late, timeoutMs);
-        const onEnd = () => giveUp("ABORTED", `the request to ${host()} was ended`);
+        const onEnd = () => giveUp("ABORTED", `the request to ${host()} was cancelled`);
         end?.addEventListener("abort", onEnd);
         external_node_diagnostics_channel_namespaceObject.subscribe("net.client.socket", remember);
         context
@@ -11245,7 +11245,10 @@ function cut(text, limit) {
     const begin = text.slice(0, limit);
     return /\d/.test(text.charAt(limit)) ? begin.replace(/\d+$/, "") : begin;
 }
-/** Indented JSON, line by line, that means the same as the value, whatever is in it. */
+/**
+ * Indented JSON, line by line, that means the same as the value, even if the value contains text from
+ * outside.
+ */
 function jsonLines(value) {
     return JSON.stringify(value, null, 2).split("\n").map(escaped);
 }
@@ -11298,11 +11301,11 @@ const external_node_timers_promises_namespaceObject = __WEBPACK_EXTERNAL_createR
 
 /** For how long a first request is repeated after a failure of each kind, in milliseconds. */
 const PATIENCE_MS = {
-    // Waiting fixes neither a certificate nor a server that does not speak TLS nor a trust policy.
+    // Waiting fixes neither a certificate nor a server without TLS nor a trust policy.
     certificate: 0,
     "not-tls": 0,
     denied: 0,
-    // Hardly ever fixed by waiting, but a network that is just coming up answers so, too.
+    // Hardly ever fixed by waiting, but a network that is just coming up fails in the same way.
     "unknown-name": 3_000,
     proxy: 3_000,
     malformed: 3_000,

@@ -155,7 +155,10 @@ function cut(text, limit) {
     const begin = text.slice(0, limit);
     return /\d/.test(text.charAt(limit)) ? begin.replace(/\d+$/, "") : begin;
 }
-/** Indented JSON, line by line, that means the same as the value, whatever is in it. */
+/**
+ * Indented JSON, line by line, that means the same as the value, even if the value contains text from
+ * outside.
+ */
 function jsonLines(value) {
     return JSON.stringify(value, null, 2).split("\n").map(escaped);
 }
@@ -215,7 +218,9 @@ const READY_TIMEOUT_MS = 10_000;
 const END_TIMEOUT_MS = 2_000;
 /** Paths of certificate authorities. */
 const CERTIFICATES = ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR"];
-/** What the keeper may see of the environment: no AWS_*, no INPUT_*, no NODE_OPTIONS, no secret of the job. */
+/**
+ * What the keeper may see of the environment: no AWS_*, no INPUT_*, no NODE_OPTIONS, no secret of the job.
+ */
 const ENVIRONMENT = [
     // The runner ends every process that carries it at the end of the job (actions/runner,
     // src/Runner.Worker/JobExtension.cs).
@@ -248,8 +253,8 @@ function options() {
         .filter((option) => /^--use-(?:bundled|openssl|system)-ca$/.test(option));
     // No debugger before the keeper's first line, either (Node.js 22.14 and later).
     const closed = process.allowedNodeEnvironmentFlags.has("--disable-sigusr1") ? ["--disable-sigusr1"] : [];
-    // One thread beside the main one is enough, and starts sooner: 50 ms to the first request instead of 63 (102 with
-    // --lite-mode, which would save 2 MB; medians of 20 runs).
+    // One thread beside the main one is enough, and starts sooner: 50 ms to the first request instead of 63
+    // (102 with --lite-mode, which would save 2 MB; medians of 20 runs).
     return ["--v8-pool-size=1", ...closed, ...trust];
 }
 function environment() {
@@ -265,7 +270,7 @@ function environment() {
             env[name] = external_node_path_.resolve(env[name]);
     return env;
 }
-/** A keeper that waits for its orders. One that gets none ends by itself when main does. */
+/** A keeper that waits for instructions. One that gets none ends by itself when main does. */
 class LaunchedKeeper {
     #child;
     /** Rejects when the process ends or cannot be started. */
@@ -280,8 +285,8 @@ class LaunchedKeeper {
         this.#ended.catch(() => { }); // #converse reports it
     }
     /**
-     * Lets the keeper ask for the first ID token, in the environment in which it will ask for all others. Throws a
-     * RequestError if there is none, and a UserError if the keeper did not start.
+     * Lets the keeper ask for the first ID token, in the environment in which it will ask for all others.
+     * Throws a RequestError if there is none, and a UserError if the keeper did not start.
      * @param onRetry is called with the reason before each repetition
      */
     async firstToken(ask, onRetry) {
@@ -295,8 +300,8 @@ class LaunchedKeeper {
         return reply.first;
     }
     /**
-     * Hands over, and returns once the keeper watches over the token; it then lives on without this process. Throws a
-     * UserError if it is not ready in 10 s, with no keeper left behind.
+     * Hands over, and returns once the keeper watches over the token; it then lives on without this process.
+     * Throws a UserError if it is not ready in 10 s, with no keeper left behind.
      */
     async watch(watch) {
         await this.#converse(watch, READY_TIMEOUT_MS, (reply) => ("ready" in reply ? true : undefined));
@@ -1395,8 +1400,8 @@ const external_node_fs_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import
 
 
 /**
- * Replaces a file as a whole: a reader sees the old content or the new, never an empty or half file. Whatever
- * is at `path`, a symlink or a FIFO, is replaced and not followed. Mode 0600 under any umask. On failure the
+ * Replaces a file as a whole: a reader sees the old content or the new, never an empty or half file. If
+ * `path` is a symlink or a FIFO, it is replaced and not followed. Mode 0600 under any umask. On failure the
  * old file stays and no other is left.
  */
 function writeFileAtomic(path, content) {
@@ -1423,8 +1428,8 @@ const MAX_FILE_BYTES = 16 * 1024 * 1024;
 const MAX_RECORD_BYTES = 1024 * 1024;
 const VERSION = 1;
 /**
- * The bytes of a regular file, or undefined if there is none. Throws on any other error, on anything but a file, and
- * on a file that is larger than `limit`.
+ * The bytes of a regular file, or undefined if there is none. Throws on any other error, on anything but a
+ * file, and on a file that is larger than `limit`.
  */
 function readFileIfExists(path, limit = MAX_FILE_BYTES) {
     let file;
@@ -1460,8 +1465,8 @@ function readJson(path) {
     }
 }
 /**
- * The one way to read a file in which this action recorded something. Undefined if there is none of this version and
- * form: a crash or a step may have left anything there.
+ * The one way to read a file in which this action recorded something. Undefined if there is none of this
+ * version and form: a crash or a step may have left anything there.
  */
 function readRecord(path, schema) {
     const value = readJson(path);
@@ -1489,9 +1494,10 @@ function files_writeRecord(path, value) {
  * Deletes sessions that the AWS CLI caches on disk (~/.aws/cli/cache/*.json, by role and session name, not by
  * token). They would work for up to an hour after the job, and the CLI would use them in the next job on the
  * machine. They are found by their ARN, and by their file's name for servers that return no ARN (MinIO). The
- * name alone does not do: what it is made of may change (aws/aws-cli#10670). Returns how many it deleted: 0
- * if the cache cannot be read.
- * @param isOurs decides about others, by ARN (arn:aws:sts::ACCOUNT:assumed-role/NAME/SESSION) and writing time
+ * name alone is not enough: the CLI may change how it builds it (aws/aws-cli#10670). Returns how many it
+ * deleted: 0 if the cache cannot be read.
+ * @param isOurs decides about others, by ARN (arn:aws:sts::ACCOUNT:assumed-role/NAME/SESSION) and writing
+ * time
  */
 function deleteCachedSessions(directory, roleArn, sessionName, isOurs = () => false) {
     const ownName = cacheName(roleArn, sessionName);
@@ -2082,9 +2088,9 @@ function explained_text(anchor, title, ...lines) {
 }
 /** An annotation is read in a narrow box. */
 const MAX_TITLE = 500;
-/** @param said the first line of the log: what happened, in the words of the one that reported it */
-function explained({ anchor, title, lines }, said, cause) {
-    const all = said === undefined ? lines : [said, ...lines];
+/** @param report the first line of the log: what happened, in the words of the server or the system */
+function explained({ anchor, title, lines }, report, cause) {
+    const all = report === undefined ? lines : [report, ...lines];
     const details = all.map((line) => (0,base_text/* printable */.g$)(line)).join("\n");
     return new errors/* UserError */.yo(anchor, (0,base_text/* shortened */.vI)((0,base_text/* printable */.g$)(title), MAX_TITLE - 1), { details, cause });
 }
@@ -2297,7 +2303,7 @@ function explainRefusal(asked) {
         : []), "", ...(0,base_text/* jsonLines */.i7)({ Version: "2012-10-17", Statement: [suggestStatement(claims, context)] }), "", `  aws iam update-assume-role-policy --role-name ${(0,base_text/* shellWord */.r7)(name)} --policy-document file://trust.json`, ...(trustPolicy === undefined
         ? [
             "",
-            "To see which line of the role's trust policy refuses, give its JSON as the input explain-trust-policy.",
+            "To see which line of the role's trust policy refuses the job, set the input explain-trust-policy to the policy's JSON.",
         ]
         : []));
 }
@@ -2415,7 +2421,7 @@ const TEXTS = {
                 `Fix: let the runner reach ${host} over HTTPS, or set HTTPS_PROXY (and NO_PROXY) on the runner. Check on the runner: curl -v ${(0,base_text/* shellWord */.r7)(`https://${host}/`)}`,
             ]
             : [
-                `Cause: nothing answered${via(proxy) || " (no proxy was used)"}. The server in sts-endpoint is not running, its port is another one, or a firewall or a proxy blocks the connection.`,
+                `Cause: nothing answered${via(proxy) || " (no proxy was used)"}. The server in sts-endpoint is not running or listens on another port, or a firewall or a proxy blocks the connection.`,
                 `Fix: start that server before this step, or correct sts-endpoint. Check on the runner: curl -v ${(0,base_text/* shellWord */.r7)(stsEndpoint)}`,
             ],
     }),
@@ -2494,11 +2500,11 @@ function explainStsFailure(failure, situation) {
     const { endpointHost: host } = situation;
     const code = (failure.code ?? "").replace(/Exception$/, "");
     const status = failure.httpStatus === undefined ? "" : `HTTP ${failure.httpStatus}, `;
-    const said = `${host}: ${code && `${code} `}(${status}${tries(situation)}): ${(0,base_text/* printable */.g$)(failure.message, 500)}`;
+    const report = `${host}: ${code && `${code} `}(${status}${tries(situation)}): ${(0,base_text/* printable */.g$)(failure.message, 500)}`;
     const answer = isNetworkFailure(failure)
         ? explainNetworkFailure(failure, { ...situation, of: "sts", host })
         : textOf({ ...situation, failure, code, context: contextOf(situation) });
-    return explained(answer, said, failure);
+    return explained(answer, report, failure);
 }
 function tries({ attempts }) {
     return attempts === 1 ? "1 attempt" : `${attempts} attempts`;
@@ -2512,7 +2518,7 @@ function textOf(asked) {
         return explainOtherSts(asked);
     switch (asked.failure.kind) {
         case "throttled":
-            return explained_text("sts-throttled", "AWS throttles STS calls", `Cause: account ${asked.context.accountId} makes too many STS calls in ${region} at the moment; none of ${tries(asked)} succeeded.`, "Fix: run the job again. If it fails again, start fewer jobs at once (strategy: max-parallel), or use several Regions (aws-region).");
+            return explained_text("sts-throttled", "AWS is throttling STS calls", `Cause: account ${asked.context.accountId} makes too many STS calls in ${region} at the moment; none of ${tries(asked)} succeeded.`, "Fix: run the job again. If it fails again, start fewer jobs at once (strategy: max-parallel), or use several Regions (aws-region).");
         case "provider":
             return notReached(asked);
         case "server-error":
@@ -2537,9 +2543,9 @@ function denied(asked) {
             return explained_text("region-disabled", `STS is not active in ${region} for account ${context.accountId}`, `Fix: set aws-region to a Region that the account uses, or enable this Region: aws account enable-region --region-name ${(0,base_text/* shellWord */.r7)(region)}`, "If the Region is enabled, activate STS for it: IAM console, Account settings, Security Token Service.", `Check: aws account get-region-opt-status --region-name ${(0,base_text/* shellWord */.r7)(region)}`);
         case "MalformedPolicyDocument":
         case "PackedPolicyTooLarge":
-            return explained_text("session-policy", "STS rejected a session policy, but this action does not send one", "Fix: nothing in the workflow causes this. A proxy may add one. Otherwise, please report this log as a bug.");
+            return explained_text("session-policy", "STS rejected a session policy, but this action does not send one", "Fix: nothing in the workflow causes this. Check for a proxy that adds one. If there is no proxy, please report this log as a bug.");
         case "ValidationError":
-            return explained_text("sts-validation", "STS refused a value of the request", `Fix: the message names the value. The request had role-to-assume ${(0,base_text/* quoted */.TL)(roleArn)} and, if given, role-session-name.`);
+            return explained_text("sts-validation", "STS rejected a value in the request", `Fix: the message names the value. The request had role-to-assume ${(0,base_text/* quoted */.TL)(roleArn)} and, if given, role-session-name.`);
         default:
             return explained_text("sts-other", `STS refused the exchange: ${code || "no error code"}`, `The request had the role ${(0,base_text/* quoted */.TL)(roleArn)}, the audience ${(0,base_text/* quoted */.TL)(asked.audience)} and the Region ${region}.`, "Fix: follow the message. Common codes: https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html");
     }
@@ -2655,7 +2661,7 @@ var network = __nccwpck_require__(870);
 
 /** Explains why the runner set no ACTIONS_ID_TOKEN_REQUEST_URL. */
 function explainNoPermission(trigger) {
-    return explained(explained_text("id-token-permission", "This job may not ask for an ID token: it lacks the permission id-token: write", "Cause: GitHub did not offer ID tokens to this job: ACTIONS_ID_TOKEN_REQUEST_URL is not set.", "Fix: add these lines to the job, or to the top of the workflow. Add the other permissions that the job needs, because those that are not listed become none:", "", "permissions:", "  id-token: write", "  contents: read", "", "In a reusable workflow, the job that calls it (uses: …/workflow.yml) needs them as well: a called workflow cannot have more permissions than its caller.", ...barred(trigger)));
+    return explained(explained_text("id-token-permission", "This job is not allowed to request an ID token: it lacks the permission id-token: write", "Cause: GitHub did not offer ID tokens to this job: ACTIONS_ID_TOKEN_REQUEST_URL is not set.", "Fix: add these lines to the job, or to the top of the workflow. Add the other permissions that the job needs, because those that are not listed become none:", "", "permissions:", "  id-token: write", "  contents: read", "", "In a reusable workflow, the job that calls it (uses: …/workflow.yml) needs them as well: a called workflow cannot have more permissions than its caller.", ...barred(trigger)));
 }
 /** Jobs that GitHub never grants the permission. */
 function* barred({ eventName, actor }) {
@@ -2755,7 +2761,7 @@ function readRole(read, anyArn) {
 function readRegion(read) {
     const region = required(read, "aws-region");
     if (/^[a-z]{2}(?:-[a-z]+)+-\d+[a-z]$/.test(region))
-        throw input_readers_refused("aws-region", region, `That is a zone of the region ${region.slice(0, -1)}.`);
+        throw input_readers_refused("aws-region", region, `That is an Availability Zone of the region ${region.slice(0, -1)}.`);
     // The region becomes part of host names, so it must be one DNS label.
     if (/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(region))
         return region;
@@ -2971,9 +2977,9 @@ var external_node_path_ = __nccwpck_require__(760);
 
 
 /**
- * Makes the job directory, or checks the one that exists: it must be a real directory of this user and closed to
- * others. Throws a UserError for any other, because whoever made it could read the token or choose the role that SDKs
- * use.
+ * Makes the job directory, or checks the one that exists: it must be a real directory of this user and closed
+ * to others. Throws a UserError for any other, because whoever made it could read the token or choose the
+ * role that SDKs use.
  */
 function openJobDirectory(job) {
     try {
@@ -3013,8 +3019,8 @@ function makePrivateDirectory(directory) {
     finally {
         process.umask(umask);
     }
-    // As root in a job container: the runner outside must be able to delete it, or it can never empty its temp folder
-    // again (actions/runner, src/Runner.Sdk/Util/IOUtil.cs, DeleteDirectory).
+    // As root in a job container: the runner outside must be able to delete it, or it can never empty its temp
+    // folder again (actions/runner, src/Runner.Sdk/Util/IOUtil.cs, DeleteDirectory).
     if (process.getuid?.() !== 0)
         return;
     const parent = external_node_fs_namespaceObject.statSync(external_node_path_.dirname(directory));
@@ -3032,9 +3038,15 @@ function makePrivateDirectory(directory) {
 }
 const { O_DIRECTORY = 0, O_NOFOLLOW = 0, O_RDONLY } = external_node_fs_namespaceObject.constants;
 const NO_LINK = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
-/** Linux: names a directory without reading it, so that it works on one of mode 0000, too. Not in Node's constants. */
+/**
+ * Linux: names a directory without reading it, so that it works on one of mode 0000, too. Not in Node's
+ * constants.
+ */
 const O_PATH = 0o10000000;
-/** Why a directory that exists cannot be this action's, or undefined. Windows has neither links of users nor owners. */
+/**
+ * Why a directory that exists cannot be this action's, or undefined. Windows has neither links of users nor
+ * owners.
+ */
 function notOurs(directory) {
     const stat = external_node_fs_namespaceObject.lstatSync(directory);
     if (stat.isSymbolicLink())
@@ -3093,13 +3105,13 @@ function private_directory_entriesOf(directory) {
 
 const WAIT_MS = 30_000;
 /**
- * Far longer than any action holds the lock. Where the process that holds it has died, its pid usually shows that at
- * once.
+ * Far longer than any action holds the lock. Where the process that holds it has died, its pid usually shows
+ * that at once.
  */
 const STALE_MS = 60_000;
 /**
- * Runs `action` with the job directory locked, which it creates if need be: another use's post may remove it at any
- * moment before that.
+ * Runs `action` with the job directory locked, which it creates if need be: another use's post may remove it
+ * at any moment before that.
  */
 async function locked(job, action) {
     for (let tries = 1;; tries++) {
@@ -3114,10 +3126,10 @@ async function locked(job, action) {
     }
 }
 /**
- * Runs `action` while no other process holds the lock of the same job directory. Every contender makes a file with a
- * unique name and then looks for others. Whoever comes second sees the first one's file, withdraws, and tries again.
- * No name is used twice, so that removing a dead process's file cannot remove a lock that is held. Throws a UserError
- * after `waitMs`, and ENOENT when the directory does not exist (any more).
+ * Runs `action` while no other process holds the lock of the same job directory. Every contender makes a file
+ * with a unique name and then looks for others. Whoever comes second sees the first one's file, withdraws,
+ * and tries again. No name is used twice, so that removing a dead process's file cannot remove a lock that is
+ * held. Throws a UserError after `waitMs`, and ENOENT when the directory does not exist (any more).
  */
 async function withLock(job, waitMs, action) {
     const own = `lock.${process.pid}.${identify(process.pid).started ?? ""}.${(0,external_node_crypto_namespaceObject.randomBytes)(6).toString("hex")}`;
@@ -3134,13 +3146,15 @@ async function withLock(job, waitMs, action) {
             external_node_fs_namespaceObject.rmSync(`${job.path}/${own}`, { force: true });
         }
         if (performance.now() > deadline) {
-            throw new errors/* UserError */.yo("job-directory-locked", `Another use of this action has held ${job.path} for ${Math.round(waitMs / 1000)} s. Run the job again.`);
+            throw new errors/* UserError */.yo("job-directory-locked", `Another use of this action has kept ${job.path} locked for ${Math.round(waitMs / 1000)} s. Run the job again.`);
         }
         await (0,promises_namespaceObject.setTimeout)(5 + Math.random() * 20);
     }
 }
 const NAME = /^lock\.(?<pid>[1-9]\d*)\.(?<started>\d*)\.[0-9a-f]{12}$/;
-/** Whether nobody holds a lock file: its process is gone, or this action did not make it. It is then removed. */
+/**
+ * Whether nobody holds a lock file: its process is gone, or this action did not make it. It is then removed.
+ */
 function clearIfStale(job, name) {
     const file = `${job.path}/${name}`;
     try {
@@ -3291,8 +3305,8 @@ const STOP_TIMEOUT_MS = 2_000;
 /** What post writes into the stop file. A step that makes one may leave it empty. */
 const BY_POST = "post\n";
 /**
- * Ends the keeper of a token directory, if there is one: first with the stop file, and if that has no effect with
- * signals. Only the process that wrote the status file and works in this directory ever gets a signal.
+ * Ends the keeper of a token directory, if there is one: first with the stop file, and if that has no effect
+ * with signals. Only the process that wrote the status file and works in this directory ever gets a signal.
  */
 async function stopKeeper(directory) {
     const status = readStatus(directory);
@@ -3314,8 +3328,8 @@ async function stopKeeper(directory) {
             process.kill(status.pid, signal);
         }
         catch {
-            // It has just ended, or belongs to another user. A keeper also ends when its directory is gone, and the caller
-            // removes that next.
+            // It has just ended, or belongs to another user. A keeper also ends when its directory is gone, and the
+            // caller removes that next.
         }
         await within(STOP_TIMEOUT_MS, isGone);
     }
@@ -3324,8 +3338,8 @@ async function stopKeeper(directory) {
     return { keeper: readStatus(directory) ?? status };
 }
 /**
- * Ends a keeper whose directory is not where it was, and deletes the token, wherever a step has moved the directory.
- * Does nothing if that process has ended, or without /proc.
+ * Ends a keeper whose directory is not where it was, and deletes the token, wherever a step has moved the
+ * directory. Does nothing if that process has ended, or without /proc.
  */
 async function stopMovedKeeper({ pid, started }) {
     const isGone = () => started === undefined || !isRunning({ pid, started });
@@ -3367,8 +3381,8 @@ function notByPost(status) {
     return ended?.why === "stopped" ? { ...status, ended: { ...ended, why: "stopped by a step" } } : status;
 }
 /**
- * Whether the process that wrote the status still runs, and is a keeper of this directory: it works in there. Without
- * /proc nothing more than the pid is known.
+ * Whether the process that wrote the status still runs, and is a keeper of this directory: it works in there.
+ * Without /proc nothing more than the pid is known.
  */
 function isKeeperOf(directory, { pid, started }) {
     if (started === undefined)
@@ -3384,9 +3398,10 @@ function isKeeperOf(directory, { pid, started }) {
     }
 }
 /**
- * Without /proc a pid proves nothing, because the keeper may have ended and another process may have its pid. Then the
- * keeper sees the stop file at its next tick. SIGTERM only makes a keeper look at once whether it is asked to end. One
- * that has recorded its end only has to exit, and V8 takes longer for that than the keeper takes for everything else.
+ * Without /proc a pid proves nothing, because the keeper may have ended and another process may have its pid.
+ * Then the keeper sees the stop file at its next tick. SIGTERM only makes a keeper look at once whether it is
+ * asked to end. One that has recorded its end only has to exit, and V8 takes longer for that than the keeper
+ * takes for everything else.
  */
 function signalsFor({ started }, isAsked, hasEnded) {
     if (started === undefined)
@@ -3408,7 +3423,7 @@ async function within(ms, isTrue) {
 
 
 /**
- * Lets a keeper that has got its first token watch over a token directory. Ends the keeper before it, whatever its
+ * Lets a keeper that has got its first token watch over a token directory. Ends the keeper before it, in any
  * state, and removes what a step left there. Call it with the job directory locked.
  */
 async function replaceKeeper(directory, keeper, first) {
@@ -3449,13 +3464,13 @@ function planEnvironment(ambient, use) {
 }
 function staticKeys(ambient) {
     const set = nonEmpty(ambient, KEYS);
-    // No others: a blank AWS_SESSION_TOKEN beside keys that post restores would break Ruby and PHP.
-    return blanked(set, set, "nearly every SDK", " Use static keys and a role in separate jobs.");
+    // No others: an empty AWS_SESSION_TOKEN beside keys that post restores would break Ruby and PHP.
+    return emptied(set, set, "nearly every SDK", " Use static keys and a role in separate jobs.");
 }
 function containerCredentials(ambient) {
-    return blanked(nonEmpty(ambient, CONTAINER), CONTAINER, "some SDKs");
+    return emptied(nonEmpty(ambient, CONTAINER), CONTAINER, "some SDKs");
 }
-function blanked(set, names, where, advice = "") {
+function emptied(set, names, where, advice = "") {
     if (set.length === 0)
         return {};
     const warning = `${are(set)} set and would override the profile in ${where}; later steps will see ${them(set)} empty.`;
@@ -3463,7 +3478,7 @@ function blanked(set, names, where, advice = "") {
 }
 /**
  * AWS_ROLE_ARN and its companions override the profile in most tools, or are mixed with it one by one, and
- * blank ones break botocore. Where some are set, only this use's own values of all three give its role.
+ * empty ones break botocore. Where some are set, only this use's own values of all three give its role.
  */
 function webIdentity(ambient, use) {
     const found = existing(ambient, [...environment_WEB_IDENTITY, SESSION_NAME]);
@@ -3600,7 +3615,10 @@ function planRestore(now, exported, previous, defaults) {
     }
     return restore;
 }
-/** They decide who a step is to AWS. `previous` has all of them, to show that a step set and emptied one. */
+/**
+ * They decide which identity a step has at AWS. `previous` has all of them, to show that a step set and
+ * emptied one.
+ */
 const IDENTITY_VARIABLES = [KEYS, CONTAINER, environment_WEB_IDENTITY, PROFILES].flat();
 /**
  * A warning, with the fix, if a later step set variables that override the profile. It has their names and no
@@ -3672,10 +3690,11 @@ function tokenId(audience) {
 
 ;// CONCATENATED MODULE: ../lib/src/base/seal.js
 
-// The user's own keys must not be readable in a file, neither in the job directory nor in the runner's file of states
-// (RUNNER_TEMP/_runner_file_commands, which the runner creates with its umask and deletes after the step). But post has
-// to give them back. So they are encrypted with a key that is derived from the request token: every step of a job has
-// it in its environment, it never changes in a job, and after a crash nobody has it.
+// The user's own keys must not be readable in a file, neither in the job directory nor in the runner's state
+// file (RUNNER_TEMP/_runner_file_commands, which the runner creates with its umask and deletes after the
+// step). But post has to restore them. So they are encrypted with a key that is derived from the request
+// token: every step of a job has it in its environment, it never changes in a job, and after a crash nobody
+// has it.
 const CIPHER = "aes-256-gcm";
 const IV_BYTES = 12;
 const TAG_BYTES = 16;
@@ -3697,7 +3716,7 @@ function unseal(sealed, requestToken) {
         return Buffer.concat([text, decipher.final()]).toString("utf8");
     }
     catch (error) {
-        throw new Error("the values of before were encrypted in another job", { cause: error });
+        throw new Error("the previous values were encrypted in another job", { cause: error });
     }
 }
 function keyOf(requestToken) {
@@ -3757,7 +3776,7 @@ const claim = schema_object({
 function records_readClaim(job) {
     return readRecord(job.claim, claim);
 }
-/** Throws on what post would not believe. */
+/** Throws on a record that post would not accept. */
 function writeUse(job, record) {
     files_writeRecord(`${job.uses}/${record.id}.json`, use(record));
 }
@@ -3765,7 +3784,7 @@ function writeUse(job, record) {
 function activeUses(job) {
     return readAll(job.uses, use).sort((a, b) => a.order - b.order);
 }
-/** How many files in the place of such records are none. */
+/** How many files in the folder of these records are not valid records. */
 function brokenUses(job) {
     return private_directory_entriesOf(job.uses).filter((name) => name.endsWith(".json")).length - activeUses(job).length;
 }
@@ -3836,8 +3855,8 @@ function writeText(file, text) {
 
 
 /**
- * Gives us back the permissions that a step may have taken away or given to others, on the job directory and the
- * directories in it. To delete what is ours, owner and "not a link" are enough; believing it needs more.
+ * Gives us back the permissions that a step may have taken away or given to others, on the job directory and
+ * the directories in it. To delete what is ours, owner and "not a link" are enough; to trust it takes more.
  */
 function closeAll(job) {
     closeDirectory(job.path);
@@ -3855,8 +3874,8 @@ async function takeSecrets(job) {
     await Promise.all(taken); // now the first failure counts
 }
 /**
- * Ends the keeper of a token directory and deletes the token. Returns what the keeper recorded. If a step has put
- * something else in its place, its keeper finds that out itself.
+ * Ends the keeper of a token directory and deletes the token. Returns what the keeper recorded. If a step has
+ * put something else in its place, its keeper finds that out itself.
  */
 async function takeSecret(directory) {
     if (!removal_isOurs(directory.path))
@@ -3893,7 +3912,10 @@ function clearRemains(job) {
         }
     }
 }
-/** Deletes a path with everything in it, and enters no link. What cannot be deleted does not keep the rest. */
+/**
+ * Deletes a path with everything in it, and enters no link. What cannot be deleted does not stop it from
+ * deleting the rest.
+ */
 function removeTree(target) {
     try {
         if (external_node_fs_namespaceObject.lstatSync(target).isDirectory())
@@ -3911,7 +3933,7 @@ function removeDirectory(target) {
         closeDirectory(target);
     }
     catch {
-        // Another user's: what is in there may be deleted all the same.
+        // Another user's: perhaps its contents can still be deleted.
     }
     inside(target, (directory) => {
         const failures = [];
@@ -3928,7 +3950,9 @@ function removeDirectory(target) {
     });
     external_node_fs_namespaceObject.rmdirSync(target);
 }
-/** On Linux, a path that names the very directory, even if somebody renames it or puts a link in its place. */
+/**
+ * On Linux, a path that names the very directory, even if somebody renames it or puts a link in its place.
+ */
 function inside(target, action) {
     if (process.platform !== "linux") {
         action(target);
@@ -3968,8 +3992,8 @@ function removal_isOurs(directory) {
 
 
 /**
- * Makes the directory this job's, and copies the user's AWS files into it, unless an earlier use has done so. Throws a
- * UserError while another job uses it.
+ * Makes the directory this job's, and copies the user's AWS files into it, unless an earlier use has done so.
+ * Throws a UserError while another job uses it.
  */
 async function claim_claim(job, requestToken, ambient, home) {
     const identity = identityOf(requestToken);
@@ -3999,7 +4023,9 @@ function isAlive(job, { worker }) {
         return process_isRunning(worker);
     return private_directory_entriesOf(job.tokens).some((name) => hasKeeper(tokenDirectoryAt(`${job.tokens}/${name}`)));
 }
-/** Empties the directory first: a job that crashed may have left anything in it, and nothing of that is trusted. */
+/**
+ * Empties the directory first: a job that crashed may have left anything in it, and none of it is trusted.
+ */
 async function takeOver(job, found, identity, ambient) {
     if (found && isAlive(job, found)) {
         throw new errors/* UserError */.yo("job-directory", `${job.path} belongs to another job that is still running. Two jobs cannot share one RUNNER_TEMP: give each runner its own work folder.`);
@@ -4027,7 +4053,10 @@ async function takeOver(job, found, identity, ambient) {
     files_writeRecord(job.claim, made);
     return made;
 }
-/** Copies a file of the user, so that the user's other profiles keep working. Without one, makes an empty file. */
+/**
+ * Copies a file of the user, so that the user's other profiles keep working. Without one, makes an empty
+ * file.
+ */
 function seed(target, variable, { previous }, home) {
     if (external_node_fs_namespaceObject.existsSync(target))
         return;
@@ -4041,7 +4070,7 @@ function seed(target, variable, { previous }, home) {
     catch (error) {
         // Service users often have HOME=/dev/null: SDKs find no file there, either.
         if ((0,errors/* errorCode */.CA)(error) !== "ENOTDIR") {
-            throw new errors/* UserError */.yo("aws-files", `${source} cannot be read (${(0,errors/* errorText */.kc)(error)}). Its profiles have to be copied for later steps: make it readable, or set ${variable} to another file.`);
+            throw new errors/* UserError */.yo("aws-files", `${source} cannot be read (${(0,errors/* errorText */.kc)(error)}). This action copies its profiles for later steps. Make it readable, or set ${variable} to another file.`);
         }
     }
     writeFileAtomic(target, content ?? "");
@@ -4067,8 +4096,8 @@ function seed(target, variable, { previous }, home) {
 const POST_LOCK_WAIT_MS = 12_000;
 const MAX_TOKEN_BYTES = 64 * 1024;
 /**
- * Enters a use into the job directory: token file, record, profile. In this order, so that post can undo a main that
- * was killed at any point. Returns what post needs in case the record does not last.
+ * Enters a use into the job directory: token file, record, profile. In this order, so that post can undo a
+ * main that was killed at any point. Returns what post needs in case the record does not last.
  */
 async function beginUse(job, use, { requestToken, token }, ambient, home) {
     return locked(job, async () => {
@@ -4098,9 +4127,9 @@ async function beginUse(job, use, { requestToken, token }, ambient, home) {
     });
 }
 /**
- * Removes a use from the job directory, and the directory with the last use. Every step may be interrupted and
- * repeated. Keeper and token are the first to go, even if the directory cannot be locked or believed. Returns undefined
- * if that use has no record (any more).
+ * Removes a use from the job directory, and the directory with the last use. Every step may be interrupted
+ * and repeated. Keeper and token are the first to go, even if the directory cannot be locked or trusted.
+ * Returns undefined if that use has no record (any more).
  */
 async function endUse(job, id, { requestToken, outcome = "over", restore = () => { } }) {
     clearRemains(job);
@@ -4133,7 +4162,7 @@ async function endUse(job, id, { requestToken, outcome = "over", restore = () =>
         return ended;
     }
 }
-/** One part of the cleanup after another, whatever fails. */
+/** Runs the parts of the cleanup one after another; a part that fails does not stop the next. */
 class Parts {
     /** What could not be done, and why. */
     damage = [];
@@ -4146,10 +4175,10 @@ class Parts {
         }
     }
 }
-/** Others may have written anything into it. So nothing is read but what proves itself: the keeper's process. */
+/** Others may have written anything into it. So only what can be verified is used: the keeper's process. */
 async function removeUnbelieved(job, open) {
     const parts = new Parts();
-    parts.damage.push(`use the records of the job directory, because it ${open}. It is deleted`);
+    parts.damage.push(`use the records of the job directory, because it ${open}. Post deletes the directory`);
     await parts.try("end the keeper and delete the token", () => takeSecrets(job));
     await parts.try("delete the job directory", () => removeJobDirectory(job));
     return { use: undefined, others: [], finished: [], roleArns: [], damage: parts.damage };
@@ -4217,7 +4246,8 @@ function expiry(token) {
 // after 135 to 150 s, retry after up to 1, 2, 4 … 30 s, 10 s for a request. Shorter lives, which only tests
 // have, scale all of it down.
 /**
- * The shortest life that anything is scaled to: what an endpoint hands out must not make the keeper storm it.
+ * The shortest life that anything is scaled to: a lifetime of milliseconds must not make the keeper flood the
+ * endpoint.
  */
 const SHORTEST_LIFE_MS = 1_000;
 /** The longest that the keeper sleeps before it looks at the clocks, its directory and its job. */
@@ -4251,7 +4281,7 @@ function retryDelay(lifetime, failures, random, retryAfter = 0) {
 function requestTimeout(lifetime) {
     return Math.min(10_000, Math.max(lifetime, SHORTEST_LIFE_MS) / 6);
 }
-/** Whether the machine slept or its clock was set, from how far each clock moved in the same while. */
+/** Whether the machine slept or its clock was set, from how far each clock moved in the same period. */
 function clockJumped(wall, monotonic) {
     return Math.abs(wall - monotonic) > CLOCK_JUMP_MS;
 }
@@ -4265,9 +4295,10 @@ function clockJumped(wall, monotonic) {
 
 
 /**
- * How the keeper of a token directory does, from its status and the token file. The clock of this machine may be wrong:
- * times in the status are by the same clock, and the token's own times count by the server's, as the keeper saw it last.
- * Read it under the lock of the job directory: post makes the file `stop`, too.
+ * The health of the keeper of a token directory, from its status and the token file. The clock of this
+ * machine may be wrong: times in the status are by the same clock, and the token's own times count by the
+ * server's, as the keeper saw it last. Read it under the lock of the job directory: post makes the file
+ * `stop`, too.
  */
 function healthOf(directory, now = Date.now()) {
     const status = readStatus(directory);
@@ -4301,7 +4332,9 @@ function health_openOutage({ outages }) {
     const last = outages.at(-1);
     return last?.to === undefined ? last : undefined;
 }
-/** When a keeper that is well has at the latest recorded the next token or a failure: on time, and twice as slow. */
+/**
+ * By when a healthy keeper has recorded the next token or a failure, even if everything takes twice as long.
+ */
 function latestSign({ tokenReceivedAt, tokenExpiresAt, lifetimeMs }) {
     const due = refreshDelay(lifetimeMs, tokenExpiresAt - tokenReceivedAt, 0);
     return tokenReceivedAt + due + 2 * requestTimeout(lifetimeMs);
@@ -4323,9 +4356,9 @@ function expiryOf(file) {
 
 
 /**
- * The path of this job's directory in RUNNER_TEMP. Throws a UserError if SDKs would read that path in different ways
- * from a config file: `#` and `;` begin a comment for some, `$` and `%` a variable, and non-ASCII breaks others
- * (docs/compatibility.md).
+ * The path of this job's directory in RUNNER_TEMP. Throws a UserError if SDKs would read that path in
+ * different ways from a config file: `#` and `;` begin a comment for some, `$` and `%` a variable, and
+ * non-ASCII breaks others (docs/compatibility.md).
  */
 function runner_temp_jobDirectoryPath(runnerTemp, platform = process.platform) {
     if (!runnerTemp) {
@@ -4353,7 +4386,10 @@ function runner_temp_jobDirectoryPath(runnerTemp, platform = process.platform) {
 
 
 
-/** Decides everything that can be decided without touching anything. Throws a UserError for what has to be refused. */
+/**
+ * Decides everything that can be decided without touching anything. Throws a UserError for what has to be
+ * refused.
+ */
 function makePlan(inputs, env) {
     const { role, sessionName, profile, region, stsEndpoint, mirror } = inputs;
     const job = jobDirectory(runner_temp_jobDirectoryPath(env.RUNNER_TEMP));
@@ -4377,14 +4413,17 @@ function makePlan(inputs, env) {
         masks: inputs.maskAccountId && role.accountId !== undefined ? [role.accountId] : [],
     };
 }
-/** main and keeper verify certificates all the same: start.ts. */
+/** main and keeper still verify certificates: start.ts. */
 function tlsWarning(env) {
     if (env.NODE_TLS_REJECT_UNAUTHORIZED !== "0")
         return undefined;
     return ("NODE_TLS_REJECT_UNAUTHORIZED is 0 in this job: Node.js programs in it accept any certificate, and anyone on the " +
         "network path can read what they send. This action ignores it. Remove it, and name additional certificate authorities in NODE_EXTRA_CA_CERTS.");
 }
-/** Set for a job that may have ID tokens (actions/runner, src/Runner.Worker/Handlers/NodeScriptActionHandler.cs). */
+/**
+ * Set for a job that may have ID tokens (actions/runner,
+ * src/Runner.Worker/Handlers/NodeScriptActionHandler.cs).
+ */
 function readEndpoint(env) {
     const url = env.ACTIONS_ID_TOKEN_REQUEST_URL ?? "";
     const requestToken = env.ACTIONS_ID_TOKEN_REQUEST_TOKEN ?? "";
@@ -4401,7 +4440,7 @@ function readEndpoint(env) {
 ;// CONCATENATED MODULE: ../lib/src/publish.js
 
 
-/** Outputs, environment and log: the last thing, when all of it is true. */
+/** Outputs, environment and log: last, once everything works. */
 function publish(plan, first, session) {
     const { inputs, job, directory, endsAt } = plan;
     const { profile, sessionName } = inputs;
@@ -4494,7 +4533,7 @@ function intervals_plural(count, word) {
 
 
 
-/** How a keeper and its token do, in half a line: for logs and alarms. */
+/** The state of a keeper and its token, in half a line: for logs and alarms. */
 function describeHealth({ trouble, remainingMs, status }, now = Date.now()) {
     const outage = status && openOutage(status);
     const failing = outage &&
@@ -4505,10 +4544,12 @@ function describeHealth({ trouble, remainingMs, status }, now = Date.now()) {
         .filter(Boolean)
         .join(", ");
 }
-/** What main warns about if it finds an earlier use's keeper in trouble. By then it has written a fresh token. */
+/**
+ * What main warns about if it finds an earlier use's keeper in trouble. By then it has written a fresh token.
+ */
 function replacedWarning({ trouble, status }, now = Date.now()) {
     const since = status && Math.min(status.ended?.at ?? Infinity, status.tokenExpiresAt);
-    const gap = since !== undefined && since < now ? ` There was no valid ID token since ${time(since)}.` : "";
+    const gap = since !== undefined && since < now ? ` There had been no valid ID token since ${time(since)}.` : "";
     const found = trouble && reason(trouble, status);
     return (`The keeper of an earlier use of this action did not renew the ID token: ${found}.${gap} ` +
         `This use wrote a new token and started a new keeper. More: ${troubleshooting_troubleshootingLink("keeper-was-replaced")}`);
@@ -4517,7 +4558,7 @@ function token(remainingMs, now) {
     if (remainingMs === undefined)
         return "token was missing";
     if (remainingMs <= 0)
-        return `token was stale since ${time(now + remainingMs)}`;
+        return `token had been stale since ${time(now + remainingMs)}`;
     return `token valid for ${Math.round(remainingMs / 1000)} s`;
 }
 function reason(trouble, status) {
@@ -4554,8 +4595,8 @@ function saveUse(use) {
     saveState("use", JSON.stringify({ version: state_VERSION, ...savedUse(use) }));
 }
 /**
- * Undefined if main ended before it saved anything. Throws if it is not what main saves: without a state of its own,
- * post sees a variable STATE_use that a step has set.
+ * Undefined if main ended before it saved anything. Throws if it is not what main saves: without its own
+ * state, post would see a variable STATE_use that a step has set.
  */
 function loadUse(env) {
     const state = core.getState("use");
@@ -4587,10 +4628,10 @@ function loadUse(env) {
 
 
 /**
- * The main step: from inputs to a profile whose token file stays fresh. It refuses what has to be refused before it
- * touches anything, and exports nothing before everything works; what fails is undone at once. Throws a UserError
- * for everything that a user can do something about.
- * @param keeper a process that waits for its orders
+ * The main step: from inputs to a profile whose token file stays fresh. It makes every refusal before it
+ * changes anything, and exports nothing before everything works. If a part fails, it undoes the others at
+ * once. Throws a UserError for everything that a user can do something about.
+ * @param keeper a process that waits for instructions
  */
 async function start(env, keeper) {
     const run = { id: env.GITHUB_RUN_ID ?? "", attempt: env.GITHUB_RUN_ATTEMPT ?? "" };
@@ -4600,13 +4641,13 @@ async function start(env, keeper) {
         core_setSecret(secret);
     if (inputs.role.accountId !== undefined)
         checkAccount(inputs, inputs.role.accountId);
-    // Whoever answers in the place of STS could use the ID token.
+    // Without verified certificates, a server that poses as STS could use the ID token.
     delete env.NODE_TLS_REJECT_UNAUTHORIZED;
     const state = { root: plan.job.path, id: plan.id, summary: inputs.summary };
     saveUse(state);
     try {
         await start_openJobDirectory(plan);
-        // The keeper asks, and so proves that it can ask for the tokens to come.
+        // The keeper asks: this proves that it can also request all later tokens.
         const [first, exchange] = await Promise.all([
             firstToken(keeper, { endpoint: plan.endpoint, audience: inputs.audience }, env),
             inputs.trial ? loadExchange() : undefined,
@@ -4639,7 +4680,10 @@ async function enter(plan, first, env) {
     deleteCachedSessions(cliCache(), role.arn, sessionName);
     return published;
 }
-/** Lets the keeper watch over the token for the rest of the job, unless another use's does already, and does well. */
+/**
+ * Lets the keeper watch over the token for the rest of the job, unless another use's healthy keeper does so
+ * already.
+ */
 async function handOver({ job, directory }, keeper, first) {
     await locked(job, async () => {
         const health = healthOf(directory);
@@ -4670,7 +4714,9 @@ async function undo({ job, id, endpoint }) {
 
 
 
-/** Runs the main step, and fails it with what a user can do about it. Ends a keeper that has not taken over. */
+/**
+ * Runs the main step, and fails it with what a user can do about it. Ends a keeper that has not taken over.
+ */
 async function run(keeper) {
     try {
         await start(process.env, keeper);

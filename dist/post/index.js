@@ -990,7 +990,10 @@ function cut(text, limit) {
     const begin = text.slice(0, limit);
     return /\d/.test(text.charAt(limit)) ? begin.replace(/\d+$/, "") : begin;
 }
-/** Indented JSON, line by line, that means the same as the value, whatever is in it. */
+/**
+ * Indented JSON, line by line, that means the same as the value, even if the value contains text from
+ * outside.
+ */
 function jsonLines(value) {
     return JSON.stringify(value, null, 2).split("\n").map(escaped);
 }
@@ -1041,8 +1044,8 @@ function errors_errorCode(error) {
 
 
 /**
- * Replaces a file as a whole: a reader sees the old content or the new, never an empty or half file. Whatever
- * is at `path`, a symlink or a FIFO, is replaced and not followed. Mode 0600 under any umask. On failure the
+ * Replaces a file as a whole: a reader sees the old content or the new, never an empty or half file. If
+ * `path` is a symlink or a FIFO, it is replaced and not followed. Mode 0600 under any umask. On failure the
  * old file stays and no other is left.
  */
 function files_writeFileAtomic(path, content) {
@@ -1069,8 +1072,8 @@ const MAX_FILE_BYTES = 16 * 1024 * 1024;
 const MAX_RECORD_BYTES = 1024 * 1024;
 const VERSION = 1;
 /**
- * The bytes of a regular file, or undefined if there is none. Throws on any other error, on anything but a file, and
- * on a file that is larger than `limit`.
+ * The bytes of a regular file, or undefined if there is none. Throws on any other error, on anything but a
+ * file, and on a file that is larger than `limit`.
  */
 function files_readFileIfExists(path, limit = MAX_FILE_BYTES) {
     let file;
@@ -1106,8 +1109,8 @@ function readJson(path) {
     }
 }
 /**
- * The one way to read a file in which this action recorded something. Undefined if there is none of this version and
- * form: a crash or a step may have left anything there.
+ * The one way to read a file in which this action recorded something. Undefined if there is none of this
+ * version and form: a crash or a step may have left anything there.
  */
 function readRecord(path, schema) {
     const value = readJson(path);
@@ -1135,9 +1138,10 @@ function files_writeRecord(path, value) {
  * Deletes sessions that the AWS CLI caches on disk (~/.aws/cli/cache/*.json, by role and session name, not by
  * token). They would work for up to an hour after the job, and the CLI would use them in the next job on the
  * machine. They are found by their ARN, and by their file's name for servers that return no ARN (MinIO). The
- * name alone does not do: what it is made of may change (aws/aws-cli#10670). Returns how many it deleted: 0
- * if the cache cannot be read.
- * @param isOurs decides about others, by ARN (arn:aws:sts::ACCOUNT:assumed-role/NAME/SESSION) and writing time
+ * name alone is not enough: the CLI may change how it builds it (aws/aws-cli#10670). Returns how many it
+ * deleted: 0 if the cache cannot be read.
+ * @param isOurs decides about others, by ARN (arn:aws:sts::ACCOUNT:assumed-role/NAME/SESSION) and writing
+ * time
  */
 function deleteCachedSessions(directory, roleArn, sessionName, isOurs = () => false) {
     const ownName = cacheName(roleArn, sessionName);
@@ -1555,13 +1559,13 @@ function planEnvironment(ambient, use) {
 }
 function staticKeys(ambient) {
     const set = nonEmpty(ambient, KEYS);
-    // No others: a blank AWS_SESSION_TOKEN beside keys that post restores would break Ruby and PHP.
-    return blanked(set, set, "nearly every SDK", " Use static keys and a role in separate jobs.");
+    // No others: an empty AWS_SESSION_TOKEN beside keys that post restores would break Ruby and PHP.
+    return emptied(set, set, "nearly every SDK", " Use static keys and a role in separate jobs.");
 }
 function containerCredentials(ambient) {
-    return blanked(nonEmpty(ambient, CONTAINER), CONTAINER, "some SDKs");
+    return emptied(nonEmpty(ambient, CONTAINER), CONTAINER, "some SDKs");
 }
-function blanked(set, names, where, advice = "") {
+function emptied(set, names, where, advice = "") {
     if (set.length === 0)
         return {};
     const warning = `${are(set)} set and would override the profile in ${where}; later steps will see ${them(set)} empty.`;
@@ -1569,7 +1573,7 @@ function blanked(set, names, where, advice = "") {
 }
 /**
  * AWS_ROLE_ARN and its companions override the profile in most tools, or are mixed with it one by one, and
- * blank ones break botocore. Where some are set, only this use's own values of all three give its role.
+ * empty ones break botocore. Where some are set, only this use's own values of all three give its role.
  */
 function webIdentity(ambient, use) {
     const found = existing(ambient, [...WEB_IDENTITY, SESSION_NAME]);
@@ -1706,7 +1710,10 @@ function planRestore(now, exported, previous, defaults) {
     }
     return restore;
 }
-/** They decide who a step is to AWS. `previous` has all of them, to show that a step set and emptied one. */
+/**
+ * They decide which identity a step has at AWS. `previous` has all of them, to show that a step set and
+ * emptied one.
+ */
 const restore_IDENTITY_VARIABLES = [KEYS, CONTAINER, WEB_IDENTITY, PROFILES].flat();
 /**
  * A warning, with the fix, if a later step set variables that override the profile. It has their names and no
@@ -1807,10 +1814,11 @@ function tokenId(audience) {
 
 ;// CONCATENATED MODULE: ../lib/src/base/seal.js
 
-// The user's own keys must not be readable in a file, neither in the job directory nor in the runner's file of states
-// (RUNNER_TEMP/_runner_file_commands, which the runner creates with its umask and deletes after the step). But post has
-// to give them back. So they are encrypted with a key that is derived from the request token: every step of a job has
-// it in its environment, it never changes in a job, and after a crash nobody has it.
+// The user's own keys must not be readable in a file, neither in the job directory nor in the runner's state
+// file (RUNNER_TEMP/_runner_file_commands, which the runner creates with its umask and deletes after the
+// step). But post has to restore them. So they are encrypted with a key that is derived from the request
+// token: every step of a job has it in its environment, it never changes in a job, and after a crash nobody
+// has it.
 const CIPHER = "aes-256-gcm";
 const IV_BYTES = 12;
 const TAG_BYTES = 16;
@@ -1832,7 +1840,7 @@ function unseal(sealed, requestToken) {
         return Buffer.concat([text, decipher.final()]).toString("utf8");
     }
     catch (error) {
-        throw new Error("the values of before were encrypted in another job", { cause: error });
+        throw new Error("the previous values were encrypted in another job", { cause: error });
     }
 }
 function keyOf(requestToken) {
@@ -1964,9 +1972,9 @@ const external_node_path_namespaceObject = __WEBPACK_EXTERNAL_createRequire(impo
 
 
 /**
- * Makes the job directory, or checks the one that exists: it must be a real directory of this user and closed to
- * others. Throws a UserError for any other, because whoever made it could read the token or choose the role that SDKs
- * use.
+ * Makes the job directory, or checks the one that exists: it must be a real directory of this user and closed
+ * to others. Throws a UserError for any other, because whoever made it could read the token or choose the
+ * role that SDKs use.
  */
 function private_directory_openJobDirectory(job) {
     try {
@@ -2006,8 +2014,8 @@ function makePrivateDirectory(directory) {
     finally {
         process.umask(umask);
     }
-    // As root in a job container: the runner outside must be able to delete it, or it can never empty its temp folder
-    // again (actions/runner, src/Runner.Sdk/Util/IOUtil.cs, DeleteDirectory).
+    // As root in a job container: the runner outside must be able to delete it, or it can never empty its temp
+    // folder again (actions/runner, src/Runner.Sdk/Util/IOUtil.cs, DeleteDirectory).
     if (process.getuid?.() !== 0)
         return;
     const parent = external_node_fs_namespaceObject.statSync(external_node_path_namespaceObject.dirname(directory));
@@ -2025,9 +2033,15 @@ function makePrivateDirectory(directory) {
 }
 const { O_DIRECTORY = 0, O_NOFOLLOW = 0, O_RDONLY } = external_node_fs_namespaceObject.constants;
 const NO_LINK = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
-/** Linux: names a directory without reading it, so that it works on one of mode 0000, too. Not in Node's constants. */
+/**
+ * Linux: names a directory without reading it, so that it works on one of mode 0000, too. Not in Node's
+ * constants.
+ */
 const O_PATH = 0o10000000;
-/** Why a directory that exists cannot be this action's, or undefined. Windows has neither links of users nor owners. */
+/**
+ * Why a directory that exists cannot be this action's, or undefined. Windows has neither links of users nor
+ * owners.
+ */
 function notOurs(directory) {
     const stat = external_node_fs_namespaceObject.lstatSync(directory);
     if (stat.isSymbolicLink())
@@ -2130,7 +2144,7 @@ const records_claim = object({
 function records_readClaim(job) {
     return readRecord(job.claim, records_claim);
 }
-/** Throws on what post would not believe. */
+/** Throws on a record that post would not accept. */
 function records_writeUse(job, record) {
     writeRecord(`${job.uses}/${record.id}.json`, use(record));
 }
@@ -2138,7 +2152,7 @@ function records_writeUse(job, record) {
 function records_activeUses(job) {
     return readAll(job.uses, use).sort((a, b) => a.order - b.order);
 }
-/** How many files in the place of such records are none. */
+/** How many files in the folder of these records are not valid records. */
 function brokenUses(job) {
     return private_directory_entriesOf(job.uses).filter((name) => name.endsWith(".json")).length - records_activeUses(job).length;
 }
@@ -2279,8 +2293,8 @@ const STOP_TIMEOUT_MS = 2_000;
 /** What post writes into the stop file. A step that makes one may leave it empty. */
 const BY_POST = "post\n";
 /**
- * Ends the keeper of a token directory, if there is one: first with the stop file, and if that has no effect with
- * signals. Only the process that wrote the status file and works in this directory ever gets a signal.
+ * Ends the keeper of a token directory, if there is one: first with the stop file, and if that has no effect
+ * with signals. Only the process that wrote the status file and works in this directory ever gets a signal.
  */
 async function stopKeeper(directory) {
     const status = readStatus(directory);
@@ -2302,8 +2316,8 @@ async function stopKeeper(directory) {
             process.kill(status.pid, signal);
         }
         catch {
-            // It has just ended, or belongs to another user. A keeper also ends when its directory is gone, and the caller
-            // removes that next.
+            // It has just ended, or belongs to another user. A keeper also ends when its directory is gone, and the
+            // caller removes that next.
         }
         await within(STOP_TIMEOUT_MS, isGone);
     }
@@ -2312,8 +2326,8 @@ async function stopKeeper(directory) {
     return { keeper: readStatus(directory) ?? status };
 }
 /**
- * Ends a keeper whose directory is not where it was, and deletes the token, wherever a step has moved the directory.
- * Does nothing if that process has ended, or without /proc.
+ * Ends a keeper whose directory is not where it was, and deletes the token, wherever a step has moved the
+ * directory. Does nothing if that process has ended, or without /proc.
  */
 async function stopMovedKeeper({ pid, started }) {
     const isGone = () => started === undefined || !isRunning({ pid, started });
@@ -2355,8 +2369,8 @@ function notByPost(status) {
     return ended?.why === "stopped" ? { ...status, ended: { ...ended, why: "stopped by a step" } } : status;
 }
 /**
- * Whether the process that wrote the status still runs, and is a keeper of this directory: it works in there. Without
- * /proc nothing more than the pid is known.
+ * Whether the process that wrote the status still runs, and is a keeper of this directory: it works in there.
+ * Without /proc nothing more than the pid is known.
  */
 function isKeeperOf(directory, { pid, started }) {
     if (started === undefined)
@@ -2372,9 +2386,10 @@ function isKeeperOf(directory, { pid, started }) {
     }
 }
 /**
- * Without /proc a pid proves nothing, because the keeper may have ended and another process may have its pid. Then the
- * keeper sees the stop file at its next tick. SIGTERM only makes a keeper look at once whether it is asked to end. One
- * that has recorded its end only has to exit, and V8 takes longer for that than the keeper takes for everything else.
+ * Without /proc a pid proves nothing, because the keeper may have ended and another process may have its pid.
+ * Then the keeper sees the stop file at its next tick. SIGTERM only makes a keeper look at once whether it is
+ * asked to end. One that has recorded its end only has to exit, and V8 takes longer for that than the keeper
+ * takes for everything else.
  */
 function signalsFor({ started }, isAsked, hasEnded) {
     if (started === undefined)
@@ -2397,8 +2412,8 @@ async function within(ms, isTrue) {
 
 
 /**
- * Gives us back the permissions that a step may have taken away or given to others, on the job directory and the
- * directories in it. To delete what is ours, owner and "not a link" are enough; believing it needs more.
+ * Gives us back the permissions that a step may have taken away or given to others, on the job directory and
+ * the directories in it. To delete what is ours, owner and "not a link" are enough; to trust it takes more.
  */
 function closeAll(job) {
     closeDirectory(job.path);
@@ -2416,8 +2431,8 @@ async function removal_takeSecrets(job) {
     await Promise.all(taken); // now the first failure counts
 }
 /**
- * Ends the keeper of a token directory and deletes the token. Returns what the keeper recorded. If a step has put
- * something else in its place, its keeper finds that out itself.
+ * Ends the keeper of a token directory and deletes the token. Returns what the keeper recorded. If a step has
+ * put something else in its place, its keeper finds that out itself.
  */
 async function takeSecret(directory) {
     if (!removal_isOurs(directory.path))
@@ -2454,7 +2469,10 @@ function clearRemains(job) {
         }
     }
 }
-/** Deletes a path with everything in it, and enters no link. What cannot be deleted does not keep the rest. */
+/**
+ * Deletes a path with everything in it, and enters no link. What cannot be deleted does not stop it from
+ * deleting the rest.
+ */
 function removal_removeTree(target) {
     try {
         if (external_node_fs_namespaceObject.lstatSync(target).isDirectory())
@@ -2472,7 +2490,7 @@ function removeDirectory(target) {
         closeDirectory(target);
     }
     catch {
-        // Another user's: what is in there may be deleted all the same.
+        // Another user's: perhaps its contents can still be deleted.
     }
     inside(target, (directory) => {
         const failures = [];
@@ -2489,7 +2507,9 @@ function removeDirectory(target) {
     });
     external_node_fs_namespaceObject.rmdirSync(target);
 }
-/** On Linux, a path that names the very directory, even if somebody renames it or puts a link in its place. */
+/**
+ * On Linux, a path that names the very directory, even if somebody renames it or puts a link in its place.
+ */
 function inside(target, action) {
     if (process.platform !== "linux") {
         action(target);
@@ -2529,8 +2549,8 @@ function removal_isOurs(directory) {
 
 
 /**
- * Makes the directory this job's, and copies the user's AWS files into it, unless an earlier use has done so. Throws a
- * UserError while another job uses it.
+ * Makes the directory this job's, and copies the user's AWS files into it, unless an earlier use has done so.
+ * Throws a UserError while another job uses it.
  */
 async function claim_claim(job, requestToken, ambient, home) {
     const identity = identityOf(requestToken);
@@ -2560,7 +2580,9 @@ function isAlive(job, { worker }) {
         return isRunning(worker);
     return private_directory_entriesOf(job.tokens).some((name) => hasKeeper(tokenDirectoryAt(`${job.tokens}/${name}`)));
 }
-/** Empties the directory first: a job that crashed may have left anything in it, and nothing of that is trusted. */
+/**
+ * Empties the directory first: a job that crashed may have left anything in it, and none of it is trusted.
+ */
 async function takeOver(job, found, identity, ambient) {
     if (found && isAlive(job, found)) {
         throw new UserError("job-directory", `${job.path} belongs to another job that is still running. Two jobs cannot share one RUNNER_TEMP: give each runner its own work folder.`);
@@ -2588,7 +2610,10 @@ async function takeOver(job, found, identity, ambient) {
     writeRecord(job.claim, made);
     return made;
 }
-/** Copies a file of the user, so that the user's other profiles keep working. Without one, makes an empty file. */
+/**
+ * Copies a file of the user, so that the user's other profiles keep working. Without one, makes an empty
+ * file.
+ */
 function seed(target, variable, { previous }, home) {
     if (fs.existsSync(target))
         return;
@@ -2602,7 +2627,7 @@ function seed(target, variable, { previous }, home) {
     catch (error) {
         // Service users often have HOME=/dev/null: SDKs find no file there, either.
         if (errorCode(error) !== "ENOTDIR") {
-            throw new UserError("aws-files", `${source} cannot be read (${errorText(error)}). Its profiles have to be copied for later steps: make it readable, or set ${variable} to another file.`);
+            throw new UserError("aws-files", `${source} cannot be read (${errorText(error)}). This action copies its profiles for later steps. Make it readable, or set ${variable} to another file.`);
         }
     }
     writeFileAtomic(target, content ?? "");
@@ -2617,13 +2642,13 @@ function seed(target, variable, { previous }, home) {
 
 const WAIT_MS = 30_000;
 /**
- * Far longer than any action holds the lock. Where the process that holds it has died, its pid usually shows that at
- * once.
+ * Far longer than any action holds the lock. Where the process that holds it has died, its pid usually shows
+ * that at once.
  */
 const STALE_MS = 60_000;
 /**
- * Runs `action` with the job directory locked, which it creates if need be: another use's post may remove it at any
- * moment before that.
+ * Runs `action` with the job directory locked, which it creates if need be: another use's post may remove it
+ * at any moment before that.
  */
 async function lock_locked(job, action) {
     for (let tries = 1;; tries++) {
@@ -2638,10 +2663,10 @@ async function lock_locked(job, action) {
     }
 }
 /**
- * Runs `action` while no other process holds the lock of the same job directory. Every contender makes a file with a
- * unique name and then looks for others. Whoever comes second sees the first one's file, withdraws, and tries again.
- * No name is used twice, so that removing a dead process's file cannot remove a lock that is held. Throws a UserError
- * after `waitMs`, and ENOENT when the directory does not exist (any more).
+ * Runs `action` while no other process holds the lock of the same job directory. Every contender makes a file
+ * with a unique name and then looks for others. Whoever comes second sees the first one's file, withdraws,
+ * and tries again. No name is used twice, so that removing a dead process's file cannot remove a lock that is
+ * held. Throws a UserError after `waitMs`, and ENOENT when the directory does not exist (any more).
  */
 async function withLock(job, waitMs, action) {
     const own = `lock.${process.pid}.${identify(process.pid).started ?? ""}.${(0,external_node_crypto_namespaceObject.randomBytes)(6).toString("hex")}`;
@@ -2658,13 +2683,15 @@ async function withLock(job, waitMs, action) {
             external_node_fs_namespaceObject.rmSync(`${job.path}/${own}`, { force: true });
         }
         if (performance.now() > deadline) {
-            throw new errors_UserError("job-directory-locked", `Another use of this action has held ${job.path} for ${Math.round(waitMs / 1000)} s. Run the job again.`);
+            throw new errors_UserError("job-directory-locked", `Another use of this action has kept ${job.path} locked for ${Math.round(waitMs / 1000)} s. Run the job again.`);
         }
         await (0,promises_namespaceObject.setTimeout)(5 + Math.random() * 20);
     }
 }
 const NAME = /^lock\.(?<pid>[1-9]\d*)\.(?<started>\d*)\.[0-9a-f]{12}$/;
-/** Whether nobody holds a lock file: its process is gone, or this action did not make it. It is then removed. */
+/**
+ * Whether nobody holds a lock file: its process is gone, or this action did not make it. It is then removed.
+ */
 function clearIfStale(job, name) {
     const file = `${job.path}/${name}`;
     try {
@@ -2702,8 +2729,8 @@ function clearIfStale(job, name) {
 const POST_LOCK_WAIT_MS = 12_000;
 const MAX_TOKEN_BYTES = (/* unused pure expression or super */ null && (64 * 1024));
 /**
- * Enters a use into the job directory: token file, record, profile. In this order, so that post can undo a main that
- * was killed at any point. Returns what post needs in case the record does not last.
+ * Enters a use into the job directory: token file, record, profile. In this order, so that post can undo a
+ * main that was killed at any point. Returns what post needs in case the record does not last.
  */
 async function beginUse(job, use, { requestToken, token }, ambient, home) {
     return locked(job, async () => {
@@ -2733,9 +2760,9 @@ async function beginUse(job, use, { requestToken, token }, ambient, home) {
     });
 }
 /**
- * Removes a use from the job directory, and the directory with the last use. Every step may be interrupted and
- * repeated. Keeper and token are the first to go, even if the directory cannot be locked or believed. Returns undefined
- * if that use has no record (any more).
+ * Removes a use from the job directory, and the directory with the last use. Every step may be interrupted
+ * and repeated. Keeper and token are the first to go, even if the directory cannot be locked or trusted.
+ * Returns undefined if that use has no record (any more).
  */
 async function endUse(job, id, { requestToken, outcome = "over", restore = () => { } }) {
     clearRemains(job);
@@ -2768,7 +2795,7 @@ async function endUse(job, id, { requestToken, outcome = "over", restore = () =>
         return ended;
     }
 }
-/** One part of the cleanup after another, whatever fails. */
+/** Runs the parts of the cleanup one after another; a part that fails does not stop the next. */
 class Parts {
     /** What could not be done, and why. */
     damage = [];
@@ -2781,10 +2808,10 @@ class Parts {
         }
     }
 }
-/** Others may have written anything into it. So nothing is read but what proves itself: the keeper's process. */
+/** Others may have written anything into it. So only what can be verified is used: the keeper's process. */
 async function removeUnbelieved(job, open) {
     const parts = new Parts();
-    parts.damage.push(`use the records of the job directory, because it ${open}. It is deleted`);
+    parts.damage.push(`use the records of the job directory, because it ${open}. Post deletes the directory`);
     await parts.try("end the keeper and delete the token", () => removal_takeSecrets(job));
     await parts.try("delete the job directory", () => removeJobDirectory(job));
     return { use: undefined, others: [], finished: [], roleArns: [], damage: parts.damage };
@@ -2901,7 +2928,7 @@ function plural(count, word) {
 
 ;// CONCATENATED MODULE: ../lib/src/report/chart.js
 
-/** The longest outages and gaps are drawn, so many of each. */
+/** How many outages and gaps are drawn: the longest of each. */
 const MAX_DRAWN = 4;
 /**
  * A Mermaid chart of token lives, as lines of Markdown: https://mermaid.js.org/syntax/gantt.html. Times are
@@ -2985,7 +3012,7 @@ const MARKDOWN = {
     quote: codeSpan,
     more: (anchor) => `[More](${troubleshootingLink(anchor)})`,
 };
-/** Lists have at most so many entries; the others are counted. */
+/** Lists have at most this many entries; the others are counted. */
 const [MAX_USES, MAX_WATCHES, MAX_EVENTS] = [10, 4, 4];
 const CLOUDTRAIL = "In CloudTrail's event history, find a session's calls: search by user name = the session name.";
 /** Reports on all uses of a job. Times are UTC, with the date where the job lasted beyond midnight. */
@@ -3070,7 +3097,7 @@ function* outagesOf(watch, time) {
     if (rest > 0)
         yield () => `${rest} more such ${plural(rest, "outage")}, none of them longer.`;
 }
-/** More than a third of a token's life. The second half of its life is there for shorter ones. */
+/** More than a third of a token's life. The second half of its life covers shorter ones. */
 function isLong(outage, { keeper }) {
     return intervals_length(outage) > keeper.lifetimeMs / 3;
 }
@@ -3136,9 +3163,9 @@ function span(interval, time) {
 
 
 /**
- * The path of this job's directory in RUNNER_TEMP. Throws a UserError if SDKs would read that path in different ways
- * from a config file: `#` and `;` begin a comment for some, `$` and `%` a variable, and non-ASCII breaks others
- * (docs/compatibility.md).
+ * The path of this job's directory in RUNNER_TEMP. Throws a UserError if SDKs would read that path in
+ * different ways from a config file: `#` and `;` begin a comment for some, `$` and `%` a variable, and
+ * non-ASCII breaks others (docs/compatibility.md).
  */
 function jobDirectoryPath(runnerTemp, platform = process.platform) {
     if (!runnerTemp) {
@@ -3173,8 +3200,8 @@ function saveUse(use) {
     core.saveState("use", JSON.stringify({ version: state_VERSION, ...savedUse(use) }));
 }
 /**
- * Undefined if main ended before it saved anything. Throws if it is not what main saves: without a state of its own,
- * post sees a variable STATE_use that a step has set.
+ * Undefined if main ended before it saved anything. Throws if it is not what main saves: without its own
+ * state, post would see a variable STATE_use that a step has set.
  */
 function loadUse(env) {
     const state = getState("use");
@@ -3204,7 +3231,8 @@ function loadUse(env) {
 
 
 /**
- * The post step: removes everything that main wrote, and gives the environment back. Warns, but never fails the job.
+ * The post step: removes everything that main wrote, and restores the environment. Warns, but never fails the
+ * job.
  */
 async function finish(env) {
     const state = await attempt("read the state", () => ({ saved: loadUse(env) }));
@@ -3249,7 +3277,7 @@ async function finish(env) {
     if (ended?.use)
         info(`${ended.use.roleArn}: profile ${ended.use.profile} removed`);
     if (ended && others.length > 0)
-        info(`The keeper goes on for ${count(others.length)} of this action.`);
+        info(`The keeper keeps running for ${count(others.length)} of this action.`);
     if (ended?.use && others.length === 0)
         await attempt("write the report", () => report(ended, saved.summary));
 }
@@ -3257,8 +3285,8 @@ function count(others) {
     return others === 1 ? "another use" : `${others} other uses`;
 }
 /**
- * Nothing is left of a use. That is as it should be if main failed, or if post ran before, which has then restored the
- * environment.
+ * Nothing is left of a use. That is as it should be if main failed, or if post ran before, which has then
+ * restored the environment.
  */
 function reportAbsence(job, { id, use }, env) {
     const isOver = finishedUses(job).some((finished) => finished.id === id);
@@ -3295,14 +3323,15 @@ function restoreEnvironment(use, others, env) {
     const previous = {};
     for (const [name, value] of Object.entries(values))
         previous[name] = value ?? undefined;
-    // The values of a use that is not over come before the values of before any use: they may have begun in parallel.
+    // The values of a use that is not over come before the values of before any use: they may have begun in
+    // parallel.
     for (const other of others)
         Object.assign(previous, other.exported);
     for (const [name, value] of Object.entries(planRestore(env, use.exported, previous, user_files_defaultFiles()))) {
         exportVariable(name, value);
     }
 }
-/** Whatever else is known or not: later post steps must not look for files that are gone. */
+/** Even if post found no record of the use: later post steps must not look for files that are gone. */
 function leaveFiles(job, env) {
     for (const [name, path] of Object.entries(user_files_defaultFiles())) {
         const now = env[name];

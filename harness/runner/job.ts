@@ -136,7 +136,7 @@ export class Job implements Steps<Promise<StepResult>> {
   }
 
   /**
-   * SIGKILL to the worker: no posts, no orphan hunt, RUNNER_TEMP stays as it is. Its steps live on by their
+   * SIGKILL to the worker: no posts, no orphan cleanup, RUNNER_TEMP stays as it is. Its steps live on by their
    * own rules, at most until close().
    */
   async killWorker(): Promise<void> {
@@ -146,7 +146,7 @@ export class Job implements Steps<Promise<StepResult>> {
   }
 
   /**
-   * The runner is being stopped: as cancel(), but without posts (StepsRunner.cs:205-208). Orphan hunt and
+   * The runner is being stopped: as cancel(), but without posts (StepsRunner.cs:205-208). Orphan cleanup and
    * emptying still happen.
    */
   async shutdown(): Promise<JobResult> {
@@ -156,7 +156,7 @@ export class Job implements Steps<Promise<StepResult>> {
   }
 
   /**
-   * Ends the job: waits for background steps (JobExtension.cs:515-551), runs the posts in reverse, hunts
+   * Ends the job: waits for background steps (JobExtension.cs:515-551), runs the posts in reverse, ends
    * orphans, empties RUNNER_TEMP.
    */
   async finish(): Promise<JobResult> {

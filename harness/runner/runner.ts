@@ -31,7 +31,7 @@ export interface RunnerOptions {
   root?: string;
   /** The node that runs actions. Default: ACTION_NODE, else the node of this process. */
   node?: string;
-  /** The runner process's own environment, over a PATH and a HOME. Every `env:` beats it. */
+  /** The runner process's own environment, over a PATH and a HOME. Every `env:` overrides it. */
   environment?: Record<string, string>;
   /** HOME. Default: a folder of this runner. */
   home?: string;

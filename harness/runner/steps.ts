@@ -12,7 +12,7 @@ export interface JobOptions {
   name?: string;
   /** Changes to the GITHUB_* variables, under their full names. */
   github?: Record<string, string>;
-  /** False: RUNNER_TRACKING_ID is empty and nobody hunts orphans, as under act or in a container job. */
+  /** False: RUNNER_TRACKING_ID is empty and nobody ends orphans, as under act or in a container job. */
   trackingId?: boolean;
 }
 
@@ -65,7 +65,7 @@ export interface JobResult {
   conclusion: "success" | "failure" | "cancelled";
   /** In the order in which they ran: the reverse of their registration. */
   posts: StepResult[];
-  /** What the orphan hunt found and ended. */
+  /** What the orphan cleanup found and ended. */
   orphans: ProcessInfo[];
   /**
    * Paths relative to RUNNER_TEMP, without the runner's own, when the posts were done and after the runner

@@ -6,9 +6,10 @@ import { readJson } from "../base/files.ts";
  * Deletes sessions that the AWS CLI caches on disk (~/.aws/cli/cache/*.json, by role and session name, not by
  * token). They would work for up to an hour after the job, and the CLI would use them in the next job on the
  * machine. They are found by their ARN, and by their file's name for servers that return no ARN (MinIO). The
- * name alone does not do: what it is made of may change (aws/aws-cli#10670). Returns how many it deleted: 0
- * if the cache cannot be read.
- * @param isOurs decides about others, by ARN (arn:aws:sts::ACCOUNT:assumed-role/NAME/SESSION) and writing time
+ * name alone is not enough: the CLI may change how it builds it (aws/aws-cli#10670). Returns how many it
+ * deleted: 0 if the cache cannot be read.
+ * @param isOurs decides about others, by ARN (arn:aws:sts::ACCOUNT:assumed-role/NAME/SESSION) and writing
+ * time
  */
 export function deleteCachedSessions(
   directory: string,

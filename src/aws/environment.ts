@@ -9,7 +9,7 @@ export type Mirror = "auto" | "always" | "never";
 /** Environment variables by name. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** What the plan needs to know of a use. */
+/** What the plan needs of a use. */
 export interface PlannedUse extends Profile {
   configFile: string;
   credentialsFile: string;
@@ -50,15 +50,15 @@ export function planEnvironment(ambient: Environment, use: PlannedUse): Environm
 
 function staticKeys(ambient: Environment): Partial<EnvironmentPlan> {
   const set = nonEmpty(ambient, KEYS);
-  // No others: a blank AWS_SESSION_TOKEN beside keys that post restores would break Ruby and PHP.
-  return blanked(set, set, "nearly every SDK", " Use static keys and a role in separate jobs.");
+  // No others: an empty AWS_SESSION_TOKEN beside keys that post restores would break Ruby and PHP.
+  return emptied(set, set, "nearly every SDK", " Use static keys and a role in separate jobs.");
 }
 
 function containerCredentials(ambient: Environment): Partial<EnvironmentPlan> {
-  return blanked(nonEmpty(ambient, CONTAINER), CONTAINER, "some SDKs");
+  return emptied(nonEmpty(ambient, CONTAINER), CONTAINER, "some SDKs");
 }
 
-function blanked(set: string[], names: string[], where: string, advice = ""): Partial<EnvironmentPlan> {
+function emptied(set: string[], names: string[], where: string, advice = ""): Partial<EnvironmentPlan> {
   if (set.length === 0) return {};
   const warning = `${are(set)} set and would override the profile in ${where}; later steps will see ${them(set)} empty.`;
   return { exports: all(names, ""), warnings: [warning + advice] };
@@ -66,7 +66,7 @@ function blanked(set: string[], names: string[], where: string, advice = ""): Pa
 
 /**
  * AWS_ROLE_ARN and its companions override the profile in most tools, or are mixed with it one by one, and
- * blank ones break botocore. Where some are set, only this use's own values of all three give its role.
+ * empty ones break botocore. Where some are set, only this use's own values of all three give its role.
  */
 function webIdentity(ambient: Environment, use: PlannedUse): Partial<EnvironmentPlan> {
   const found = existing(ambient, [...WEB_IDENTITY, SESSION_NAME]);

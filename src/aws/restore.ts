@@ -21,7 +21,7 @@ export function planRestore(
   return restore;
 }
 
-/** What post knows of a use, for a look at the environment. */
+/** What post needs of a use to check the environment. */
 export interface ExportedUse {
   profile: string;
   roleArn: string;
@@ -30,7 +30,10 @@ export interface ExportedUse {
   previous: Readonly<Record<string, string | null>>;
 }
 
-/** They decide who a step is to AWS. `previous` has all of them, to show that a step set and emptied one. */
+/**
+ * They decide which identity a step has at AWS. `previous` has all of them, to show that a step set and
+ * emptied one.
+ */
 export const IDENTITY_VARIABLES = [KEYS, CONTAINER, WEB_IDENTITY, PROFILES].flat();
 
 /**

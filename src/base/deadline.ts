@@ -7,8 +7,8 @@ import { RequestError } from "./network.ts";
 const context = new AsyncLocalStorage<Set<Socket>>();
 
 /**
- * Bounds a request, whatever the library that makes it does. Behind a proxy, Node.js gives a request its
- * socket only once the tunnel stands; until then neither `destroy()` nor a signal ends it. So this function
+ * Bounds a request, without relying on the library that makes it. Behind a proxy, Node.js gives a request its
+ * socket only once the tunnel is open; until then neither `destroy()` nor a signal ends it. So this function
  * rejects by itself and destroys the raw sockets, which the channel `net.client.socket` names
  * (https://nodejs.org/api/diagnostics_channel.html#net).
  * @param host for the message
@@ -43,7 +43,7 @@ export function withDeadline<T>(
     };
     const late = () => giveUp("TIMEOUT", `${host()} did not answer within ${Math.round(timeoutMs)} ms`);
     const timer = setTimeout(late, timeoutMs);
-    const onEnd = () => giveUp("ABORTED", `the request to ${host()} was ended`);
+    const onEnd = () => giveUp("ABORTED", `the request to ${host()} was cancelled`);
     end?.addEventListener("abort", onEnd);
     diagnostics.subscribe("net.client.socket", remember);
     context

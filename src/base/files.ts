@@ -4,8 +4,8 @@ import { errorCode } from "./errors.ts";
 import type { Schema } from "./schema.ts";
 
 /**
- * Replaces a file as a whole: a reader sees the old content or the new, never an empty or half file. Whatever
- * is at `path`, a symlink or a FIFO, is replaced and not followed. Mode 0600 under any umask. On failure the
+ * Replaces a file as a whole: a reader sees the old content or the new, never an empty or half file. If
+ * `path` is a symlink or a FIFO, it is replaced and not followed. Mode 0600 under any umask. On failure the
  * old file stays and no other is left.
  */
 export function writeFileAtomic(path: string, content: string | Buffer): void {
@@ -31,8 +31,8 @@ const MAX_RECORD_BYTES = 1024 * 1024;
 const VERSION = 1;
 
 /**
- * The bytes of a regular file, or undefined if there is none. Throws on any other error, on anything but a file, and
- * on a file that is larger than `limit`.
+ * The bytes of a regular file, or undefined if there is none. Throws on any other error, on anything but a
+ * file, and on a file that is larger than `limit`.
  */
 export function readFileIfExists(path: string, limit = MAX_FILE_BYTES): Buffer | undefined {
   let file: number;
@@ -64,8 +64,8 @@ export function readJson<T extends object>(path: string): T | undefined {
 }
 
 /**
- * The one way to read a file in which this action recorded something. Undefined if there is none of this version and
- * form: a crash or a step may have left anything there.
+ * The one way to read a file in which this action recorded something. Undefined if there is none of this
+ * version and form: a crash or a step may have left anything there.
  */
 export function readRecord<T>(path: string, schema: Schema<T>): T | undefined {
   const value = readJson<{ version?: unknown }>(path);

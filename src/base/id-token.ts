@@ -101,10 +101,10 @@ function readResponse(response: http.IncomingMessage, host: string): Promise<Ans
       chunks.push(chunk);
       if (size > MAX_ANSWER_BYTES) reject(malformed(`the answer is larger than ${MAX_ANSWER_BYTES} bytes`));
       if (chunks.length > MAX_ANSWER_PIECES)
-        reject(malformed(`the answer comes in more than ${MAX_ANSWER_PIECES} pieces`));
+        reject(malformed(`the answer arrives in more than ${MAX_ANSWER_PIECES} pieces`));
     });
     response.on("error", reject);
-    response.on("close", () => reject(new Error("the connection ended within the answer")));
+    response.on("close", () => reject(new Error("the connection closed before the answer was complete")));
     response.on("end", () => {
       const date = Date.parse(response.headers.date ?? "") || undefined;
       const httpStatus = response.statusCode ?? 0;
@@ -135,7 +135,7 @@ function readAnswer(body: string, audience: string, date: number | undefined): I
     throw malformed("the answer is not JSON");
   }
   const claims = typeof token === "string" ? decodeClaims(token) : undefined;
-  if (typeof token !== "string" || claims === undefined) throw malformed("the answer holds no JWT");
+  if (typeof token !== "string" || claims === undefined) throw malformed("the answer does not contain a JWT");
   const audiences: unknown[] = Array.isArray(claims.aud) ? claims.aud : [claims.aud];
   if (!audiences.includes(audience)) throw malformed("the token is for another audience");
 
@@ -143,7 +143,7 @@ function readAnswer(body: string, audience: string, date: number | undefined): I
   const clockOffsetMs = date === undefined ? undefined : date - Date.now();
   const now = date ?? Date.now();
   const expires = timeClaim(claims, "exp");
-  if (expires === undefined) throw malformed("the token does not say when it expires");
+  if (expires === undefined) throw malformed("the token has no expiry time");
   if (expires <= now) throw malformed("the token has expired already");
   const issued = timeClaim(claims, "iat") ?? now;
   if (Math.max(issued, timeClaim(claims, "nbf") ?? 0) > now + FUTURE_TOLERANCE_MS)

@@ -4,7 +4,7 @@
 /** Why a request to GitHub or to STS had no usable answer. */
 export type FailureKind =
   | "certificate" // the server's certificate could not be verified
-  | "not-tls" // the other side does not speak TLS, or not a version that Node.js accepts
+  | "not-tls" // the other side does not use TLS, or not a version that Node.js accepts
   | "unknown-name" // DNS does not have the host
   | "dns" // DNS did not answer
   | "proxy" // the proxy refused to connect

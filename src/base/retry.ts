@@ -3,11 +3,11 @@ import { type Failure, type FailureKind, RequestError } from "./network.ts";
 
 /** For how long a first request is repeated after a failure of each kind, in milliseconds. */
 const PATIENCE_MS: Record<FailureKind, number> = {
-  // Waiting fixes neither a certificate nor a server that does not speak TLS nor a trust policy.
+  // Waiting fixes neither a certificate nor a server without TLS nor a trust policy.
   certificate: 0,
   "not-tls": 0,
   denied: 0,
-  // Hardly ever fixed by waiting, but a network that is just coming up answers so, too.
+  // Hardly ever fixed by waiting, but a network that is just coming up fails in the same way.
   "unknown-name": 3_000,
   proxy: 3_000,
   malformed: 3_000,

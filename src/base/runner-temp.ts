@@ -4,9 +4,9 @@ import { JOB_DIRECTORY } from "./layout.ts";
 import { quoted } from "./text.ts";
 
 /**
- * The path of this job's directory in RUNNER_TEMP. Throws a UserError if SDKs would read that path in different ways
- * from a config file: `#` and `;` begin a comment for some, `$` and `%` a variable, and non-ASCII breaks others
- * (docs/compatibility.md).
+ * The path of this job's directory in RUNNER_TEMP. Throws a UserError if SDKs would read that path in
+ * different ways from a config file: `#` and `;` begin a comment for some, `$` and `%` a variable, and
+ * non-ASCII breaks others (docs/compatibility.md).
  */
 export function jobDirectoryPath(
   runnerTemp: string | undefined,

@@ -1,9 +1,10 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto";
 
-// The user's own keys must not be readable in a file, neither in the job directory nor in the runner's file of states
-// (RUNNER_TEMP/_runner_file_commands, which the runner creates with its umask and deletes after the step). But post has
-// to give them back. So they are encrypted with a key that is derived from the request token: every step of a job has
-// it in its environment, it never changes in a job, and after a crash nobody has it.
+// The user's own keys must not be readable in a file, neither in the job directory nor in the runner's state
+// file (RUNNER_TEMP/_runner_file_commands, which the runner creates with its umask and deletes after the
+// step). But post has to restore them. So they are encrypted with a key that is derived from the request
+// token: every step of a job has it in its environment, it never changes in a job, and after a crash nobody
+// has it.
 
 const CIPHER = "aes-256-gcm";
 const IV_BYTES = 12;
@@ -26,7 +27,7 @@ export function unseal(sealed: string, requestToken: string | undefined): string
     const text = decipher.update(bytes.subarray(IV_BYTES + TAG_BYTES));
     return Buffer.concat([text, decipher.final()]).toString("utf8");
   } catch (error) {
-    throw new Error("the values of before were encrypted in another job", { cause: error });
+    throw new Error("the previous values were encrypted in another job", { cause: error });
   }
 }
 

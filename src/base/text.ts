@@ -36,7 +36,10 @@ function cut(text: string, limit: number): string {
   return /\d/.test(text.charAt(limit)) ? begin.replace(/\d+$/, "") : begin;
 }
 
-/** Indented JSON, line by line, that means the same as the value, whatever is in it. */
+/**
+ * Indented JSON, line by line, that means the same as the value, even if the value contains text from
+ * outside.
+ */
 export function jsonLines(value: unknown): string[] {
   return JSON.stringify(value, null, 2).split("\n").map(escaped);
 }

@@ -40,7 +40,7 @@ export function explainRefusal(asked: Asked): Text {
     ...(trustPolicy === undefined
       ? [
           "",
-          "To see which line of the role's trust policy refuses, give its JSON as the input explain-trust-policy.",
+          "To see which line of the role's trust policy refuses the job, set the input explain-trust-policy to the policy's JSON.",
         ]
       : []),
   );

@@ -20,9 +20,9 @@ export function text(anchor: Anchor, title: string, ...lines: string[]): Text {
 /** An annotation is read in a narrow box. */
 const MAX_TITLE = 500;
 
-/** @param said the first line of the log: what happened, in the words of the one that reported it */
-export function explained({ anchor, title, lines }: Text, said?: string, cause?: Failure): UserError {
-  const all = said === undefined ? lines : [said, ...lines];
+/** @param report the first line of the log: what happened, in the words of the server or the system */
+export function explained({ anchor, title, lines }: Text, report?: string, cause?: Failure): UserError {
+  const all = report === undefined ? lines : [report, ...lines];
   const details = all.map((line) => printable(line)).join("\n");
   return new UserError(anchor, shortened(printable(title), MAX_TITLE - 1), { details, cause });
 }

@@ -22,7 +22,7 @@ export function explainNoPermission(trigger: Trigger): UserError {
   return explained(
     text(
       "id-token-permission",
-      "This job may not ask for an ID token: it lacks the permission id-token: write",
+      "This job is not allowed to request an ID token: it lacks the permission id-token: write",
       "Cause: GitHub did not offer ID tokens to this job: ACTIONS_ID_TOKEN_REQUEST_URL is not set.",
       "Fix: add these lines to the job, or to the top of the workflow. Add the other permissions that the job needs, because those that are not listed become none:",
       "",

@@ -65,7 +65,7 @@ const TEXTS = {
             `Fix: let the runner reach ${host} over HTTPS, or set HTTPS_PROXY (and NO_PROXY) on the runner. Check on the runner: curl -v ${shellWord(`https://${host}/`)}`,
           ]
         : [
-            `Cause: nothing answered${via(proxy) || " (no proxy was used)"}. The server in sts-endpoint is not running, its port is another one, or a firewall or a proxy blocks the connection.`,
+            `Cause: nothing answered${via(proxy) || " (no proxy was used)"}. The server in sts-endpoint is not running or listens on another port, or a firewall or a proxy blocks the connection.`,
             `Fix: start that server before this step, or correct sts-endpoint. Check on the runner: curl -v ${shellWord(stsEndpoint)}`,
           ],
   }),

@@ -15,11 +15,11 @@ export function explainStsFailure(failure: Failure, situation: StsSituation): Us
   const { endpointHost: host } = situation;
   const code = (failure.code ?? "").replace(/Exception$/, "");
   const status = failure.httpStatus === undefined ? "" : `HTTP ${failure.httpStatus}, `;
-  const said = `${host}: ${code && `${code} `}(${status}${tries(situation)}): ${printable(failure.message, 500)}`;
+  const report = `${host}: ${code && `${code} `}(${status}${tries(situation)}): ${printable(failure.message, 500)}`;
   const answer = isNetworkFailure(failure)
     ? explainNetworkFailure(failure, { ...situation, of: "sts", host })
     : textOf({ ...situation, failure, code, context: contextOf(situation) });
-  return explained(answer, said, failure);
+  return explained(answer, report, failure);
 }
 
 function tries({ attempts }: StsSituation): string {
@@ -41,7 +41,7 @@ function textOf(asked: Asked): Text {
     case "throttled":
       return text(
         "sts-throttled",
-        "AWS throttles STS calls",
+        "AWS is throttling STS calls",
         `Cause: account ${asked.context.accountId} makes too many STS calls in ${region} at the moment; none of ${tries(asked)} succeeded.`,
         "Fix: run the job again. If it fails again, start fewer jobs at once (strategy: max-parallel), or use several Regions (aws-region).",
       );
@@ -83,12 +83,12 @@ function denied(asked: Asked): Text {
       return text(
         "session-policy",
         "STS rejected a session policy, but this action does not send one",
-        "Fix: nothing in the workflow causes this. A proxy may add one. Otherwise, please report this log as a bug.",
+        "Fix: nothing in the workflow causes this. Check for a proxy that adds one. If there is no proxy, please report this log as a bug.",
       );
     case "ValidationError":
       return text(
         "sts-validation",
-        "STS refused a value of the request",
+        "STS rejected a value in the request",
         `Fix: the message names the value. The request had role-to-assume ${quoted(roleArn)} and, if given, role-session-name.`,
       );
     default:

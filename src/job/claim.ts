@@ -11,8 +11,8 @@ import { type Claim, readClaim } from "./records.ts";
 import { removeTree, takeSecrets } from "./removal.ts";
 
 /**
- * Makes the directory this job's, and copies the user's AWS files into it, unless an earlier use has done so. Throws a
- * UserError while another job uses it.
+ * Makes the directory this job's, and copies the user's AWS files into it, unless an earlier use has done so.
+ * Throws a UserError while another job uses it.
  */
 export async function claim(
   job: JobDirectory,
@@ -50,7 +50,9 @@ function isAlive(job: JobDirectory, { worker }: Claim): boolean {
   return entriesOf(job.tokens).some((name) => hasKeeper(tokenDirectoryAt(`${job.tokens}/${name}`)));
 }
 
-/** Empties the directory first: a job that crashed may have left anything in it, and nothing of that is trusted. */
+/**
+ * Empties the directory first: a job that crashed may have left anything in it, and none of it is trusted.
+ */
 async function takeOver(
   job: JobDirectory,
   found: Claim | undefined,
@@ -86,7 +88,10 @@ async function takeOver(
   return made;
 }
 
-/** Copies a file of the user, so that the user's other profiles keep working. Without one, makes an empty file. */
+/**
+ * Copies a file of the user, so that the user's other profiles keep working. Without one, makes an empty
+ * file.
+ */
 function seed(target: string, variable: FileVariable, { previous }: Claim, home: string): void {
   if (fs.existsSync(target)) return;
   const source = previous[variable]?.replace(/^~(?=\/)/, () => home) || defaultFiles(home)[variable];
@@ -99,7 +104,7 @@ function seed(target: string, variable: FileVariable, { previous }: Claim, home:
     if (errorCode(error) !== "ENOTDIR") {
       throw new UserError(
         "aws-files",
-        `${source} cannot be read (${errorText(error)}). Its profiles have to be copied for later steps: make it readable, or set ${variable} to another file.`,
+        `${source} cannot be read (${errorText(error)}). This action copies its profiles for later steps. Make it readable, or set ${variable} to another file.`,
       );
     }
   }

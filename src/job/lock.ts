@@ -8,14 +8,14 @@ import { openJobDirectory } from "./private-directory.ts";
 
 const WAIT_MS = 30_000;
 /**
- * Far longer than any action holds the lock. Where the process that holds it has died, its pid usually shows that at
- * once.
+ * Far longer than any action holds the lock. Where the process that holds it has died, its pid usually shows
+ * that at once.
  */
 const STALE_MS = 60_000;
 
 /**
- * Runs `action` with the job directory locked, which it creates if need be: another use's post may remove it at any
- * moment before that.
+ * Runs `action` with the job directory locked, which it creates if need be: another use's post may remove it
+ * at any moment before that.
  */
 export async function locked<T>(job: JobDirectory, action: () => T | Promise<T>): Promise<T> {
   for (let tries = 1; ; tries++) {
@@ -29,10 +29,10 @@ export async function locked<T>(job: JobDirectory, action: () => T | Promise<T>)
 }
 
 /**
- * Runs `action` while no other process holds the lock of the same job directory. Every contender makes a file with a
- * unique name and then looks for others. Whoever comes second sees the first one's file, withdraws, and tries again.
- * No name is used twice, so that removing a dead process's file cannot remove a lock that is held. Throws a UserError
- * after `waitMs`, and ENOENT when the directory does not exist (any more).
+ * Runs `action` while no other process holds the lock of the same job directory. Every contender makes a file
+ * with a unique name and then looks for others. Whoever comes second sees the first one's file, withdraws,
+ * and tries again. No name is used twice, so that removing a dead process's file cannot remove a lock that is
+ * held. Throws a UserError after `waitMs`, and ENOENT when the directory does not exist (any more).
  */
 export async function withLock<T>(
   job: JobDirectory,
@@ -54,7 +54,7 @@ export async function withLock<T>(
     if (performance.now() > deadline) {
       throw new UserError(
         "job-directory-locked",
-        `Another use of this action has held ${job.path} for ${Math.round(waitMs / 1000)} s. Run the job again.`,
+        `Another use of this action has kept ${job.path} locked for ${Math.round(waitMs / 1000)} s. Run the job again.`,
       );
     }
     await sleep(5 + Math.random() * 20);
@@ -63,7 +63,9 @@ export async function withLock<T>(
 
 const NAME = /^lock\.(?<pid>[1-9]\d*)\.(?<started>\d*)\.[0-9a-f]{12}$/;
 
-/** Whether nobody holds a lock file: its process is gone, or this action did not make it. It is then removed. */
+/**
+ * Whether nobody holds a lock file: its process is gone, or this action did not make it. It is then removed.
+ */
 function clearIfStale(job: JobDirectory, name: string): boolean {
   const file = `${job.path}/${name}`;
   try {

@@ -4,9 +4,9 @@ import { errorCode, UserError } from "../base/errors.ts";
 import type { JobDirectory } from "../base/layout.ts";
 
 /**
- * Makes the job directory, or checks the one that exists: it must be a real directory of this user and closed to
- * others. Throws a UserError for any other, because whoever made it could read the token or choose the role that SDKs
- * use.
+ * Makes the job directory, or checks the one that exists: it must be a real directory of this user and closed
+ * to others. Throws a UserError for any other, because whoever made it could read the token or choose the
+ * role that SDKs use.
  */
 export function openJobDirectory(job: JobDirectory): void {
   try {
@@ -49,8 +49,8 @@ function makePrivateDirectory(directory: string): void {
   } finally {
     process.umask(umask);
   }
-  // As root in a job container: the runner outside must be able to delete it, or it can never empty its temp folder
-  // again (actions/runner, src/Runner.Sdk/Util/IOUtil.cs, DeleteDirectory).
+  // As root in a job container: the runner outside must be able to delete it, or it can never empty its temp
+  // folder again (actions/runner, src/Runner.Sdk/Util/IOUtil.cs, DeleteDirectory).
   if (process.getuid?.() !== 0) return;
   const parent = fs.statSync(path.dirname(directory));
   if (parent.uid === 0) return;
@@ -65,10 +65,16 @@ function makePrivateDirectory(directory: string): void {
 
 const { O_DIRECTORY = 0, O_NOFOLLOW = 0, O_RDONLY } = fs.constants;
 const NO_LINK = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
-/** Linux: names a directory without reading it, so that it works on one of mode 0000, too. Not in Node's constants. */
+/**
+ * Linux: names a directory without reading it, so that it works on one of mode 0000, too. Not in Node's
+ * constants.
+ */
 const O_PATH = 0o10000000;
 
-/** Why a directory that exists cannot be this action's, or undefined. Windows has neither links of users nor owners. */
+/**
+ * Why a directory that exists cannot be this action's, or undefined. Windows has neither links of users nor
+ * owners.
+ */
 export function notOurs(directory: string): string | undefined {
   const stat = fs.lstatSync(directory);
   if (stat.isSymbolicLink()) return "is a symlink";

@@ -48,7 +48,7 @@ export interface OriginalSections {
 /** The values before the variables that main exports; null: not set. */
 export type PreviousVariables = Record<string, string | null>;
 
-/** What post needs of a use whose record is gone, or cannot be believed. */
+/** What post needs of a use whose record is gone, or cannot be trusted. */
 export type PublishedUse = Omit<Use, "order" | "section" | "original">;
 
 /** What is left of a use when it is over, for the summary. */
@@ -124,7 +124,7 @@ export function readClaim(job: JobDirectory): Claim | undefined {
   return readRecord(job.claim, claim);
 }
 
-/** Throws on what post would not believe. */
+/** Throws on a record that post would not accept. */
 export function writeUse(job: JobDirectory, record: Use): void {
   writeRecord(`${job.uses}/${record.id}.json`, use(record));
 }
@@ -134,7 +134,7 @@ export function activeUses(job: JobDirectory): Use[] {
   return readAll(job.uses, use).sort((a, b) => a.order - b.order);
 }
 
-/** How many files in the place of such records are none. */
+/** How many files in the folder of these records are not valid records. */
 export function brokenUses(job: JobDirectory): number {
   return entriesOf(job.uses).filter((name) => name.endsWith(".json")).length - activeUses(job).length;
 }

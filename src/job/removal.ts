@@ -7,8 +7,8 @@ import { type StoppedKeeper, stopKeeper } from "../keeper/stop.ts";
 import { closeDirectory, entriesOf, notOurs } from "./private-directory.ts";
 
 /**
- * Gives us back the permissions that a step may have taken away or given to others, on the job directory and the
- * directories in it. To delete what is ours, owner and "not a link" are enough; believing it needs more.
+ * Gives us back the permissions that a step may have taken away or given to others, on the job directory and
+ * the directories in it. To delete what is ours, owner and "not a link" are enough; to trust it takes more.
  */
 export function closeAll(job: JobDirectory): void {
   closeDirectory(job.path);
@@ -25,8 +25,8 @@ export async function takeSecrets(job: JobDirectory): Promise<void> {
 }
 
 /**
- * Ends the keeper of a token directory and deletes the token. Returns what the keeper recorded. If a step has put
- * something else in its place, its keeper finds that out itself.
+ * Ends the keeper of a token directory and deletes the token. Returns what the keeper recorded. If a step has
+ * put something else in its place, its keeper finds that out itself.
  */
 export async function takeSecret(directory: TokenDirectory): Promise<StoppedKeeper> {
   if (!isOurs(directory.path)) return {};
@@ -62,7 +62,10 @@ export function clearRemains(job: JobDirectory): void {
   }
 }
 
-/** Deletes a path with everything in it, and enters no link. What cannot be deleted does not keep the rest. */
+/**
+ * Deletes a path with everything in it, and enters no link. What cannot be deleted does not stop it from
+ * deleting the rest.
+ */
 export function removeTree(target: string): void {
   try {
     if (fs.lstatSync(target).isDirectory()) removeDirectory(target);
@@ -76,7 +79,7 @@ function removeDirectory(target: string): void {
   try {
     closeDirectory(target);
   } catch {
-    // Another user's: what is in there may be deleted all the same.
+    // Another user's: perhaps its contents can still be deleted.
   }
   inside(target, (directory) => {
     const failures: unknown[] = [];
@@ -92,7 +95,9 @@ function removeDirectory(target: string): void {
   fs.rmdirSync(target);
 }
 
-/** On Linux, a path that names the very directory, even if somebody renames it or puts a link in its place. */
+/**
+ * On Linux, a path that names the very directory, even if somebody renames it or puts a link in its place.
+ */
 function inside(target: string, action: (directory: string) => void): void {
   if (process.platform !== "linux") {
     action(target);

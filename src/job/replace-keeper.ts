@@ -9,7 +9,7 @@ import { stopKeeper } from "../keeper/stop.ts";
 import { ensurePrivateDirectory } from "./private-directory.ts";
 
 /**
- * Lets a keeper that has got its first token watch over a token directory. Ends the keeper before it, whatever its
+ * Lets a keeper that has got its first token watch over a token directory. Ends the keeper before it, in any
  * state, and removes what a step left there. Call it with the job directory locked.
  */
 export async function replaceKeeper(

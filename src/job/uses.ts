@@ -42,8 +42,8 @@ const POST_LOCK_WAIT_MS = 12_000;
 const MAX_TOKEN_BYTES = 64 * 1024;
 
 /**
- * Enters a use into the job directory: token file, record, profile. In this order, so that post can undo a main that
- * was killed at any point. Returns what post needs in case the record does not last.
+ * Enters a use into the job directory: token file, record, profile. In this order, so that post can undo a
+ * main that was killed at any point. Returns what post needs in case the record does not last.
  */
 export async function beginUse(
   job: JobDirectory,
@@ -84,7 +84,7 @@ export async function beginUse(
 
 /** What post learns when it ends a use. */
 export interface Ended {
-  /** undefined: its record could not be believed. */
+  /** undefined: its record could not be trusted. */
   use: Use | undefined;
   /** The uses of this job that are not over, in order. */
   others: Use[];
@@ -101,14 +101,14 @@ export interface EndOptions {
   requestToken: string | undefined;
   /** A use that failed in main is not reported. */
   outcome?: "over" | "failed";
-  /** Gives the environment back, before the record of it goes. */
+  /** Restores the environment, before the record of it is deleted. */
   restore?: (use: PublishedUse, others: Use[]) => void;
 }
 
 /**
- * Removes a use from the job directory, and the directory with the last use. Every step may be interrupted and
- * repeated. Keeper and token are the first to go, even if the directory cannot be locked or believed. Returns undefined
- * if that use has no record (any more).
+ * Removes a use from the job directory, and the directory with the last use. Every step may be interrupted
+ * and repeated. Keeper and token are the first to go, even if the directory cannot be locked or trusted.
+ * Returns undefined if that use has no record (any more).
  */
 export async function endUse(
   job: JobDirectory,
@@ -140,7 +140,7 @@ export async function endUse(
   }
 }
 
-/** One part of the cleanup after another, whatever fails. */
+/** Runs the parts of the cleanup one after another; a part that fails does not stop the next. */
 class Parts {
   /** What could not be done, and why. */
   readonly damage: string[] = [];
@@ -154,10 +154,10 @@ class Parts {
   }
 }
 
-/** Others may have written anything into it. So nothing is read but what proves itself: the keeper's process. */
+/** Others may have written anything into it. So only what can be verified is used: the keeper's process. */
 async function removeUnbelieved(job: JobDirectory, open: string): Promise<Ended> {
   const parts = new Parts();
-  parts.damage.push(`use the records of the job directory, because it ${open}. It is deleted`);
+  parts.damage.push(`use the records of the job directory, because it ${open}. Post deletes the directory`);
   await parts.try("end the keeper and delete the token", () => takeSecrets(job));
   await parts.try("delete the job directory", () => removeJobDirectory(job));
   return { use: undefined, others: [], finished: [], roleArns: [], damage: parts.damage };

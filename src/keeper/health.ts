@@ -16,7 +16,7 @@ import { hasKeeper } from "./stop.ts";
  * - `died`: it ended without recording why, so somebody killed it
  * - `frozen`: it runs, but is suspended, or did not act when it should have
  * - `cannot refresh`: its last token has expired, and its requests fail
- * - `token missing`, `token stale`: the keeper is well, but the file is not
+ * - `token missing`, `token stale`: the keeper is healthy, but the file is not
  */
 export type Trouble =
   | "no keeper"
@@ -31,16 +31,20 @@ export type Trouble =
 export interface Health {
   /** undefined: healthy. */
   trouble: Trouble | undefined;
-  /** How long the token in the file is still valid. Negative: for how long it has been stale. undefined: no token. */
+  /**
+   * How long the token in the file is still valid. Negative: for how long it has been stale. undefined: no
+   * token.
+   */
   remainingMs: number | undefined;
   /** The keeper's last status. */
   status: KeeperStatus | undefined;
 }
 
 /**
- * How the keeper of a token directory does, from its status and the token file. The clock of this machine may be wrong:
- * times in the status are by the same clock, and the token's own times count by the server's, as the keeper saw it last.
- * Read it under the lock of the job directory: post makes the file `stop`, too.
+ * The health of the keeper of a token directory, from its status and the token file. The clock of this
+ * machine may be wrong: times in the status are by the same clock, and the token's own times count by the
+ * server's, as the keeper saw it last. Read it under the lock of the job directory: post makes the file
+ * `stop`, too.
  */
 export function healthOf(directory: TokenDirectory, now = Date.now()): Health {
   const status = readStatus(directory);
@@ -75,7 +79,9 @@ export function openOutage({ outages }: KeeperStatus): KeeperStatus["outages"][n
   return last?.to === undefined ? last : undefined;
 }
 
-/** When a keeper that is well has at the latest recorded the next token or a failure: on time, and twice as slow. */
+/**
+ * By when a healthy keeper has recorded the next token or a failure, even if everything takes twice as long.
+ */
 function latestSign({ tokenReceivedAt, tokenExpiresAt, lifetimeMs }: KeeperStatus): number {
   const due = refreshDelay(lifetimeMs, tokenExpiresAt - tokenReceivedAt, 0);
   return tokenReceivedAt + due + 2 * requestTimeout(lifetimeMs);

@@ -2,8 +2,8 @@ import type { IdToken } from "../base/id-token.ts";
 import { clockJumped } from "./schedule.ts";
 
 // The token in the file, by the clocks that can be trusted. Durations come from the monotonic clock, because
-// somebody may set the wall clock. That clock stops while the machine sleeps; the server's clock does not, and every
-// answer carries it. All times in milliseconds.
+// somebody may set the wall clock. That clock stops while the machine sleeps; the server's clock does not,
+// and every answer carries it. All times in milliseconds.
 
 /** What is held, and when it was received by the monotonic and by the server's clock. */
 export interface HeldToken {
@@ -39,7 +39,7 @@ export function expiry({ receivedAt, remainingMs }: HeldToken): number {
 
 /**
  * What became of it until `now` (monotonic).
- * @param serverNow where an answer has just told it: it counts the time that the machine slept
+ * @param serverNow if an answer has just arrived: it includes the time that the machine slept
  */
 export function pastOf(held: HeldToken, now: number, serverNow?: number): Past {
   const age = now - held.receivedAt;

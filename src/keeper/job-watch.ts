@@ -9,7 +9,10 @@ import type { Ending } from "./status.ts";
 /** A timer of more than 2^31 ms would fire at once. */
 const LONGEST_WAIT_MS = 60 * 60 * 1000;
 
-/** What the keeper's own requests say. SDKs can use the last ID token until it expires: before, both are false. */
+/**
+ * What the keeper's own requests show. SDKs can use the last ID token until it expires: before, both are
+ * false.
+ */
 export interface LastRequests {
   /** GitHub has refused every request since that token with 401 or 403. */
   isRefused: boolean;
@@ -27,7 +30,8 @@ export function reasonToEnd(
   if (!hasUses(`${directory.path}/../../uses`)) return "job directory gone";
   if (worker && !isRunning(worker)) return "job over";
   if (isOver) return "request token expired";
-  // Where no worker can be watched (containers, macOS, other runners), GitHub's refusals are the end of the job.
+  // Where no worker can be watched (containers, macOS, other runners), GitHub's refusals are the end of the
+  // job.
   return !worker && isRefused ? "job over" : undefined;
 }
 
@@ -40,7 +44,7 @@ function hasUses(directory: string): boolean {
   }
 }
 
-// A signal says nothing about the job: "pkill node" in a step must not cost the job its credentials. SIGCONT comes
+// A signal proves nothing about the job: "pkill node" in a step must not cost the job its credentials. SIGCONT comes
 // when somebody has stopped the process. What a crash raises (SIGSEGV, ...) keeps its meaning.
 const SIGNALS = (
   "SIGTERM SIGINT SIGHUP SIGQUIT SIGUSR1 SIGUSR2 SIGPIPE SIGALRM SIGCONT SIGVTALRM SIGPROF SIGIO SIGPWR SIGXCPU " +
@@ -84,8 +88,8 @@ export class JobWatch {
   }
 
   /**
-   * Waits until `due` on the monotonic clock, or until the machine wakes up or somebody sets its clock. Resolves with
-   * false as soon as the keeper has to end.
+   * Waits until `due` on the monotonic clock, or until the machine wakes up or somebody sets its clock.
+   * Resolves with false as soon as the keeper has to end.
    */
   async runsUntil(due: number): Promise<boolean> {
     this.#look();
@@ -125,7 +129,7 @@ export class JobWatch {
   }
 }
 
-/** `chmod -R a+rwX "$RUNNER_TEMP"` is what people do about files that a container left; the token is not for all. */
+/** `chmod -R a+rwX "$RUNNER_TEMP"` is a common way to clean up after a container; the token stays private. */
 function closeToOthers(directory: string): void {
   if (process.platform === "win32") return;
   try {

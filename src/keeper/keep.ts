@@ -18,7 +18,7 @@ const LONGEST_JOB_MS = 5 * 24 * 60 * 60 * 1000;
 
 /**
  * Keeps the token file fresh until the job is over, and then deletes it. It has three parts: watch for
- * what ends it; wait until the next request is due, and refresh; leave last words in the status file.
+ * what ends it; wait until the next request is due, and refresh; record the end in the status file.
  * @param first the token that main has put into the file
  * @param onReady called once everything that ends the keeper is in place
  */
@@ -86,8 +86,8 @@ function expiryOf(requestToken: string, clockOffset: number): number {
 }
 
 /**
- * Makes the token directory the working directory: if somebody removes it, and the next job makes one of the same
- * name, nothing is written there. Windows would refuse to remove a directory that a process works in.
+ * Makes the token directory the working directory: if somebody removes it, and the next job makes one of the
+ * same name, nothing is written there. Windows would refuse to remove a directory that a process works in.
  */
 function workIn(path: string): TokenDirectory {
   if (process.platform === "win32") return tokenDirectoryAt(path);

@@ -15,7 +15,9 @@ const END_TIMEOUT_MS = 2_000;
 /** Paths of certificate authorities. */
 const CERTIFICATES = ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR"];
 
-/** What the keeper may see of the environment: no AWS_*, no INPUT_*, no NODE_OPTIONS, no secret of the job. */
+/**
+ * What the keeper may see of the environment: no AWS_*, no INPUT_*, no NODE_OPTIONS, no secret of the job.
+ */
 const ENVIRONMENT = [
   // The runner ends every process that carries it at the end of the job (actions/runner,
   // src/Runner.Worker/JobExtension.cs).
@@ -50,8 +52,8 @@ function options(): string[] {
     .filter((option) => /^--use-(?:bundled|openssl|system)-ca$/.test(option));
   // No debugger before the keeper's first line, either (Node.js 22.14 and later).
   const closed = process.allowedNodeEnvironmentFlags.has("--disable-sigusr1") ? ["--disable-sigusr1"] : [];
-  // One thread beside the main one is enough, and starts sooner: 50 ms to the first request instead of 63 (102 with
-  // --lite-mode, which would save 2 MB; medians of 20 runs).
+  // One thread beside the main one is enough, and starts sooner: 50 ms to the first request instead of 63
+  // (102 with --lite-mode, which would save 2 MB; medians of 20 runs).
   return ["--v8-pool-size=1", ...closed, ...trust];
 }
 
@@ -66,7 +68,7 @@ function environment(): NodeJS.ProcessEnv {
   return env;
 }
 
-/** A keeper that waits for its orders. One that gets none ends by itself when main does. */
+/** A keeper that waits for instructions. One that gets none ends by itself when main does. */
 export class LaunchedKeeper {
   readonly #child: ChildProcess;
   /** Rejects when the process ends or cannot be started. */
@@ -83,8 +85,8 @@ export class LaunchedKeeper {
   }
 
   /**
-   * Lets the keeper ask for the first ID token, in the environment in which it will ask for all others. Throws a
-   * RequestError if there is none, and a UserError if the keeper did not start.
+   * Lets the keeper ask for the first ID token, in the environment in which it will ask for all others.
+   * Throws a RequestError if there is none, and a UserError if the keeper did not start.
    * @param onRetry is called with the reason before each repetition
    */
   async firstToken(ask: Ask, onRetry: (reason: string) => void): Promise<IdToken> {
@@ -97,8 +99,8 @@ export class LaunchedKeeper {
   }
 
   /**
-   * Hands over, and returns once the keeper watches over the token; it then lives on without this process. Throws a
-   * UserError if it is not ready in 10 s, with no keeper left behind.
+   * Hands over, and returns once the keeper watches over the token; it then lives on without this process.
+   * Throws a UserError if it is not ready in 10 s, with no keeper left behind.
    */
   async watch(watch: Watch): Promise<void> {
     await this.#converse(watch, READY_TIMEOUT_MS, (reply) => ("ready" in reply ? true : undefined));

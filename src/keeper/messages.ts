@@ -3,11 +3,11 @@ import type { Failure } from "../base/network.ts";
 import type { ProcessIdentity } from "../base/process.ts";
 import type { KeeperStatus } from "./status.ts";
 
-// What main and the keeper send each other over IPC, and only there: tokens must not be in argv, the environment or
-// in more files than the one token file. In this order: Ask, any number of { retrying }, { first } or { failure },
-// Watch, { ready: true }.
+// What main and the keeper send each other over IPC, and only there: tokens must not be in argv, the
+// environment or in more files than the one token file. In this order: Ask, any number of { retrying },
+// { first } or { failure }, Watch, { ready: true }.
 
-/** From main: ask for the first ID token. Then what refreshes has proved that it can. */
+/** From main: ask for the first ID token. This proves that the process that refreshes can do so. */
 export interface Ask {
   endpoint: Endpoint;
   audience: string;

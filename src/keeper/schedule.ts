@@ -3,7 +3,8 @@
 // have, scale all of it down.
 
 /**
- * The shortest life that anything is scaled to: what an endpoint hands out must not make the keeper storm it.
+ * The shortest life that anything is scaled to: a lifetime of milliseconds must not make the keeper flood the
+ * endpoint.
  */
 const SHORTEST_LIFE_MS = 1_000;
 
@@ -42,7 +43,7 @@ export function requestTimeout(lifetime: number): number {
   return Math.min(10_000, Math.max(lifetime, SHORTEST_LIFE_MS) / 6);
 }
 
-/** Whether the machine slept or its clock was set, from how far each clock moved in the same while. */
+/** Whether the machine slept or its clock was set, from how far each clock moved in the same period. */
 export function clockJumped(wall: number, monotonic: number): boolean {
   return Math.abs(wall - monotonic) > CLOCK_JUMP_MS;
 }

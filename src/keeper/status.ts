@@ -2,10 +2,10 @@ import type { IdToken } from "../base/id-token.ts";
 import { identify } from "../base/process.ts";
 import type { Past } from "./held-token.ts";
 
-// The keeper's record for post: a file of times and error texts, never a token. All times in milliseconds since
-// 1970, by this machine's clock.
+// The keeper's record for post: a file of times and error texts, never a token. All times in milliseconds
+// since 1970, by this machine's clock.
 
-/** A period in which no new token could be had. */
+/** A period in which requests for a new token failed. */
 export interface Outage {
   from: number;
   /** undefined: not over. */
@@ -81,8 +81,8 @@ export function beginStatus(token: Token, receivedAt: number, dead: KeeperStatus
 }
 
 /**
- * What a new keeper inherits from the one before it. The last token of a killed one stayed in the file until a later use
- * wrote another; one that recorded its end deleted the token.
+ * What a new keeper inherits from the one before it. The last token of a killed one stayed in the file until
+ * a later use wrote another; one that recorded its end deleted the token.
  */
 function inherit(dead: KeeperStatus, until: number): Partial<KeeperStatus> {
   const { refreshes, failures, received, stale } = dead;

@@ -24,8 +24,8 @@ export interface StoppedKeeper {
 }
 
 /**
- * Ends the keeper of a token directory, if there is one: first with the stop file, and if that has no effect with
- * signals. Only the process that wrote the status file and works in this directory ever gets a signal.
+ * Ends the keeper of a token directory, if there is one: first with the stop file, and if that has no effect
+ * with signals. Only the process that wrote the status file and works in this directory ever gets a signal.
  */
 export async function stopKeeper(directory: TokenDirectory): Promise<StoppedKeeper> {
   const status = readStatus(directory);
@@ -43,8 +43,8 @@ export async function stopKeeper(directory: TokenDirectory): Promise<StoppedKeep
     try {
       process.kill(status.pid, signal);
     } catch {
-      // It has just ended, or belongs to another user. A keeper also ends when its directory is gone, and the caller
-      // removes that next.
+      // It has just ended, or belongs to another user. A keeper also ends when its directory is gone, and the
+      // caller removes that next.
     }
     await within(STOP_TIMEOUT_MS, isGone);
   }
@@ -53,8 +53,8 @@ export async function stopKeeper(directory: TokenDirectory): Promise<StoppedKeep
 }
 
 /**
- * Ends a keeper whose directory is not where it was, and deletes the token, wherever a step has moved the directory.
- * Does nothing if that process has ended, or without /proc.
+ * Ends a keeper whose directory is not where it was, and deletes the token, wherever a step has moved the
+ * directory. Does nothing if that process has ended, or without /proc.
  */
 export async function stopMovedKeeper({ pid, started }: ProcessIdentity): Promise<void> {
   const isGone = () => started === undefined || !isRunning({ pid, started });
@@ -95,8 +95,8 @@ function notByPost(status: KeeperStatus): KeeperStatus {
 }
 
 /**
- * Whether the process that wrote the status still runs, and is a keeper of this directory: it works in there. Without
- * /proc nothing more than the pid is known.
+ * Whether the process that wrote the status still runs, and is a keeper of this directory: it works in there.
+ * Without /proc nothing more than the pid is known.
  */
 function isKeeperOf(directory: TokenDirectory, { pid, started }: KeeperStatus): boolean {
   if (started === undefined) return isRunning({ pid });
@@ -110,9 +110,10 @@ function isKeeperOf(directory: TokenDirectory, { pid, started }: KeeperStatus): 
 }
 
 /**
- * Without /proc a pid proves nothing, because the keeper may have ended and another process may have its pid. Then the
- * keeper sees the stop file at its next tick. SIGTERM only makes a keeper look at once whether it is asked to end. One
- * that has recorded its end only has to exit, and V8 takes longer for that than the keeper takes for everything else.
+ * Without /proc a pid proves nothing, because the keeper may have ended and another process may have its pid.
+ * Then the keeper sees the stop file at its next tick. SIGTERM only makes a keeper look at once whether it is
+ * asked to end. One that has recorded its end only has to exit, and V8 takes longer for that than the keeper
+ * takes for everything else.
  */
 function signalsFor({ started }: KeeperStatus, isAsked: boolean, hasEnded: boolean): NodeJS.Signals[] {
   if (started === undefined) return [];

@@ -17,7 +17,7 @@ interface Bar extends Interval {
   tags: string;
 }
 
-/** The longest outages and gaps are drawn, so many of each. */
+/** How many outages and gaps are drawn: the longest of each. */
 const MAX_DRAWN = 4;
 
 /**

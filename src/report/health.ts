@@ -4,7 +4,7 @@ import { type Health, openOutage, type Trouble } from "../keeper/health.ts";
 import type { KeeperStatus } from "../keeper/status.ts";
 import { plural, timestamp } from "./intervals.ts";
 
-/** How a keeper and its token do, in half a line: for logs and alarms. */
+/** The state of a keeper and its token, in half a line: for logs and alarms. */
 export function describeHealth({ trouble, remainingMs, status }: Health, now = Date.now()): string {
   const outage = status && openOutage(status);
   const failing =
@@ -17,10 +17,13 @@ export function describeHealth({ trouble, remainingMs, status }: Health, now = D
     .join(", ");
 }
 
-/** What main warns about if it finds an earlier use's keeper in trouble. By then it has written a fresh token. */
+/**
+ * What main warns about if it finds an earlier use's keeper in trouble. By then it has written a fresh token.
+ */
 export function replacedWarning({ trouble, status }: Health, now = Date.now()): string {
   const since = status && Math.min(status.ended?.at ?? Infinity, status.tokenExpiresAt);
-  const gap = since !== undefined && since < now ? ` There was no valid ID token since ${time(since)}.` : "";
+  const gap =
+    since !== undefined && since < now ? ` There had been no valid ID token since ${time(since)}.` : "";
   const found = trouble && reason(trouble, status);
   return (
     `The keeper of an earlier use of this action did not renew the ID token: ${found}.${gap} ` +
@@ -30,7 +33,7 @@ export function replacedWarning({ trouble, status }: Health, now = Date.now()): 
 
 function token(remainingMs: number | undefined, now: number): string {
   if (remainingMs === undefined) return "token was missing";
-  if (remainingMs <= 0) return `token was stale since ${time(now + remainingMs)}`;
+  if (remainingMs <= 0) return `token had been stale since ${time(now + remainingMs)}`;
   return `token valid for ${Math.round(remainingMs / 1000)} s`;
 }
 

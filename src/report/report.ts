@@ -46,7 +46,7 @@ const MARKDOWN: typeof PLAIN = {
 type Sentence = (style: typeof PLAIN) => string;
 type Time = (ms: number) => string;
 
-/** Lists have at most so many entries; the others are counted. */
+/** Lists have at most this many entries; the others are counted. */
 const [MAX_USES, MAX_WATCHES, MAX_EVENTS] = [10, 4, 4];
 
 const CLOUDTRAIL =
@@ -152,7 +152,7 @@ function* outagesOf(watch: Watch, time: Time): Generator<Sentence> {
   if (rest > 0) yield () => `${rest} more such ${plural(rest, "outage")}, none of them longer.`;
 }
 
-/** More than a third of a token's life. The second half of its life is there for shorter ones. */
+/** More than a third of a token's life. The second half of its life covers shorter ones. */
 function isLong(outage: Past, { keeper }: Watch): boolean {
   return length(outage) > keeper.lifetimeMs / 3;
 }
