@@ -44,8 +44,8 @@ function hasUses(directory: string): boolean {
   }
 }
 
-// A signal proves nothing about the job: "pkill node" in a step must not cost the job its credentials. SIGCONT comes
-// when somebody has stopped the process. What a crash raises (SIGSEGV, ...) keeps its meaning.
+// A signal proves nothing about the job: "pkill node" in a step must not cost the job its credentials.
+// SIGCONT comes when somebody has stopped the process. What a crash raises (SIGSEGV, ...) keeps its meaning.
 const SIGNALS = (
   "SIGTERM SIGINT SIGHUP SIGQUIT SIGUSR1 SIGUSR2 SIGPIPE SIGALRM SIGCONT SIGVTALRM SIGPROF SIGIO SIGPWR SIGXCPU " +
   "SIGXFSZ SIGSYS SIGSTKFLT SIGTSTP SIGTTIN SIGTTOU SIGBREAK"

@@ -109,9 +109,9 @@ function deleteToken(path: string): void {
 }
 
 /**
- * Found from the working directory, so that it cannot be the directory of the next job under the same name: the
- * token directory in there must be this very one. A step may have moved that anywhere, with all that is beside it,
- * so the folder around it must be the job directory as it was at the start.
+ * Found from the working directory, so that it cannot be the directory of the next job under the same name:
+ * the token directory in there must be this very one. A step may have moved that anywhere, with everything
+ * beside it, so the folder around it must be the job directory as it was at the start.
  */
 function emptyJobDirectory(directory: TokenDirectory, name: string, jobDirectory: fs.Stats): void {
   const root = `${directory.path}/../..`;
