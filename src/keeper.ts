@@ -3,7 +3,8 @@ import { requestIdToken } from "./base/id-token.ts";
 import { RequestError } from "./base/network.ts";
 import { retrying } from "./base/retry.ts";
 import { keep } from "./keeper/keep.ts";
-import type { Ask, Reply, Watch } from "./keeper/messages.ts";
+import type { Ask, Reply, Watch, WatchSession } from "./keeper/messages.ts";
+import { sessionSource, tokenSource } from "./keeper/source.ts";
 
 // The background process. It prints nothing, takes its instructions from main over IPC, and ends when the job
 // does.
@@ -14,7 +15,10 @@ leaveNoCore();
 // token.
 process.on("SIGUSR1", () => {});
 process.once("disconnect", giveUp);
-process.once("message", (ask: Ask) => void begin(ask));
+process.once("message", (message: Ask | WatchSession) => {
+  if ("renewal" in message) watchSession(message);
+  else void begin(message);
+});
 
 async function begin(ask: Ask): Promise<void> {
   try {
@@ -24,13 +28,27 @@ async function begin(ask: Ask): Promise<void> {
     );
     process.once("message", (watch: Watch) => {
       process.removeListener("disconnect", giveUp);
-      void keep(ask, watch, first, () => reply({ ready: true }, () => process.disconnect()));
+      const source = tokenSource(ask, first.clockOffsetMs ?? 0);
+      void keep(source, watch, { kind: "token", ...first }, onReady);
     });
     reply({ first });
   } catch (error) {
     if (!(error instanceof RequestError)) throw error;
     reply({ failure: error.failure });
   }
+}
+
+function watchSession({ renewal, first, ...watch }: WatchSession): void {
+  process.removeListener("disconnect", giveUp);
+  const clockOffset = first.clockOffsetMs ?? 0;
+  const source = sessionSource(renewal, first.keys, clockOffset);
+  const remainingMs = first.keys.expiresAt - (Date.now() + clockOffset);
+  const receivedAt = performance.now();
+  void keep(source, watch, { kind: "session", ...first, remainingMs, receivedAt }, onReady);
+}
+
+function onReady(): void {
+  reply({ ready: true }, () => process.disconnect());
 }
 
 function reply(message: Reply, onSent: () => void = () => {}): void {

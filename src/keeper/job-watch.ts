@@ -1,7 +1,7 @@
 import * as fs from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { errorCode } from "../base/errors.ts";
-import type { TokenDirectory } from "../base/layout.ts";
+import type { KeeperDirectory } from "../base/layout.ts";
 import { isRunning, type ProcessIdentity } from "../base/process.ts";
 import { clockJumped, TICK_MS } from "./schedule.ts";
 import type { Ending } from "./status.ts";
@@ -22,7 +22,7 @@ export interface LastRequests {
 
 /** Why the keeper has to end, or undefined. */
 export function reasonToEnd(
-  directory: TokenDirectory,
+  directory: KeeperDirectory,
   worker: ProcessIdentity | undefined,
   { isRefused, isOver }: LastRequests,
 ): Ending | undefined {
@@ -54,7 +54,7 @@ const SIGNALS = (
 /** Watches the job, the clocks and signals on behalf of the keeper. */
 export class JobWatch {
   readonly #over = new AbortController();
-  readonly #directory: TokenDirectory;
+  readonly #directory: KeeperDirectory;
   readonly #reason: () => Ending | undefined;
   readonly #ticker: NodeJS.Timeout;
   #watcher: fs.FSWatcher | undefined;
@@ -64,7 +64,7 @@ export class JobWatch {
   #wake = () => {};
 
   /** @param reason why the keeper has to end, or undefined; asked at every tick */
-  constructor(directory: TokenDirectory, reason: () => Ending | undefined) {
+  constructor(directory: KeeperDirectory, reason: () => Ending | undefined) {
     this.#directory = directory;
     this.#reason = reason;
     const tick = () => this.#tick();

@@ -37,6 +37,8 @@ export interface KeeperStatus {
   tokenReceivedAt: number;
   tokenExpiresAt: number;
   lifetimeMs: number;
+  /** By when the keeper records the next token or failure, even if everything takes twice as long. */
+  silentUntil: number;
   /** The server's clock less this machine's when it was received; undefined if the answer had no Date. */
   clockOffsetMs?: number;
   refreshes: number;
@@ -67,6 +69,7 @@ export function beginStatus(token: Token, receivedAt: number, dead: KeeperStatus
     tokenReceivedAt: received,
     tokenExpiresAt: received + token.remainingMs,
     lifetimeMs: token.lifetimeMs,
+    silentUntil: received + token.remainingMs,
     ...(token.clockOffsetMs !== undefined && { clockOffsetMs: token.clockOffsetMs }),
     refreshes: 0,
     failures: 0,
