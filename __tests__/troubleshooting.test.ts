@@ -7,7 +7,7 @@ import { planEnvironment } from "../src/aws/environment.ts";
 import { overrideWarning } from "../src/aws/restore.ts";
 import { checkEndpoints } from "../src/aws/sts-endpoint.ts";
 import { UserError } from "../src/base/errors.ts";
-import { jobDirectory } from "../src/base/layout.ts";
+import { jobDirectory, tokenKeeper } from "../src/base/layout.ts";
 import type { FailureKind } from "../src/base/network.ts";
 import { checkProxies, knowsProxies, proxyWarning } from "../src/base/proxy.ts";
 import { jobDirectoryPath } from "../src/base/runner-temp.ts";
@@ -58,6 +58,7 @@ function saidOfSts(): Said[] {
     clockSkewSeconds: undefined,
     trustPolicy: undefined,
     accountIsMasked: false,
+    durationSeconds: undefined,
     attempts: 1,
   };
   const failures: [kind: FailureKind, code?: string, message?: string][] = [
@@ -177,8 +178,7 @@ const use = {
   configFile: "/c",
   credentialsFile: "/d",
   region: "eu-west-1",
-  roleArn: ROLE,
-  tokenFile: "/t",
+  identity: { roleArn: ROLE, sessionName: "s", tokenFile: "/t" },
   sessionName: "s",
   stsEndpoint: undefined,
   mirror: "auto" as const,
@@ -249,12 +249,13 @@ function saidOfReport(): Said[] {
       tokenReceivedAt: 0,
       tokenExpiresAt: 300_000,
       lifetimeMs: 300_000,
+      silentUntil: 170_000,
       refreshes: 0,
       failures: 0,
     },
     ...{ longestAgeMs: 0, received: [0], outages: [], stale: [] },
   };
-  const report = (changes: Partial<KeeperStatus>, keeperDied = false) =>
+  const report = (changes: Partial<KeeperStatus>, died = false) =>
     makeReport([
       {
         ...{
@@ -266,8 +267,8 @@ function saidOfReport(): Said[] {
           sessionName: "s",
           audience: "a",
         },
-        keeper: { ...keeper, ...changes },
-        keeperDied,
+        keepers: [tokenKeeper("a")],
+        ended: [{ id: tokenKeeper("a"), status: { ...keeper, ...changes }, died }],
       },
     ]).warnings;
   const stopped = { ended: { at: 600_001, why: "stopped" as const } };
@@ -278,7 +279,8 @@ function saidOfReport(): Said[] {
   return [
     [
       "a-later-step-replaced-the-role",
-      overrideWarning({ AWS_ACCESS_KEY_ID: "x" }, { ...use, exported: {}, previous: {} }) ?? "",
+      overrideWarning({ AWS_ACCESS_KEY_ID: "x" }, { ...use, roleArn: ROLE, exported: {}, previous: {} }) ??
+        "",
     ],
     ...report({ ...stopped, stale, outages }).map((text): Said => ["token-was-stale", text]),
     ...[...report({}), ...report({}, true)].map((text): Said => ["keeper-was-gone", text]),
@@ -299,7 +301,7 @@ function saidOfCheck(): Said[] {
     ["keeper-was-replaced", replacedWarning(found)],
     [
       "keeper-was-replaced",
-      `aws-role-refresh: unhealthy; profile default, ${describeHealth(found, Date.UTC(2026, 0, 1, 14, 3, 22, 1))}; repaired`,
+      `aws-role-refresh: unhealthy; profile default, ${describeHealth(found, "token", Date.UTC(2026, 0, 1, 14, 3, 22, 1))}; repaired`,
     ],
   ];
 }

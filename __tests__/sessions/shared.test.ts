@@ -8,7 +8,6 @@ import {
   finishClean,
   keepers,
   NODE,
-  ROLE,
   sessionArn,
   startScene,
   WITH,
