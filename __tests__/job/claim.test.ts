@@ -147,6 +147,7 @@ describe("a directory that a crashed job left", () => {
       "credentials",
       "finished",
       "job.json",
+      "sessions",
       "tokens",
       "uses",
     ]);

@@ -41,6 +41,7 @@ describe("the first use", () => {
         "credentials",
         "finished",
         "job.json",
+        "sessions",
         token,
         `${token}/token`,
         "tokens",
