@@ -193,16 +193,18 @@ function saidOfEnvironment(): Said[] {
     AWS_PROFILE: "x",
   };
   const { warnings } = planEnvironment(ambient, use);
+  const ecs = { roleArn: ROLE, sessionName: "s", source: { credentials: "EcsContainer" as const } };
   const losing = [
     ...planEnvironment({ AWS_DEFAULT_PROFILE: "x" }, { ...use, profile: "a" }).warnings,
     ...planEnvironment({}, { ...use, mirror: "always" }).warnings,
+    ...planEnvironment({ AWS_CONTAINER_CREDENTIALS_FULL_URI: "x" }, { ...use, identity: ecs }).warnings,
   ];
   // All that the source has.
   const pushes = sources.flatMap(
     (source) =>
       source.match(/\bwarnings(?:\.push\(|: \[|: .*\.map\(\s*\(name\) =>)\s*`|\breturn emptied\(/g) ?? [],
   );
-  expect([warnings.length, losing.length, pushes.length]).toEqual([4, 2, 6]);
+  expect([warnings.length, losing.length, pushes.length]).toEqual([4, 3, 7]);
   return [
     ...warnings.map((warning): Said => ["ambient-variables-were-replaced", warning]),
     ...losing.map((warning): Said => ["a-chosen-profile-may-lose", warning]),
@@ -391,6 +393,7 @@ const SAID: Said[] = [
     "write the report",
     "lock the job directory",
     "end the keeper and delete the token",
+    "end the keeper and delete the session",
     "end the keeper",
     "restore the profile",
     "record the end of this use",
