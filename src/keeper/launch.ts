@@ -30,6 +30,15 @@ const ENVIRONMENT = [
   ...CERTIFICATES,
 ];
 
+/** Makes the inputs http-proxy and no-proxy the environment of this process, and of those that it starts. */
+export function applyProxyInputs(env: NodeJS.ProcessEnv): void {
+  const set = (value: string | undefined, ...names: string[]) => {
+    if (value?.trim()) for (const name of names) env[name] = value.trim();
+  };
+  set(env["INPUT_HTTP-PROXY"], "http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY");
+  set(env["INPUT_NO-PROXY"], "no_proxy", "NO_PROXY");
+}
+
 /** Starts a keeper process. Its start takes longer than anything else in main, so main begins with it. */
 export function launchKeeper(): LaunchedKeeper {
   const { argv, env } = surroundings();
