@@ -25,7 +25,8 @@ import type { PublishedUse } from "./job/records.ts";
 import { replaceKeeper } from "./job/replace-keeper.ts";
 import { healthOf } from "./keeper/health.ts";
 import { type LaunchedKeeper, surroundings } from "./keeper/launch.ts";
-import { type Renewal, RenewalError, type RenewalJob, renew } from "./keeper/renewal.ts";
+import type { Renewal } from "./keeper/messages.ts";
+import { RenewalError, type RenewalJob, renew } from "./keeper/renewal.ts";
 import type { Plan } from "./plan.ts";
 import { replacedWarning } from "./report/health.ts";
 

@@ -21,6 +21,7 @@ async function kept(changes: Partial<KeeperStatus> = {}, expires = NOW + 240_000
     tokenReceivedAt: NOW - 60_000,
     tokenExpiresAt: NOW + 240_000,
     lifetimeMs: 300_000,
+    silentUntil: NOW + 110_000,
     refreshes: 12,
     failures: 0,
     longestAgeMs: 150_000,
@@ -34,8 +35,14 @@ async function kept(changes: Partial<KeeperStatus> = {}, expires = NOW + 240_000
   return directory;
 }
 
-const old = { tokenReceivedAt: NOW - 310_000, tokenExpiresAt: NOW - 10_000 };
-const late = (ms: number) => ({ tokenReceivedAt: NOW - ms, tokenExpiresAt: NOW + 300_000 - ms });
+/** What the keeper records on receipt of a token of 300 s: half of its life, and twice the longest request. */
+const receivedAt = (at: number) => ({
+  tokenReceivedAt: at,
+  tokenExpiresAt: at + 300_000,
+  silentUntil: at + 170_000,
+});
+const old = receivedAt(NOW - 310_000);
+const late = (ms: number) => receivedAt(NOW - ms);
 
 const CASES: [name: string, changes: Partial<KeeperStatus>, trouble: Trouble | undefined][] = [
   ["is well", {}, undefined],

@@ -83,7 +83,7 @@ onDisk(`remounted read-only${unless(canMount, NO_MOUNT)}`, async () => {
 test("token directory without write permission", async () => {
   // Permissions do not hold root up.
   const kept = await scene.keep({ lifeMs: LIFE_MS, ...(isRoot ? { uid: NOBODY } : {}) });
-  const { path, token } = kept.keeper.directory;
+  const { path, secret: token } = kept.keeper.directory;
   await through(kept, () => readFileSync(token, "utf8"), {
     begin: () => chmodSync(path, 0o500),
     end: () => chmodSync(path, 0o700),
@@ -93,7 +93,7 @@ test("token directory without write permission", async () => {
 
 test("ends while the token cannot be deleted: then it is emptied", async () => {
   const kept = await scene.keep({ lifeMs: 60_000, ...(isRoot ? { uid: NOBODY } : {}) });
-  const { path, token } = kept.keeper.directory;
+  const { path, secret: token } = kept.keeper.directory;
   chmodSync(path, 0o500);
   rmSync(`${kept.keeper.root}/uses`, { recursive: true });
   expect(await kept.keeper.ended()).toBe(0);
@@ -125,7 +125,7 @@ test("job directory moved away and back: kept fresh wherever it is", async () =>
     const limit = (soft: number | string) =>
       execFileSync("prlimit", ["--pid", String(pid), `--nofile=${soft}:`]);
     const before = softLimit(pid);
-    const { token } = directory;
+    const { secret: token } = directory;
     // The channel to main, descriptor 3, is closed a moment after the hand-over, and would leave one free.
     await waitFor("the end of the channel", 5_000, () => (lowestFree(pid) === 3 ? true : undefined));
     limit(3);

@@ -11,6 +11,7 @@ const status: KeeperStatus = {
   tokenReceivedAt: NOW - 60_000,
   tokenExpiresAt: NOW + 240_000,
   lifetimeMs: 300_000,
+  silentUntil: NOW + 110_000,
   refreshes: 12,
   failures: 0,
   longestAgeMs: 0,
@@ -59,11 +60,13 @@ const CASES: [health: Health, text: string][] = [
 ];
 
 test.each(CASES.map(([health, text]) => ({ health, text })))("$text", ({ health, text }) => {
-  expect(describeHealth(health, NOW)).toBe(text);
+  expect(describeHealth(health, "token", NOW)).toBe(text);
 });
 
 test("a time that no clock has is no crash", () => {
-  expect(describeHealth({ trouble: "died", remainingMs: -1e300, status }, NOW)).toContain("00:00:00");
+  expect(describeHealth({ trouble: "died", remainingMs: -1e300, status }, "token", NOW)).toContain(
+    "00:00:00",
+  );
 });
 
 test("what main warns about has the time without a token only if there was one", () => {

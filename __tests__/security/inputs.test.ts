@@ -109,7 +109,10 @@ function write({ profile, role, sessionName, region, stsEndpoint, audience }: In
   expect(path.posix.normalize(tokenFile)).toBe(tokenFile);
   expect(tokenFile.startsWith(`${TEMP}/aws-role-refresh/tokens/`)).toBe(true);
   return {
-    section: renderProfile({ profile, roleArn: role.arn, tokenFile, sessionName, region, stsEndpoint }),
+    section: renderProfile({
+      ...{ profile, region, stsEndpoint },
+      identity: { roleArn: role.arn, sessionName, tokenFile },
+    }),
     profile,
     meant: { role_arn: role.arn, web_identity_token_file: tokenFile, role_session_name: sessionName, region },
     endpoint: stsEndpoint,
@@ -186,9 +189,9 @@ describe("what is accepted is read back as exactly what was meant", () => {
           configFile: job.config,
           credentialsFile: job.credentials,
           region,
-          roleArn: role.arn,
+          identity: { roleArn: role.arn, sessionName, tokenFile },
         };
-        const { exports } = planEnvironment({}, { ...use, tokenFile, sessionName, stsEndpoint, mirror });
+        const { exports } = planEnvironment({}, { ...use, sessionName, stsEndpoint, mirror });
         for (const [name, value] of Object.entries(exports)) {
           expect(name).toMatch(/^AWS_[A-Z_]+$/);
           expect(value).toMatch(/^[\x20-\x7e]+$/);

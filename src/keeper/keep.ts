@@ -7,6 +7,7 @@ import type { ProcessIdentity } from "../base/process.ts";
 import { expiry, hold, pastOf } from "./held-token.ts";
 import { JobWatch, reasonToEnd } from "./job-watch.ts";
 import { writeStatus } from "./record.ts";
+import { RenewalError } from "./renewal.ts";
 import { retryDelay } from "./schedule.ts";
 import { LONGEST_JOB_MS, type Source } from "./source.ts";
 import { type KeeperStatus, recentRevivals, recordEnd, recordFailure, recordRefresh } from "./status.ts";
@@ -99,7 +100,9 @@ export async function keep(
       if (job.over.aborted) return;
       failures += 1;
       const failure = error instanceof RequestError ? error.failure : undefined;
-      if (failure?.httpStatus === 401 || failure?.httpStatus === 403) refusals += 1;
+      // What STS refuses says nothing about the job.
+      const isOfSts = error instanceof RenewalError && "exchangeFailure" in error.reply;
+      if (!isOfSts && (failure?.httpStatus === 401 || failure?.httpStatus === 403)) refusals += 1;
       due = performance.now() + retryDelay(held.lifetimeMs, failures, Math.random(), failure?.retryAfterMs);
       recordFailure(status, Date.now(), errorText(error));
     }

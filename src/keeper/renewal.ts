@@ -3,26 +3,11 @@ import * as path from "node:path";
 import { bundlePath } from "../base/bundles.ts";
 import type { Claims } from "../base/jwt.ts";
 import { type Failure, RequestError } from "../base/network.ts";
-import type { ExchangeFailure, Session, SessionRequest, SessionSource } from "../base/session.ts";
-import type { Ask } from "./messages.ts";
+import type { ExchangeFailure, Session, SessionSource } from "../base/session.ts";
+import type { Ask, Renewal } from "./messages.ts";
 
 // A role session comes from a program of its own with the AWS SDK (src/renew.ts), which main and the keeper
 // start in the same way and which is gone afterwards: so the keeper stays small. What it needs goes over IPC.
-
-/** Everything that a session takes, for as long as the job lasts. */
-export interface Renewal {
-  /** For the ID token that is exchanged; undefined where another source is. */
-  ask: Ask | undefined;
-  request: SessionRequest;
-  /** The profile that reaches the role, where no ID token is exchanged. */
-  profile: string | undefined;
-  /** The AWS variables for the SDK: where its files are, which endpoints it asks. */
-  environment: Record<string, string>;
-  /** When GitHub stops issuing the ID tokens that it depends on, in milliseconds since 1970; undefined: never. */
-  idTokensEnd: number | undefined;
-  /** From then on the role assumes itself. */
-  outlivesIdTokens: boolean;
-}
 
 /** To the program. */
 export interface RenewalJob extends Pick<Renewal, "request" | "environment"> {

@@ -2,8 +2,8 @@ import { requestIdToken } from "../base/id-token.ts";
 import { decodeClaims, timeClaim } from "../base/jwt.ts";
 import { chained, credentialProcessOutput, type Keys } from "../base/session.ts";
 import type { HeldToken } from "./held-token.ts";
-import type { Ask } from "./messages.ts";
-import { type Renewal, renew } from "./renewal.ts";
+import type { Ask, Renewal } from "./messages.ts";
+import { renew } from "./renewal.ts";
 import { exchangeTimeout, lastRenewal, refreshDelay, renewalDelay, requestTimeout } from "./schedule.ts";
 
 // Where the keeper gets what it keeps fresh: ID tokens from GitHub, or sessions through an exchange.

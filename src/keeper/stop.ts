@@ -56,7 +56,7 @@ export async function stopKeeper(directory: KeeperDirectory): Promise<StoppedKee
 }
 
 /**
- * Ends a keeper whose directory is not where it was, and deletes the token, wherever a step has moved the
+ * Ends a keeper whose directory is not where it was, and deletes what it kept, wherever a step has moved the
  * directory. Does nothing if that process has ended, or without /proc.
  */
 export async function stopMovedKeeper({ pid, started }: ProcessIdentity): Promise<void> {
@@ -67,7 +67,8 @@ export async function stopMovedKeeper({ pid, started }: ProcessIdentity): Promis
     if (isGone()) return;
     process.kill(pid, "SIGKILL");
     await within(STOP_TIMEOUT_MS, isGone);
-    fs.rmSync(`/proc/self/fd/${directory}/token`, { force: true });
+    for (const secret of ["token", "session"])
+      fs.rmSync(`/proc/self/fd/${directory}/${secret}`, { force: true });
   } finally {
     fs.closeSync(directory);
   }

@@ -202,9 +202,10 @@ function numbers(uses: FinishedUse[], watches: Watch[]): string {
 function table(uses: FinishedUse[], watches: Watch[]): string[] {
   const several = watches.length > 1;
   const rows = uses.slice(0, MAX_USES).map((use) => {
-    const numbers = watches.flatMap(({ id, until }, index) =>
-      use.keepers.includes(id) && use.endedAt <= until ? [index + 1] : [],
-    );
+    // Of keepers one after another, the one that ran when the use was over.
+    const numbers = use.keepers
+      .map((keeper) => watches.findIndex(({ id, until }) => id === keeper && use.endedAt <= until) + 1)
+      .filter((number) => number > 0);
     const audience = use.audience === undefined ? "" : `: ${codeSpan(use.audience)}`;
     const keeper = `${numbers.join(", ") || "none"}${audience}`;
     return [...[use.profile, use.roleArn, use.sessionName].map(codeSpan), ...(several ? [keeper] : [])];
