@@ -14,6 +14,7 @@ import {
   loadExchange,
   logRetry,
   plannedSession,
+  prepareExchange,
   sdkEnvironment,
   sessionRequest,
 } from "./first-session.ts";
@@ -53,18 +54,21 @@ export async function byTokenFile(
   const { inputs, endpoint } = plan;
   if (!endpoint) throw new Error("planned without an endpoint");
   const isTried = inputs.trial || inputs.outputCredentials;
-  const [first, exchange] = await Promise.all([
-    firstToken(keeper, { endpoint, audience: inputs.audience }, env),
-    isTried ? loadExchange() : undefined,
-  ]);
-  core.setSecret(first.token);
-  const use = await enter(first.token);
-  const session = exchange
-    ? await firstSession(exchange, plan, { idToken: first.token }, first, env)
-    : plannedSession(inputs);
-  accept(plan, session);
-  await handOverToken(plan, keeper, first);
-  return { use, session, idToken: first };
+  const preparing = isTried ? prepareExchange(plan, env) : undefined;
+  try {
+    const first = await firstToken(keeper, { endpoint, audience: inputs.audience }, env);
+    core.setSecret(first.token);
+    const use = await enter(first.token);
+    const exchange = await preparing;
+    const session = exchange
+      ? await firstSession(exchange, plan, { idToken: first.token }, first, env)
+      : plannedSession(inputs);
+    accept(plan, session);
+    await handOverToken(plan, keeper, first);
+    return { use, session, idToken: first };
+  } finally {
+    (await preparing)?.prepared?.close();
+  }
 }
 
 /** Another use's healthy keeper may watch over the same token already. */
