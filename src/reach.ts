@@ -55,6 +55,7 @@ export async function byTokenFile(
   if (!endpoint) throw new Error("planned without an endpoint");
   const isTried = inputs.trial || inputs.outputCredentials;
   const preparing = isTried ? prepareExchange(plan, env) : undefined;
+  preparing?.catch(() => {}); // the failure shows where it is awaited
   try {
     const first = await firstToken(keeper, { endpoint, audience: inputs.audience }, env);
     core.setSecret(first.token);
@@ -67,7 +68,7 @@ export async function byTokenFile(
     await handOverToken(plan, keeper, first);
     return { use, session, idToken: first };
   } finally {
-    (await preparing)?.prepared?.close();
+    (await preparing?.catch(() => undefined))?.prepared?.close();
   }
 }
 
@@ -154,10 +155,11 @@ export async function byProfile(plan: Plan, enter: Enter, env: NodeJS.ProcessEnv
 /** Before anything is exported. */
 function accept({ inputs }: Plan, session: KnownSession): void {
   if (inputs.maskAccountId && session.accountId !== undefined) core.setSecret(session.accountId);
-  maskKeys(session.keys);
+  if (inputs.sharedSession || inputs.outputCredentials) maskKeys(session.keys);
   checkAccount(inputs, session.accountId);
 }
 
+/** Those that steps can read. */
 function maskKeys(keys: Session["keys"] | undefined): void {
   if (keys === undefined) return;
   for (const secret of [keys.accessKeyId, keys.secretAccessKey, keys.sessionToken]) core.setSecret(secret);
