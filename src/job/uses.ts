@@ -188,7 +188,8 @@ async function end(
     if (others.some((other) => other.audience === audience)) return;
     const directory = tokenDirectory(job, audience);
     Object.assign(over, await takeSecret(directory));
-    removeTree(directory.path);
+    // Else with the job directory, or what Windows does not delete would be waited for and reported twice.
+    if (others.length > 0) removeTree(directory.path);
   });
   let config = "";
   await parts.try("restore the profile", () => {
@@ -202,8 +203,8 @@ async function end(
   });
   const finished = finishedUses(job).filter((other) => other.id !== id);
   await parts.try("delete the job directory", async () => {
-    removeTree(`${job.uses}/${id}.json`);
     if (others.length === 0) await removeAll(job);
+    else removeTree(`${job.uses}/${id}.json`);
   });
   return {
     use,
