@@ -1,21 +1,31 @@
 /** A job on a Windows machine: uses of the action, their post steps, and both clouds. */
+import { randomUUID } from "node:crypto";
 import * as fs from "node:fs";
 import path from "node:path";
 import { type TokenDirectory, tokenDirectoryAt } from "../../src/base/layout.ts";
 import type { KeeperStatus } from "../../src/keeper/status.ts";
 import { type Clouds, type CloudsOptions, startClouds } from "../clouds/clouds.ts";
 import { trustGitHub } from "../clouds/trust.ts";
+import { repository } from "../repository.ts";
 import { readActionManifest } from "../runner/action-manifest.ts";
 import { collectFileCommands, createFileCommands } from "../runner/file-commands.ts";
 import { inputVariables } from "../runner/step.ts";
 import { Masker, StepLog } from "../runner/step-log.ts";
+import { waitFor } from "../wait.ts";
 import { readLane } from "./lane.ts";
 import { Machine, type Program } from "./machine.ts";
+import type { StepEnd } from "./orders.ts";
+import type { Sightings } from "./reader.ts";
 
 export const ACCOUNT = "111122223333";
 export const ROLE = `arn:aws:iam::${ACCOUNT}:role/deploy`;
 /** The inputs that every use needs. */
 const INPUTS = { "role-to-assume": ROLE, "aws-region": "eu-west-1" };
+
+export interface Reader {
+  /** Ends it, and returns what it saw. */
+  stop(): Promise<Sightings>;
+}
 
 export interface Ran {
   exitCode: number | null;
@@ -95,6 +105,53 @@ export class WindowsJob {
   /** A Windows program with the job's environment. */
   run(file: string, args: string[], env: Record<string, string> = {}): Promise<Program> {
     return this.machine.start(file, args, { ...this.environment, ...env });
+  }
+
+  /** A Windows program that reads a file of this machine; see reader.ts. It has it open when this resolves. */
+  async read(file: string, openMs: number, closedMs = 0, sharing = ""): Promise<Reader> {
+    const stop = path.join(this.machine.root, `stop ${randomUUID()}`);
+    const script = path.join(repository(), "lib", "harness", "windows", "reader.js");
+    const [program = "", ...paths] = [script, file, stop].map((each) => this.machine.windows(each));
+    const [target = "", end = ""] = paths;
+    const args = [program, target, String(openMs), String(closedMs), end, sharing];
+    const { ended } = await this.run("node", args);
+    await this.#opened(stop, ended);
+    return {
+      async stop() {
+        fs.writeFileSync(stop, "");
+        const { stdout, stderr } = await ended;
+        if (stdout === "") throw new Error(`the reader failed: ${stderr}`);
+        return JSON.parse(stdout) as Sightings;
+      },
+    };
+  }
+
+  /** A Windows program that has a file open until stop() is called; see hold.go. */
+  async hold(file: string): Promise<{ stop(): Promise<void> }> {
+    const stop = path.join(this.machine.root, `stop ${randomUUID()}`);
+    const { ended } = await this.run(
+      this.machine.lane.holder ?? "",
+      [file, stop].map((each) => this.machine.windows(each)),
+    );
+    await this.#opened(stop, ended);
+    return {
+      async stop() {
+        fs.writeFileSync(stop, "");
+        await ended;
+      },
+    };
+  }
+
+  async #opened(stop: string, ended: Promise<StepEnd>): Promise<void> {
+    let end: StepEnd | undefined;
+    ended.then(
+      (how) => {
+        end = how;
+      },
+      () => {},
+    );
+    await waitFor("the file to be open", 30_000, () => end !== undefined || fs.existsSync(`${stop}.open`));
+    if (end !== undefined) throw new Error(`it ended before: ${end.stdout}${end.stderr}`);
   }
 
   /** The job directory. */

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { errorCode } from "./errors.ts";
 import type { Schema } from "./schema.ts";
 
@@ -51,6 +52,28 @@ export function patiently<T>(action: () => T): T {
       if (!isHeld(error) || performance.now() > deadline) throw error;
     }
     if (tries % 20 === 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE_MS);
+  }
+}
+
+/**
+ * Replaces a file as writeFileAtomic does. On Windows it lets the process do other things between attempts, and
+ * goes on for `limitMs` while another program has the file open. Throws what writeFileAtomic throws.
+ */
+export async function layInPlace(
+  path: string,
+  content: string,
+  limitMs: number,
+  over: AbortSignal,
+): Promise<void> {
+  const deadline = performance.now() + limitMs;
+  for (;;) {
+    try {
+      writeFileAtomic(path, content);
+      return;
+    } catch (error) {
+      if (!isHeld(error) || performance.now() > deadline || over.aborted) throw error;
+    }
+    await sleep(PAUSE_MS);
   }
 }
 

@@ -35,8 +35,8 @@ export async function takeSecret(directory: TokenDirectory): Promise<StoppedKeep
   try {
     removeNow(directory.token);
   } catch (error) {
-    // Windows, and a program has it open: it is empty now, and goes with the directory.
-    if (!isHeld(error) || !isEmpty(directory.token)) throw error;
+    // Windows, and a program has it open: the caller removes the directory, and waits for that program then.
+    if (!isHeld(error)) throw error;
   }
   return stopped;
 }

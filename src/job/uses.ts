@@ -216,8 +216,11 @@ async function end(
 }
 
 async function removeAll(job: JobDirectory): Promise<void> {
-  await takeSecrets(job);
-  removeJobDirectory(job);
+  try {
+    await takeSecrets(job);
+  } finally {
+    removeJobDirectory(job);
+  }
 }
 
 function expiry(token: string): number {

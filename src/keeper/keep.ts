@@ -1,7 +1,7 @@
 import * as fs from "node:fs";
 import { basename } from "node:path";
 import { errorText } from "../base/errors.ts";
-import { writeFileAtomic } from "../base/files.ts";
+import { layInPlace, writeRecord } from "../base/files.ts";
 import { type IdToken, requestIdToken } from "../base/id-token.ts";
 import { decodeClaims, timeClaim } from "../base/jwt.ts";
 import { type TokenDirectory, tokenDirectoryAt } from "../base/layout.ts";
@@ -9,7 +9,6 @@ import { RequestError } from "../base/network.ts";
 import { expiry, hold, pastOf } from "./held-token.ts";
 import { JobWatch, reasonToEnd } from "./job-watch.ts";
 import type { Ask, Watch } from "./messages.ts";
-import { writeStatus } from "./record.ts";
 import { refreshDelay, requestTimeout, retryDelay } from "./schedule.ts";
 import { beginStatus, type KeeperStatus, recordEnd, recordFailure, recordRefresh } from "./status.ts";
 
@@ -58,12 +57,14 @@ export async function keep(ask: Ask, watch: Watch, first: IdToken, onReady: () =
     try {
       const timeout = requestTimeout(held.lifetimeMs);
       const answer = await requestIdToken(ask.endpoint, ask.audience, timeout, job.over);
-      writeFileAtomic(directory.token, answer.token);
+      await layInPlace(directory.token, answer.token, answer.lifetimeMs / 2, job.over);
       const now = performance.now();
+      // Windows: a program may have had the file open since the answer came.
+      const token = { ...answer, remainingMs: answer.remainingMs - (now - answer.receivedAt) };
       clockOffset = answer.clockOffsetMs ?? clockOffset;
       const serverNow = Date.now() + clockOffset;
-      recordRefresh(status, Date.now(), pastOf(held, now, serverNow), answer);
-      held = hold(answer, now, serverNow);
+      recordRefresh(status, Date.now(), pastOf(held, now, serverNow), token);
+      held = hold(token, now, serverNow);
       due = now + refreshDelay(held.lifetimeMs, held.remainingMs, Math.random());
       failures = 0;
       refusals = 0;
@@ -130,7 +131,8 @@ function emptyJobDirectory(directory: TokenDirectory, name: string, jobDirectory
 
 function save(directory: TokenDirectory, status: KeeperStatus): void {
   try {
-    writeStatus(directory, status);
+    // Not by record.ts, whose schema would make the bundle a tenth larger.
+    writeRecord(directory.status, status);
   } catch {
     // A full disk: the next write may succeed, and the token matters more.
   }

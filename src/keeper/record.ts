@@ -1,4 +1,4 @@
-import { readRecord, writeRecord } from "../base/files.ts";
+import { readRecord } from "../base/files.ts";
 import type { TokenDirectory } from "../base/layout.ts";
 import { amount, list, object, oneOf, optional, positive, text } from "../base/schema.ts";
 import type { Ending, Interval, KeeperStatus, Outage } from "./status.ts";
@@ -51,8 +51,4 @@ export const keeperStatus = object<KeeperStatus>({
 /** The last status of the keeper of a token directory, if it wrote one. */
 export function readStatus(directory: TokenDirectory): KeeperStatus | undefined {
   return readRecord(directory.status, keeperStatus);
-}
-
-export function writeStatus(directory: TokenDirectory, status: KeeperStatus): void {
-  writeRecord(directory.status, status);
 }
