@@ -40,18 +40,20 @@ function declared(section: "inputs" | "outputs", file = "action.yml"): Map<strin
   return found;
 }
 
-/** The rows of the table in README.md whose first column has this head. */
-function table(head: string): string[][] {
-  const rows = readFileSync("README.md", "utf8").split("\n");
-  const start = rows.findIndex((row) => row.startsWith(`| ${head} |`));
-  if (start < 0) throw new Error(`README.md has no table with the head ${head}`);
-  const end = rows.findIndex((row, index) => index > start && !row.startsWith("|"));
-  return rows.slice(start + 2, end).map((row) =>
-    row
-      .slice(1, -1)
-      .split(/(?<!\\)\|/)
-      .map((cell) => cell.trim()),
-  );
+/** The rows of all tables in a page whose first column has this head, one table after another. */
+function table(head: string, page = "README.md"): string[][] {
+  const rows = readFileSync(page, "utf8").split("\n");
+  const starts = rows.flatMap((row, index) => (row.startsWith(`| ${head} |`) ? [index] : []));
+  if (starts.length === 0) throw new Error(`${page} has no table with the head ${head}`);
+  return starts.flatMap((start) => {
+    const end = rows.findIndex((row, index) => index > start && !row.startsWith("|"));
+    return rows.slice(start + 2, end < 0 ? undefined : end).map((row) =>
+      row
+        .slice(1, -1)
+        .split(/(?<!\\)\|/)
+        .map((cell) => cell.trim()),
+    );
+  });
 }
 
 /** The files of a folder whose names end like this. */
@@ -68,6 +70,8 @@ const LAUNCH = readFileSync("src/keeper/launch.ts", "utf8");
 
 const inputs = declared("inputs");
 const outputs = declared("outputs");
+/** What README's table has. The others are inputs of configure-aws-credentials, for docs/migration.md. */
+const effective = new Map([...inputs].filter(([, { description }]) => !description.startsWith("No effect")));
 
 /** Reads all inputs as the action does; `asked` are the names in the order in which it asked. */
 function load(given: Record<string, string>): { inputs: Omit<Inputs, "sessionName">; asked: Set<string> } {
@@ -115,18 +119,27 @@ describe("inputs", () => {
     }
   });
 
-  test("are in README's table, in the order of action.yml, with their defaults", () => {
-    const expected = [...inputs].map(([name, { required, default: value }]) => [
+  test("are in README's tables, in the order of action.yml, with their defaults", () => {
+    const expected = [...effective].map(([name, { required, default: value }]) => [
       `\`${name}\``,
       required ? "required" : value === undefined ? "" : `\`${value}\``,
     ]);
     expect(table("Input").map(([name, value]) => [name, value])).toEqual(expected);
   });
 
-  test("are in README's table in the words of action.yml, which has no code spans", () => {
+  test("are in README's tables in the words of action.yml, which has no code spans", () => {
     expect(table("Input").map((row) => [row[0], row.at(-1)?.replaceAll("`", "")])).toEqual(
-      [...inputs].map(([name, { description }]) => [`\`${name}\``, description.trim()]),
+      [...effective].map(([name, { description }]) => [`\`${name}\``, description.trim()]),
     );
+  });
+
+  test("without effect have one row in docs/migration.md instead, and README leads there", () => {
+    const rows = table("Input of configure-aws-credentials", "docs/migration.md").map(([name]) => name);
+    const idle = [...inputs.keys()].filter((name) => !effective.has(name));
+    expect(idle.length).toBeGreaterThan(5);
+    expect(idle.filter((name) => rows.filter((row) => row === `\`${name}\``).length !== 1)).toEqual([]);
+    const section = /^## Inputs$[\s\S]*?(?=^## )/m.exec(readFileSync("README.md", "utf8"))?.[0];
+    expect(section).toContain("](docs/migration.md#inputs-and-outputs)");
   });
 
   test("that are left to GitHub's empty string are not given a default of '' in action.yml", () => {
@@ -144,8 +157,8 @@ describe("outputs", () => {
   });
 
   test("are in README's table, in the order of action.yml, in its words", () => {
-    expect(table("Output")).toEqual(
-      [...outputs].map(([name, { description }]) => [`\`${name}\``, description]),
+    expect(table("Output").map(([name, text]) => [name, text?.replaceAll("`", "")])).toEqual(
+      [...outputs].map(([name, { description }]) => [`\`${name}\``, description.trim()]),
     );
   });
 });
