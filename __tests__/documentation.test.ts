@@ -4,6 +4,7 @@ import { describe, expect, test } from "@jest/globals";
 import { UserError } from "../src/base/errors.ts";
 import { REFUSED } from "../src/incumbent-inputs.ts";
 import { type Inputs, loadInputs } from "../src/inputs.ts";
+import { exchangeTimeout, lastRenewal, renewalDelay, retryDelay } from "../src/keeper/schedule.ts";
 
 interface Declared {
   description: string;
@@ -234,6 +235,43 @@ describe("workflows that are shown", () => {
   test("use the action at all", () => {
     expect(uses(readFileSync("README.md", "utf8")).length).toBeGreaterThan(1);
     for (const file of EXAMPLES) expect(uses(readFileSync(file, "utf8")).length).toBeGreaterThan(0);
+  });
+});
+
+describe("docs/reliability.md", () => {
+  /** "5 h 59 min 30 s" */
+  const exact = (ms: number): string =>
+    [
+      [ms / 3_600_000, "h"] as const,
+      [(ms % 3_600_000) / 60_000, "min"] as const,
+      [(ms % 60_000) / 1000, "s"] as const,
+    ]
+      .filter(([count]) => count >= 1)
+      .map(([count, unit]) => `${Math.floor(count)} ${unit}`)
+      .join(" ");
+  const page = readFileSync("docs/reliability.md", "utf8");
+  const row = (name: string): string[] => {
+    const section = /^## The shared session$[\s\S]*?(?=^## )/m.exec(page)?.[0] ?? "";
+    const line = section.split("\n").find((one) => one.startsWith(`| ${name} |`)) ?? "";
+    return line.split("|").map((cell) => cell.trim());
+  };
+  const LIVES = [900_000, 3_600_000, 43_200_000];
+  const left = (life: number) => life - renewalDelay(life, life, 0);
+  const longestWait = (life: number) => retryDelay(life, 99, 1);
+
+  test("has the longest outage that a shared session outlasts, as the schedule gives it", () => {
+    const atOnce = LIVES.map((life) => exact(left(life) - longestWait(life)));
+    const hanging = LIVES.map((life) => exact(left(life) - longestWait(life) - exchangeTimeout(life)));
+    expect(row("longest outage that no call notices, if requests fail at once").slice(3, 6)).toEqual(atOnce);
+    expect(row("the same, if requests hang until they time out").slice(3, 6)).toEqual(hanging);
+  });
+
+  test("has the lives that are renewed earlier than at half, and the time before the last renewal", () => {
+    const MINUTE = 60_000;
+    for (const life of [26 * MINUTE + 40_000, 30 * MINUTE, 40 * MINUTE]) expect(left(life)).toBe(20 * MINUTE);
+    for (const life of [26 * MINUTE, 41 * MINUTE]) expect(left(life)).toBe(life / 2);
+    expect(6 * 60 * MINUTE - lastRenewal(0, 6 * 60 * MINUTE)).toBe(5 * MINUTE);
+    expect(40 * MINUTE - lastRenewal(0, 40 * MINUTE)).toBe(4 * MINUTE);
   });
 });
 
