@@ -82,8 +82,8 @@ describe("the keeper's bundle", () => {
     expect(readdirSync(path.join(DIST, "keeper")).sort()).toEqual(["index.js", "package.json"]);
   });
 
-  test("is under 20 kB", () => {
-    expect(statSync(path.join(DIST, "keeper", "index.js")).size).toBeLessThan(20_000);
+  test("is under 25 kB", () => {
+    expect(statSync(path.join(DIST, "keeper", "index.js")).size).toBeLessThan(25_000);
   });
 
   test("has nothing of the toolkit, of an HTTP client or of the SDK in it", () => {
@@ -107,8 +107,8 @@ describe("the keeper's bundle", () => {
 });
 
 describe("dist/", () => {
-  test("is under 1 MB in all", () => {
-    expect(files.reduce((total, file) => total + statSync(file).size, 0)).toBeLessThan(1_000_000);
+  test("is under 1.2 MB in all", () => {
+    expect(files.reduce((total, file) => total + statSync(file).size, 0)).toBeLessThan(1_200_000);
   });
 
   test("runs no program but the keeper and its renewals, and a credential process of the user's", () => {

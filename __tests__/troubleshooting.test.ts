@@ -13,9 +13,12 @@ import { checkProxies, knowsProxies, proxyWarning } from "../src/base/proxy.ts";
 import { jobDirectoryPath } from "../src/base/runner-temp.ts";
 import { ANCHORS, type Anchor, troubleshootingLink } from "../src/base/troubleshooting.ts";
 import { noUse } from "../src/check-uses.ts";
+import { explainChainFailure } from "../src/explain/chain.ts";
 import { explainIdTokenFailure, explainNoPermission } from "../src/explain/id-token.ts";
 import { explainStsFailure } from "../src/explain/sts.ts";
+import { REFUSED } from "../src/incumbent-inputs.ts";
 import { checkAccount, loadInputs } from "../src/inputs.ts";
+import { findSource } from "../src/job/chain.ts";
 import { openJobDirectory } from "../src/job/private-directory.ts";
 import type { Ending, KeeperStatus } from "../src/keeper/status.ts";
 import { describeHealth, replacedWarning } from "../src/report/health.ts";
@@ -137,6 +140,42 @@ function saidOfIdToken(): Said[] {
   ].map((error) => [error.anchor, error.message]);
 }
 
+function saidOfChains(): Said[] {
+  const job = jobDirectory("/nowhere/aws-role-refresh");
+  const source = (profile: string) =>
+    saidBy(() => findSource(job, { id: "a", profile: "a" }, { profile }, []));
+  const situation = {
+    roleArn: ROLE,
+    region: "eu-west-1",
+    stsEndpoint: undefined,
+    endpointHost: "sts.eu-west-1.amazonaws.com",
+    proxy: undefined,
+    source: "profile base (source-profile)",
+    durationSeconds: 7200,
+    isSelf: false,
+  };
+  const failures: [code: string, message?: string, isSelf?: boolean][] = [
+    ["NoSource"],
+    ["Throttling"],
+    ["AccessDenied"],
+    ["AccessDenied", "x", true],
+    ["ValidationError", "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."],
+    ["ValidationError", "The requested DurationSeconds exceeds the 1 hour limit for roles by role chaining"],
+    ["PackedPolicyTooLarge"],
+  ];
+  return [
+    source("a"),
+    source("b"),
+    saidBy(() => findSource(job, { id: "a", profile: "a" }, { sameProfile: true }, [])),
+    ...failures.map(([code, message = "x", isSelf = false]): Said => {
+      const about = { attempts: 1, endpointUrl: "https://sts.eu-west-1.amazonaws.com", roleArn: ROLE };
+      const failure = { kind: "denied" as const, code, message, ...about };
+      const error = explainChainFailure(failure, { ...situation, isSelf });
+      return [error.anchor, error.message];
+    }),
+  ];
+}
+
 /** What a UserError says. */
 function saidBy(fail: () => unknown): Said {
   try {
@@ -165,9 +204,29 @@ function saidOfInputs(): Said[] {
     "mirror-environment": "x",
     "explain-trust-policy": "x",
     summary: "x",
+    "shared-session": "x",
+    "role-duration-seconds": "x",
+    "inline-session-policy": "x",
+    "managed-session-policies": "x",
+    "outlive-id-tokens": "x",
+    "role-chaining": "x",
+    "source-profile": "a b",
+    "credential-source": "x",
+    "role-external-id": "x",
+    "output-credentials": "x",
+    "http-proxy": "x",
+    "force-skip-oidc": "true",
+    ...Object.fromEntries(Object.entries(REFUSED).map(([name, { value = "x" }]) => [name, String(value)])),
   };
+  const together = [
+    { "source-profile": "a", "role-chaining": "true" },
+    { "shared-session": "false", "outlive-id-tokens": "true" },
+    { profile: "a", "aws-profile": "b" },
+    { "inline-session-policy": JSON.stringify({ Statement: "x".repeat(2_048) }) },
+  ];
   return [
     ...Object.entries(wrong).map(([name, value]) => saidBy(() => load({ [name]: value }))),
+    ...together.map((inputs) => saidBy(() => load(inputs))),
     saidBy(() => load({ "role-to-assume": "" })),
     saidBy(() => checkAccount(load({ "allowed-account-ids": "444455556666" }), "111122223333")),
   ];
@@ -382,6 +441,7 @@ const SAID: Said[] = [
   ...saidOfSts(),
   ...saidOfIdToken(),
   ...saidOfInputs(),
+  ...saidOfChains(),
   ...saidOfEnvironment(),
   ...saidOfReport(),
   ...saidOfCheck(),

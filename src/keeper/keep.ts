@@ -7,6 +7,7 @@ import { expiry, hold, pastOf } from "./held-token.ts";
 import { JobWatch, reasonToEnd } from "./job-watch.ts";
 import type { Watch } from "./messages.ts";
 import { writeStatus } from "./record.ts";
+import { RenewalError } from "./renewal.ts";
 import { retryDelay } from "./schedule.ts";
 import { LONGEST_JOB_MS, type Source } from "./source.ts";
 import { beginStatus, type KeeperStatus, recordEnd, recordFailure, recordRefresh } from "./status.ts";
@@ -77,7 +78,9 @@ export async function keep(source: Source, watch: Watch, first: First, onReady: 
       if (job.over.aborted) return;
       failures += 1;
       const failure = error instanceof RequestError ? error.failure : undefined;
-      if (failure?.httpStatus === 401 || failure?.httpStatus === 403) refusals += 1;
+      // What STS refuses says nothing about the job.
+      const isOfSts = error instanceof RenewalError && "exchangeFailure" in error.reply;
+      if (!isOfSts && (failure?.httpStatus === 401 || failure?.httpStatus === 403)) refusals += 1;
       due = performance.now() + retryDelay(held.lifetimeMs, failures, Math.random(), failure?.retryAfterMs);
       recordFailure(status, Date.now(), errorText(error));
     }
