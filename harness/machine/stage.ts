@@ -36,7 +36,7 @@ export interface StartedJob {
 /** Every keeper process that a job of this machine has started and that lives. */
 export function keepersOf({ temp }: Runner): ProcessInfo[] {
   return processesWith("RUNNER_TEMP", (value) => value === temp).filter(
-    ({ pid, command }) => isAlive(pid) && command.includes(`${path.sep}keeper${path.sep}`),
+    ({ pid, command }) => isAlive(pid) && command.trim() === "aws-role-refresh",
   );
 }
 

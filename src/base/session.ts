@@ -1,3 +1,4 @@
+import { readJson } from "./files.ts";
 import type { Failure } from "./network.ts";
 
 // Role sessions as plain data, which crosses the borders between bundles and processes.
@@ -75,4 +76,16 @@ export function credentialProcessOutput({ expiresAt, ...keys }: Keys): string {
     SessionToken: keys.sessionToken,
     Expiration: new Date(expiresAt).toISOString().replace(/\.\d+Z$/, "Z"),
   })}\n`;
+}
+
+/** The keys in a file of that form; empty ones if there are none. */
+export function readKeys(file: string): Keys {
+  const read = readJson<Record<string, unknown>>(file) ?? {};
+  const text = (name: string) => String(read[name] ?? "");
+  return {
+    accessKeyId: text("AccessKeyId"),
+    secretAccessKey: text("SecretAccessKey"),
+    sessionToken: text("SessionToken"),
+    expiresAt: Date.parse(text("Expiration")) || 0,
+  };
 }

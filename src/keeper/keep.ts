@@ -3,18 +3,29 @@ import { errorText } from "../base/errors.ts";
 import { writeFileAtomic } from "../base/files.ts";
 import { type KeeperDirectory, keeperDirectoryAt } from "../base/layout.ts";
 import { RequestError } from "../base/network.ts";
+import type { ProcessIdentity } from "../base/process.ts";
 import { expiry, hold, pastOf } from "./held-token.ts";
 import { JobWatch, reasonToEnd } from "./job-watch.ts";
-import type { Watch } from "./messages.ts";
 import { writeStatus } from "./record.ts";
 import { RenewalError } from "./renewal.ts";
 import { retryDelay } from "./schedule.ts";
 import { LONGEST_JOB_MS, type Source } from "./source.ts";
-import { beginStatus, type KeeperStatus, recordEnd, recordFailure, recordRefresh } from "./status.ts";
+import { type KeeperStatus, recentRevivals, recordEnd, recordFailure, recordRefresh } from "./status.ts";
+import { restartDelay, Watcher } from "./watcher.ts";
+
+/** What one keeper does, and what the next one needs if somebody kills it. */
+export interface Task {
+  kind: "token" | "session";
+  source: Source;
+  /** undefined: the directory that this process was started in, by the watcher of a killed keeper. */
+  directory: string | undefined;
+  worker: ProcessIdentity | undefined;
+  /** The same, as one line. */
+  again: string;
+}
 
 /** What is in the file at the start. */
 export interface First {
-  kind: "token" | "session";
   lifetimeMs: number;
   remainingMs: number;
   clockOffsetMs: number | undefined;
@@ -25,11 +36,17 @@ export interface First {
 /**
  * Keeps the file of a directory fresh until the job is over, and then deletes it. It has three parts: watch
  * for what ends it; wait until the next request is due, and refresh; record the end in the status file.
- * @param first what main has put into the file
+ * @param status with which this keeper begins
  * @param onReady called once everything that ends the keeper is in place
  */
-export async function keep(source: Source, watch: Watch, first: First, onReady: () => void): Promise<void> {
-  const directory = workIn(watch.directory, first.kind);
+export async function keep(
+  task: Task,
+  first: First,
+  status: KeeperStatus,
+  onReady: () => void,
+): Promise<void> {
+  const { source, worker } = task;
+  const directory = workIn(task.directory, task.kind);
   const jobDirectory = fs.statSync(`${directory.path}/../..`);
   let clockOffset = first.clockOffsetMs ?? 0;
   let held = hold(first, first.receivedAt, Date.now() - (performance.now() - first.receivedAt) + clockOffset);
@@ -37,26 +54,31 @@ export async function keep(source: Source, watch: Watch, first: First, onReady: 
   // Since what is in the file: failed requests, and those of them that GitHub refused with 401 or 403.
   let failures = 0;
   let refusals = 0;
-  const receivedAt = Date.now() - (performance.now() - first.receivedAt);
-  const status = beginStatus(first, receivedAt, watch.dead);
   const isStale = () => performance.now() > expiry(held);
 
   const job = new JobWatch(directory, () =>
-    reasonToEnd(directory, watch.worker, {
+    reasonToEnd(directory, worker, {
       isRefused: isStale() && failures > 0 && refusals === failures,
       isOver: (isStale() && performance.now() > source.endsAt) || performance.now() > LONGEST_JOB_MS,
     }),
   );
   recordDue();
   onReady();
+  const watcher = new Watcher(task.again, restartDelay(recentRevivals(status)), (shell) => {
+    status.watcher = shell;
+    save(directory, status);
+  });
   while (await job.runsUntil(due)) await refresh();
 
   job.close();
+  watcher.stop();
+  // The file and the status are another keeper's by now.
+  if (job.ending === "replaced") return;
   deleteSecret(directory.secret);
   recordEnd(status, Date.now(), pastOf(held, performance.now()), job.ending);
   save(directory, status);
   // The worker is gone for certain, so post will not come.
-  if (watch.worker && job.ending === "job over") emptyJobDirectory(directory, watch.directory, jobDirectory);
+  if (worker && job.ending === "job over") emptyJobDirectory(directory, jobDirectory);
 
   async function refresh(): Promise<void> {
     if (!source.canRenew()) {
@@ -99,9 +121,9 @@ export async function keep(source: Source, watch: Watch, first: First, onReady: 
  * Makes the keeper's directory the working directory: if somebody removes it, and the next job makes one of the
  * same name, nothing is written there. Windows would refuse to remove a directory that a process works in.
  */
-function workIn(path: string, kind: First["kind"]): KeeperDirectory {
-  if (process.platform === "win32") return keeperDirectoryAt(path, kind);
-  process.chdir(path);
+function workIn(path: string | undefined, kind: Task["kind"]): KeeperDirectory {
+  if (path !== undefined && process.platform === "win32") return keeperDirectoryAt(path, kind);
+  if (path !== undefined) process.chdir(path);
   return keeperDirectoryAt(".", kind);
 }
 
@@ -123,16 +145,16 @@ function deleteSecret(path: string): void {
  * the keeper's directory in there must be this very one. A step may have moved that anywhere, with everything
  * beside it, so the folder around it must be the job directory as it was at the start.
  */
-function emptyJobDirectory(directory: KeeperDirectory, path: string, jobDirectory: fs.Stats): void {
+function emptyJobDirectory(directory: KeeperDirectory, jobDirectory: fs.Stats): void {
   const root = `${directory.path}/../..`;
+  const name = fs.realpathSync(directory.path).split("/").slice(-2).join("/");
   const isSame = (one: fs.Stats, path: string) => {
     const { dev, ino } = fs.statSync(path);
     return one.dev === dev && one.ino === ino;
   };
   try {
     const here = fs.statSync(directory.path);
-    if (!isSame(jobDirectory, root) || !isSame(here, `${root}/${path.split(/[\\/]/).slice(-2).join("/")}`))
-      return;
+    if (!isSame(jobDirectory, root) || !isSame(here, `${root}/${name}`)) return;
     for (const entry of fs.readdirSync(root)) fs.rmSync(`${root}/${entry}`, { recursive: true, force: true });
   } catch {
     // The next job's first use empties it.

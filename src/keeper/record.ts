@@ -1,5 +1,6 @@
 import { readRecord, writeRecord } from "../base/files.ts";
 import type { KeeperDirectory } from "../base/layout.ts";
+import type { ProcessIdentity } from "../base/process.ts";
 import { amount, list, object, oneOf, optional, positive, text } from "../base/schema.ts";
 import type { Ending, Interval, KeeperStatus, Outage } from "./status.ts";
 
@@ -46,6 +47,8 @@ export const keeperStatus = object<KeeperStatus>({
   received: list(amount, MAX_ENTRIES),
   outages: list(outage, MAX_ENTRIES),
   stale: list(interval, MAX_ENTRIES),
+  revivals: optional(list(amount, MAX_ENTRIES)),
+  watcher: optional(object<ProcessIdentity>({ pid: positive, started: optional(TICKS) })),
   ended: optional(object<NonNullable<KeeperStatus["ended"]>>({ at: amount, why })),
 });
 

@@ -30,6 +30,7 @@ export interface StoppedKeeper {
 export async function stopKeeper(directory: KeeperDirectory): Promise<StoppedKeeper> {
   const status = readStatus(directory);
   if (status !== undefined && !isKeeperOf(directory, status)) {
+    stopWatcher(status);
     const keeper = isAskedByPost(directory) ? status : notByPost(status);
     return { keeper, keeperDied: status.ended === undefined };
   }
@@ -40,6 +41,8 @@ export async function stopKeeper(directory: KeeperDirectory): Promise<StoppedKee
   if (isAsked) await within(STOP_TIMEOUT_MS, () => isGone() || hasEnded());
   for (const signal of signalsFor(status, isAsked, hasEnded())) {
     if (isGone()) break;
+    // First, or it would bring back what is killed next.
+    if (signal === "SIGKILL") stopWatcher(status);
     try {
       process.kill(status.pid, signal);
     } catch {
@@ -68,6 +71,16 @@ export async function stopMovedKeeper({ pid, started }: ProcessIdentity): Promis
       fs.rmSync(`/proc/self/fd/${directory}/${secret}`, { force: true });
   } finally {
     fs.closeSync(directory);
+  }
+}
+
+function stopWatcher({ watcher }: KeeperStatus): void {
+  // Without a start time a pid proves nothing.
+  if (watcher?.started === undefined || !isRunning(watcher)) return;
+  try {
+    process.kill(watcher.pid, "SIGKILL");
+  } catch {
+    // It has just ended.
   }
 }
 

@@ -89,7 +89,11 @@ export function makeReport(finished: FinishedUse[]): Report {
       ...(watches.length > 0 ? [...ganttChart(shown.map(livesOf)), ""] : []),
     ].join("\n"),
     eventful: watches.some(
-      (watch) => watch.fault || watch.gaps.length > 0 || watch.outages.some((one) => isLong(one, watch)),
+      (watch) =>
+        watch.fault ||
+        watch.keeper.revivals ||
+        watch.gaps.length > 0 ||
+        watch.outages.some((one) => isLong(one, watch)),
     ),
   };
 }
@@ -143,8 +147,14 @@ const FAULTS: Record<Fault, (keeper: string) => string> = {
   "request token expired": () => "The job ran past the roughly six hours for which GitHub issues ID tokens.",
 };
 
-/** Not in the warnings: outages that were long but harmless. */
+/** Not in the warnings: keepers that were killed and brought back, and outages that were long but harmless. */
 function* outagesOf(watch: Watch, time: Time): Generator<Sentence> {
+  const { revivals = [] } = watch.keeper;
+  const shown = revivals.slice(-MAX_EVENTS).map(time).join(", ");
+  const last = revivals.length > MAX_EVENTS ? `the last ${MAX_EVENTS} at` : "at";
+  if (revivals.length > 0)
+    yield () =>
+      `The keeper of the ${watch.what} was killed and brought back ${revivals.length} ${plural(revivals.length, "time")}, ${last} ${shown} UTC.`;
   const harmless = watch.outages.filter(
     (outage) => isLong(outage, watch) && !watch.gaps.some((gap) => overlap(outage, gap)),
   );
