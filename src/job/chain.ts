@@ -70,7 +70,7 @@ export function reachedFrom(profile: Profile, source: Source | undefined): Profi
 }
 
 /** A use in the place of a user's profile would change where an earlier chain begins. */
-export function refuseSourceOfAnother(profile: string, uses: Use[]): void {
+export function refuseSourceOfAnother(profile: string, uses: Pick<Use, "section" | "roleArn">[]): void {
   const line = `\nsource_profile = ${profile}\n`;
   const chain = uses.find(({ section }) => section.includes(line));
   if (chain === undefined) return;
