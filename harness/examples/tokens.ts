@@ -129,6 +129,21 @@ export const WANTED: Record<string, Wanted> = {
     role: { repository: REPOSITORY, ...ids, refs: ["refs/heads/main"], job_workflow_refs: [TEMPLATE_TAG] },
     accepts: named("the reusable workflow at its tag"),
   },
+  "any repository of the owner, through a reusable workflow at its tag": {
+    cloudformation: {
+      Subjects: `repo:octo-org/*,repo:octo-org@${OWNER_ID}/*`,
+      ...{ RepositoryOwnerId: OWNER_ID, JobWorkflowRefs: TEMPLATE_TAG },
+    },
+    role: {
+      subjects: ["repo:octo-org/*", `repo:octo-org@${OWNER_ID}/*`],
+      ...{ repository_owner_id: OWNER_ID, job_workflow_refs: [TEMPLATE_TAG] },
+    },
+    accepts: named(
+      "the reusable workflow at its tag",
+      "the reusable workflow at its tag, from another repository of the owner",
+      "a new repository with the old name that calls the reusable workflow",
+    ),
+  },
   // Without keys for the ids, whoever gets the old name passes with a sub of the old format.
   "the main branch, in GovCloud": {
     cloudformation: { Subjects: subjects("ref:refs/heads/main") },

@@ -28,8 +28,10 @@ export class GitHubProvider extends Construct {
 }
 
 export interface GitHubRoleProps extends GitHubProviderProps {
-  /** OWNER/NAME of the repository whose jobs may assume the role. */
-  readonly repository: string;
+  /** OWNER/NAME of the repository whose jobs may assume the role. Or give subjects. */
+  readonly repository?: string;
+  /** The sub claims of the jobs themselves; * matches any text. */
+  readonly subjects?: string[];
   /**
    * gh api repos/OWNER/NAME --jq .id. With both ids, GitHub's newer format of sub is accepted, too. In the partition aws, only the
    * repository with this id is accepted, whoever has its name later.
@@ -126,6 +128,10 @@ function conditions(
 /** The sub claims of the jobs, in both formats of GitHub. */
 function subjects(props: GitHubRoleProps): string[] {
   const { repository, repositoryId: id, repositoryOwnerId: ownerId, renameProof } = props;
+  if (repository === undefined) {
+    if (!props.subjects?.length) throw new Error("GitHubRole needs a repository or subjects.");
+    return props.subjects;
+  }
   const [owner, name] = repository.split("/");
   if (!owner || !name) throw new Error(`repository is ${repository}, not OWNER/NAME.`);
   if (renameProof && !id) throw new Error("renameProof needs repositoryId.");
@@ -138,5 +144,5 @@ function subjects(props: GitHubRoleProps): string[] {
   const classic = [`repo:${repository}`];
   const immutable = id && ownerId ? [`repo:${owner}@${ownerId}/${name}@${id}`] : [];
   const prefixes = renameProof ? ["repo:*"] : [...classic, ...immutable];
-  return prefixes.flatMap((prefix) => jobs.map((job) => `${prefix}:${job}`));
+  return [...(props.subjects ?? []), ...prefixes.flatMap((prefix) => jobs.map((job) => `${prefix}:${job}`))];
 }
