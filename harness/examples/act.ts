@@ -22,6 +22,10 @@ export interface ActOptions {
   /** Claims of the job's ID tokens. */
   claims?: Partial<JobClaims>;
   event?: "push" | "workflow_dispatch";
+  /** The tag that is pushed, with its commit. */
+  tag?: string;
+  /** Called with the repository after the run, while it is there. */
+  after?: (directory: string) => void;
 }
 
 export interface ActResult {
@@ -33,7 +37,8 @@ export interface ActResult {
 /** Bound on one run. On two cores the longest takes twelve seconds. */
 const TIMEOUT_MS = 180_000;
 
-export async function runUnderAct(clouds: Clouds, options: ActOptions): Promise<ActResult> {
+/** @param clouds undefined for a workflow that needs none */
+export async function runUnderAct(clouds: Clouds | undefined, options: ActOptions): Promise<ActResult> {
   const directory = mkdtempSync(path.join(os.tmpdir(), "arr-act-"));
   const inside = (...names: string[]): string => path.join(directory, ...names);
   try {
@@ -45,13 +50,16 @@ export async function runUnderAct(clouds: Clouds, options: ActOptions): Promise<
     });
     makeRepository(inside("work"), options);
     mkdirSync(inside("home"));
-    const job = clouds.github.startJob(options.claims);
+    if (options.tag !== undefined)
+      writeFileSync(inside("event.json"), JSON.stringify({ ref: `refs/tags/${options.tag}` }));
+    const job = clouds?.github.startJob(options.claims);
     const { end, stdout, stderr } = await run(
       [
         ...[tools.act ?? "act", options.event ?? "push", "-W", ".github/workflows/workflow.yml"],
         ...["-P", "ubuntu-latest=-self-hosted", "--use-new-action-cache", "--no-cache-server", "--rm"],
         ...["--local-repository", `${slug()}@v1=${inside("action")}`],
         ...["--local-repository", `octo-org/.github@v1=${inside("templates")}`],
+        ...(options.tag === undefined ? [] : ["--eventpath", inside("event.json")]),
         ...["--action-offline-mode", "--actor", "octocat", "--json=false"],
       ],
       TIMEOUT_MS,
@@ -61,18 +69,19 @@ export async function runUnderAct(clouds: Clouds, options: ActOptions): Promise<
           PATH: `${inside("work", "bin")}:${path.dirname(process.execPath)}:${process.env.PATH}`,
           HOME: inside("home"),
           XDG_CACHE_HOME: inside("cache"),
-          AWS_ENDPOINT_URL_STS: clouds.sts.url,
-          ...job.environment,
+          ...(clouds && { AWS_ENDPOINT_URL_STS: clouds.sts.url }),
+          ...job?.environment,
         },
       },
     );
+    options.after?.(inside("work"));
     return { end, log: stdout + stderr };
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
 }
 
-function makeRepository(directory: string, { workflow, files = {} }: ActOptions): void {
+function makeRepository(directory: string, { workflow, files = {}, tag }: ActOptions): void {
   const all = { ".github/workflows/workflow.yml": workflow, ...files };
   for (const [name, text] of Object.entries(all)) {
     const file = path.join(directory, name);
@@ -88,4 +97,5 @@ function makeRepository(directory: string, { workflow, files = {} }: ActOptions)
   git("remote", "add", "origin", "https://github.com/octo-org/octo-repo.git");
   git("add", "--all");
   git("commit", "--quiet", "--message=first");
+  if (tag !== undefined) git("tag", tag);
 }
