@@ -151,6 +151,25 @@ describe("explains", () => {
     expect(refused.stdout).not.toContain("Not compared");
   });
 
+  test("a token of another issuer, and a claim that no log shows", () => {
+    const own = {
+      iss: "https://token.actions.githubusercontent.com",
+      sub: "repo:octo-org/octo-repo:ref:refs/heads/main",
+    };
+    const other = JSON.stringify({ ...own, iss: "https://ghes.example.com/_services/token" });
+    const refused = trustPolicy(["--explain", saved(policy()), "--claims", "-"], other);
+    expect(refused.status).toBe(1);
+    expect(refused.stdout).toContain(
+      "the token's provider is \"arn:aws:iam::111122223333:oidc-provider/ghes.",
+    );
+    const actor = policy()
+      .replace('":repository_id"', '":actor"')
+      .replace(/:repository_(owner_)?id/g, ":actor");
+    const log = `  iss  "${own.iss}"\n  sub  "${own.sub}"\n`;
+    const unknown = trustPolicy(["--explain", saved(actor), "--claims", "-"], log);
+    expect(unknown).toMatchObject({ status: 0, stdout: expect.stringMatching(/Not compared.*\n.*:actor"/) });
+  });
+
   test("a policy from standard input, of another account, issuer and partition", () => {
     const args = ["--partition", "aws-us-gov", "--issuer", "ghes.example.com/_services/token"];
     const gov = trustPolicy([...OURS, ...args, "--branch", "main"]).stdout;
