@@ -28,8 +28,8 @@ export interface Source {
   text: string;
   root: YAMLMap;
   scopes: Scope[];
-  /** What the text means to a program: maps, lists, strings. */
-  value: unknown;
+  /** What the text means to a program: maps, lists, strings. A new copy each time. */
+  value(): unknown;
   /** Line of an offset in the text, from 1. */
   lineOf(offset: number): number;
   eol: "\n" | "\r\n";
@@ -43,15 +43,15 @@ export interface Unreadable {
 
 /** Reads a file as GitHub does: YAML 1.2, one document, each key once. */
 export function parse(text: string): Source | Unreadable {
-  const document = parseDocument(text, { keepSourceTokens: true, prettyErrors: false, logLevel: "silent" });
+  const document = parseDocument(text, { keepSourceTokens: true, prettyErrors: false, logLevel: "error" });
   const lineOf = lines(text);
   const [error] = document.errors;
   if (error) return { problem: `this is not valid YAML (${error.code})`, line: lineOf(error.pos[0]) };
   const root = document.contents;
   if (!isMap(root)) return { problem: "this is not a workflow and not an action", line: 1 };
-  let value: unknown;
+  const value = (): unknown => document.toJS();
   try {
-    value = document.toJS();
+    value();
   } catch {
     // Too many aliases, or one without its anchor.
     return { problem: "the YAML aliases in this file cannot be resolved", line: 1 };
@@ -102,6 +102,15 @@ export function textOf(node: unknown): string {
 type Ranged = { range?: [number, number, number] | null | undefined };
 export const startOf = (node: unknown): number => (node as Ranged | null | undefined)?.range?.[0] ?? 0;
 export const endOf = (node: unknown): number => (node as Ranged | null | undefined)?.range?.[1] ?? 0;
+
+/** Where the last value of a node ends. The range of a map goes on over comments, also over those of what follows it. */
+export function lastEnd(node: unknown): number {
+  if (isMap(node) && !node.flow) {
+    const last = node.items.at(-1);
+    return lastEnd(last?.value ?? last?.key);
+  }
+  return isSeq(node) && !node.flow ? lastEnd(node.items.at(-1)) : endOf(node);
+}
 
 /** Every scalar below a node, keys included. */
 export function* scalars(node: unknown): Generator<Scalar> {

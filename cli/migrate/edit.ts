@@ -49,13 +49,9 @@ export function editDrop({ text }: Source, given: YAMLMap, { key, value }: Pair)
   const end = Math.max(endOf(value), endOf(key));
   const written = text.slice(startOf(key), end);
   const stop = lineEnd(text, end);
-  const [, comment, whole] = /^[ \t]*:?[ \t]*(#.*?)?(\r?\n)?$/.exec(text.slice(end, stop)) ?? [
-    undefined,
-    undefined,
-    undefined,
-  ];
-  if (/\n/.test(written) || text.slice(start, startOf(key)).trim() !== "" || whole === undefined)
-    return undefined;
+  const rest = /^[ \t]*:?[ \t]*(#.*?)?(?:\r?\n)?$/.exec(text.slice(end, stop));
+  if (/\n/.test(written) || text.slice(start, startOf(key)).trim() !== "" || !rest) return undefined;
+  const [, comment] = rest;
   const removed = comment === undefined ? [] : [comment.trimEnd()];
   return { splices: [{ start, end: stop, text: "" }], removed, added: [] };
 }
@@ -66,7 +62,7 @@ export function editDrop({ text }: Source, given: YAMLMap, { key, value }: Pair)
  */
 export function isProven(old: string, fresh: string, expected: unknown, edits: readonly Edit[]): boolean {
   const read = parse(fresh);
-  if ("problem" in read || !isDeepStrictEqual(read.value, expected)) return false;
+  if ("problem" in read || !isDeepStrictEqual(read.value(), expected)) return false;
   const wanted = [...comments(old), ...edits.flatMap(({ added }) => added)].sort();
   const found = [...comments(fresh), ...edits.flatMap(({ removed }) => removed)].sort();
   return isDeepStrictEqual(found, wanted);

@@ -32,7 +32,6 @@ export function mentionsIn({ text, lineOf }: Source, { node, steps }: Scope): Me
   const found: Mention[] = [];
   const look = (scalar: Scalar, own: ReadonlySet<string>): void => {
     const value = textOf(scalar);
-    const first = startOf(scalar);
     for (const match of value.matchAll(KEY)) {
       const [written, assigned] = match;
       const name = written.replace("=", "");
@@ -42,10 +41,11 @@ export function mentionsIn({ text, lineOf }: Source, { node, steps }: Scope): Me
       return;
     }
     const output = OUTPUT.exec(value)?.[0];
+    const dump = DUMP.exec(value)?.[0].trim();
     if (output !== undefined)
       found.push({ line: lineOf(within(text, scalar, output)), text: `reads keys from outputs: ${OUTPUTS}` });
-    else if (DUMP.test(value))
-      found.push({ line: lineOf(first), text: `copies the AWS variables: ${NO_KEYS}` });
+    else if (dump !== undefined)
+      found.push({ line: lineOf(within(text, scalar, dump)), text: `copies the AWS variables: ${NO_KEYS}` });
   };
   for (const { key, value } of node.items) {
     if (textOf(key) !== "steps") for (const scalar of scalars(value)) look(scalar, new Set());

@@ -1,6 +1,6 @@
 // Moving a step to the front of its job.
 import { isMap, type YAMLMap } from "yaml";
-import { child, endOf, pairOf, type Scope, type Source, scalars, textOf } from "./document.ts";
+import { child, lastEnd, pairOf, type Scope, type Source, scalars, textOf } from "./document.ts";
 import { usesOf } from "./mentions.ts";
 import { lineEnd, lineStart } from "./splice.ts";
 
@@ -97,7 +97,7 @@ function blockOf(
     if (!text.slice(above, start).startsWith(`${indent}#`)) break;
     start = above;
   }
-  const content = text.slice(0, endOf(list.items[index])).trimEnd().length;
+  const content = text.slice(0, lastEnd(list.items[index])).trimEnd().length;
   let end = lineEnd(text, content);
   // Comments below it that are further in than its dash belong to it, such as an input that is commented out.
   while (end < text.length) {

@@ -36,10 +36,11 @@ export function planUse(step: YAMLMap, ref: string, earlier: boolean): UsePlan |
       drop.push(input);
     } else if (typeof fate === "object") {
       if (text !== "" && text.toLowerCase() !== "false")
-        return { text: `${name}: ${text === "true" ? "true" : "an expression"}: ${fate.unlessFalse}` };
+        return { text: `${name} is not false: ${fate.unlessFalse}` };
       drop.push(input);
-    } else if (name === "mask-aws-account-id" && !/^(?:true|false|\s*|.*\$\{\{.*)$/is.test(text)) {
-      // "no" is in the old action's first examples. It takes anything but "true" for false; this action refuses it.
+    } else if (name === "mask-aws-account-id" && !/^(?:true|false|.*\$\{\{.*|)$/is.test(text)) {
+      // The old action's first examples say 'no'. It takes all but "true" for false. This action refuses it.
+      if (given.flow) return { text: "mask-aws-account-id: must be true or false" };
       drop.push(input);
     }
   }
