@@ -105,6 +105,31 @@ describe("the keeper's bundle", () => {
   });
 });
 
+describe("the command line's bundle", () => {
+  test("runs from an empty folder", async () => {
+    const folder = mkdtempSync(path.join(os.tmpdir(), "cli alone "));
+    try {
+      copyFileSync(path.join(DIST, "cli", "index.js"), path.join(folder, "index.mjs"));
+      const run = (...args: string[]) =>
+        promisify(execFile)(process.execPath, [path.join(folder, "index.mjs"), ...args], {
+          cwd: folder,
+          timeout: 30_000,
+        });
+      expect(await run("migrate", ".")).toEqual({
+        stdout: expect.stringMatching(/ 0 files read\.\n$/),
+        stderr: "",
+      });
+      for (const args of [[], ["unknown"], ["toString"], ["migrate"]])
+        await expect(run(...args)).rejects.toMatchObject({
+          code: 2,
+          stderr: expect.stringContaining("Usage: "),
+        });
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
+
 describe("dist/", () => {
   test("is under 1 MB in all, without the command line, which no job runs and which has 200 kB", () => {
     const size = (some: string[]): number => some.reduce((total, file) => total + statSync(file).size, 0);
