@@ -1,5 +1,5 @@
 /** What the tests of `migrate` have in common: workflows to migrate, and what became of them. */
-import { comments, parse } from "../../cli/migrate/document.ts";
+import { parse } from "../../cli/migrate/document.ts";
 import { type Finding, type Options, planFile } from "../../cli/migrate/plan.ts";
 
 export const OLD = "aws-actions/configure-aws-credentials";
@@ -50,5 +50,5 @@ export function migrate(text: string, options: Partial<Options> = {}): Migrated 
 export function meaning(text: string): { value: unknown; comments: string[] } {
   const source = parse(text);
   if ("problem" in source) throw new Error(`${source.problem}, line ${source.line}`);
-  return { value: source.value(), comments: comments(text).sort() };
+  return { value: source.value(), comments: source.comments.sort() };
 }

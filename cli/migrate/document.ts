@@ -1,11 +1,13 @@
 // A workflow or a composite action as a parsed document, with the places of its parts in the text.
 import {
+  Composer,
+  type CST,
   isMap,
   isScalar,
   isSeq,
   Lexer,
   type Pair,
-  parseDocument,
+  Parser,
   type Scalar,
   type YAMLMap,
   type YAMLSeq,
@@ -30,6 +32,7 @@ export interface Source {
   scopes: Scope[];
   /** What the text means to a program: maps, lists, strings. A new copy each time. */
   value(): unknown;
+  comments: string[];
   /** Line of an offset in the text, from 1. */
   lineOf(offset: number): number;
   eol: "\n" | "\r\n";
@@ -43,13 +46,18 @@ export interface Unreadable {
 
 /** Reads a file as GitHub does: YAML 1.2, one document, each key once. */
 export function parse(text: string): Source | Unreadable {
-  const document = parseDocument(text, { keepSourceTokens: true, prettyErrors: false, logLevel: "error" });
+  const comments: string[] = [];
   const lineOf = lines(text);
-  const [error] = document.errors;
+  const documents = [
+    ...new Composer({ logLevel: "error" }).compose(tokens(text, comments), true, text.length),
+  ];
+  const [document] = documents;
+  const [error] = document?.errors ?? [];
   if (error) return { problem: `this is not valid YAML (${error.code})`, line: lineOf(error.pos[0]) };
-  const root = document.contents;
+  if (documents.length !== 1) return { problem: "this is more than one YAML document", line: 1 };
+  const root = document?.contents;
   if (!isMap(root)) return { problem: "this is not a workflow and not an action", line: 1 };
-  const value = (): unknown => document.toJS();
+  const value = (): unknown => document?.toJS();
   try {
     value();
   } catch {
@@ -57,7 +65,20 @@ export function parse(text: string): Source | Unreadable {
     return { problem: "the YAML aliases in this file cannot be resolved", line: 1 };
   }
   const eol = /\r\n/.test(text) ? "\r\n" : "\n";
-  return { text, root, scopes: scopesOf(root, lineOf), value, lineOf, eol };
+  return { text, root, scopes: scopesOf(root, lineOf), value, comments, lineOf, eol };
+}
+
+/** What parseDocument of yaml does, except that the lexer's comments are kept: a document has only some of them. */
+function* tokens(text: string, comments: string[]): Generator<CST.Token> {
+  const parser = new Parser();
+  // The lexer announces a plain or block scalar with this character; such a scalar may begin with "#", too.
+  let scalar = false;
+  for (const lexeme of new Lexer().lex(text)) {
+    if (!scalar && lexeme.startsWith("#")) comments.push(lexeme.trimEnd());
+    scalar = lexeme === "\x1f";
+    yield* parser.next(lexeme);
+  }
+  yield* parser.end();
 }
 
 function scopesOf(root: YAMLMap, lineOf: (offset: number) => number): Scope[] {
@@ -122,16 +143,4 @@ export function* scalars(node: unknown): Generator<Scalar> {
       yield* scalars(value);
     }
   }
-}
-
-/** All comments of a text, in order. */
-export function comments(text: string): string[] {
-  const found: string[] = [];
-  // The lexer announces a plain or block scalar with this character; such a scalar may begin with "#", too.
-  let scalar = false;
-  for (const token of new Lexer().lex(text)) {
-    if (!scalar && token.startsWith("#")) found.push(token.trimEnd());
-    scalar = token === "\x1f";
-  }
-  return found;
 }

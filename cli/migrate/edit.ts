@@ -1,7 +1,7 @@
 // The changes to the text of one step, and the proof that a new text means what it should.
 import { isDeepStrictEqual } from "node:util";
 import { isScalar, type Pair, type Scalar, type YAMLMap } from "yaml";
-import { comments, endOf, pairOf, parse, type Source, startOf } from "./document.ts";
+import { endOf, pairOf, parse, type Source, startOf } from "./document.ts";
 import { lineEnd, lineStart, type Splice } from "./splice.ts";
 
 /** What to write in place of the old action: `org/aws-role-refresh@v1`, and a comment for a hash. */
@@ -60,10 +60,10 @@ export function editDrop({ text }: Source, given: YAMLMap, { key, value }: Pair)
  * Whether a new text is the old one with these changes and no other: it parses, it means `expected`, and it has all
  * comments.
  */
-export function isProven(old: string, fresh: string, expected: unknown, edits: readonly Edit[]): boolean {
+export function isProven(old: Source, fresh: string, expected: unknown, edits: readonly Edit[]): boolean {
   const read = parse(fresh);
   if ("problem" in read || !isDeepStrictEqual(read.value(), expected)) return false;
-  const wanted = [...comments(old), ...edits.flatMap(({ added }) => added)].sort();
-  const found = [...comments(fresh), ...edits.flatMap(({ removed }) => removed)].sort();
+  const wanted = [...old.comments, ...edits.flatMap(({ added }) => added)].sort();
+  const found = [...read.comments, ...edits.flatMap(({ removed }) => removed)].sort();
   return isDeepStrictEqual(found, wanted);
 }

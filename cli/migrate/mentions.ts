@@ -32,6 +32,7 @@ export function mentionsIn({ text, lineOf }: Source, { node, steps }: Scope): Me
   const found: Mention[] = [];
   const look = (scalar: Scalar, own: ReadonlySet<string>): void => {
     const value = textOf(scalar);
+    if (!/aws/i.test(value)) return;
     for (const match of value.matchAll(KEY)) {
       const [written, assigned] = match;
       const name = written.replace("=", "");

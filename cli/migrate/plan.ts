@@ -52,7 +52,7 @@ export function planFile(text: string, options: Options, source = parse(text)): 
   const expected = source.value();
   for (const { change } of changes) change(expected);
   const edits = changes.flatMap((change) => change.edits);
-  if (isProven(text, fresh, expected, edits)) return { findings, text: fresh };
+  if (isProven(source, fresh, expected, edits)) return { findings, text: fresh };
   // A move in a text of an unusual form: the step can change where it is.
   if (options.move) return planFile(text, { ...options, move: false }, source);
   const reason = {

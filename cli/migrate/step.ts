@@ -1,6 +1,6 @@
 // Moving a step to the front of its job.
 import { isMap, type YAMLMap } from "yaml";
-import { child, lastEnd, pairOf, type Scope, type Source, scalars, textOf } from "./document.ts";
+import { child, lastEnd, pairOf, type Scope, type Source, scalars, startOf, textOf } from "./document.ts";
 import { usesOf } from "./mentions.ts";
 import { lineEnd, lineStart } from "./splice.ts";
 
@@ -48,7 +48,7 @@ export function planMove(source: Source, scope: Scope, step: YAMLMap): Move | st
   const passed = items.slice(target, index);
   const other = passed.find((each) => !isMap(each) || !isSetUp(usesOf(each)));
   if (other !== undefined)
-    return `the step at line ${lineOfItem(source, scope, items.indexOf(other))} comes before it and would see the role`;
+    return `the step at line ${source.lineOf(startOf(other))} comes before it and would see the role`;
   const needs = dependency(source, scope, step);
   if (needs !== undefined) return needs;
   const [own, first] = [blockOf(source, scope, index), blockOf(source, scope, target)];
@@ -87,7 +87,7 @@ function blockOf(
   { list }: Scope,
   index: number,
 ): { start: number; end: number } | undefined {
-  const dash = dashOf(list, index);
+  const dash = dashOf(text, list, index);
   if (dash === undefined) return undefined;
   let start = lineStart(text, dash);
   const indent = text.slice(start, dash);
@@ -108,11 +108,14 @@ function blockOf(
   return { start, end };
 }
 
-function dashOf(list: Scope["list"], index: number): number | undefined {
-  const token = list.srcToken;
-  if (token?.type !== "block-seq") return undefined;
-  return token.items[index]?.start.find(({ type }) => type === "seq-item-ind")?.offset;
+/** The dash of an item of a block list: in front of it, or alone on a line above it. */
+function dashOf(text: string, list: Scope["list"], index: number): number | undefined {
+  if (list.flow) return undefined;
+  const first = lineStart(text, startOf(list.items[index]));
+  for (let start = first; ; start = lineStart(text, start - 1)) {
+    const line = text.slice(start, lineEnd(text, start));
+    const [, indent] = /^( *)-(?=\s)/.exec(line) ?? [];
+    if (indent !== undefined) return start + indent.length;
+    if (start === 0 || (start < first && !/^\s*(?:#.*)?$/.test(line))) return undefined;
+  }
 }
-
-const lineOfItem = ({ lineOf }: Source, { list }: Scope, index: number): number =>
-  lineOf(dashOf(list, index) ?? 0);
