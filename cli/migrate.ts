@@ -70,7 +70,14 @@ function migrate(files: readonly string[], options: ReturnType<typeof readOption
   const texts = new Map<string, string>();
   const reports = new Map<string, Report>();
   for (const file of files) {
-    const report: Report = { file, findings: [], text: undefined, error: undefined, written: false };
+    const report: Report = {
+      file,
+      findings: [],
+      text: undefined,
+      unnamed: 0,
+      error: undefined,
+      written: false,
+    };
     reports.set(file, report);
     try {
       texts.set(file, readText(file));
@@ -127,6 +134,11 @@ function asText(reports: readonly Report[], write: boolean): string {
   lines.push(
     `${count("changed")} steps changed in ${changed} files, ${count("left")} left; ${reports.length} files read.`,
   );
+  const unnamed = reports.reduce((sum, report) => sum + report.unnamed, 0);
+  if (unnamed > 0)
+    lines.push(
+      `${unnamed} of them have no role-session-name. Their sessions were called GitHubActions; see docs/migration.md.`,
+    );
   if (changed > 0 && !write) lines.push("Nothing has been written: add --write.");
   return lines.join("\n");
 }

@@ -1,7 +1,8 @@
 // The steps of one job, changed: the text and, apart from it, what the file should mean then.
 import type { Pair, YAMLMap } from "yaml";
-import { child, type Scope, type Source, startOf, textOf } from "./document.ts";
-import { type Edit, editDrop, editUses, type Replacement } from "./edit.ts";
+import { child, pairOf, type Scope, type Source, startOf, textOf } from "./document.ts";
+import { addFirst, type Edit, editDrop, editUses, type Replacement } from "./edit.ts";
+import { toolWithoutProfiles } from "./mentions.ts";
 import type { Grant } from "./permissions.ts";
 import { apply, type Splice } from "./splice.ts";
 import { type Move, planMove } from "./step.ts";
@@ -13,6 +14,8 @@ export interface Changed {
   edits: Edit[];
   /** Inputs that are no longer there, as they are written. */
   dropped: string[];
+  /** Whether it has mirror-environment: true, which it had not. */
+  mirrored: boolean;
   /** What was done, and what a reader should know. */
   details: string[];
   notes: string[];
@@ -28,7 +31,8 @@ export function changeStep(
   const edit = editUses(source, step, replacement);
   if (!edit) return undefined;
   const line = source.lineOf(startOf(child(step, "uses")));
-  const changed: Changed = { step, line, edits: [edit], dropped: [], details: [replacement.uses], notes: [] };
+  const details = [replacement.uses];
+  const changed: Changed = { step, line, edits: [edit], dropped: [], mirrored: false, details, notes: [] };
   for (const pair of drop) {
     const taken = editDrop(source, child(step, "with") as YAMLMap, pair);
     if (taken) {
@@ -39,6 +43,25 @@ export function changeStep(
   if (changed.dropped.length > 0)
     changed.details.push(`removed ${changed.dropped.join(", ")} (no effect here)`);
   return changed;
+}
+
+const MIRROR = "mirror-environment";
+
+/** Gives the only step of a job the input that a tool of the job needs. */
+export function mirror(source: Source, scope: Scope, steps: readonly Changed[]): void {
+  const tool = toolWithoutProfiles(source, scope);
+  const [first] = steps;
+  if (!tool || !first) return;
+  const why = `${tool.name} at line ${tool.line} reads no profile`;
+  const given = child(first.step, "with") as YAMLMap;
+  // The variables override every profile: with several roles, a human has to choose.
+  if (steps.length > 1 || pairOf(given, "aws-profile")) {
+    first.notes.push(`${why}: if it uses AWS, give it a job of its own with ${MIRROR}: true`);
+    return;
+  }
+  first.edits.push({ splices: [addFirst(source, given, `${MIRROR}: true`)], removed: [], added: [] });
+  first.mirrored = true;
+  first.details.push(`added ${MIRROR}: true (${why})`);
 }
 
 /** All changes of a job or an action. */
@@ -97,11 +120,12 @@ function changeValue(
 ): void {
   const file = value as { jobs: Record<string, unknown>; runs: unknown };
   const node = (kind === "job" ? file.jobs[name] : file.runs) as { steps: Steps; permissions?: object };
-  for (const { step, details, dropped } of steps) {
+  for (const { step, details, dropped, mirrored } of steps) {
     const found = node.steps[list.items.indexOf(step)];
     if (!found) continue;
     found.uses = details[0] ?? "";
     for (const input of dropped) delete found.with[input];
+    if (mirrored) found.with[MIRROR] = true;
   }
   if (grant) node.permissions = { ...node.permissions, ...grant.added };
   if (move) node.steps.splice(move.target, 0, ...node.steps.splice(move.index, 1));

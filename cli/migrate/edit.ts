@@ -56,6 +56,18 @@ export function editDrop({ text }: Source, given: YAMLMap, { key, value }: Pair)
   return { splices: [{ start, end: stop, text: "" }], removed, added: [] };
 }
 
+/** Puts an entry at the begin of a map. */
+export function addFirst({ text, eol }: Source, map: YAMLMap, entry: string): Splice {
+  const [first] = map.items;
+  if (map.flow) {
+    const at = startOf(map) + 1;
+    return { start: at, end: at, text: first ? ` ${entry},` : ` ${entry} ` };
+  }
+  const start = startOf(first?.key);
+  const indent = text.slice(lineStart(text, start), start);
+  return { start, end: start, text: `${entry}${eol}${indent}` };
+}
+
 /**
  * Whether a new text is the old one with these changes and no other: it parses, it means `expected`, and it has all
  * comments.

@@ -65,6 +65,24 @@ export function mentionsIn({ text, lineOf }: Source, { node, steps }: Scope): Me
   return found;
 }
 
+/** These read no role from a profile, measured with this action: they need the variables of `mirror-environment`. */
+const NO_PROFILES = /\b(?:sccache|restic|s3cmd)\b|\/vsis3\//;
+
+/** The first tool of a job that reads no profiles. */
+export function toolWithoutProfiles(
+  { root, text, lineOf }: Source,
+  { node }: Scope,
+): { name: string; line: number } | undefined {
+  for (const part of [child(root, "env"), node]) {
+    for (const scalar of scalars(part)) {
+      const name = NO_PROFILES.exec(textOf(scalar))?.[0];
+      if (name !== undefined)
+        return { name: name === "/vsis3/" ? "GDAL" : name, line: lineOf(within(text, scalar, name)) };
+    }
+  }
+  return undefined;
+}
+
 /** The place of a word in a scalar: its line is of more use than that of a script's begin. */
 function within(text: string, scalar: Scalar, word: string): number {
   const at = text.indexOf(word, startOf(scalar));

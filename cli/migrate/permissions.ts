@@ -5,6 +5,7 @@
 // the old action, and adding it takes nothing away from a job that worked, as long as nothing else is taken away.
 import { isMap, isScalar, isSeq, type Pair, type YAMLMap } from "yaml";
 import { child, endOf, pairOf, type Scope, type Source, scalars, startOf, textOf } from "./document.ts";
+import { addFirst } from "./edit.ts";
 import { usesOf } from "./mentions.ts";
 import { lineEnd, lineStart, type Splice } from "./splice.ts";
 import { isSetUp } from "./step.ts";
@@ -42,7 +43,10 @@ export function permissionsOf(source: Source, scope: Scope): Permissions {
       text: "permissions do not allow id-token: write, and what else the job needs cannot be told",
       instead: NEEDED,
     };
-  if (own && isMap(given)) return extend(source, given);
+  if (own && isMap(given)) {
+    const splice = addFirst(source, given, "id-token: write");
+    return { splice, added: { "id-token": "write" }, text: "added id-token: write" };
+  }
   const copied: Record<string, string> = isMap(given)
     ? Object.fromEntries(given.items.map(({ key, value }) => [textOf(key), textOf(value)]))
     : { contents: "read" };
@@ -53,24 +57,6 @@ export function permissionsOf(source: Source, scope: Scope): Permissions {
     return { text: `${text}; add these, and what that step needs`, instead: [...NEEDED, "  contents: read"] };
   }
   return insert(source, scope, { "id-token": "write", ...copied });
-}
-
-/** Adds a line to the permissions that the job has. */
-function extend({ text, eol }: Source, given: YAMLMap): Permissions {
-  const added = { "id-token": "write" };
-  const [first] = given.items;
-  if (given.flow) {
-    const at = startOf(given) + 1;
-    const put = first ? " id-token: write," : " id-token: write ";
-    return { splice: { start: at, end: at, text: put }, added, text: "added id-token: write" };
-  }
-  const start = startOf(first?.key);
-  const indent = text.slice(lineStart(text, start), start);
-  return {
-    splice: { start, end: start, text: `id-token: write${eol}${indent}` },
-    added,
-    text: "added id-token: write",
-  };
 }
 
 /** Gives the job permissions, below the line of its runs-on. */

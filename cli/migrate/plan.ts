@@ -1,8 +1,8 @@
 // What becomes of one file: every step of the old action in it is changed, or stays with the reason. A job is changed
 // as a whole or not at all, because its steps share one environment.
 import type { YAMLMap } from "yaml";
-import { type Changed, changeScope, changeStep, type ScopeChange } from "./change.ts";
-import { child, parse, type Scope, type Source, startOf } from "./document.ts";
+import { type Changed, changeScope, changeStep, mirror, type ScopeChange } from "./change.ts";
+import { child, pairOf, parse, type Scope, type Source, startOf } from "./document.ts";
 import { isProven, type Replacement } from "./edit.ts";
 import { ACTION, type Mention, mentionsIn, usesOf } from "./mentions.ts";
 import { permissionsOf } from "./permissions.ts";
@@ -22,6 +22,8 @@ export interface Outcome {
   findings: Finding[];
   /** The new text, if it is another one. */
   text: string | undefined;
+  /** Changed steps without role-session-name, whose sessions get another name than before. */
+  unnamed: number;
 }
 
 export interface Options {
@@ -38,13 +40,13 @@ export const mayUse = (text: string): boolean => /configure-aws-credentials/i.te
 /** Plans the changes of a file. `source` is the text, if it has been parsed already. */
 export function planFile(text: string, options: Options, source = parse(text)): Outcome {
   if ("problem" in source)
-    return { findings: [leave(source.line, { text: source.problem })], text: undefined };
+    return { findings: [leave(source.line, { text: source.problem })], text: undefined, unnamed: 0 };
   const plans = source.scopes.map((scope) => planScope(source, scope, options));
   const findings = [...plans.flatMap((plan) => plan.findings), ...copies(source)].sort(
     (a, b) => a.line - b.line,
   );
   const changes = plans.flatMap(({ change }) => change ?? []);
-  if (changes.length === 0) return { findings, text: undefined };
+  if (changes.length === 0) return { findings, text: undefined, unnamed: 0 };
   const fresh = apply(
     text,
     changes.flatMap(({ splices }) => splices),
@@ -52,14 +54,15 @@ export function planFile(text: string, options: Options, source = parse(text)): 
   const expected = source.value();
   for (const { change } of changes) change(expected);
   const edits = changes.flatMap((change) => change.edits);
-  if (isProven(source, fresh, expected, edits)) return { findings, text: fresh };
+  if (isProven(source, fresh, expected, edits))
+    return { findings, text: fresh, unnamed: plans.reduce((sum, { unnamed = 0 }) => sum + unnamed, 0) };
   // A move in a text of an unusual form: the step can change where it is.
   if (options.move) return planFile(text, { ...options, move: false }, source);
   const reason = {
     text: "the change could not be proven to leave the rest of the file as it is: make it by hand",
   };
   const left = findings.map((each) => (each.verdict === "changed" ? leave(each.line, reason) : each));
-  return { findings: left, text: undefined };
+  return { findings: left, text: undefined, unnamed: 0 };
 }
 
 const leave = (line: number, { text, instead = [] }: Reason): Finding => ({
@@ -73,7 +76,7 @@ function planScope(
   source: Source,
   scope: Scope,
   options: Options,
-): { findings: Finding[]; change?: ScopeChange } {
+): { findings: Finding[]; change?: ScopeChange; unnamed?: number } {
   const uses = scope.steps.filter((step) => ACTION.test(usesOf(step)));
   if (uses.length === 0) return { findings: [] };
   const lineOf = (step: YAMLMap): number => source.lineOf(startOf(child(step, "uses")));
@@ -99,9 +102,11 @@ function planScope(
   }
   if (permissions === "of the caller" && scope.kind === "job")
     changed[0]?.notes.push("the callers of this workflow have to grant id-token: write, as before");
+  mirror(source, scope, changed);
   const grant = typeof permissions === "object" && "splice" in permissions ? permissions : undefined;
   const change = changeScope(source, scope, changed, grant, options.move);
-  return { findings: changed.flatMap(findingsOf), change };
+  const unnamed = uses.filter((step) => !pairOf(child(step, "with") as YAMLMap, "role-session-name")).length;
+  return { findings: changed.flatMap(findingsOf), change, unnamed };
 }
 
 function findingsOf({ line, details, notes }: Changed): Finding[] {
