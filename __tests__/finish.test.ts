@@ -204,7 +204,7 @@ describe("post never fails the job", () => {
 describe("post takes the secret first", () => {
   const AMBIENT = { ...filesIn("/mine"), AWS_ACCESS_KEY_ID: "not-a-key" };
   const EXPORTED = { AWS_ACCESS_KEY_ID: "" };
-  const tokenFile = () => tokenDirectory(jobDirectory(root), AUDIENCE).token;
+  const tokenFile = () => tokenDirectory(jobDirectory(root), AUDIENCE).secret;
 
   test("where a step has opened the directory: nothing in it is believed, and everything else is done", async () => {
     const use = await began("a", "default", AMBIENT, EXPORTED);

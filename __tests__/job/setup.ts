@@ -12,7 +12,7 @@ import { writeRecord } from "../../src/base/files.ts";
 import {
   type JobDirectory,
   jobDirectory,
-  type TokenDirectory,
+  type KeeperDirectory,
   tokenDirectory,
   tokenId,
 } from "../../src/base/layout.ts";
@@ -92,7 +92,7 @@ export const record = (id: string): Record<string, unknown> =>
 /** A process that stands in for a keeper of a token directory; `script` is what it does once it runs. */
 export async function fakeKeeper(
   script: string,
-): Promise<{ directory: TokenDirectory; status: KeeperStatus; child: ChildProcess }> {
+): Promise<{ directory: KeeperDirectory; status: KeeperStatus; child: ChildProcess }> {
   const directory = tokenDirectory(job, "sts.amazonaws.com");
   mkdirSync(directory.path, { recursive: true, mode: 0o700 });
   const source = `const fs = require("node:fs"); const directory = ${JSON.stringify(directory)};

@@ -106,13 +106,13 @@ test("job directory moved away and back: kept fresh wherever it is", async () =>
   const { root, directory } = kept.keeper;
   const away = `${root}-away`;
   renameSync(root, away);
-  const moved = () => readFileSync(directory.token.replace(root, away), "utf8");
+  const moved = () => readFileSync(directory.secret.replace(root, away), "utf8");
   const first = moved();
   await waitFor("a new token", 15_000, () => (moved() === first ? undefined : true));
   renameSync(away, root);
-  const second = readFileSync(directory.token, "utf8");
+  const second = readFileSync(directory.secret, "utf8");
   await waitFor("one more", 15_000, () =>
-    readFileSync(directory.token, "utf8") === second ? undefined : true,
+    readFileSync(directory.secret, "utf8") === second ? undefined : true,
   );
   expect((await kept.keeper.stop()).failures).toBe(0);
 });

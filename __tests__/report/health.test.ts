@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import { tokenDirectoryAt } from "../../src/base/layout.ts";
+import { keeperDirectoryAt } from "../../src/base/layout.ts";
 import { type Health, healthOf } from "../../src/keeper/health.ts";
 import type { KeeperStatus } from "../../src/keeper/status.ts";
 import { describeHealth, replacedWarning } from "../../src/report/health.ts";
@@ -55,7 +55,7 @@ const CASES: [health: Health, text: string][] = [
     { trouble: "token stale", remainingMs: -8_000, status },
     "token had been stale since 14:03:22 UTC, a step had changed it",
   ],
-  [healthOf(tokenDirectoryAt("/nowhere")), "token was missing, no keeper was running"],
+  [healthOf(keeperDirectoryAt("/nowhere")), "token was missing, no keeper was running"],
 ];
 
 test.each(CASES.map(([health, text]) => ({ health, text })))("$text", ({ health, text }) => {

@@ -104,7 +104,7 @@ interface Written {
 /** What main would write into the config file. */
 function write({ profile, role, sessionName, region, stsEndpoint, audience }: Inputs): Written {
   const root = jobDirectoryPath(TEMP);
-  const tokenFile = tokenDirectory(jobDirectory(root), audience).token;
+  const tokenFile = tokenDirectory(jobDirectory(root), audience).secret;
   // Nothing of any input can lead a path out of the job directory.
   expect(path.posix.normalize(tokenFile)).toBe(tokenFile);
   expect(tokenFile.startsWith(`${TEMP}/aws-role-refresh/tokens/`)).toBe(true);
@@ -180,7 +180,7 @@ describe("what is accepted is read back as exactly what was meant", () => {
         if (!loaded) return;
         const { profile, region, role, sessionName, stsEndpoint, mirror, audience } = loaded;
         const job = jobDirectory(jobDirectoryPath(TEMP));
-        const tokenFile = tokenDirectory(job, audience).token;
+        const tokenFile = tokenDirectory(job, audience).secret;
         const use = {
           profile,
           configFile: job.config,

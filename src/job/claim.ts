@@ -3,12 +3,12 @@ import * as fs from "node:fs";
 import { defaultFiles, type FileVariable } from "../aws/user-files.ts";
 import { errorCode, errorText, UserError } from "../base/errors.ts";
 import { readFileIfExists, writeFileAtomic, writeRecord } from "../base/files.ts";
-import { type JobDirectory, tokenDirectoryAt } from "../base/layout.ts";
+import type { JobDirectory } from "../base/layout.ts";
 import { findWorker, isRunning } from "../base/process.ts";
 import { hasKeeper } from "../keeper/stop.ts";
-import { entriesOf, openJobDirectory } from "./private-directory.ts";
+import { openJobDirectory } from "./private-directory.ts";
 import { type Claim, readClaim } from "./records.ts";
-import { removeTree, takeSecrets } from "./removal.ts";
+import { keeperDirectories, removeTree, takeSecrets } from "./removal.ts";
 
 /**
  * Makes the directory this job's, and copies the user's AWS files into it, unless an earlier use has done so.
@@ -16,11 +16,11 @@ import { removeTree, takeSecrets } from "./removal.ts";
  */
 export async function claim(
   job: JobDirectory,
-  requestToken: string,
+  jobSecret: string,
   ambient: NodeJS.ProcessEnv,
   home: string,
 ): Promise<Claim> {
-  const identity = identityOf(requestToken);
+  const identity = identityOf(jobSecret);
   const found = readClaim(job);
   const claimed = found?.job === identity ? found : await takeOver(job, found, identity, ambient);
   seed(job.config, "AWS_CONFIG_FILE", claimed, home);
@@ -29,25 +29,25 @@ export async function claim(
 }
 
 /** Whether the directory is the job's that has this request token, and not one that a crashed job left. */
-export function isClaimedBy(job: JobDirectory, requestToken: string): boolean {
-  return readClaim(job)?.job === identityOf(requestToken);
+export function isClaimedBy(job: JobDirectory, jobSecret: string): boolean {
+  return readClaim(job)?.job === identityOf(jobSecret);
 }
 
 /** Whether the directory belongs to another job, and that job still runs. */
-export function isOfAnotherJob(job: JobDirectory, requestToken: string | undefined): boolean {
+export function isOfAnotherJob(job: JobDirectory, jobSecret: string | undefined): boolean {
   const found = readClaim(job);
-  if (found === undefined || (requestToken && found.job === identityOf(requestToken))) return false;
+  if (found === undefined || (jobSecret && found.job === identityOf(jobSecret))) return false;
   return isAlive(job, found);
 }
 
-function identityOf(requestToken: string): string {
-  return createHash("sha256").update(requestToken).digest("hex");
+function identityOf(jobSecret: string): string {
+  return createHash("sha256").update(jobSecret).digest("hex");
 }
 
 /** Where no worker is known (containers, macOS, other runners), a keeper shows that its job runs. */
 function isAlive(job: JobDirectory, { worker }: Claim): boolean {
   if (worker) return isRunning(worker);
-  return entriesOf(job.tokens).some((name) => hasKeeper(tokenDirectoryAt(`${job.tokens}/${name}`)));
+  return keeperDirectories(job).some(hasKeeper);
 }
 
 /**

@@ -1,11 +1,14 @@
 import type { Endpoint, IdToken } from "../base/id-token.ts";
 import type { Failure } from "../base/network.ts";
 import type { ProcessIdentity } from "../base/process.ts";
+import type { Session } from "../base/session.ts";
+import type { Renewal } from "./renewal.ts";
 import type { KeeperStatus } from "./status.ts";
 
 // What main and the keeper send each other over IPC, and only there: tokens must not be in argv, the
 // environment or in more files than the one token file. In this order: Ask, any number of { retrying },
-// { first } or { failure }, Watch, { ready: true }.
+// { first } or { failure }, Watch, { ready: true }. A keeper of a session gets its WatchSession at once: main
+// has made the first exchange, with the same program in the same environment.
 
 /** From main: ask for the first ID token. This proves that the process that refreshes can do so. */
 export interface Ask {
@@ -20,6 +23,12 @@ export interface Watch {
   worker: ProcessIdentity | undefined;
   /** The last status of the keeper before this one. */
   dead: KeeperStatus | undefined;
+}
+
+/** From main: keep the session file of this directory fresh. The first session is in it. */
+export interface WatchSession extends Watch {
+  renewal: Renewal;
+  first: Session;
 }
 
 /** From the keeper. */
