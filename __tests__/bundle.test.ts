@@ -116,7 +116,7 @@ describe("the command line's bundle", () => {
           timeout: 30_000,
         });
       expect(await run("migrate", ".")).toEqual({
-        stdout: expect.stringMatching(/ 0 files read\.\n$/),
+        stdout: expect.stringMatching(/ 0 of 0\.\n$/),
         stderr: "",
       });
       for (const args of [[], ["unknown"], ["toString"], ["migrate"]])

@@ -132,13 +132,11 @@ function asText(reports: readonly Report[], write: boolean): string {
     all.filter((each) => each.verdict === verdict).length;
   const changed = reports.filter(({ text }) => text !== undefined).length;
   lines.push(
-    `${count("changed")} steps changed in ${changed} files, ${count("left")} left; ${reports.length} files read.`,
+    `Steps changed: ${count("changed")}, left: ${count("left")}. Files changed: ${changed} of ${reports.length}.`,
   );
   const unnamed = reports.reduce((sum, report) => sum + report.unnamed, 0);
   if (unnamed > 0)
-    lines.push(
-      `${unnamed} of them have no role-session-name. Their sessions were called GitHubActions; see docs/migration.md.`,
-    );
+    lines.push(`Sessions that are no longer called GitHubActions: ${unnamed}. See docs/migration.md.`);
   if (changed > 0 && !write) lines.push("Nothing has been written: add --write.");
   return lines.join("\n");
 }

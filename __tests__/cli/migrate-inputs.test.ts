@@ -1,6 +1,9 @@
 // Which steps of the old action change, which stay, and why.
+
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "@jest/globals";
 import { INPUTS } from "../../cli/migrate/inputs.ts";
+import { REFUSED, WITHOUT_EFFECT } from "../../src/incumbent-inputs.ts";
 import { migrate, NEW, OLD, STEP, withInputs, workflow } from "./workflow.ts";
 
 const ROLE = "          role-to-assume: arn:aws:iam::111122223333:role/deploy\n";
@@ -30,6 +33,20 @@ describe("every input of the old action has a fate", () => {
     );
   test("and no other name has one", () => {
     expect(Object.keys(INPUTS).sort()).toEqual(names.sort());
+  });
+
+  test("that is the one which the action gives it", () => {
+    const declared = [...readFileSync("action.yml", "utf8").matchAll(/^ {2}([\w-]+):$/gm)].map(
+      ([, name]) => name,
+    );
+    for (const [name, fate] of Object.entries(INPUTS)) {
+      const [refused, idle] = [Object.hasOwn(REFUSED, name), Object.hasOwn(WITHOUT_EFFECT, name)];
+      if (typeof fate === "string")
+        expect([name, declared.includes(name), refused]).toEqual([name, true, false]);
+      if (typeof fate === "string") expect([name, idle]).toEqual([name, fate === "dropped"]);
+      else if ("refused" in fate) expect([name, refused, idle]).toEqual([name, true, false]);
+      else expect([name, refused || name === "force-skip-oidc", idle]).toEqual([name, true, true]);
+    }
   });
 
   const other = names.filter((name) => !["role-to-assume", "aws-region", "role-chaining"].includes(name));
@@ -65,6 +82,19 @@ test("inputs that are refused only if true go if they are false", () => {
   );
   expect(left).toEqual([]);
   expect(text).not.toMatch(/use-existing|force-skip|output-env/);
+});
+
+test("force-skip-oidc may be true in a chain, where it says nothing", () => {
+  const second = withInputs("role-chaining: true", "force-skip-oidc: true");
+  expect(migrate(workflow(STEP + second)).text).not.toContain("force-skip");
+});
+
+test("an external id stays in a chain, and goes elsewhere: the old action drops it there", () => {
+  expect(migrate(workflow(STEP + withInputs("role-external-id: x", "role-chaining: true"))).text).toContain(
+    "external",
+  );
+  for (const chaining of ["role-chaining: false", "audience: x"])
+    expect(migrate(workflow(withInputs("role-external-id: x", chaining))).text).not.toContain("external");
 });
 
 test("output-env-credentials: false without a profile's name stays: it keeps the role from later steps", () => {
@@ -122,6 +152,13 @@ describe("a chain of roles", () => {
     expect(done).toHaveLength(2);
   });
 
+  test("to a profile that no earlier step sets stays, and so does one that is an expression", () => {
+    const other = migrate(workflow(STEP + second("role-chaining: true", "aws-profile: x")));
+    expect(other.left[1]).toMatch(/^role-chaining: what it chains to/);
+    const maybe = migrate(workflow(STEP + second("role-chaining: ${" + "{ inputs.x }}")));
+    expect(maybe.left[1]).toMatch(/^role-chaining is an expression/);
+  });
+
   test.each(["env.AWS_ACCESS_KEY_ID", "steps.first.outputs.aws-access-key-id"])(
     "by hand from %s stays, with what to write instead",
     (key) => {
@@ -139,57 +176,11 @@ describe("a chain of roles", () => {
   test("from keys that another action fetched stays, without role-chaining as the advice", () => {
     const { findings } = migrate(workflow(withInputs(`aws-access-key-id: \${{ steps.vault.outputs.KEY }}`)));
     expect(findings).toEqual([
-      expect.objectContaining({ instead: [], text: expect.stringMatching(/fetched/) }),
+      expect.objectContaining({
+        instead: [expect.stringMatching(/^credential-source: Environment /)],
+        text: expect.stringMatching(/fetched/),
+      }),
     ]);
-  });
-});
-
-describe("keys further down", () => {
-  const read = (run: string): string => `      - run: |\n          true\n          ${run}\n`;
-  test.each([
-    ["a script", read("docker run -e AWS_ACCESS_KEY_ID image"), "reads AWS_ACCESS_KEY_ID"],
-    ["a script that tests for them", read('test -n "$AWS_SESSION_TOKEN"'), "reads AWS_SESSION_TOKEN"],
-    ["an expression", read(`x \${{ env.AWS_SECRET_ACCESS_KEY }}`), "reads AWS_SECRET_ACCESS_KEY"],
-    [
-      "a script that sets them",
-      read('export AWS_ACCESS_KEY_ID="$(jq -r .A creds)"'),
-      "sets AWS_ACCESS_KEY_ID",
-    ],
-    ["outputs", read(`x \${{ steps.aws.outputs.aws-secret-access-key }}`), "reads keys from outputs"],
-    ["a list of the environment", read("env | grep ^AWS_ > env.list"), "copies the AWS variables"],
-    ["an image", "      - uses: x/y@v1\n      - uses: docker://amazon/aws-cli\n", "runs a container image"],
-  ])("%s makes the steps before it stay", (_, step, reason) => {
-    const { changed, left, findings } = migrate(workflow(STEP + step));
-    expect(changed).toBe(false);
-    expect(left).toEqual([expect.stringMatching(/^line 1[34] /)]);
-    expect(left[0]).toContain(reason);
-    expect(findings[0]?.line).toBe(8);
-  });
-
-  test("in env of the job, by name or value, too", () => {
-    const head = `    permissions: write-all\n    env:\n      KEY: \${{ env.AWS_ACCESS_KEY_ID }}\n`;
-    expect(migrate(workflow(STEP, head)).left[0]).toContain("reads AWS_ACCESS_KEY_ID");
-    expect(migrate(workflow(STEP, head.replace("KEY:", "AWS_ACCESS_KEY_ID:"))).changed).toBe(false);
-  });
-
-  test.each([
-    [
-      "the keys of a step's own env",
-      `      - run: x $AWS_ACCESS_KEY_ID\n        env:\n          AWS_ACCESS_KEY_ID: \${{ secrets.KEY }}\n`,
-    ],
-    ["a secret that has the name of a key", read(`x \${{ secrets.AWS_ACCESS_KEY_ID }}`)],
-    ["a comment", "      # AWS_ACCESS_KEY_ID is no longer there\n      - run: aws s3 ls\n"],
-    [
-      "a login that only mentions AWS",
-      read(`aws ecr get-login-password \${{ env.X }} | docker login --username AWS`),
-    ],
-  ])("%s is none", (_, step) => {
-    expect(migrate(workflow(STEP + step)).left).toEqual([]);
-  });
-
-  test("of another job are its own affair", () => {
-    const text = `${workflow(STEP)}  other:\n    runs-on: ubuntu-latest\n    steps:\n      - run: x $AWS_ACCESS_KEY_ID\n`;
-    expect(migrate(text).left).toEqual([]);
   });
 });
 

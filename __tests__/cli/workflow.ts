@@ -31,9 +31,13 @@ export interface Migrated {
   done: string[];
 }
 
-export function migrate(text: string, options: Partial<Options> = {}): Migrated {
+export function migrate(
+  text: string,
+  options: Partial<Options> = {},
+  source: ReturnType<typeof parse> = parse(text),
+): Migrated {
   const replacement = { uses: NEW, comment: undefined };
-  const { text: fresh, findings } = planFile(text, { replacement, move: true, ...options });
+  const { text: fresh, findings } = planFile(text, { replacement, move: true, ...options }, source);
   const of = (verdict: Finding["verdict"]): string[] =>
     findings.filter((each) => each.verdict === verdict).map((each) => each.text);
   return {

@@ -1,9 +1,11 @@
-// What becomes of each input of aws-actions/configure-aws-credentials (its action.yml of v6.2). docs/migration.md
-// has the same table for users.
+// What becomes of each input of aws-actions/configure-aws-credentials (its action.yml of v6.2). The action itself
+// treats them alike (src/incumbent-inputs.ts), and docs/migration.md has the table for users.
 
 export type Fate =
   /** This action has it under the same name, with the same meaning. */
   | "kept"
+  /** AWS takes it only where a role is assumed with another one. Else the old action drops it, and its line goes. */
+  | "kept with role-chaining"
   /** It does nothing here. Its line goes. */
   | "dropped"
   /** Only `false`, or nothing, can go; the text is for anything else. */
@@ -12,7 +14,7 @@ export type Fate =
   | { refused: string };
 
 const KEYS =
-  "static keys do not refresh; use a role that trusts GitHub's identity provider, and give role-to-assume alone";
+  "static keys do not refresh; let the role trust GitHub's identity provider, and give role-to-assume alone";
 const TAGS =
   "a session of a web identity takes its tags from the ID token only; if policies need these tags, keep the step";
 
@@ -21,7 +23,7 @@ export const INPUTS: Readonly<Record<string, Fate>> = {
   "aws-region": "kept",
   "role-session-name": "kept",
   "role-duration-seconds": "kept",
-  "role-external-id": "kept",
+  "role-external-id": "kept with role-chaining",
   "role-chaining": "kept",
   audience: "kept",
   "allowed-account-ids": "kept",

@@ -80,7 +80,10 @@ function planScope(
   const uses = scope.steps.filter((step) => ACTION.test(usesOf(step)));
   if (uses.length === 0) return { findings: [] };
   const lineOf = (step: YAMLMap): number => source.lineOf(startOf(child(step, "uses")));
-  const plans = uses.map((step, index) => ({ step, ...planUse(step, options.replacement.uses, index > 0) }));
+  const plans = uses.map((step, index) => ({
+    step,
+    ...planUse(step, options.replacement.uses, uses.slice(0, index)),
+  }));
   const stuck = plans.find((plan) => "text" in plan);
   const reason = stuck
     ? {
