@@ -73,6 +73,16 @@ test.each([
   ]);
 });
 
+test("a step outside of the steps of a job stays, and is reported", () => {
+  const text = `x-login:\n${STEP}jobs:\n  a:\n    steps: []\n`;
+  const { changed, findings } = migrate(text);
+  expect([changed, findings]).toEqual([
+    false,
+    [{ line: 2, verdict: "left", text: "is not in the steps of a job or an action", instead: [] }],
+  ]);
+  expect(migrate(`# ${OLD}@v4 was here\n${workflow(STEP)}`).left).toEqual([]);
+});
+
 test("many aliases in few lines end as unreadable, not in a full memory", () => {
   const bomb = ["a0: &a0 [x,x,x,x,x,x,x,x,x]"];
   for (let n = 1; n < 12; n += 1)

@@ -1,6 +1,6 @@
 // What becomes of one file: every step of the old action in it is changed, or stays with the reason. A job is changed
 // as a whole or not at all, because its steps share one environment.
-import type { YAMLMap } from "yaml";
+import { visit, type YAMLMap } from "yaml";
 import { type Changed, changeScope, changeStep, mirror, type ScopeChange } from "./change.ts";
 import { child, pairOf, parse, type Scope, type Source, startOf } from "./document.ts";
 import { isProven, type Replacement } from "./edit.ts";
@@ -42,9 +42,8 @@ export function planFile(text: string, options: Options, source = parse(text)): 
   if ("problem" in source)
     return { findings: [leave(source.line, { text: source.problem })], text: undefined, unnamed: 0 };
   const plans = source.scopes.map((scope) => planScope(source, scope, options));
-  const findings = [...plans.flatMap((plan) => plan.findings), ...copies(source)].sort(
-    (a, b) => a.line - b.line,
-  );
+  const found = [...plans.flatMap((plan) => plan.findings), ...copies(source), ...elsewhere(source)];
+  const findings = found.sort((a, b) => a.line - b.line);
   const changes = plans.flatMap(({ change }) => change ?? []);
   if (changes.length === 0) return { findings, text: undefined, unnamed: 0 };
   const fresh = apply(
@@ -143,4 +142,22 @@ function copies({ scopes, lineOf }: Source): Finding[] {
       text: "is a copy of the old action, with inputs of its own",
     }),
   );
+}
+
+/** Steps that are not in the list of a job: behind an anchor, in a template, or in a file of another kind. */
+function elsewhere({ root, text, scopes, lineOf }: Source): Finding[] {
+  const known = new Set(scopes.flatMap((scope) => scope.steps));
+  // As a rule there is none. To see that, the text is enough.
+  const written = text.match(/aws-actions\/configure-aws-credentials@/gi)?.length ?? 0;
+  if (written <= [...known].filter((step) => ACTION.test(usesOf(step))).length) return [];
+  const found: Finding[] = [];
+  visit(root, {
+    Map: (_, node) => {
+      if (known.has(node) || !ACTION.test(usesOf(node))) return;
+      found.push(
+        leave(lineOf(startOf(child(node, "uses"))), { text: "is not in the steps of a job or an action" }),
+      );
+    },
+  });
+  return found;
 }
