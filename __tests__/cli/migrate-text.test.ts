@@ -1,5 +1,7 @@
 // The text around a step stays as it is, whatever it looks like.
 import { describe, expect, test } from "@jest/globals";
+import { parse } from "../../cli/migrate/document.ts";
+import { type Edit, isProven } from "../../cli/migrate/edit.ts";
 import { migrate, NEW, OLD, STEP, withInputs, workflow } from "./workflow.ts";
 
 const HASH = "0123456789abcdef0123456789abcdef01234567";
@@ -147,6 +149,37 @@ test("comments stay but for that of a removed line and the version of a hash", (
   const text = `# head\n${workflow(`      # above\n${step}      # below\n`)}# end\n`;
   const migrated = migrate(text).text;
   expect(migrated).toBe(text.replace("          disable-retry: true # gone\n", "").replace(`${OLD}@v4`, NEW));
+});
+
+describe("the proof", () => {
+  const text = workflow(`${STEP}      # kept\n      - run: |\n          # text\n`);
+  const source = parse(text);
+  if ("problem" in source) throw new Error(source.problem);
+  const proven = (fresh: string, edit: Partial<Edit> = {}): boolean =>
+    isProven(source, fresh, source.value(), [{ splices: [], removed: [], added: [], ...edit }]);
+
+  test("holds for the same text, and for another layout of it", () => {
+    expect([proven(text), proven(text.replace(": push", ":   push"))]).toEqual([true, true]);
+  });
+
+  test.each([
+    ["a comment that is gone", text.replace("      # kept\n", "")],
+    ["a comment that is another", text.replace("# kept", "# lost")],
+    ["a comment twice", text.replace("# kept\n", "# kept\n      # kept\n")],
+    ["another value", text.replace("eu-west-1", "eu-west-2")],
+    ["another type of value", text.replace("eu-west-1", "1")],
+    ["a text that looks like a comment", text.replace("# text", "# other")],
+    ["what is not YAML", `${text}\t- x`],
+  ])("does not hold for %s", (_, fresh) => {
+    expect(fresh).not.toBe(text);
+    expect(proven(fresh)).toBe(false);
+  });
+
+  test("asks for comments that were to go, and to come", () => {
+    const fresh = text.replace("# kept", "# new");
+    expect(proven(fresh, { removed: ["# kept"], added: ["# new"] })).toBe(true);
+    expect(proven(text, { removed: ["# kept"] })).toBe(false);
+  });
 });
 
 test("text that looks like a step is none", () => {
