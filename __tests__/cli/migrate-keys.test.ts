@@ -105,6 +105,13 @@ describe("what other files of the repository say", () => {
     ]);
   });
 
+  test("a chain by hand reads keys, too: an action stays if a job chains to its role", () => {
+    const chain = withInputs(`aws-access-key-id: \${{ env.AWS_ACCESS_KEY_ID }}`);
+    expect(left(LOGIN, { [LOGIN]: action(STEP), [JOB]: workflow(CALL + chain) })).toEqual([
+      expect.stringMatching(`^${JOB}:13 reads AWS_ACCESS_KEY_ID: `),
+    ]);
+  });
+
   test("a job stays if an action that it uses reads keys, through others, too", () => {
     const inner = "/r/.github/actions/inner/action.yml";
     const files = {

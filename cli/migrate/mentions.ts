@@ -27,7 +27,7 @@ export const ACTION = /^aws-actions\/configure-aws-credentials@/i;
 
 export const usesOf = (step: YAMLMap): string => textOf(child(step, "uses"));
 
-/** All places of a job or an action that read keys. What its steps of the old action are given is judged apart. */
+/** All places of a job or an action that read keys, steps of the old action included: a chain by hand does. */
 export function mentionsIn({ text, lineOf }: Source, { node, steps }: Scope): Mention[] {
   const found: Mention[] = [];
   const look = (scalar: Scalar, own: ReadonlySet<string>): void => {
@@ -54,7 +54,6 @@ export function mentionsIn({ text, lineOf }: Source, { node, steps }: Scope): Me
       for (const name of value.items) if (isScalar(name.key)) look(name.key, new Set());
   }
   for (const step of steps) {
-    if (ACTION.test(usesOf(step))) continue;
     // A step with keys of its own has them from elsewhere, and they still come first for SDKs.
     const env = child(step, "env");
     const own = new Set(isMap(env) ? env.items.map(({ key }) => textOf(key)) : []);
