@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { type EnvironmentPlan, planEnvironment } from "./aws/environment.ts";
-import type { Profile } from "./aws/profile.ts";
+import type { Profile } from "./aws/section.ts";
 import { UserError } from "./base/errors.ts";
 import type { Endpoint } from "./base/id-token.ts";
 import { decodeClaims, timeClaim } from "./base/jwt.ts";

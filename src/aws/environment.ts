@@ -1,6 +1,6 @@
 import { UserError } from "../base/errors.ts";
 import { quoted } from "../base/text.ts";
-import type { Profile } from "./profile.ts";
+import type { Profile } from "./section.ts";
 import { refusePlainHttp } from "./sts-endpoint.ts";
 
 /** Whether the profile is also exported as AWS_ROLE_ARN and its companions: `mirror-environment`. */

@@ -1,4 +1,5 @@
-import { hasProfile, type Profile, profileNames, renamed } from "../aws/profile.ts";
+import { hasProfile, profileNames } from "../aws/profile.ts";
+import { type Profile, renamed } from "../aws/section.ts";
 import { UserError } from "../base/errors.ts";
 import type { JobDirectory, KeeperId } from "../base/layout.ts";
 import { quoted } from "../base/text.ts";

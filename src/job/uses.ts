@@ -1,6 +1,7 @@
 import * as fs from "node:fs";
-import { type Profile, renderProfile, roleArnsIn } from "../aws/profile.ts";
+import { roleArnsIn } from "../aws/profile.ts";
 import { IDENTITY_VARIABLES } from "../aws/restore.ts";
+import { type Profile, renderProfile } from "../aws/section.ts";
 import { checkEndpoints } from "../aws/sts-endpoint.ts";
 import { errorCode, errorText } from "../base/errors.ts";
 import { writeFileAtomic, writeRecord } from "../base/files.ts";
