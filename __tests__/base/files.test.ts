@@ -14,6 +14,7 @@ import {
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { type HeldOpen, withHeldOpen } from "../../harness/machine/held-open.ts";
 import { readFileIfExists, readJson, writeFileAtomic, writeRecord } from "../../src/base/files.ts";
 
 let folder: string;
@@ -140,6 +141,33 @@ describe("an atomic write", () => {
     const { reads, bad } = JSON.parse(out.split("\n")[1] ?? "") as { reads: number; bad: string };
     expect(bad).toBe("");
     expect(reads).toBeGreaterThan(20);
+  });
+});
+
+describe("a file that another program has open", () => {
+  const write = (held: Omit<HeldOpen, "file">) =>
+    withHeldOpen<string>(
+      { file: "/f", ...held },
+      `const { writeFileAtomic } = await load("base/files.js");
+       try { writeFileAtomic(${JSON.stringify(at("f"))}, "new"); return "written"; } catch (error) { return error.code; }`,
+    );
+
+  test.each(["EPERM", "EACCES", "EBUSY"] as const)("is replaced on Windows after 100 times %s", (code) => {
+    writeFileSync(at("f"), "old");
+    expect(write({ code, times: 100 })).toEqual({ result: "written", refused: 100 });
+    expect(readFileSync(at("f"), "utf8")).toBe("new");
+    expect(readdirSync(folder)).toEqual(["f"]);
+  });
+
+  test("stays as it is on Windows if it is never closed, and no other file is left", () => {
+    writeFileSync(at("f"), "old");
+    expect(write({ code: "EBUSY", times: Number.MAX_SAFE_INTEGER }).result).toBe("EBUSY");
+    expect(readFileSync(at("f"), "utf8")).toBe("old");
+    expect(readdirSync(folder)).toEqual(["f"]);
+  });
+
+  test("is not waited for elsewhere, where the same errors last", () => {
+    expect(write({ code: "EPERM", times: 1, platform: "linux" })).toEqual({ result: "EPERM", refused: 1 });
   });
 });
 

@@ -13,6 +13,7 @@ import {
 } from "node:fs";
 import path from "node:path";
 import { afterEach, describe, expect, jest, test } from "@jest/globals";
+import { withHeldOpen } from "../../harness/machine/held-open.ts";
 import { NOBODY } from "../../harness/machine/means.ts";
 import { closeDirectory, ensurePrivateDirectory, openJobDirectory } from "../../src/job/private-directory.ts";
 import { clearRemains, closeAll, removeJobDirectory, removeTree } from "../../src/job/removal.ts";
@@ -68,6 +69,40 @@ describe("removing", () => {
     removeJobDirectory(job);
     expect(readdirSync(temp)).toEqual(["home"]);
     clearRemains(job);
+  });
+});
+
+describe("what another program has open on Windows", () => {
+  const remove = (times: number) =>
+    withHeldOpen<string>(
+      { file: "/token", times, code: "EBUSY" },
+      `const { removeTree } = await load("job/removal.js");
+       try { removeTree(${JSON.stringify(`${temp}/tree`)}); return "removed"; } catch (error) { return error.message; }`,
+    );
+  const fill = (): void => {
+    mkdirSync(`${temp}/tree/tokens`, { recursive: true });
+    for (const name of ["tokens/token", "tokens/status.json", "config", "lock.1..0123456789ab", "uses"])
+      writeFileSync(`${temp}/tree/${name}`, "content");
+  };
+
+  test("is removed once it is closed", () => {
+    fill();
+    expect(remove(50)).toEqual({ result: "removed", refused: 50 });
+    expect(existsSync(`${temp}/tree`)).toBe(false);
+  });
+
+  test("is emptied and named if it is not closed; all else goes, but not the lock", () => {
+    fill();
+    const { result } = remove(Number.MAX_SAFE_INTEGER);
+    expect(result).toMatch(
+      /^Windows does not delete .*\/token, because another program has it open\. It is empty now$/,
+    );
+    expect(readdirSync(`${temp}/tree`, { recursive: true }).sort()).toEqual([
+      "lock.1..0123456789ab",
+      "tokens",
+      "tokens/token",
+    ]);
+    expect(statSync(`${temp}/tree/tokens/token`).size).toBe(0);
   });
 });
 

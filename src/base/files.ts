@@ -1,12 +1,13 @@
 import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { errorCode } from "./errors.ts";
 import type { Schema } from "./schema.ts";
 
 /**
  * Replaces a file as a whole: a reader sees the old content or the new, never an empty or half file. If
  * `path` is a symlink or a FIFO, it is replaced and not followed. Mode 0600 under any umask. On failure the
- * old file stays and no other is left.
+ * old file stays and no other is left. On Windows it waits for readers, for up to 3 s.
  */
 export function writeFileAtomic(path: string, content: string | Buffer): void {
   const temporary = `${path}.${randomBytes(6).toString("hex")}.tmp`;
@@ -19,10 +20,60 @@ export function writeFileAtomic(path: string, content: string | Buffer): void {
     } finally {
       fs.closeSync(file);
     }
-    fs.renameSync(temporary, path);
+    patiently(() => fs.renameSync(temporary, path));
   } catch (error) {
     fs.rmSync(temporary, { force: true });
     throw error;
+  }
+}
+
+const PATIENCE_MS = 3_000;
+const PAUSE_MS = 1;
+
+/**
+ * Whether an error can mean that another program has the file open: Windows then refuses to replace or
+ * delete it. On other systems these codes have other causes, which last.
+ */
+export function isHeld(error: unknown): boolean {
+  return process.platform === "win32" && /^(EPERM|EACCES|EBUSY|ENOTEMPTY)$/.test(errorCode(error) ?? "");
+}
+
+/**
+ * Repeats, for up to 3 s, what Windows refuses because another program has the file open: an SDK that reads
+ * the token, a virus scanner. Blocks the process meanwhile, because readers that take turns leave gaps of
+ * less than a millisecond, and a timer of Windows is late by up to 16.
+ */
+export function patiently<T>(action: () => T): T {
+  const deadline = performance.now() + PATIENCE_MS;
+  for (let tries = 1; ; tries++) {
+    try {
+      return action();
+    } catch (error) {
+      if (!isHeld(error) || performance.now() > deadline) throw error;
+    }
+    if (tries % 20 === 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE_MS);
+  }
+}
+
+/**
+ * Replaces a file as writeFileAtomic does. On Windows it lets the process do other things between attempts, and
+ * goes on for `limitMs` while another program has the file open. Throws what writeFileAtomic throws.
+ */
+export async function layInPlace(
+  path: string,
+  content: string,
+  limitMs: number,
+  over: AbortSignal,
+): Promise<void> {
+  const deadline = performance.now() + limitMs;
+  for (;;) {
+    try {
+      writeFileAtomic(path, content);
+      return;
+    } catch (error) {
+      if (!isHeld(error) || performance.now() > deadline || over.aborted) throw error;
+    }
+    await sleep(PAUSE_MS);
   }
 }
 
@@ -38,7 +89,7 @@ export function readFileIfExists(path: string, limit = MAX_FILE_BYTES): Buffer |
   let file: number;
   try {
     // O_NONBLOCK: opening a FIFO would wait for its writer for ever.
-    file = fs.openSync(path, fs.constants.O_RDONLY | (fs.constants.O_NONBLOCK ?? 0));
+    file = patiently(() => fs.openSync(path, fs.constants.O_RDONLY | (fs.constants.O_NONBLOCK ?? 0)));
   } catch (error) {
     if (errorCode(error) === "ENOENT") return undefined;
     throw error;

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { errorCode, UserError } from "../base/errors.ts";
+import { patiently } from "../base/files.ts";
 import type { JobDirectory } from "../base/layout.ts";
 import { identify, isRunning } from "../base/process.ts";
 import { openJobDirectory } from "./private-directory.ts";
@@ -42,14 +43,14 @@ export async function withLock<T>(
   const own = `lock.${process.pid}.${identify(process.pid).started ?? ""}.${randomBytes(6).toString("hex")}`;
   const deadline = performance.now() + waitMs;
   for (;;) {
-    fs.closeSync(fs.openSync(`${job.path}/${own}`, "wx", 0o600));
+    fs.closeSync(patiently(() => fs.openSync(`${job.path}/${own}`, "wx", 0o600)));
     try {
       const locks = fs.readdirSync(job.path).filter((name) => name.startsWith("lock."));
       // Ours is missing if the directory was replaced in between: the next round tries in the new one.
       if (locks.includes(own) && locks.every((name) => name === own || clearIfStale(job, name)))
         return await action();
     } finally {
-      fs.rmSync(`${job.path}/${own}`, { force: true });
+      patiently(() => fs.rmSync(`${job.path}/${own}`, { force: true }));
     }
     if (performance.now() > deadline) {
       throw new UserError(

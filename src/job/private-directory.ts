@@ -1,6 +1,7 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { errorCode, UserError } from "../base/errors.ts";
+import { patiently } from "../base/files.ts";
 import type { JobDirectory } from "../base/layout.ts";
 
 /**
@@ -46,7 +47,7 @@ export function ensurePrivateDirectory(directory: string): void {
 function makePrivateDirectory(directory: string): void {
   const umask = process.umask(0o077);
   try {
-    fs.mkdirSync(directory, 0o700);
+    patiently(() => fs.mkdirSync(directory, 0o700));
   } finally {
     process.umask(umask);
   }

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { errorCode } from "../base/errors.ts";
+import { isHeld, patiently } from "../base/files.ts";
 import { type JobDirectory, type KeeperDirectory, keeperDirectoryAt } from "../base/layout.ts";
 import { type StoppedKeeper, stopKeeper } from "../keeper/stop.ts";
 import { closeDirectory, entriesOf, notOurs } from "./private-directory.ts";
@@ -31,7 +32,12 @@ export async function takeSecrets(job: JobDirectory): Promise<void> {
 export async function takeSecret(directory: KeeperDirectory): Promise<StoppedKeeper> {
   if (!isOurs(directory.path)) return {};
   const stopped = await stopKeeper(directory);
-  removeTree(directory.secret);
+  try {
+    removeNow(directory.secret);
+  } catch (error) {
+    // Windows, and a program has it open: the caller removes the directory, and waits for that program then.
+    if (!isHeld(error)) throw error;
+  }
   return stopped;
 }
 
@@ -64,15 +70,50 @@ export function clearRemains(job: JobDirectory): void {
 
 /**
  * Deletes a path with everything in it, and enters no link. What cannot be deleted does not stop it from
- * deleting the rest.
+ * deleting the rest. On Windows it waits for programs that have a file open, for up to 3 s. What they still
+ * hold is then empty, and the error names the first.
  */
 export function removeTree(target: string): void {
   try {
-    if (fs.lstatSync(target).isDirectory()) removeDirectory(target);
-    else fs.unlinkSync(target);
+    patiently(() => removeNow(target));
+  } catch (error) {
+    const { path: held } = error as NodeJS.ErrnoException;
+    if (!isHeld(error) || held === undefined) throw error;
+    const state = isEmpty(held) ? "It is empty now" : "It could not be emptied, either";
+    throw new Error(`Windows does not delete ${held}, because another program has it open. ${state}`, {
+      cause: error,
+    });
+  }
+}
+
+function removeNow(target: string): void {
+  try {
+    const stat = fs.lstatSync(target);
+    if (stat.isDirectory()) removeDirectory(target);
+    else removeFile(target, stat.isFile());
   } catch (error) {
     if (errorCode(error) !== "ENOENT") throw error;
   }
+}
+
+/** Empties what Windows does not let it delete: whoever has it open may share it for writing. */
+function removeFile(file: string, isRegular: boolean): void {
+  try {
+    fs.unlinkSync(file);
+  } catch (error) {
+    try {
+      if (isRegular && isHeld(error)) fs.truncateSync(file);
+    } catch {
+      // Not even that.
+    }
+    throw error;
+  }
+}
+
+/** A directory is, and what is gone. */
+function isEmpty(target: string): boolean {
+  const stat = fs.lstatSync(target, { throwIfNoEntry: false });
+  return !stat?.isFile() || stat.size === 0;
 }
 
 function removeDirectory(target: string): void {
@@ -83,9 +124,11 @@ function removeDirectory(target: string): void {
   }
   inside(target, (directory) => {
     const failures: unknown[] = [];
-    for (const name of fs.readdirSync(directory)) {
+    // The lock of a job directory last, and only when all else is gone: another main waits for it.
+    for (const name of fs.readdirSync(directory).sort((one, other) => isLock(one) - isLock(other))) {
+      if (failures.length > 0 && isLock(name)) break;
       try {
-        removeTree(`${directory}/${name}`);
+        removeNow(`${directory}/${name}`);
       } catch (error) {
         failures.push(error);
       }
@@ -93,6 +136,10 @@ function removeDirectory(target: string): void {
     if (failures.length > 0) throw failures[0];
   });
   fs.rmdirSync(target);
+}
+
+function isLock(name: string): number {
+  return Number(name.startsWith("lock."));
 }
 
 /**

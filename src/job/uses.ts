@@ -210,7 +210,8 @@ async function end(
       const directory = keeperDirectory(job, keeper);
       const { keeper: status, keeperDied: died = false } = await takeSecret(directory);
       if (status) over.ended.push({ id: keeper, status, died });
-      removeTree(directory.path);
+      // Else with the job directory, or what Windows does not delete would be waited for and reported twice.
+      if (others.length > 0) removeTree(directory.path);
     });
   let config = "";
   await parts.try("restore the profile", () => {
@@ -224,8 +225,8 @@ async function end(
   });
   const finished = finishedUses(job).filter((other) => other.id !== id);
   await parts.try("delete the job directory", async () => {
-    removeTree(`${job.uses}/${id}.json`);
     if (others.length === 0) await removeAll(job);
+    else removeTree(`${job.uses}/${id}.json`);
   });
   return {
     use,
@@ -237,8 +238,11 @@ async function end(
 }
 
 async function removeAll(job: JobDirectory): Promise<void> {
-  await takeSecrets(job);
-  removeJobDirectory(job);
+  try {
+    await takeSecrets(job);
+  } finally {
+    removeJobDirectory(job);
+  }
 }
 
 function expiry(token: string): number {

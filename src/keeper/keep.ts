@@ -1,12 +1,11 @@
 import * as fs from "node:fs";
 import { errorText } from "../base/errors.ts";
-import { writeFileAtomic } from "../base/files.ts";
+import { layInPlace, writeRecord } from "../base/files.ts";
 import { type KeeperDirectory, keeperDirectoryAt } from "../base/layout.ts";
 import { RequestError } from "../base/network.ts";
 import type { ProcessIdentity } from "../base/process.ts";
 import { expiry, hold, pastOf } from "./held-token.ts";
 import { JobWatch, reasonToEnd } from "./job-watch.ts";
-import { writeStatus } from "./record.ts";
 import { RenewalError } from "./renewal.ts";
 import { retryDelay } from "./schedule.ts";
 import { LONGEST_JOB_MS, type Source } from "./source.ts";
@@ -87,12 +86,15 @@ export async function keep(
     }
     try {
       const answer = await source.next(source.timeout(held.lifetimeMs), job.over);
-      writeFileAtomic(directory.secret, answer.content);
+      const answeredAt = performance.now();
+      await layInPlace(directory.secret, answer.content, answer.lifetimeMs / 2, job.over);
       const now = performance.now();
+      // Windows: a program may have had the file open since the answer came.
+      const fresh = { ...answer, remainingMs: answer.remainingMs - (now - answeredAt) };
       clockOffset = answer.clockOffsetMs ?? clockOffset;
       const serverNow = Date.now() + clockOffset;
-      recordRefresh(status, Date.now(), pastOf(held, now, serverNow), answer);
-      held = hold(answer, now, serverNow);
+      recordRefresh(status, Date.now(), pastOf(held, now, serverNow), fresh);
+      held = hold(fresh, now, serverNow);
       due = source.due(held, Math.random());
       failures = 0;
       refusals = 0;
@@ -163,7 +165,8 @@ function emptyJobDirectory(directory: KeeperDirectory, jobDirectory: fs.Stats): 
 
 function save(directory: KeeperDirectory, status: KeeperStatus): void {
   try {
-    writeStatus(directory, status);
+    // Not by record.ts, whose schema would make the bundle a tenth larger.
+    writeRecord(directory.status, status);
   } catch {
     // A full disk: the next write may succeed, and the token matters more.
   }

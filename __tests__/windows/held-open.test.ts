@@ -1,0 +1,68 @@
+// Windows does not replace or delete a file that a program has open without sharing that.
+import { readdirSync, statSync } from "node:fs";
+import path from "node:path";
+import { expect, test } from "@jest/globals";
+import { waitFor } from "../../harness/wait.ts";
+import { readLane } from "../../harness/windows/lane.ts";
+import { expectFresh, finishClean, startJob } from "./setup.ts";
+
+const { holder } = readLane();
+
+test("100 refreshes of two jobs under readers that keep the token file open cost no request more, and no reader sees a stale token", async () => {
+  const refreshed = async (): Promise<void> => {
+    const job = await startJob({ idTokenSeconds: 4 });
+    const use = await job.use({ trial: "false" });
+    const readers = await Promise.all([20, 20, 20].map((ms) => job.read(job.directory.secret, ms, ms)));
+    const { refreshes, failures, outages } = await waitFor("50 refreshes", 180_000, () => {
+      const status = job.status();
+      return status.refreshes >= 50 && status;
+    });
+    // One more may be on its way.
+    expect(job.clouds.github.requests.length - (refreshes + 1)).toBeLessThanOrEqual(1);
+    expect({ failures, outages }).toEqual({ failures: 0, outages: [] });
+    for (const reader of readers) expectFresh(await reader.stop());
+    await finishClean(job, [use]);
+  };
+  await Promise.all([refreshed(), refreshed()]);
+}, 300_000);
+
+test("main replaces a token file that readers keep open", async () => {
+  const job = await startJob();
+  const uses = [await job.use()];
+  const readers = await Promise.all([3, 3].map((closed) => job.read(job.directory.secret, 50, closed)));
+  for (let n = 0; n < 6; n++) uses.push(await job.use({ profile: `named-${n}`, trial: "false" }));
+  for (const reader of readers) expectFresh(await reader.stop());
+  await finishClean(job, uses);
+}, 120_000);
+
+test.each([
+  ["that others may write", holder === undefined ? undefined : "shared"],
+  ["that nobody else may open", "exclusive"],
+] as const)(
+  "a token file %s, held open throughout post: post goes on, names it, and the next use removes it",
+  async (_, sharing) => {
+    if (sharing === undefined) return; // no Go
+    const job = await startJob();
+    const use = await job.use({ trial: "false" });
+    const { token } = job.directory;
+    const held =
+      sharing === "shared" ? await job.hold(token) : await job.read(token, 120_000, 0, "exclusive");
+    const { exitCode, warnings, log } = await job.post(use);
+    expect(exitCode).toBe(0);
+    expect(log).toContain("profile default removed");
+    const state = sharing === "shared" ? "It is empty now" : "It could not be emptied, either";
+    expect(warnings.at(-1)).toMatch(/^Could not delete the job directory: Windows does not delete .*token/);
+    expect(warnings.at(-1)).toContain(state);
+    expect(job.environment.AWS_CONFIG_FILE).not.toContain("aws-role-refresh");
+    // Nothing else is left beside it, and that is empty if it could be emptied.
+    const left = readdirSync(job.machine.temp, { recursive: true, withFileTypes: true }).filter(
+      (entry) => entry.isFile() && !entry.name.startsWith("lock."),
+    );
+    expect(left.map(({ name }) => name)).toEqual(["token"]);
+    const [file] = left.map(({ parentPath, name }) => path.join(parentPath, name));
+    if (sharing === "shared") expect(statSync(file ?? "").size).toBe(0);
+    await held.stop();
+    await finishClean(job, [await job.use({ trial: "false" })]);
+  },
+  120_000,
+);

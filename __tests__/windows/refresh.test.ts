@@ -1,0 +1,80 @@
+// A job that outlives its first token three times, with Windows programs as clients and readers.
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { expect, test } from "@jest/globals";
+import { trustGitHub } from "../../harness/clouds/trust.ts";
+import { ROLE } from "../../harness/windows/job.ts";
+import { readLane } from "../../harness/windows/lane.ts";
+import type { StepEnd } from "../../harness/windows/orders.ts";
+import { expectFresh, finishClean, startJob } from "./setup.ts";
+
+const RELEASE = "arn:aws:iam::444455556666:role/release";
+const USER = "arn:aws:iam::777788889999:user/mine";
+/** exp - iat of ID tokens, seconds: short, but half of it is still long for a busy machine. */
+const TOKEN_SECONDS = 6;
+const SESSION_SECONDS = 5;
+const SECONDS = 3 * TOKEN_SECONDS + 2;
+
+const { jsClient = "", goClient } = readLane();
+/** The role or user that each call of a client ran as, or its error. */
+const calls = ({ stdout, stderr }: StepEnd): string[] => {
+  const lines = stdout.split(/\r?\n/).filter((line) => line.startsWith("{"));
+  if (lines.length === 0) return [`no line: ${stderr}`];
+  return lines.map((line) => {
+    const { arn, error } = JSON.parse(line) as { arn?: string; error?: string };
+    return arn?.replace(/\/[^/]*$/, "") ?? error ?? line;
+  });
+};
+const assumed = (role: string): string => role.replace(":iam:", ":sts:").replace(":role/", ":assumed-role/");
+
+test("ambient and named uses stay fresh over three lives, under readers that keep the token file open, beside the user's own profile", async () => {
+  const job = await startJob({ idTokenSeconds: TOKEN_SECONDS, sessionSeconds: SESSION_SECONDS });
+  const { clouds, machine } = job;
+  clouds.sts.addRole({ arn: RELEASE, trust: trustGitHub("444455556666", "repo:*") });
+  // Files as Windows editors write them, in the folder that USERPROFILE names.
+  const { accessKeyId, secretAccessKey } = clouds.sts.addUser({ arn: USER });
+  const folder = path.join(machine.home, ".aws");
+  mkdirSync(folder);
+  const config = "[default]\r\noutput = json\r\n\r\n[profile mine]\r\nregion = us-east-1\r\n";
+  const keys = `[mine]\r\naws_access_key_id = ${accessKeyId}\r\naws_secret_access_key = ${secretAccessKey}\r\n`;
+  writeFileSync(path.join(folder, "config"), config);
+  writeFileSync(path.join(folder, "credentials"), keys);
+
+  const ambient = await job.use();
+  const named = await job.use({ "role-to-assume": RELEASE, profile: "release" });
+  // A path that every SDK on Windows takes, with its drive letter.
+  expect(ambient.outputs["web-identity-token-file"]).toMatch(/^[A-Z]:\/.* .*\/token$/);
+  expect(machine.host(job.environment.AWS_CONFIG_FILE ?? "")).toBe(path.join(job.root, "config"));
+  expect(readFileSync(path.join(job.root, "config"), "latin1")).toContain(
+    "[profile mine]\r\nregion = us-east-1\r\n",
+  );
+  expect(readFileSync(path.join(job.root, "credentials"), "latin1")).toBe(keys);
+
+  const start = (profile: string, kind: "js" | "go") => {
+    const env = { CLIENT_SECONDS: String(SECONDS), CLIENT_PROFILE: profile };
+    return kind === "js"
+      ? job.run("node", [machine.windows(jsClient)], env)
+      : job.run(goClient ?? "", [], env);
+  };
+  const readers = await Promise.all([3, 3, 20].map((closed) => job.read(job.directory.secret, 50, closed)));
+  const kinds = goClient === undefined ? (["js"] as const) : (["js", "go"] as const);
+  const clients = await Promise.all(
+    kinds.flatMap((kind) => ["", "release", "mine"].map((profile) => start(profile, kind))),
+  );
+  const ended = await Promise.all(clients.map((client) => client.ended));
+  const seen = await Promise.all(readers.map((reader) => reader.stop()));
+
+  const expected = kinds.flatMap(() => [assumed(ROLE), assumed(RELEASE), "arn:aws:iam::777788889999:user"]);
+  expect(ended.map((end) => [...new Set(calls(end))])).toEqual(expected.map((arn) => [arn]));
+  for (const end of ended) expect(calls(end).length).toBeGreaterThan(5);
+  for (const sightings of seen) {
+    expectFresh(sightings);
+    expect(sightings.tokens).toBeGreaterThanOrEqual(5);
+  }
+  // Sessions were renewed with tokens that the keeper fetched after main was over.
+  const renewals = clouds.sts.requests.filter(({ action }) => action === "AssumeRoleWithWebIdentity");
+  expect(renewals.length).toBeGreaterThan(2 * Math.floor(SECONDS / SESSION_SECONDS));
+
+  const posts = await finishClean(job, [ambient, named]);
+  expect(posts.map(({ log }) => log).join("")).toContain(`${ROLE}: profile default removed`);
+}, 120_000);

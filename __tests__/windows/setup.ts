@@ -1,0 +1,36 @@
+/** What every test on Windows begins with. All of it ends with the test. */
+import { afterEach, expect } from "@jest/globals";
+import type { CloudsOptions } from "../../harness/clouds/clouds.ts";
+import { type Ran, type Use, WindowsJob } from "../../harness/windows/job.ts";
+import type { Sightings } from "../../harness/windows/reader.ts";
+
+const jobs: WindowsJob[] = [];
+
+afterEach(async () => {
+  for (const job of jobs.splice(0)) await job.close();
+});
+
+export async function startJob(options: CloudsOptions = {}): Promise<WindowsJob> {
+  const job = await WindowsJob.start(options);
+  jobs.push(job);
+  return job;
+}
+
+/** More than that, and a machine is too busy for tokens that live for seconds. */
+const BLIND_MS = 500;
+
+/** Asserts that a reader found a whole, valid token every time. */
+export function expectFresh({ reads, stale, missing, torn, errors, blindMs }: Sightings): void {
+  expect({ missing, torn, errors }).toEqual({ missing: 0, torn: 0, errors: [] });
+  expect(reads).toBeGreaterThan(10);
+  if (blindMs < BLIND_MS) expect(stale).toBe(0);
+}
+
+/** The post step of each use, latest first, and asserts that the action has left nothing and warned of nothing. */
+export async function finishClean(job: WindowsJob, uses: Use[]): Promise<Ran[]> {
+  const posts: Ran[] = [];
+  for (const use of uses.toReversed()) posts.push(await job.post(use));
+  for (const { exitCode, warnings } of posts) expect([exitCode, warnings]).toEqual([0, []]);
+  expect(job.left()).toEqual([]);
+  return posts;
+}
