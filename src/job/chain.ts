@@ -20,6 +20,7 @@ export interface Source {
   /** The section of an earlier use under that name; "" where the profile is the user's own. */
   copy: string;
   keepers: KeeperId[];
+  endsWithIdTokens: boolean;
 }
 
 /** The names of the profiles that this action adds for itself. */
@@ -38,7 +39,8 @@ export function findSource(
   const earlier = uses.findLast(({ profile }) => profile === name);
   if (earlier) {
     const profile = sourceProfile(use.id);
-    return { profile, copy: renamed(earlier.section, name, profile), keepers: earlier.keepers };
+    const { keepers, endsWithIdTokens } = earlier;
+    return { profile, copy: renamed(earlier.section, name, profile), keepers, endsWithIdTokens };
   }
   if ("sameProfile" in source) {
     throw new UserError(
@@ -50,7 +52,7 @@ export function findSource(
   }
   const [config, credentials] = [readText(job.config), readText(job.credentials)];
   if (name !== use.profile && hasProfile(config, credentials, name))
-    return { profile: name, copy: "", keepers: [] };
+    return { profile: name, copy: "", keepers: [], endsWithIdTokens: false };
   const names = profileNames(config, credentials).filter(
     (one) => one !== use.profile && !one.startsWith(PREFIX),
   );
