@@ -63,8 +63,11 @@ function containerCredentials(ambient: Environment, { identity }: PlannedUse): P
   const source = "source" in identity && "credentials" in identity.source ? identity.source.credentials : "";
   if (source !== "EcsContainer") return emptied(set, CONTAINER, "some SDKs");
   if (set.length === 0) return {};
-  const warning = `${are(set)} the source of this role. The SDK for JavaScript v2 prefers ${them(set)} to the profile; it needs shared-session: true.`;
-  return { warnings: [warning] };
+  return {
+    warnings: [
+      `${are(set)} the source of this role. The SDK for JavaScript v2 prefers ${them(set)} to the profile; it needs shared-session: true.`,
+    ],
+  };
 }
 
 function emptied(set: string[], names: string[], where: string, advice = ""): Partial<EnvironmentPlan> {
