@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { UserError } from "../src/base/errors.ts";
+import { REFUSED } from "../src/incumbent-inputs.ts";
 import { type Inputs, loadInputs } from "../src/inputs.ts";
 
 interface Declared {
@@ -63,6 +64,8 @@ const SOURCES = filesIn("src", ".ts")
   .filter((file) => file !== CHECK)
   .map((file) => readFileSync(file, "utf8"));
 
+const LAUNCH = readFileSync("src/keeper/launch.ts", "utf8");
+
 const inputs = declared("inputs");
 const outputs = declared("outputs");
 
@@ -83,7 +86,15 @@ const REQUIRED = { "role-to-assume": "arn:aws:iam::111122223333:role/deploy", "a
 
 describe("inputs", () => {
   test("of action.yml are those that the code reads", () => {
-    expect([...inputs.keys()].sort()).toEqual([...load(REQUIRED).asked].sort());
+    // Before anything else is loaded.
+    const early = [...LAUNCH.matchAll(/\benv\["INPUT_([A-Z-]+)"\]/g)].map(([, name = ""]) =>
+      name.toLowerCase(),
+    );
+    const read = new Set([...load(REQUIRED).asked, ...early]);
+    // What is refused whatever it is: declared, it would look as if it could be given.
+    const refused = Object.keys(REFUSED).filter((name) => REFUSED[name]?.value === undefined);
+    expect(refused.filter((name) => !read.has(name))).toEqual([]);
+    expect([...inputs.keys()].sort()).toEqual([...read].filter((name) => !refused.includes(name)).sort());
   });
 
   test("of action.yml are required where the code says so", () => {

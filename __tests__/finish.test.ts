@@ -17,7 +17,7 @@ import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { canBeAnother, canMount, NOBODY } from "../harness/machine/means.ts";
 import { writeRecord } from "../src/base/files.ts";
-import { jobDirectory, tokenDirectory } from "../src/base/layout.ts";
+import { jobDirectory, tokenDirectory, tokenKeeper } from "../src/base/layout.ts";
 import { identify } from "../src/base/process.ts";
 import type { PublishedUse } from "../src/job/records.ts";
 import { beginUse } from "../src/job/uses.ts";
@@ -83,10 +83,21 @@ async function began(
       roleArn: "arn:aws:iam::111122223333:role/deploy",
       sessionName: `session-${id}`,
       audience: AUDIENCE,
-      section: `[${profile === "default" ? profile : `profile ${profile}`}]\nrole_arn = arn:aws:iam::111122223333:role/deploy\n`,
+      keepers: [tokenKeeper(AUDIENCE)],
+      visible: {
+        profile,
+        region: "eu-west-1",
+        stsEndpoint: undefined,
+        identity: {
+          roleArn: "arn:aws:iam::111122223333:role/deploy",
+          sessionName: `session-${id}`,
+          tokenFile: tokenDirectory(jobDirectory(root), AUDIENCE).secret,
+        },
+      },
       exported: { ...filesIn(root), ...REGION, ...exported },
+      token: [...encoded, "x"].join("."),
     },
-    { requestToken: "this job's", token: [...encoded, "x"].join(".") },
+    "this job's",
     ambient,
     path.join(folder, "home"),
   );
@@ -102,6 +113,7 @@ function keeperEnded(changes: Partial<KeeperStatus> = {}): void {
     tokenReceivedAt: now - 1_000,
     tokenExpiresAt: now + 299_000,
     lifetimeMs: 300_000,
+    silentUntil: now - 1_000 + 170_000,
     refreshes: 1,
     failures: 0,
     longestAgeMs: 1_000,
@@ -204,7 +216,7 @@ describe("post never fails the job", () => {
 describe("post takes the secret first", () => {
   const AMBIENT = { ...filesIn("/mine"), AWS_ACCESS_KEY_ID: "not-a-key" };
   const EXPORTED = { AWS_ACCESS_KEY_ID: "" };
-  const tokenFile = () => tokenDirectory(jobDirectory(root), AUDIENCE).token;
+  const tokenFile = () => tokenDirectory(jobDirectory(root), AUDIENCE).secret;
 
   test("where a step has opened the directory: nothing in it is believed, and everything else is done", async () => {
     const use = await began("a", "default", AMBIENT, EXPORTED);

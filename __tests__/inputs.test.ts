@@ -26,6 +26,19 @@ function refusal(given: Record<string, string>): string {
   throw new Error(`nothing refuses ${JSON.stringify(given)}`);
 }
 
+/** An hour's session for an ID token, which each process gets for itself. */
+const NO_MORE = {
+  source: "id-token",
+  externalId: undefined,
+  sharedSession: false,
+  durationSeconds: undefined,
+  policy: undefined,
+  policyArns: undefined,
+  outlivesIdTokens: false,
+  outputCredentials: false,
+  notes: [],
+};
+
 test("what is left out has its default", () => {
   const { sessionName, ...inputs } = load();
   expect(inputs).toEqual({
@@ -40,6 +53,7 @@ test("what is left out has its default", () => {
     mirror: "auto",
     trustPolicy: undefined,
     summary: "auto",
+    ...NO_MORE,
   });
   expect(sessionName).toMatch(/^GitHubActions-1234567890-2-[0-9a-f]{8}$/);
 });
@@ -71,6 +85,7 @@ test("what is given is taken as it is", () => {
     mirror: "always",
     trustPolicy: parseTrustPolicy(POLICY),
     summary: "always",
+    ...NO_MORE,
   });
 });
 

@@ -7,15 +7,18 @@ import { planEnvironment } from "../src/aws/environment.ts";
 import { overrideWarning } from "../src/aws/restore.ts";
 import { checkEndpoints } from "../src/aws/sts-endpoint.ts";
 import { UserError } from "../src/base/errors.ts";
-import { jobDirectory } from "../src/base/layout.ts";
+import { jobDirectory, tokenKeeper } from "../src/base/layout.ts";
 import type { FailureKind } from "../src/base/network.ts";
 import { checkProxies, knowsProxies, proxyWarning } from "../src/base/proxy.ts";
 import { jobDirectoryPath } from "../src/base/runner-temp.ts";
 import { ANCHORS, type Anchor, troubleshootingLink } from "../src/base/troubleshooting.ts";
 import { noUse } from "../src/check-uses.ts";
+import { explainChainFailure } from "../src/explain/chain.ts";
 import { explainIdTokenFailure, explainNoPermission } from "../src/explain/id-token.ts";
 import { explainStsFailure } from "../src/explain/sts.ts";
+import { REFUSED } from "../src/incumbent-inputs.ts";
 import { checkAccount, loadInputs } from "../src/inputs.ts";
+import { findSource } from "../src/job/chain.ts";
 import { openJobDirectory } from "../src/job/private-directory.ts";
 import type { Ending, KeeperStatus } from "../src/keeper/status.ts";
 import { describeHealth, replacedWarning } from "../src/report/health.ts";
@@ -58,6 +61,7 @@ function saidOfSts(): Said[] {
     clockSkewSeconds: undefined,
     trustPolicy: undefined,
     accountIsMasked: false,
+    durationSeconds: undefined,
     attempts: 1,
   };
   const failures: [kind: FailureKind, code?: string, message?: string][] = [
@@ -136,6 +140,42 @@ function saidOfIdToken(): Said[] {
   ].map((error) => [error.anchor, error.message]);
 }
 
+function saidOfChains(): Said[] {
+  const job = jobDirectory("/nowhere/aws-role-refresh");
+  const source = (profile: string) =>
+    saidBy(() => findSource(job, { id: "a", profile: "a" }, { profile }, []));
+  const situation = {
+    roleArn: ROLE,
+    region: "eu-west-1",
+    stsEndpoint: undefined,
+    endpointHost: "sts.eu-west-1.amazonaws.com",
+    proxy: undefined,
+    source: "profile base (source-profile)",
+    durationSeconds: 7200,
+    isSelf: false,
+  };
+  const failures: [code: string, message?: string, isSelf?: boolean][] = [
+    ["NoSource"],
+    ["Throttling"],
+    ["AccessDenied"],
+    ["AccessDenied", "x", true],
+    ["ValidationError", "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."],
+    ["ValidationError", "The requested DurationSeconds exceeds the 1 hour limit for roles by role chaining"],
+    ["PackedPolicyTooLarge"],
+  ];
+  return [
+    source("a"),
+    source("b"),
+    saidBy(() => findSource(job, { id: "a", profile: "a" }, { sameProfile: true }, [])),
+    ...failures.map(([code, message = "x", isSelf = false]): Said => {
+      const about = { attempts: 1, endpointUrl: "https://sts.eu-west-1.amazonaws.com", roleArn: ROLE };
+      const failure = { kind: "denied" as const, code, message, ...about };
+      const error = explainChainFailure(failure, { ...situation, isSelf });
+      return [error.anchor, error.message];
+    }),
+  ];
+}
+
 /** What a UserError says. */
 function saidBy(fail: () => unknown): Said {
   try {
@@ -164,9 +204,29 @@ function saidOfInputs(): Said[] {
     "mirror-environment": "x",
     "explain-trust-policy": "x",
     summary: "x",
+    "shared-session": "x",
+    "role-duration-seconds": "x",
+    "inline-session-policy": "x",
+    "managed-session-policies": "x",
+    "outlive-id-tokens": "x",
+    "role-chaining": "x",
+    "source-profile": "a b",
+    "credential-source": "x",
+    "role-external-id": "x",
+    "output-credentials": "x",
+    "http-proxy": "x",
+    "force-skip-oidc": "true",
+    ...Object.fromEntries(Object.entries(REFUSED).map(([name, { value = "x" }]) => [name, String(value)])),
   };
+  const together = [
+    { "source-profile": "a", "role-chaining": "true" },
+    { "shared-session": "false", "outlive-id-tokens": "true" },
+    { profile: "a", "aws-profile": "b" },
+    { "inline-session-policy": JSON.stringify({ Statement: "x".repeat(2_048) }) },
+  ];
   return [
     ...Object.entries(wrong).map(([name, value]) => saidBy(() => load({ [name]: value }))),
+    ...together.map((inputs) => saidBy(() => load(inputs))),
     saidBy(() => load({ "role-to-assume": "" })),
     saidBy(() => checkAccount(load({ "allowed-account-ids": "444455556666" }), "111122223333")),
   ];
@@ -177,8 +237,7 @@ const use = {
   configFile: "/c",
   credentialsFile: "/d",
   region: "eu-west-1",
-  roleArn: ROLE,
-  tokenFile: "/t",
+  identity: { roleArn: ROLE, sessionName: "s", tokenFile: "/t" },
   sessionName: "s",
   stsEndpoint: undefined,
   mirror: "auto" as const,
@@ -193,16 +252,18 @@ function saidOfEnvironment(): Said[] {
     AWS_PROFILE: "x",
   };
   const { warnings } = planEnvironment(ambient, use);
+  const ecs = { roleArn: ROLE, sessionName: "s", source: { credentials: "EcsContainer" as const } };
   const losing = [
     ...planEnvironment({ AWS_DEFAULT_PROFILE: "x" }, { ...use, profile: "a" }).warnings,
     ...planEnvironment({}, { ...use, mirror: "always" }).warnings,
+    ...planEnvironment({ AWS_CONTAINER_CREDENTIALS_FULL_URI: "x" }, { ...use, identity: ecs }).warnings,
   ];
   // All that the source has.
   const pushes = sources.flatMap(
     (source) =>
       source.match(/\bwarnings(?:\.push\(|: \[|: .*\.map\(\s*\(name\) =>)\s*`|\breturn emptied\(/g) ?? [],
   );
-  expect([warnings.length, losing.length, pushes.length]).toEqual([4, 2, 6]);
+  expect([warnings.length, losing.length, pushes.length]).toEqual([4, 3, 7]);
   return [
     ...warnings.map((warning): Said => ["ambient-variables-were-replaced", warning]),
     ...losing.map((warning): Said => ["a-chosen-profile-may-lose", warning]),
@@ -249,12 +310,13 @@ function saidOfReport(): Said[] {
       tokenReceivedAt: 0,
       tokenExpiresAt: 300_000,
       lifetimeMs: 300_000,
+      silentUntil: 170_000,
       refreshes: 0,
       failures: 0,
     },
     ...{ longestAgeMs: 0, received: [0], outages: [], stale: [] },
   };
-  const report = (changes: Partial<KeeperStatus>, keeperDied = false) =>
+  const report = (changes: Partial<KeeperStatus>, died = false) =>
     makeReport([
       {
         ...{
@@ -266,8 +328,8 @@ function saidOfReport(): Said[] {
           sessionName: "s",
           audience: "a",
         },
-        keeper: { ...keeper, ...changes },
-        keeperDied,
+        keepers: [tokenKeeper("a")],
+        ended: [{ id: tokenKeeper("a"), status: { ...keeper, ...changes }, died }],
       },
     ]).warnings;
   const stopped = { ended: { at: 600_001, why: "stopped" as const } };
@@ -278,7 +340,8 @@ function saidOfReport(): Said[] {
   return [
     [
       "a-later-step-replaced-the-role",
-      overrideWarning({ AWS_ACCESS_KEY_ID: "x" }, { ...use, exported: {}, previous: {} }) ?? "",
+      overrideWarning({ AWS_ACCESS_KEY_ID: "x" }, { ...use, roleArn: ROLE, exported: {}, previous: {} }) ??
+        "",
     ],
     ...report({ ...stopped, stale, outages }).map((text): Said => ["token-was-stale", text]),
     ...[...report({}), ...report({}, true)].map((text): Said => ["keeper-was-gone", text]),
@@ -299,7 +362,7 @@ function saidOfCheck(): Said[] {
     ["keeper-was-replaced", replacedWarning(found)],
     [
       "keeper-was-replaced",
-      `aws-role-refresh: unhealthy; profile default, ${describeHealth(found, Date.UTC(2026, 0, 1, 14, 3, 22, 1))}; repaired`,
+      `aws-role-refresh: unhealthy; profile default, ${describeHealth(found, "token", Date.UTC(2026, 0, 1, 14, 3, 22, 1))}; repaired`,
     ],
   ];
 }
@@ -378,6 +441,7 @@ const SAID: Said[] = [
   ...saidOfSts(),
   ...saidOfIdToken(),
   ...saidOfInputs(),
+  ...saidOfChains(),
   ...saidOfEnvironment(),
   ...saidOfReport(),
   ...saidOfCheck(),
@@ -389,6 +453,7 @@ const SAID: Said[] = [
     "write the report",
     "lock the job directory",
     "end the keeper and delete the token",
+    "end the keeper and delete the session",
     "end the keeper",
     "restore the profile",
     "record the end of this use",

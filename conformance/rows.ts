@@ -4,7 +4,7 @@ import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { repository } from "../harness/repository.ts";
 import { waitFor } from "../harness/wait.ts";
-import { append, renderProfile } from "../src/aws/profile.ts";
+import { append, type Profile, renderProfile } from "../src/aws/profile.ts";
 import { type Call, callForSeconds, callOnce, Turns } from "./calls.ts";
 import type { Client } from "./clients.ts";
 import type { Installation } from "./install.ts";
@@ -173,7 +173,7 @@ export function staleRows(run: Run): Promise<RowResult[]> {
   return inWorld(run, FAST, async (world) => {
     const folder = await world.folder("token written once ");
     const tokenFile = path.join(folder, "token");
-    const environment = await byHand(world, folder, renderProfile({ ...PROFILE, tokenFile }));
+    const environment = await byHand(world, folder, renderProfile(profileFor(tokenFile)));
     await writeFile(tokenFile, world.idToken(), { mode: 0o600 });
     const seconds = 2 * SESSION_SECONDS;
     run.progress(`scenario 2: ${seconds} s`);
@@ -196,13 +196,14 @@ export function staleRows(run: Run): Promise<RowResult[]> {
   });
 }
 
-const PROFILE = {
-  profile: "default",
-  roleArn: ROLE_ARNS.role,
-  sessionName: "by-hand",
-  region: REGION,
-  stsEndpoint: undefined,
-};
+function profileFor(tokenFile: string): Profile {
+  return {
+    profile: "default",
+    region: REGION,
+    stsEndpoint: undefined,
+    identity: { roleArn: ROLE_ARNS.role, sessionName: "by-hand", tokenFile },
+  };
+}
 
 /** The environment that the action would leave, for a config file that it did not write. */
 async function byHand(world: World, folder: string, config: string): Promise<Record<string, string>> {
@@ -315,7 +316,7 @@ export function formRows(run: Run): Promise<RowResult[]> {
       const token = path.join(folder, tokenFile);
       await mkdir(path.dirname(token), { recursive: true });
       await writeFile(token, world.idToken());
-      const written = append(before, renderProfile({ ...PROFILE, tokenFile }));
+      const written = append(before, renderProfile(profileFor(tokenFile)));
       const environment = await byHand(world, folder, change?.(written) ?? written);
       const cells = await callAll(run, world, environment, { cwd: folder }, (call) =>
         judgeCall(call, "role"),

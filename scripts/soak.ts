@@ -108,7 +108,7 @@ async function soak(cleanup: Cleanup): Promise<number> {
   if (main.outcome !== "success") throw new Error(`main failed:\n${main.log}`);
   const [token] = stage.tokens();
   const { pid } = stage.status();
-  const reader = new TokenReader(token?.token ?? "");
+  const reader = new TokenReader(token?.secret ?? "");
   const samples: Sample[] = [];
   while (performance.now() - began < lastsMs) {
     await sleep(SAMPLE_MS);

@@ -1,12 +1,13 @@
 import * as core from "@actions/core";
 import { errorText, UserError } from "./base/errors.ts";
-import { type JobDirectory, jobDirectory, tokenDirectory } from "./base/layout.ts";
+import { type JobDirectory, jobDirectory, keeperDirectory, kindOf, tokenKeeper } from "./base/layout.ts";
 import { jobDirectoryPath } from "./base/runner-temp.ts";
+import { readJobSecret } from "./base/seal.ts";
 import { printable } from "./base/text.ts";
 import { firstToken } from "./first-token.ts";
 import { isClaimedBy } from "./job/claim.ts";
 import { locked } from "./job/lock.ts";
-import { activeUses } from "./job/records.ts";
+import { activeUses, type Use } from "./job/records.ts";
 import { replaceKeeper } from "./job/replace-keeper.ts";
 import { healthOf } from "./keeper/health.ts";
 import { launchKeeper } from "./keeper/launch.ts";
@@ -26,36 +27,31 @@ export interface Checked {
  */
 export async function checkUses(env: NodeJS.ProcessEnv): Promise<Checked> {
   const job = jobDirectory(jobDirectoryPath(env.RUNNER_TEMP));
-  const endpoint = readEndpoint(env);
-  const profiles = await profilesByAudience(job, endpoint.requestToken);
-  if (profiles.size === 0) throw noUse(job, env);
+  const uses = isClaimedBy(job, readJobSecret(env)) ? await locked(job, () => activeUses(job)) : [];
+  if (uses.length === 0) throw noUse(job, env);
 
   let healthy = true;
   const details: string[] = [];
-  for (const [audience, names] of profiles) {
-    const health = await locked(job, () => healthOf(tokenDirectory(job, audience)));
-    const found = [
-      `${names.length > 1 ? "profiles" : "profile"} ${names.join(" and ")}`,
-      describeHealth(health),
-    ];
-    details.push(found.join(", "));
+  for (const id of new Set(uses.flatMap(({ keepers }) => keepers))) {
+    const health = await locked(job, () => healthOf(keeperDirectory(job, id)));
+    const dependent = uses.filter(({ keepers }) => keepers.includes(id));
+    details.push(`${profilesOf(dependent)}, ${describeHealth(health, kindOf(id))}`);
     if (health.trouble === undefined) continue;
     healthy = false;
-    details.push(await repair(job, { endpoint, audience }, env));
+    const audience = dependent.find((use) => use.audience && tokenKeeper(use.audience) === id)?.audience;
+    details.push(
+      audience === undefined
+        ? "not repaired: use the action once more with the same inputs"
+        : await repair(job, { endpoint: readEndpoint(env), audience }, env),
+    );
   }
+  if (details.length === 0) details.push(`${profilesOf(uses)}, reached from another profile or the runner`);
   return { healthy, details: printable(details.join("; ")) };
 }
 
-/** The profiles of this job that read each token. A directory that is not this job's has none. */
-async function profilesByAudience(job: JobDirectory, requestToken: string): Promise<Map<string, string[]>> {
-  const profiles = new Map<string, string[]>();
-  if (!isClaimedBy(job, requestToken)) return profiles;
-  for (const { audience, profile } of await locked(job, () => activeUses(job))) {
-    const names = profiles.get(audience) ?? [];
-    if (!names.includes(profile)) names.push(profile);
-    profiles.set(audience, names);
-  }
-  return profiles;
+function profilesOf(uses: Use[]): string {
+  const names = [...new Set(uses.map(({ profile }) => profile))];
+  return `${names.length > 1 ? "profiles" : "profile"} ${names.join(" and ")}`;
 }
 
 /**
@@ -68,8 +64,9 @@ async function repair(job: JobDirectory, ask: Ask, env: NodeJS.ProcessEnv): Prom
     core.setSecret(first.token);
     await locked(job, async () => {
       // A post step may have ended the last use meanwhile, and another step may have repaired the keeper.
-      if (!activeUses(job).some(({ audience }) => audience === ask.audience)) return;
-      const directory = tokenDirectory(job, ask.audience);
+      const id = tokenKeeper(ask.audience);
+      if (!activeUses(job).some(({ keepers }) => keepers.includes(id))) return;
+      const directory = keeperDirectory(job, id);
       if (healthOf(directory).trouble !== undefined) await replaceKeeper(directory, keeper, first);
     });
     return "repaired";

@@ -1,83 +1,169 @@
-import { Readable } from "node:stream";
-import { AssumeRoleWithWebIdentityCommand, STSClient } from "@aws-sdk/client-sts";
+import {
+  AssumeRoleCommand,
+  type AssumeRoleCommandOutput,
+  AssumeRoleWithWebIdentityCommand,
+} from "@aws-sdk/client-sts";
+import { fromIni } from "@aws-sdk/credential-provider-ini";
 import { withDeadline } from "./base/deadline.ts";
-import { errorCode, errorText } from "./base/errors.ts";
-import { type Failure, type FailureKind, kindOfCode, RequestError } from "./base/network.ts";
+import { errorText } from "./base/errors.ts";
+import { RequestError } from "./base/network.ts";
 import { retrying } from "./base/retry.ts";
+import type { ExchangeFailure, Keys, Session, SessionRequest, SessionSource } from "./base/session.ts";
+import { type Client, failureOf, makeClient } from "./sts-client.ts";
 
 // The bundle with the AWS SDK. Plain data goes in and comes out: classes do not survive the border between
 // bundles.
 
-/** What is exchanged for what, and where. */
-interface ExchangeRequest {
-  roleArn: string;
-  sessionName: string;
-  token: string;
-  region: string;
-  /** undefined: the endpoint that the SDK finds, as the SDKs of later steps will. */
-  endpoint: string | undefined;
-}
+export type ExchangeResult = { session: Session } | { failure: ExchangeFailure };
 
-export interface Session {
-  /** undefined: the server gave no ARN (servers other than AWS may leave it out). */
-  accountId: string | undefined;
-  assumedRoleArn: string | undefined;
-}
-
-interface ExchangeFailure extends Failure {
-  attempts: number;
-  /** The server that was asked. */
-  endpointUrl: string;
-}
-
-type ExchangeResult = { session: Session } | { failure: ExchangeFailure };
-
-/** One attempt, from the connection to the last byte. */
+/** One attempt, from the connection to the last byte. A chain makes a request for each of its roles. */
 const ATTEMPT_TIMEOUT_MS = 15_000;
 /** Of a session, at AWS and at servers with an STS API. */
 const ARN = /^arn:[\w-]+:[\w-]*:[\w-]*:[\w-]*:[\w+=,.@/:-]{1,1024}$/;
-/** An answer of STS is about 2 kB. */
-const MAX_ANSWER_BYTES = 256 * 1024;
 
 /**
- * The one AssumeRoleWithWebIdentity of main, repeated while a failure may be temporary (retry.ts). The
- * session's keys are dropped here, and no message holds the token.
- * @param onRetry is called with a line for the log before each repetition
+ * One session of a role, for an ID token, from a profile, or for another session of the role. No message
+ * holds a token or a key.
+ * @param onRetry is called with a line for the log before each repetition; without it there is none
  */
 export async function exchange(
-  request: ExchangeRequest,
-  onRetry: (text: string) => void,
+  request: SessionRequest,
+  source: SessionSource,
+  onRetry?: (text: string) => void,
 ): Promise<ExchangeResult> {
-  const { client, askedUrl } = makeClient(request);
-  const host = () => new URL(askedUrl()).host;
+  const progress: Progress = { client: undefined, roleArn: undefined, callerArn: undefined };
+  const url = () => progress.client?.askedUrl() ?? makeClient(request).askedUrl();
   let attempts = 0;
   const attempt = async () => {
     attempts++;
+    Object.assign(progress, { roleArn: undefined, callerArn: undefined });
     try {
-      return await withDeadline(host, ATTEMPT_TIMEOUT_MS, (signal) => send(client, request, signal));
+      return await withDeadline(
+        () => new URL(url()).host,
+        ATTEMPT_TIMEOUT_MS,
+        (signal) => sessionFrom(request, source, progress, signal),
+      );
     } catch (error) {
       throw error instanceof RequestError ? error : new RequestError(failureOf(error), { cause: error });
+    } finally {
+      progress.client?.sts.destroy();
     }
   };
   try {
-    return { session: await retrying(attempt, (failure) => onRetry(`${askedUrl()}: ${failure.message}`)) };
+    if (!onRetry) return { session: await attempt() };
+    return { session: await retrying(attempt, ({ message }) => onRetry(`${url()}: ${message}`)) };
   } catch (error) {
     if (!(error instanceof RequestError)) throw error;
-    return { failure: { ...error.failure, attempts, endpointUrl: askedUrl() } };
-  } finally {
-    client.destroy();
+    const { roleArn, callerArn } = progress;
+    return { failure: { ...error.failure, attempts, endpointUrl: url(), roleArn, callerArn } };
   }
 }
 
-async function send(client: STSClient, request: ExchangeRequest, abortSignal: AbortSignal): Promise<Session> {
-  const { roleArn: RoleArn, sessionName: RoleSessionName, token: WebIdentityToken } = request;
-  const command = new AssumeRoleWithWebIdentityCommand({ RoleArn, RoleSessionName, WebIdentityToken });
-  const answer = await client.send(command, { abortSignal });
+/** How far an attempt has come, for the message if it fails. */
+interface Progress {
+  client: Client | undefined;
+  /** The role that STS is asked for; undefined before the first request. */
+  roleArn: string | undefined;
+  callerArn: string | undefined;
+}
+
+function sessionFrom(
+  request: SessionRequest,
+  source: SessionSource,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<Session> {
+  const limits = limitsOf(request);
+  const names = { RoleArn: request.roleArn, RoleSessionName: request.sessionName };
+  if ("profile" in source) return fromProfile(request, source.profile, progress, signal);
+  if ("session" in source) return ask(request, progress, { ...names, ...limits }, signal, source.session);
+  return ask(request, progress, { ...names, ...limits, WebIdentityToken: source.idToken }, signal);
+}
+
+function limitsOf({ durationSeconds, policy, policyArns }: SessionRequest): Partial<Input> {
+  return {
+    ...(durationSeconds !== undefined && { DurationSeconds: durationSeconds }),
+    ...(policy !== undefined && { Policy: policy }),
+    ...(policyArns !== undefined && { PolicyArns: policyArns.map((arn) => ({ arn })) }),
+  };
+}
+
+/**
+ * Lets the SDK walk the profile's chain, as the SDKs of later steps do. The requests on the way are made
+ * here; the last of them is the session.
+ */
+async function fromProfile(
+  request: SessionRequest,
+  profile: string,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<Session> {
+  let last: Session | undefined;
+  const assume = async (input: Input, keys?: Omit<Keys, "expiresAt">) => {
+    const isTarget = input.RoleArn === request.roleArn && input.RoleSessionName === request.sessionName;
+    progress.callerArn = last?.assumedRoleArn;
+    last = await ask(request, progress, { ...input, ...(isTarget && limitsOf(request)) }, signal, keys);
+    return { ...last.keys, expiration: new Date(last.keys.expiresAt) };
+  };
+  const provider = fromIni({
+    profile,
+    ignoreCache: true,
+    roleAssumer: ({ accessKeyId, secretAccessKey, sessionToken = "" }, input) =>
+      assume(input as Input, { accessKeyId, secretAccessKey, sessionToken }),
+    roleAssumerWithWebIdentity: (input) => assume(input as Input),
+  });
+  try {
+    await provider();
+  } catch (error) {
+    if (error instanceof RequestError || progress.roleArn !== undefined) throw error;
+    throw new RequestError({ kind: "denied", code: "NoSource", message: errorText(error) });
+  }
+  if (!last) throw new Error(`profile ${profile} assumes no role`);
+  return last;
+}
+
+interface Input {
+  RoleArn: string;
+  RoleSessionName: string;
+  DurationSeconds?: number;
+  ExternalId?: string;
+  WebIdentityToken?: string;
+  Policy?: string;
+  PolicyArns?: { arn: string }[];
+}
+
+/** One request to STS. */
+async function ask(
+  request: SessionRequest,
+  progress: Progress,
+  input: Input,
+  abortSignal: AbortSignal,
+  keys?: Omit<Keys, "expiresAt">,
+): Promise<Session> {
+  progress.client?.sts.destroy();
+  const client = makeClient(request, keys);
+  progress.client = client;
+  progress.roleArn = input.RoleArn;
+  const { WebIdentityToken, ...assume } = input;
+  const answer: AssumeRoleCommandOutput =
+    WebIdentityToken === undefined
+      ? await client.sts.send(new AssumeRoleCommand(assume), { abortSignal })
+      : await client.sts.send(new AssumeRoleWithWebIdentityCommand({ ...assume, WebIdentityToken }), {
+          abortSignal,
+        });
+  return read(answer, client.serverTime());
+}
+
+function read(
+  { Credentials, AssumedRoleUser }: AssumeRoleCommandOutput,
+  serverTime: number | undefined,
+): Session {
+  const { AccessKeyId, SecretAccessKey, SessionToken, Expiration } = Credentials ?? {};
   // The page of a proxy, for example, which the SDK reads as an empty answer.
-  if (!answer.Credentials?.AccessKeyId) {
+  if (!AccessKeyId || !SecretAccessKey || !SessionToken || !Expiration) {
     throw new RequestError({ kind: "malformed", httpStatus: 200, message: "HTTP 200 without a session" });
   }
-  const assumedRoleArn = answer.AssumedRoleUser?.Arn || undefined;
+  const assumedRoleArn = AssumedRoleUser?.Arn || undefined;
   // It goes into outputs and the log.
   if (assumedRoleArn !== undefined && !ARN.test(assumedRoleArn)) {
     throw new RequestError({
@@ -86,86 +172,17 @@ async function send(client: STSClient, request: ExchangeRequest, abortSignal: Ab
       message: "AssumedRoleUser.Arn is not an ARN",
     });
   }
-  return { assumedRoleArn, accountId: assumedRoleArn?.split(":")[4] || undefined };
-}
-
-/**
- * A client that makes one attempt, and the URL that it asks: the environment or a config file may name
- * another.
- */
-function makeClient({ region, endpoint }: ExchangeRequest): { client: STSClient; askedUrl: () => string } {
-  const agent = { keepAlive: false, proxyEnv: process.env };
-  const client = new STSClient({
-    region,
-    ...(endpoint !== undefined && { endpoint }),
-    maxAttempts: 1,
-    retryMode: "standard",
-    defaultsMode: "standard",
-    requestHandler: {
-      connectionTimeout: 5_000,
-      requestTimeout: 10_000,
-      throwOnRequestTimeout: true,
-      httpAgent: agent,
-      httpsAgent: agent,
+  const expiresAt = Expiration.getTime();
+  return {
+    assumedRoleArn,
+    accountId: assumedRoleArn?.split(":")[4] || undefined,
+    keys: {
+      accessKeyId: AccessKeyId,
+      secretAccessKey: SecretAccessKey,
+      sessionToken: SessionToken,
+      expiresAt,
     },
-  });
-  let asked = endpoint ?? `https://sts.${region}.amazonaws.com${region.startsWith("cn-") ? ".cn" : ""}`;
-  client.middlewareStack.add(
-    (next) => (args) => {
-      const server = args.request as { protocol: string; hostname: string; port?: number };
-      asked = `${server.protocol}//${server.hostname}${server.port === undefined ? "" : `:${server.port}`}`;
-      return next(args);
-    },
-    { step: "finalizeRequest" },
-  );
-  // Nearest to the network: the SDK would collect an answer of any size in memory.
-  client.middlewareStack.add(
-    (next) => async (args) => {
-      const result = await next(args);
-      const response = result.response as { body: Readable };
-      response.body = Readable.from(bounded(response.body));
-      return result;
-    },
-    { step: "deserialize", priority: "low" },
-  );
-  return { client, askedUrl: () => asked };
-}
-
-async function* bounded(body: Readable): AsyncGenerator<Buffer> {
-  let size = 0;
-  for await (const chunk of body as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > MAX_ANSWER_BYTES) {
-      const message = `the answer is larger than ${MAX_ANSWER_BYTES} bytes`;
-      throw new RequestError({ kind: "malformed", message });
-    }
-    yield chunk;
-  }
-}
-
-function failureOf(error: unknown): Failure {
-  const code = (errorCode(error) ?? (error instanceof Error ? error.name : "Error")).replace(
-    /Exception$/,
-    "",
-  );
-  const status = (error as { $metadata?: { httpStatusCode?: unknown } } | null)?.$metadata?.httpStatusCode;
-  const httpStatus = typeof status === "number" ? status : undefined;
-  const message = errorText(error);
-  return { kind: kindOf(code, httpStatus, message), code, httpStatus, message };
-}
-
-// https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html, and the other services' names for
-// the same.
-const THROTTLED = new Set(["Throttling", "Throttled", "RequestLimitExceeded", "TooManyRequests", "SlowDown"]);
-/** What the SDK calls an answer without an error code of STS. */
-const NO_CODE = new Set(["Unknown", "UnknownError", "Error"]);
-
-function kindOf(code: string, httpStatus: number | undefined, message: string): FailureKind {
-  if (THROTTLED.has(code) || httpStatus === 429) return "throttled";
-  if (code === "IDPCommunicationError") return "provider";
-  // STS's answer where a provider exists but its keys could not be fetched in time.
-  if (code === "InvalidIdentityToken" && /retrieve verification key/i.test(message)) return "provider";
-  if (httpStatus === undefined) return kindOfCode(code);
-  if (httpStatus >= 500) return "server-error";
-  return NO_CODE.has(code) ? "malformed" : "denied";
+    lifetimeMs: expiresAt - (serverTime ?? Date.now()),
+    clockOffsetMs: serverTime === undefined ? undefined : serverTime - Date.now(),
+  };
 }

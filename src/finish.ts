@@ -5,7 +5,7 @@ import { overrideWarning, planRestore } from "./aws/restore.ts";
 import { cliCache, defaultFiles } from "./aws/user-files.ts";
 import { errorText } from "./base/errors.ts";
 import { type JobDirectory, jobDirectory } from "./base/layout.ts";
-import { unseal } from "./base/seal.ts";
+import { findJobSecret, unseal } from "./base/seal.ts";
 import { troubleshootingLink } from "./base/troubleshooting.ts";
 import type { Summary } from "./inputs.ts";
 import { finishedUses, type PublishedUse, previousVariables, type Use } from "./job/records.ts";
@@ -33,7 +33,7 @@ export async function finish(env: NodeJS.ProcessEnv): Promise<void> {
     restoreEnvironment(use, others, env);
   };
   const ended = await attempt("remove the profile and the token", async () => {
-    const result = await endUse(job, saved.id, { requestToken: env.ACTIONS_ID_TOKEN_REQUEST_TOKEN, restore });
+    const result = await endUse(job, saved.id, { jobSecret: findJobSecret(env), restore });
     isDone = true;
     return result;
   });
@@ -104,7 +104,7 @@ function forgetSessions(use: PublishedUse, roleArns: string[]): void {
 }
 
 function restoreEnvironment(use: PublishedUse, others: Use[], env: NodeJS.ProcessEnv): void {
-  const values = previousVariables(JSON.parse(unseal(use.previous, env.ACTIONS_ID_TOKEN_REQUEST_TOKEN)));
+  const values = previousVariables(JSON.parse(unseal(use.previous, findJobSecret(env))));
   const overridden = overrideWarning(env, { ...use, previous: values });
   if (overridden !== undefined) core.warning(overridden);
   const previous: Record<string, string | undefined> = {};

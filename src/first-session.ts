@@ -1,60 +1,120 @@
 import { pathToFileURL } from "node:url";
 import * as core from "@actions/core";
+import { KEYS } from "./aws/environment.ts";
 import { home } from "./aws/user-files.ts";
 import { bundlePath } from "./base/bundles.ts";
-import type { IdToken } from "./base/id-token.ts";
+import type { Claims } from "./base/jwt.ts";
 import { findProxy } from "./base/proxy.ts";
-import type { Session } from "./exchange.ts";
+import type { ExchangeFailure, Session, SessionRequest, SessionSource } from "./base/session.ts";
+import { explainChainFailure } from "./explain/chain.ts";
 import { explainStsFailure } from "./explain/sts.ts";
 import type { Inputs } from "./inputs.ts";
 import type { Plan } from "./plan.ts";
 
 export type Exchange = typeof import("./exchange.ts");
 
+/** What main knows of a session: no keys and no lifetime where it did not try one. */
+export type KnownSession = Pick<Session, "accountId" | "assumedRoleArn"> & Partial<Session>;
+
+/** Of the ID token that was exchanged. */
+export interface Exchanged {
+  claims: Claims;
+  clockOffsetMs: number | undefined;
+}
+
 /** The AWS SDK is in a separate bundle, loaded only where it is needed. */
 export function loadExchange(): Promise<Exchange> {
   return import(/* webpackIgnore: true */ pathToFileURL(bundlePath("exchange")).href);
 }
 
-/** Tries the role once. Throws a UserError that explains why STS gave no session. */
-export async function firstSession(
-  { exchange }: Exchange,
-  { inputs, job }: Plan,
-  first: IdToken,
-  env: NodeJS.ProcessEnv,
-): Promise<Session> {
-  const { role, profile, sessionName, region, stsEndpoint, audience, trustPolicy } = inputs;
-  // The endpoint that later steps find, and not that of the profile in use before.
-  Object.assign(env, {
+export function sessionRequest({ inputs }: Plan): SessionRequest {
+  const { role, sessionName, region, stsEndpoint, durationSeconds, policy, policyArns } = inputs;
+  return {
+    roleArn: role.arn,
+    sessionName,
+    region,
+    endpoint: stsEndpoint,
+    durationSeconds,
+    policy,
+    policyArns,
+  };
+}
+
+/**
+ * The AWS variables for the SDK: the endpoint that later steps find, and not that of the profile in use
+ * before; and the job's keys only where they are the source.
+ */
+export function sdkEnvironment({ inputs, job }: Plan, env: NodeJS.ProcessEnv): Record<string, string> {
+  const { source, profile } = inputs;
+  const needsKeys = source !== "id-token" && "credentials" in source && source.credentials === "Environment";
+  const ambient = Object.entries(env).filter(
+    ([name, value]) => name.startsWith("AWS_") && value && (needsKeys || !KEYS.includes(name)),
+  );
+  return {
+    ...(Object.fromEntries(ambient) as Record<string, string>),
     AWS_CONFIG_FILE: job.config,
     AWS_SHARED_CREDENTIALS_FILE: job.credentials,
     AWS_PROFILE: profile,
-  });
+  };
+}
+
+/** Tries the role once. Throws a UserError that explains why STS gave no session. */
+export async function firstSession(
+  { exchange }: Exchange,
+  plan: Plan,
+  source: SessionSource,
+  idToken: Exchanged | undefined,
+  env: NodeJS.ProcessEnv,
+): Promise<Session> {
+  Object.assign(env, sdkEnvironment(plan, env));
   // The SDK asks for the home folder and fails without one.
   env.HOME ??= home();
-  const result = await exchange(
-    { roleArn: role.arn, sessionName, token: first.token, region, endpoint: stsEndpoint },
-    (text) => core.info(`No session yet: ${text}. Trying again.`),
-  );
+  const result = await exchange(sessionRequest(plan), source, logRetry);
   if ("session" in result) return result.session;
-  const { attempts, endpointUrl, ...failure } = result.failure;
-  throw explainStsFailure(failure, {
-    roleArn: role.arn,
-    region,
-    stsEndpoint,
-    endpointHost: new URL(endpointUrl).host,
-    proxy: findProxy(env, endpointUrl),
+  throw explainFailure(result.failure, plan, idToken, env);
+}
+
+export function logRetry(text: string): void {
+  core.info(`No session yet: ${text}. Trying again.`);
+}
+
+/** @param isSelf whether it was the role itself that asked for its role */
+export function explainFailure(
+  { endpointUrl, ...answer }: ExchangeFailure,
+  { inputs }: Plan,
+  idToken: Exchanged | undefined,
+  env: NodeJS.ProcessEnv,
+  isSelf = false,
+): Error {
+  const { role, region, stsEndpoint, audience, trustPolicy, durationSeconds } = inputs;
+  const endpointHost = new URL(endpointUrl).host;
+  const proxy = findProxy(env, endpointUrl);
+  const about = { roleArn: role.arn, region, stsEndpoint, endpointHost, proxy, durationSeconds };
+  if (idToken === undefined || isSelf)
+    return explainChainFailure({ endpointUrl, ...answer }, { ...about, source: sourceText(inputs), isSelf });
+  const { attempts, roleArn: _, callerArn: __, ...failure } = answer;
+  const { claims, clockOffsetMs } = idToken;
+  return explainStsFailure(failure, {
+    ...about,
     audience,
-    claims: first.claims,
-    clockSkewSeconds: first.clockOffsetMs === undefined ? undefined : Math.round(-first.clockOffsetMs / 1000),
+    claims,
+    clockSkewSeconds: clockOffsetMs === undefined ? undefined : Math.round(-clockOffsetMs / 1000),
     trustPolicy,
     accountIsMasked: inputs.maskAccountId,
     attempts,
   });
 }
 
+/** Where a role is reached from, in the words of the inputs. */
+export function sourceText({ source, profile }: Inputs): string {
+  if (source === "id-token") return "the job's ID token";
+  if ("sameProfile" in source) return `the earlier role of profile ${profile} (role-chaining)`;
+  if ("profile" in source) return `profile ${source.profile} (source-profile)`;
+  return `${source.credentials} (credential-source)`;
+}
+
 /** What the session will be, where no exchange is tried. */
-export function plannedSession({ role, sessionName }: Inputs): Session {
+export function plannedSession({ role, sessionName }: Inputs): KnownSession {
   const { partition, accountId, name } = role;
   if (accountId === undefined) return { accountId, assumedRoleArn: undefined };
   return {

@@ -41,8 +41,19 @@ const ALLOWED = {
   trial: "true or false",
   "mirror-environment": "auto, true or false",
   summary: "auto, always or never",
+  "shared-session": "auto, true or false",
+  "role-duration-seconds": "a whole number of seconds from 900 to 43200",
+  "inline-session-policy": "an IAM policy as JSON",
+  "managed-session-policies": "ARNs of managed policies, at most 10, one on each line",
+  "outlive-id-tokens": "true or false",
+  "source-profile": "1 to 64 of the characters A-Z a-z 0-9 _ . -",
+  "role-chaining": "true or false",
+  "credential-source": "Ec2InstanceMetadata, EcsContainer or Environment",
+  "role-external-id": "2 to 1224 of the characters A-Z a-z 0-9 _ + = , . @ : / -",
+  "output-credentials": "true or false",
+  "http-proxy": "http://HOST:PORT or https://HOST:PORT",
 };
-type Name = keyof typeof ALLOWED;
+export type Name = keyof typeof ALLOWED;
 
 // Names and paths of roles: https://docs.aws.amazon.com/IAM/latest/APIReference/API_Role.html
 const ROLE_ARN = /^arn:(aws[a-z-]*):iam::(\d{12}):role\/((?:[\w+=,.@-]+\/)*)([\w+=,.@-]{1,64})$/;
@@ -73,7 +84,14 @@ export function readRegion(read: Reader): string {
 }
 
 export function readProfile(read: Reader): string {
-  const profile = read("profile") || "default";
+  const [own, incumbents] = [read("profile"), read("aws-profile")];
+  if (incumbents !== "" && own !== "" && own !== "default" && own !== incumbents)
+    throw refused(
+      "profile",
+      own,
+      `aws-profile is ${quoted(incumbents)}, and it means the same. Give one of them.`,
+    );
+  const profile = incumbents || own || "default";
   // The SDK for JavaScript looks profiles up in an object, which inherits properties of some names.
   if (profile in {})
     throw refused("profile", profile, "The AWS SDK for JavaScript cannot read a profile of this name.");
@@ -120,6 +138,17 @@ export function readStsEndpoint(read: Reader): string | undefined {
   return url.href.replace(/\/+$/, "");
 }
 
+/** main, the keeper and the exchange use it (keeper/launch.ts); later steps do not. */
+export function readProxy(read: Reader): void {
+  const given = read("http-proxy");
+  if (given === "" || (/^https?:\/\/[\x21-\x7e]+$/.test(given) && URL.canParse(given))) return;
+  // It may hold a password.
+  throw new UserError(
+    "input-refused",
+    `http-proxy is not a URL that Node.js can use. Allowed: ${ALLOWED["http-proxy"]}.`,
+  );
+}
+
 export function readMirror(read: Reader): Mirror {
   const given = read("mirror-environment") || "auto";
   if (given === "auto") return "auto";
@@ -151,8 +180,8 @@ export function readBoolean(read: Reader, name: Name, otherwise: boolean): boole
   throw refused(name, given, "If it comes from an expression, check the value of the expression.");
 }
 
-// The same spellings as getBooleanInput of @actions/core (YAML 1.2, core schema).
-function parseBoolean(text: string): boolean | undefined {
+/** The same spellings as getBooleanInput of @actions/core (YAML 1.2, core schema). */
+export function parseBoolean(text: string): boolean | undefined {
   if (["true", "True", "TRUE"].includes(text)) return true;
   if (["false", "False", "FALSE"].includes(text)) return false;
   return undefined;
@@ -168,7 +197,7 @@ function required(read: Reader, name: Name): string {
   );
 }
 
-function refused(name: Name, given: string, hint: string): UserError {
+export function refused(name: Name, given: string, hint: string): UserError {
   const shown = quoted(given, 100);
   return new UserError("input-refused", `${name} is ${shown}. Allowed: ${ALLOWED[name]}. ${hint}`);
 }

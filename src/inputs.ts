@@ -1,13 +1,15 @@
 import type { Mirror } from "./aws/environment.ts";
 import { UserError } from "./base/errors.ts";
 import type { TrustPolicy } from "./explain/trust-policy.ts";
+import { checkIncumbentInputs } from "./incumbent-inputs.ts";
 import type { Reader, Role, Run, Summary } from "./input-readers.ts";
 import * as input from "./input-readers.ts";
+import { readSessionInputs, type SessionInputs } from "./session-inputs.ts";
 
 export type { Summary } from "./input-readers.ts";
 
 /** Every input of the action, checked. */
-export interface Inputs {
+export interface Inputs extends SessionInputs {
   role: Role;
   region: string;
   profile: string;
@@ -24,6 +26,10 @@ export interface Inputs {
   /** The role's trust policy, to explain a refusal. */
   trustPolicy: TrustPolicy | undefined;
   summary: Summary;
+  /** Whether the first session also goes into outputs. */
+  outputCredentials: boolean;
+  /** Inputs that have no effect, and why: for the log. */
+  notes: string[];
 }
 
 /**
@@ -33,6 +39,9 @@ export interface Inputs {
 export function loadInputs(read: Reader, run: Run): Inputs {
   const stsEndpoint = input.readStsEndpoint(read);
   const role = input.readRole(read, stsEndpoint !== undefined);
+  const notes = checkIncumbentInputs(read);
+  input.readProxy(read);
+  const session = readSessionInputs(read, notes);
   return {
     role,
     region: input.readRegion(read),
@@ -46,6 +55,9 @@ export function loadInputs(read: Reader, run: Run): Inputs {
     mirror: input.readMirror(read),
     trustPolicy: input.readTrustPolicy(read),
     summary: input.readSummary(read),
+    outputCredentials: input.readBoolean(read, "output-credentials", false),
+    notes,
+    ...session,
   };
 }
 

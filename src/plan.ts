@@ -1,26 +1,41 @@
 import { randomBytes } from "node:crypto";
 import { type EnvironmentPlan, planEnvironment } from "./aws/environment.ts";
-import { renderProfile } from "./aws/profile.ts";
+import type { Profile } from "./aws/profile.ts";
 import { UserError } from "./base/errors.ts";
 import type { Endpoint } from "./base/id-token.ts";
 import { decodeClaims, timeClaim } from "./base/jwt.ts";
-import { type JobDirectory, jobDirectory, type TokenDirectory, tokenDirectory } from "./base/layout.ts";
+import {
+  type JobDirectory,
+  jobDirectory,
+  type KeeperId,
+  keeperDirectory,
+  sessionKeeper,
+  tokenKeeper,
+} from "./base/layout.ts";
 import { checkProxies, proxyWarning } from "./base/proxy.ts";
 import { jobDirectoryPath } from "./base/runner-temp.ts";
+import { readJobSecret } from "./base/seal.ts";
 import { explainNoPermission } from "./explain/id-token.ts";
 import type { Inputs } from "./inputs.ts";
+import { targetProfile } from "./job/chain.ts";
 
 /** One use of the action, before anything of it exists outside of this process. */
 export interface Plan {
   id: string;
   inputs: Inputs;
-  endpoint: Endpoint;
+  /** undefined: this job may not have ID tokens, and this use needs none. */
+  endpoint: Endpoint | undefined;
   /** When the request token expires, in milliseconds since 1970; undefined if it cannot be read. */
   endsAt: number | undefined;
+  /** What every step of this job has, and no other job. */
+  jobSecret: string;
   job: JobDirectory;
-  directory: TokenDirectory;
-  /** The section of the AWS config file. */
-  section: string;
+  /** Of this use's own keeper. */
+  keeper: KeeperId | undefined;
+  /** What steps find under the use's profile. */
+  visible: Profile;
+  /** The role itself, where a keeper reaches it from another profile. */
+  hidden: Profile | undefined;
   exports: EnvironmentPlan["exports"];
   /** For the log, once everything works. */
   warnings: string[];
@@ -33,27 +48,56 @@ export interface Plan {
  * refused.
  */
 export function makePlan(inputs: Inputs, env: NodeJS.ProcessEnv): Plan {
-  const { role, sessionName, profile, region, stsEndpoint, mirror } = inputs;
+  const { role, sessionName, region, stsEndpoint, mirror } = inputs;
+  const id = randomBytes(8).toString("hex");
   const job = jobDirectory(jobDirectoryPath(env.RUNNER_TEMP));
-  const endpoint = readEndpoint(env);
-  const directory = tokenDirectory(job, inputs.audience);
-  const use = { profile, roleArn: role.arn, tokenFile: directory.token, sessionName, region, stsEndpoint };
+  const endpoint = inputs.source === "id-token" || hasEndpoint(env) ? readEndpoint(env) : undefined;
+  const { keeper, visible, hidden } = profilesOf(inputs, id, job);
   const files = { configFile: job.config, credentialsFile: job.credentials };
-  const { exports, warnings } = planEnvironment(env, { ...use, ...files, mirror });
+  const { exports, warnings } = planEnvironment(env, { ...visible, ...files, sessionName, mirror });
   checkProxies(env);
-  warnings.push(...[proxyWarning(env, endpoint.url), tlsWarning(env)].filter((text) => text !== undefined));
+  const asked = endpoint?.url ?? stsEndpoint ?? `https://sts.${region}.amazonaws.com`;
+  warnings.push(...[proxyWarning(env, asked), tlsWarning(env)].filter((text) => text !== undefined));
   return {
-    id: randomBytes(8).toString("hex"),
+    id,
     inputs,
     endpoint,
-    endsAt: timeClaim(decodeClaims(endpoint.requestToken), "exp"),
+    endsAt: endpoint && timeClaim(decodeClaims(endpoint.requestToken), "exp"),
+    jobSecret: readJobSecret(env),
     job,
-    directory,
-    section: renderProfile(use),
+    keeper,
+    visible,
+    hidden,
     exports,
     warnings,
     masks: inputs.maskAccountId && role.accountId !== undefined ? [role.accountId] : [],
   };
+}
+
+/** The profile that steps find, the one that only the keeper reads, and which keeper that is. */
+function profilesOf(
+  inputs: Inputs,
+  id: string,
+  job: JobDirectory,
+): Pick<Plan, "keeper" | "visible" | "hidden"> {
+  const { profile, region, stsEndpoint, sessionName, source, externalId, audience } = inputs;
+  const roleArn = inputs.role.arn;
+  const about = { profile, region, stsEndpoint };
+  let hidden: Profile | undefined;
+  if (source !== "id-token") {
+    // The name of a profile is known once the job's other uses are: job/chain.ts.
+    const from = "credentials" in source ? source : { profile: "" };
+    const durationSeconds = inputs.sharedSession ? undefined : inputs.durationSeconds;
+    const identity = { roleArn, sessionName, externalId, durationSeconds, source: from };
+    if (!inputs.sharedSession) return { keeper: undefined, visible: { ...about, identity }, hidden };
+    hidden = { ...about, profile: targetProfile(id), identity };
+  }
+  const keeper = inputs.sharedSession ? sessionKeeper(id) : tokenKeeper(audience);
+  const { secret } = keeperDirectory(job, keeper);
+  const identity = inputs.sharedSession
+    ? { sessionFile: secret }
+    : { roleArn, sessionName, tokenFile: secret };
+  return { keeper, visible: { ...about, identity }, hidden };
 }
 
 /** main and keeper still verify certificates: start.ts. */
@@ -63,6 +107,10 @@ function tlsWarning(env: NodeJS.ProcessEnv): string | undefined {
     "NODE_TLS_REJECT_UNAUTHORIZED is 0 in this job: Node.js programs in it accept any certificate, and anyone on the " +
     "network path can read what they send. This action ignores it. Remove it, and name additional certificate authorities in NODE_EXTRA_CA_CERTS."
   );
+}
+
+function hasEndpoint(env: NodeJS.ProcessEnv): boolean {
+  return Boolean(env.ACTIONS_ID_TOKEN_REQUEST_URL && env.ACTIONS_ID_TOKEN_REQUEST_TOKEN);
 }
 
 /**

@@ -7,16 +7,20 @@ import {
 } from "../../src/aws/environment.ts";
 import { UserError } from "../../src/base/errors.ts";
 
+const IDENTITY = {
+  roleArn: "arn:aws:iam::111122223333:role/deploy",
+  sessionName: "session",
+  tokenFile: "/temp/token",
+};
 const NAMED: PlannedUse = {
   profile: "prod",
   configFile: "/temp/config",
   credentialsFile: "/temp/credentials",
   region: "eu-west-1",
-  roleArn: "arn:aws:iam::111122223333:role/deploy",
-  tokenFile: "/temp/token",
   sessionName: "session",
   stsEndpoint: undefined,
   mirror: "auto",
+  identity: IDENTITY,
 };
 const AMBIENT: PlannedUse = { ...NAMED, profile: "default" };
 
@@ -31,8 +35,8 @@ const REGION = { AWS_REGION: "eu-west-1", AWS_DEFAULT_REGION: "eu-west-1" };
 const NO_KEYS = { AWS_ACCESS_KEY_ID: "", AWS_SECRET_ACCESS_KEY: "", AWS_SESSION_TOKEN: "" };
 const NO_CONTAINER = { AWS_CONTAINER_CREDENTIALS_FULL_URI: "", AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: "" };
 const OURS = {
-  AWS_ROLE_ARN: NAMED.roleArn,
-  AWS_WEB_IDENTITY_TOKEN_FILE: NAMED.tokenFile,
+  AWS_ROLE_ARN: IDENTITY.roleArn,
+  AWS_WEB_IDENTITY_TOKEN_FILE: IDENTITY.tokenFile,
   AWS_ROLE_SESSION_NAME: "session",
 };
 

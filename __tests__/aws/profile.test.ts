@@ -16,13 +16,16 @@ import {
   takeFromCredentials,
 } from "../../src/aws/profile.ts";
 
-const PROFILE: Profile = {
-  profile: "prod",
+const IDENTITY = {
   roleArn: "arn:aws:iam::111122223333:role/team/deploy",
   tokenFile: "/home/runner work/_temp/aws-role-refresh/tokens/0a/token",
   sessionName: "GitHubActions-1-1-0a",
+};
+const PROFILE: Profile = {
+  profile: "prod",
   region: "eu-west-1",
   stsEndpoint: undefined,
+  identity: IDENTITY,
 };
 
 let folder: string;
@@ -73,9 +76,13 @@ describe("the section", () => {
     fields.flatMap((field) => hostile.map((value): [(typeof fields)[number], string] => [field, value])),
   )("refuses %s %j, which would add a line or be cut short", (field, value) => {
     // A space at the end is only cut off where it ends the line.
+    const changed =
+      field in IDENTITY
+        ? { ...PROFILE, identity: { ...IDENTITY, [field]: value } }
+        : { ...PROFILE, [field]: value };
     if (field === "profile" && value === "x ")
-      return expect(renderProfile({ ...PROFILE, [field]: value })).toContain("[profile x ]");
-    expect(() => renderProfile({ ...PROFILE, [field]: value })).toThrow("not fit for a config file");
+      return expect(renderProfile(changed)).toContain("[profile x ]");
+    expect(() => renderProfile(changed)).toThrow("not fit for a config file");
   });
 
   test("is read back by the JavaScript SDK's own reader as exactly what was meant, whatever the values", async () => {
@@ -100,7 +107,8 @@ describe("the section", () => {
       fc.asyncProperty(value, async (profile) => {
         let section: string;
         try {
-          section = renderProfile(profile);
+          const { roleArn, tokenFile, sessionName, ...rest } = profile;
+          section = renderProfile({ ...rest, identity: { roleArn, tokenFile, sessionName } });
         } catch {
           return;
         }
@@ -443,7 +451,11 @@ describe("a use's section", () => {
   });
 
   test("keeps what a step has set in an earlier use's section, which goes", () => {
-    const other = renderProfile({ ...PROFILE, roleArn: `${PROFILE.roleArn}2`, region: "us-east-1" });
+    const other = renderProfile({
+      ...PROFILE,
+      identity: { ...IDENTITY, roleArn: `${IDENTITY.roleArn}2` },
+      region: "us-east-1",
+    });
     const { text, taken } = placeInConfig(`${other}output = json\ns3 =\n    a = 1\n`, "prod", ours);
     expect(text).toBe(ours.replace("\n", "\noutput = json\ns3 =\n    a = 1\n"));
     expect(taken).toBe(`${other}output = json\ns3 =\n    a = 1\n`);

@@ -23,11 +23,10 @@ const exportsOf = (ambient: Environment, profile = "default"): Record<string, st
     configFile: FILES.AWS_CONFIG_FILE,
     credentialsFile: FILES.AWS_SHARED_CREDENTIALS_FILE,
     region: "eu-west-1",
-    roleArn: ROLE,
-    tokenFile: OURS.AWS_WEB_IDENTITY_TOKEN_FILE,
     sessionName: "session",
     stsEndpoint: undefined,
     mirror: "auto",
+    identity: { roleArn: ROLE, sessionName: "session", tokenFile: OURS.AWS_WEB_IDENTITY_TOKEN_FILE },
   }).exports;
 
 describe("post gives back", () => {

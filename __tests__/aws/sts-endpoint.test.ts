@@ -6,11 +6,13 @@ import { UserError } from "../../src/base/errors.ts";
 function useOf(profile: string, stsEndpoint?: string): EndpointUse {
   const section = renderProfile({
     profile,
-    roleArn: "arn:aws:iam::111122223333:role/deploy",
-    tokenFile: "/temp/token",
-    sessionName: "session",
     region: "eu-west-1",
     stsEndpoint,
+    identity: {
+      roleArn: "arn:aws:iam::111122223333:role/deploy",
+      sessionName: "session",
+      tokenFile: "/temp/token",
+    },
   });
   const isExported = profile === "default" && stsEndpoint !== undefined;
   return { profile, section, exported: isExported ? { AWS_ENDPOINT_URL_STS: stsEndpoint } : {} };

@@ -71,7 +71,7 @@ test("each audience has its own token directory", () => {
   const job = jobDirectory("/tmp/x");
   expect(tokenDirectory(job, "a")).toEqual({
     path: `/tmp/x/tokens/${tokenId("a")}`,
-    token: `/tmp/x/tokens/${tokenId("a")}/token`,
+    secret: `/tmp/x/tokens/${tokenId("a")}/token`,
     status: `/tmp/x/tokens/${tokenId("a")}/status.json`,
     stop: `/tmp/x/tokens/${tokenId("a")}/stop`,
   });

@@ -153,7 +153,7 @@ describe("a job in which something happened", () => {
     expect(summaries).toEqual([
       expect.stringMatching(
         new RegExp(
-          `^- No new ID token ${TIMES}: \\d+ requests? failed, .*The token in the file stayed valid\\.$`,
+          `^- No new ID token ${TIMES}: \\d+ requests? failed, .*The one in the file stayed valid\\.$`,
           "m",
         ),
       ),

@@ -95,10 +95,10 @@ const FINAL: [name: string, fault: StsFault, anchor: string, says: string[]][] =
     ],
   ],
   [
-    "a session policy that nobody sent",
+    "session policies that are too large",
     { error: "PackedPolicyTooLarge" },
     "session-policy",
-    ["Fix: nothing in the workflow causes this."],
+    ["The session policies are too large for STS", "Fix: shorten inline-session-policy"],
   ],
   [
     "a value that STS does not take",

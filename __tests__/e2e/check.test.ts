@@ -6,7 +6,7 @@ import { describe, expect, test } from "@jest/globals";
 import type { StepResult } from "../../harness/runner/runner.ts";
 import { readJson } from "../../src/base/files.ts";
 import { decodeClaims, timeClaim } from "../../src/base/jwt.ts";
-import { type TokenDirectory, tokenDirectoryAt } from "../../src/base/layout.ts";
+import { type KeeperDirectory, keeperDirectoryAt } from "../../src/base/layout.ts";
 import type { KeeperStatus } from "../../src/keeper/status.ts";
 import {
   ACTION,
@@ -28,7 +28,7 @@ const LINK =
 
 interface Kept extends Scene {
   use: StepResult;
-  directory: TokenDirectory;
+  directory: KeeperDirectory;
   /** The pid of the keeper. */
   pid: number;
 }
@@ -37,7 +37,7 @@ interface Kept extends Scene {
 async function kept(idTokenSeconds = 300): Promise<Kept> {
   const scene = await startScene({ idTokenSeconds });
   const use = worked(await scene.job.use(ACTION, { with: WITH }));
-  const directory = tokenDirectoryAt(path.dirname(use.outputs["web-identity-token-file"] ?? ""));
+  const directory = keeperDirectoryAt(path.dirname(use.outputs["web-identity-token-file"] ?? ""));
   return { ...scene, use, directory, pid: keepers(scene.runner)[0]?.pid ?? 0 };
 }
 
@@ -54,7 +54,7 @@ async function expectMended({ job, runner, directory, pid, use }: Kept): Promise
   expect(others).toEqual([]);
   expect(keeper?.pid).not.toBe(pid);
   expect(readJson<KeeperStatus>(directory.status)?.pid).toBe(keeper?.pid);
-  const expires = timeClaim(decodeClaims(readFileSync(directory.token, "utf8")), "exp") ?? 0;
+  const expires = timeClaim(decodeClaims(readFileSync(directory.secret, "utf8")), "exp") ?? 0;
   expect(expires - Date.now()).toBeGreaterThan(250_000);
   expect(existsSync(directory.stop)).toBe(false);
   expect(await whoAmI(job)).toBe(sessionArn(use));
@@ -109,7 +109,7 @@ const DAMAGE: [name: string, damage: (kept: Kept) => unknown, reason: string][] 
   ],
   [
     "removes the token",
-    ({ directory }) => rmSync(directory.token),
+    ({ directory }) => rmSync(directory.secret),
     "token was missing, a step had removed or changed it",
   ],
 ];

@@ -144,6 +144,7 @@ test("a use tells what it made in outputs and log, and post that it is gone", as
   expect(use.outputs).toEqual({
     "aws-account-id": "111122223333",
     "assumed-role-arn": sessionArn(use),
+    "authenticated-arn": sessionArn(use),
     profile: "default",
     "config-file": `${scene.root}/config`,
     "credentials-file": `${scene.root}/credentials`,

@@ -31,6 +31,7 @@ export const situation: StsSituation = {
   clockSkewSeconds: undefined,
   trustPolicy: undefined,
   accountIsMasked: false,
+  durationSeconds: undefined,
   attempts: 1,
 };
 export const denied: Failure = {

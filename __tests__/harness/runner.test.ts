@@ -119,7 +119,12 @@ test("inputs arrive upper-cased with underscores for spaces, defaults filled in,
     INPUT_PLAIN: "false",
     INPUT_SILENT: "",
   });
-  await expect(running.use(directory, { with: { typo: "x" } })).rejects.toThrow("typo is not an input");
+  const other = await running.use(directory, { with: { "a typo": "x", "another-one": "" } });
+  expect(environmentIn(other)).toMatchObject({ INPUT_A_TYPO: "x", "INPUT_ANOTHER-ONE": "" });
+  const valid = "'role-to-assume', 'two words', 'plain', 'silent'";
+  const message = `Unexpected input(s) 'a typo', 'another-one', valid inputs are [${valid}]`;
+  expect(other.annotations).toEqual([{ level: "warning", message }]);
+  expect(other.log).toMatch(/^##\[warning\]Unexpected input/);
 });
 
 test("runs what action.yml names from a folder of its own, in which the checkout's node_modules are out of reach", async () => {

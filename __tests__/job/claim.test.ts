@@ -15,6 +15,7 @@ import {
   job,
   newUse,
   previousOf,
+  sectionOf,
   seedHome,
   TOKEN,
   temp,
@@ -26,7 +27,7 @@ describe("the files that a use begins with", () => {
     seedHome();
     await begin(newUse("a"));
     expect(text(job.config)).toBe(
-      `# mine\r\n\r\n[profile other] ; odd\noutput=json # \u00e9\n${newUse("a").section}`,
+      `# mine\r\n\r\n[profile other] ; odd\noutput=json # \u00e9\n${sectionOf(newUse("a"))}`,
     );
     expect(text(job.credentials)).toBe("[other]\naws_access_key_id = nor-this\n");
     // And does not touch the originals.
@@ -36,7 +37,7 @@ describe("the files that a use begins with", () => {
 
   test("makes both files where the user has none: some SDKs fall back to ~/.aws otherwise", async () => {
     await begin(newUse("a", "prod"));
-    expect(text(job.config)).toBe(newUse("a", "prod").section);
+    expect(text(job.config)).toBe(sectionOf(newUse("a", "prod")));
     expect(text(job.credentials)).toBe("");
   });
 
@@ -48,7 +49,7 @@ describe("the files that a use begins with", () => {
       AWS_CONFIG_FILE: `${temp}/config`,
       AWS_SHARED_CREDENTIALS_FILE: "~/credentials",
     });
-    expect(text(job.config)).toBe(`[profile from-env]\nregion = x\n${newUse("a").section}`);
+    expect(text(job.config)).toBe(`[profile from-env]\nregion = x\n${sectionOf(newUse("a"))}`);
     expect(text(job.credentials)).toBe("[from-env]\n");
     expect(previousOf("a")).toEqual({
       ...Object.fromEntries(IDENTITY_VARIABLES.map((name) => [name, null])),
@@ -65,13 +66,13 @@ describe("the files that a use begins with", () => {
   ])("treats %s as no file", async (_, file) => {
     seedHome();
     await begin(newUse("a"), { AWS_CONFIG_FILE: file() });
-    expect(text(job.config)).toBe(newUse("a").section);
+    expect(text(job.config)).toBe(sectionOf(newUse("a")));
   });
 
   test("treats an empty path as the default one", async () => {
     seedHome();
     await begin(newUse("a", "prod"), { AWS_CONFIG_FILE: "", AWS_SHARED_CREDENTIALS_FILE: "" });
-    expect(text(job.config)).toBe(CONFIG + newUse("a", "prod").section);
+    expect(text(job.config)).toBe(CONFIG + sectionOf(newUse("a", "prod")));
     expect(text(job.credentials)).toBe(CREDENTIALS);
   });
 
@@ -93,7 +94,7 @@ describe("the files that a use begins with", () => {
       AWS_CONFIG_FILE: job.config,
       AWS_SHARED_CREDENTIALS_FILE: job.credentials,
     });
-    expect(text(job.config)).toBe(CONFIG + newUse("a", "prod").section);
+    expect(text(job.config)).toBe(CONFIG + sectionOf(newUse("a", "prod")));
     expect(text(job.credentials)).toBe(CREDENTIALS);
     expect(previousOf("a")).toMatchObject({ AWS_CONFIG_FILE: null, AWS_SHARED_CREDENTIALS_FILE: null });
   });
@@ -146,10 +147,11 @@ describe("a directory that a crashed job left", () => {
       "credentials",
       "finished",
       "job.json",
+      "sessions",
       "tokens",
       "uses",
     ]);
-    expect(text(job.config)).toBe(CONFIG + newUse("a", "prod").section);
+    expect(text(job.config)).toBe(CONFIG + sectionOf(newUse("a", "prod")));
     expect((await end("a"))?.others).toEqual([]);
     expect(readdirSync(temp)).toEqual(["home"]);
   });
@@ -166,7 +168,7 @@ describe("a directory that a crashed job left", () => {
     await begin(newUse("a"));
     expect(text(`${temp}/mine`)).toBe("precious");
     expect(readdirSync(`${temp}/mine too`)).toEqual(["file"]);
-    expect(text(job.config)).toBe(newUse("a").section);
+    expect(text(job.config)).toBe(sectionOf(newUse("a")));
     await end("a");
     expect(readdirSync(temp).sort()).toEqual(["home", "mine", "mine too"]);
     expect(text(`${temp}/mine too/file`)).toBe("precious");

@@ -52,13 +52,9 @@ describe("opening", () => {
     } finally {
       process.umask(before);
     }
-    expect(readdirSync(root).sort()).toEqual(["finished", "tokens", "uses"]);
-    expect(["", "/tokens", "/uses", "/finished"].map((name) => modeOf(root + name))).toEqual([
-      "700",
-      "700",
-      "700",
-      "700",
-    ]);
+    expect(readdirSync(root).sort()).toEqual(["finished", "sessions", "tokens", "uses"]);
+    for (const name of ["", "/tokens", "/sessions", "/uses", "/finished"])
+      expect([name, modeOf(root + name)]).toEqual([name, "700"]);
   });
 
   test("takes the one that is there", () => {
@@ -71,7 +67,7 @@ describe("opening", () => {
   test("completes one that a main which was killed had only begun", () => {
     mkdirSync(root, 0o700);
     openJobDirectory(job);
-    expect(readdirSync(root).sort()).toEqual(["finished", "tokens", "uses"]);
+    expect(readdirSync(root).sort()).toEqual(["finished", "sessions", "tokens", "uses"]);
   });
 
   const there = "already exists and";

@@ -12,9 +12,9 @@ import { writeRecord } from "../../src/base/files.ts";
 import {
   type JobDirectory,
   jobDirectory,
-  type TokenDirectory,
+  type KeeperDirectory,
   tokenDirectory,
-  tokenId,
+  tokenKeeper,
 } from "../../src/base/layout.ts";
 import { identify } from "../../src/base/process.ts";
 import { unseal } from "../../src/base/seal.ts";
@@ -55,7 +55,6 @@ export const TOKEN = tokenUntil(2_000_000_000);
 
 export function newUse(id: string, profile = "default", audience = "sts.amazonaws.com"): NewUse {
   const roleArn = `arn:aws:iam::111122223333:role/${id}`;
-  const tokenFile = `${job.tokens}/${tokenId(audience)}/token`;
   return {
     id,
     startedAt: 1_000,
@@ -63,25 +62,31 @@ export function newUse(id: string, profile = "default", audience = "sts.amazonaw
     roleArn,
     sessionName: `session-${id}`,
     audience,
-    section: renderProfile({
+    keepers: [tokenKeeper(audience)],
+    visible: {
       profile,
-      roleArn,
-      tokenFile,
-      sessionName: `session-${id}`,
       region: "eu-west-1",
       stsEndpoint: undefined,
-    }),
+      identity: {
+        roleArn,
+        sessionName: `session-${id}`,
+        tokenFile: tokenDirectory(job, audience).secret,
+      },
+    },
     exported: { AWS_CONFIG_FILE: job.config, AWS_REGION: "eu-west-1" },
   };
 }
+
+/** What a use writes into the config file. */
+export const sectionOf = ({ visible }: NewUse): string => renderProfile(visible);
 
 export const begin = (
   use: NewUse,
   ambient: NodeJS.ProcessEnv = {},
   token = TOKEN,
-  requestToken = "this job's",
-): ReturnType<typeof beginUse> => beginUse(job, use, { requestToken, token }, ambient, home);
-export const end = (id: string): ReturnType<typeof endUse> => endUse(job, id, { requestToken: "this job's" });
+  jobSecret = "this job's",
+): ReturnType<typeof beginUse> => beginUse(job, { ...use, token }, jobSecret, ambient, home);
+export const end = (id: string): ReturnType<typeof endUse> => endUse(job, id, { jobSecret: "this job's" });
 export const text = (file: string): string => readFileSync(file, "latin1");
 /** What was set before the variables that a use exports. */
 export const previousOf = (id: string): unknown =>
@@ -92,7 +97,7 @@ export const record = (id: string): Record<string, unknown> =>
 /** A process that stands in for a keeper of a token directory; `script` is what it does once it runs. */
 export async function fakeKeeper(
   script: string,
-): Promise<{ directory: TokenDirectory; status: KeeperStatus; child: ChildProcess }> {
+): Promise<{ directory: KeeperDirectory; status: KeeperStatus; child: ChildProcess }> {
   const directory = tokenDirectory(job, "sts.amazonaws.com");
   mkdirSync(directory.path, { recursive: true, mode: 0o700 });
   const source = `const fs = require("node:fs"); const directory = ${JSON.stringify(directory)};
@@ -108,6 +113,7 @@ export async function fakeKeeper(
     tokenReceivedAt: 1,
     tokenExpiresAt: 2,
     lifetimeMs: 1,
+    silentUntil: 2,
     refreshes: 0,
     failures: 0,
     longestAgeMs: 0,

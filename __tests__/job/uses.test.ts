@@ -22,6 +22,7 @@ import {
   newUse,
   previousOf,
   record,
+  sectionOf,
   seedHome,
   TOKEN,
   temp,
@@ -40,6 +41,7 @@ describe("the first use", () => {
         "credentials",
         "finished",
         "job.json",
+        "sessions",
         token,
         `${token}/token`,
         "tokens",
@@ -61,14 +63,14 @@ describe("a later use", () => {
     await begin(newUse("a", "one"));
     writeFileSync(`${home}/.aws/config`, "[changed]\n");
     await begin(newUse("b", "two"), { AWS_CONFIG_FILE: job.config });
-    expect(text(job.config)).toBe(CONFIG + newUse("a", "one").section + newUse("b", "two").section);
+    expect(text(job.config)).toBe(CONFIG + sectionOf(newUse("a", "one")) + sectionOf(newUse("b", "two")));
     expect(previousOf("b")).toMatchObject({ AWS_CONFIG_FILE: null });
   });
 
   test("of the same profile shadows the earlier one", async () => {
     await begin(newUse("a"));
     await begin(newUse("b"));
-    expect(text(job.config)).toBe(newUse("b").section);
+    expect(text(job.config)).toBe(sectionOf(newUse("b")));
   });
 
   test("of another audience has a token of its own", async () => {
@@ -134,8 +136,10 @@ describe("the end of a use", () => {
         expect(ended?.others.length).toBe(3 - index);
         if (index === 3) break;
         // The user's settings stay in a use's section; all that names no identity, and no region.
-        const effective = (profile: string, users: string, settings: string): string =>
-          left.findLast((use) => use.profile === profile)?.section.replace("]\n", `]\n${settings}`) ?? users;
+        const effective = (profile: string, users: string, settings: string): string => {
+          const use = left.findLast((use) => use.profile === profile);
+          return use ? sectionOf(use).replace("]\n", `]\n${settings}`) : users;
+        };
         const config = text(job.config);
         const usersDefault = "[default]\r\nregion = us-east-1\r\n";
         const usersOther = "[profile other] ; odd\noutput=json # \u00e9\n";
@@ -275,7 +279,7 @@ describe("many at once", () => {
     for (let round = 0; round < 10; round++) {
       await begin(newUse("a"));
       await Promise.all([end("a"), begin(newUse("b"))]);
-      expect(text(job.config)).toBe(newUse("b").section);
+      expect(text(job.config)).toBe(sectionOf(newUse("b")));
       expect((await end("b"))?.others).toEqual([]);
     }
     expect(readdirSync(temp)).toEqual(["home"]);
@@ -287,11 +291,14 @@ describe("the keeper", () => {
     await begin(newUse("a", "one"));
     await begin(newUse("b", "two"));
     const { status } = await fakeKeeper(ENDS_ON_MESSAGE);
-    expect((await end("a"))?.finished[0]?.keeper).toBeUndefined();
+    expect((await end("a"))?.finished[0]?.ended).toEqual([]);
     expect(isRunning(status)).toBe(true);
     const ended = await end("b");
     expect(isRunning(status)).toBe(false);
-    expect(ended?.finished.find(({ id }) => id === "b")?.keeper).toEqual(status);
+    const [keeper] = newUse("b").keepers;
+    expect(ended?.finished.find(({ id }) => id === "b")?.ended).toEqual([
+      { id: keeper, status, died: false },
+    ]);
   });
 });
 

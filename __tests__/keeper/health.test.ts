@@ -2,7 +2,7 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { expect, test } from "@jest/globals";
 import { waitFor } from "../../harness/wait.ts";
 import { writeRecord } from "../../src/base/files.ts";
-import type { TokenDirectory } from "../../src/base/layout.ts";
+import type { KeeperDirectory } from "../../src/base/layout.ts";
 import { identify } from "../../src/base/process.ts";
 import { healthOf, type Trouble } from "../../src/keeper/health.ts";
 import type { KeeperStatus } from "../../src/keeper/status.ts";
@@ -13,7 +13,7 @@ const NOW = Math.floor(Date.now() / 1000) * 1000;
 const outage = { from: NOW - 9_000, attempts: 3, lastError: "github answered 503" };
 
 /** A token directory with a keeper that is well. Its token was received a minute ago. */
-async function kept(changes: Partial<KeeperStatus> = {}, expires = NOW + 240_000): Promise<TokenDirectory> {
+async function kept(changes: Partial<KeeperStatus> = {}, expires = NOW + 240_000): Promise<KeeperDirectory> {
   const { directory, status: running } = await fakeKeeper("");
   const status: KeeperStatus = {
     ...running,
@@ -21,6 +21,7 @@ async function kept(changes: Partial<KeeperStatus> = {}, expires = NOW + 240_000
     tokenReceivedAt: NOW - 60_000,
     tokenExpiresAt: NOW + 240_000,
     lifetimeMs: 300_000,
+    silentUntil: NOW + 110_000,
     refreshes: 12,
     failures: 0,
     longestAgeMs: 150_000,
@@ -30,12 +31,18 @@ async function kept(changes: Partial<KeeperStatus> = {}, expires = NOW + 240_000
     ...changes,
   };
   writeRecord(directory.status, status);
-  writeFileSync(directory.token, tokenUntil(expires / 1000));
+  writeFileSync(directory.secret, tokenUntil(expires / 1000));
   return directory;
 }
 
-const old = { tokenReceivedAt: NOW - 310_000, tokenExpiresAt: NOW - 10_000 };
-const late = (ms: number) => ({ tokenReceivedAt: NOW - ms, tokenExpiresAt: NOW + 300_000 - ms });
+/** What the keeper records on receipt of a token of 300 s: half of its life, and twice the longest request. */
+const receivedAt = (at: number) => ({
+  tokenReceivedAt: at,
+  tokenExpiresAt: at + 300_000,
+  silentUntil: at + 170_000,
+});
+const old = receivedAt(NOW - 310_000);
+const late = (ms: number) => receivedAt(NOW - ms);
 
 const CASES: [name: string, changes: Partial<KeeperStatus>, trouble: Trouble | undefined][] = [
   ["is well", {}, undefined],
@@ -79,7 +86,7 @@ test("a keeper that a step has asked to end", async () => {
 test("a keeper that is suspended, at once", async () => {
   const { directory, status, child } = await fakeKeeper("");
   writeRecord(directory.status, { ...status, ...late(60_000), lifetimeMs: 300_000 });
-  writeFileSync(directory.token, tokenUntil(NOW / 1000 + 240));
+  writeFileSync(directory.secret, tokenUntil(NOW / 1000 + 240));
   expect(healthOf(directory, NOW).trouble).toBeUndefined();
   child.kill("SIGSTOP");
   // A busy machine stops it a moment later.
@@ -93,12 +100,12 @@ test("a token that a step replaced by an old one, removed, or made something els
   });
   const directory = await kept();
   for (const content of ["", "x", "eyJ.e30.x"]) {
-    writeFileSync(directory.token, content);
+    writeFileSync(directory.secret, content);
     expect(healthOf(directory, NOW)).toMatchObject({ trouble: "token missing", remainingMs: undefined });
   }
-  rmSync(directory.token);
+  rmSync(directory.secret);
   expect(healthOf(directory, NOW).trouble).toBe("token missing");
-  mkdirSync(directory.token);
+  mkdirSync(directory.secret);
   expect(healthOf(directory, NOW).trouble).toBe("token missing");
 });
 

@@ -17,6 +17,7 @@ function begun(): KeeperStatus {
     tokenReceivedAt: 1_000,
     tokenExpiresAt: 1_300,
     lifetimeMs: 300,
+    silentUntil: 1_170,
     refreshes: 0,
     failures: 0,
     longestAgeMs: 0,

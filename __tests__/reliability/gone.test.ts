@@ -99,10 +99,10 @@ describe("the worker is killed: no post, no orphan cleanup", () => {
     const { job } = await stage.startJob();
     expect((await stage.use(job, {}, env)).outcome).toBe("success");
     const [token] = stage.tokens();
-    expect(existsSync(token?.token ?? "")).toBe(true);
+    expect(existsSync(token?.secret ?? "")).toBe(true);
     await job.killWorker();
     expect(await noKeeper(stage)).toBeLessThan(GONE_WITHIN_MS);
-    expect(existsSync(token?.token ?? "")).toBe(false);
+    expect(existsSync(token?.secret ?? "")).toBe(false);
     // And everything else, since no post will come.
     expect(readdirSync(stage.root)).toEqual([]);
 
@@ -122,7 +122,7 @@ describe("the worker is killed: no post, no orphan cleanup", () => {
     const next = await stage.startJob();
     expect((await stage.use(next.job)).outcome).toBe("success");
     const [token] = stage.tokens();
-    const now = readFileSync(token?.token ?? "", "utf8");
+    const now = readFileSync(token?.secret ?? "", "utf8");
     process.kill(keeper, "SIGCONT");
     const began = performance.now();
     await waitFor("the end of the old keeper", 2 * GONE_WITHIN_MS, () =>
@@ -130,7 +130,7 @@ describe("the worker is killed: no post, no orphan cleanup", () => {
     );
     expect(performance.now() - began).toBeLessThan(GONE_WITHIN_MS);
     // The new job's token and keeper are none of its business.
-    expect(readFileSync(token?.token ?? "", "utf8") === now).toBe(true);
+    expect(readFileSync(token?.secret ?? "", "utf8") === now).toBe(true);
     expect(stage.keepers()).toHaveLength(1);
     expect((await next.job.finish()).tempLeft.before).toEqual([]);
   });
@@ -269,7 +269,7 @@ test("the request token runs out: the keeper ends when its last ID token does, a
   expect((await stage.use(job)).outcome).toBe("success");
   expect(await noKeeper(stage)).toBeLessThan(2 * GONE_WITHIN_MS);
   const [token] = stage.tokens();
-  expect(existsSync(token?.token ?? "")).toBe(false);
+  expect(existsSync(token?.secret ?? "")).toBe(false);
   expect(stage.status().ended?.why).toBe("request token expired");
   expect((await job.finish()).tempLeft.before).toEqual([]);
 });

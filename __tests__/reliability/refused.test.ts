@@ -27,7 +27,7 @@ test.each([401, 403])("%d alone: the keeper ends with the last token, which it d
   expect(ended?.why).toBe("job over");
   expect(ended?.at).toBeGreaterThanOrEqual(tokenExpiresAt);
   await keeper.ended();
-  expect(existsSync(keeper.directory.token)).toBe(false);
+  expect(existsSync(keeper.directory.secret)).toBe(false);
   // That is no proof: if the job lives after all, the profiles stay, and post finds what it needs.
   expect(existsSync(keeper.directory.status)).toBe(true);
 });

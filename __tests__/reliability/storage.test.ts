@@ -83,7 +83,7 @@ onDisk(`remounted read-only${unless(canMount, NO_MOUNT)}`, async () => {
 test("token directory without write permission", async () => {
   // Permissions do not hold root up.
   const kept = await scene.keep({ lifeMs: LIFE_MS, ...(isRoot ? { uid: NOBODY } : {}) });
-  const { path, token } = kept.keeper.directory;
+  const { path, secret: token } = kept.keeper.directory;
   await through(kept, () => readFileSync(token, "utf8"), {
     begin: () => chmodSync(path, 0o500),
     end: () => chmodSync(path, 0o700),
@@ -93,7 +93,7 @@ test("token directory without write permission", async () => {
 
 test("ends while the token cannot be deleted: then it is emptied", async () => {
   const kept = await scene.keep({ lifeMs: 60_000, ...(isRoot ? { uid: NOBODY } : {}) });
-  const { path, token } = kept.keeper.directory;
+  const { path, secret: token } = kept.keeper.directory;
   chmodSync(path, 0o500);
   rmSync(`${kept.keeper.root}/uses`, { recursive: true });
   expect(await kept.keeper.ended()).toBe(0);
@@ -106,13 +106,13 @@ test("job directory moved away and back: kept fresh wherever it is", async () =>
   const { root, directory } = kept.keeper;
   const away = `${root}-away`;
   renameSync(root, away);
-  const moved = () => readFileSync(directory.token.replace(root, away), "utf8");
+  const moved = () => readFileSync(directory.secret.replace(root, away), "utf8");
   const first = moved();
   await waitFor("a new token", 15_000, () => (moved() === first ? undefined : true));
   renameSync(away, root);
-  const second = readFileSync(directory.token, "utf8");
+  const second = readFileSync(directory.secret, "utf8");
   await waitFor("one more", 15_000, () =>
-    readFileSync(directory.token, "utf8") === second ? undefined : true,
+    readFileSync(directory.secret, "utf8") === second ? undefined : true,
   );
   expect((await kept.keeper.stop()).failures).toBe(0);
 });
@@ -125,7 +125,7 @@ test("job directory moved away and back: kept fresh wherever it is", async () =>
     const limit = (soft: number | string) =>
       execFileSync("prlimit", ["--pid", String(pid), `--nofile=${soft}:`]);
     const before = softLimit(pid);
-    const { token } = directory;
+    const { secret: token } = directory;
     // The channel to main, descriptor 3, is closed a moment after the hand-over, and would leave one free.
     await waitFor("the end of the channel", 5_000, () => (lowestFree(pid) === 3 ? true : undefined));
     limit(3);

@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import { tokenDirectoryAt } from "../../src/base/layout.ts";
+import { keeperDirectoryAt } from "../../src/base/layout.ts";
 import { type Health, healthOf } from "../../src/keeper/health.ts";
 import type { KeeperStatus } from "../../src/keeper/status.ts";
 import { describeHealth, replacedWarning } from "../../src/report/health.ts";
@@ -11,6 +11,7 @@ const status: KeeperStatus = {
   tokenReceivedAt: NOW - 60_000,
   tokenExpiresAt: NOW + 240_000,
   lifetimeMs: 300_000,
+  silentUntil: NOW + 110_000,
   refreshes: 12,
   failures: 0,
   longestAgeMs: 0,
@@ -55,15 +56,17 @@ const CASES: [health: Health, text: string][] = [
     { trouble: "token stale", remainingMs: -8_000, status },
     "token had been stale since 14:03:22 UTC, a step had changed it",
   ],
-  [healthOf(tokenDirectoryAt("/nowhere")), "token was missing, no keeper was running"],
+  [healthOf(keeperDirectoryAt("/nowhere")), "token was missing, no keeper was running"],
 ];
 
 test.each(CASES.map(([health, text]) => ({ health, text })))("$text", ({ health, text }) => {
-  expect(describeHealth(health, NOW)).toBe(text);
+  expect(describeHealth(health, "token", NOW)).toBe(text);
 });
 
 test("a time that no clock has is no crash", () => {
-  expect(describeHealth({ trouble: "died", remainingMs: -1e300, status }, NOW)).toContain("00:00:00");
+  expect(describeHealth({ trouble: "died", remainingMs: -1e300, status }, "token", NOW)).toContain(
+    "00:00:00",
+  );
 });
 
 test("what main warns about has the time without a token only if there was one", () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
+import { tokenKeeper } from "../../src/base/layout.ts";
 import type { FinishedUse } from "../../src/job/records.ts";
 import type { Ending, KeeperStatus } from "../../src/keeper/status.ts";
 import { makeReport } from "../../src/report/report.ts";
@@ -10,7 +11,17 @@ const NOON = Date.UTC(2026, 10, 1, 12);
 const HOST = "run-actions-1.actions.githubusercontent.com";
 const TROUBLESHOOTING = "https://github.com/org/aws-role-refresh/blob/v1/docs/troubleshooting.md";
 
-function use(minutes: number, more: Partial<FinishedUse> = {}): FinishedUse {
+interface Kept {
+  /** Of the keeper of its audience, if this was the last use of it. */
+  keeper?: KeeperStatus;
+  keeperDied?: boolean;
+}
+
+function use(
+  minutes: number,
+  { keeper: status, keeperDied: died = false, ...more }: Partial<FinishedUse> & Kept = {},
+): FinishedUse {
+  const id = tokenKeeper(more.audience ?? "sts.amazonaws.com");
   return {
     id: "0123456789abcdef",
     startedAt: NOON,
@@ -19,6 +30,8 @@ function use(minutes: number, more: Partial<FinishedUse> = {}): FinishedUse {
     roleArn: "arn:aws:iam::111122223333:role/deploy",
     sessionName: "GitHubActions-1234-1-aabbccdd",
     audience: "sts.amazonaws.com",
+    keepers: [id],
+    ended: status ? [{ id, status, died }] : [],
     ...more,
   };
 }
@@ -38,6 +51,7 @@ function keeper(
     tokenReceivedAt: NOON,
     tokenExpiresAt: NOON + LIFE,
     lifetimeMs: LIFE,
+    silentUntil: NOON + 170_000,
     refreshes: 0,
     failures: 0,
     longestAgeMs: 0,
@@ -61,6 +75,7 @@ function keeper(
     status.longestAgeMs = Math.max(status.longestAgeMs, now - status.tokenReceivedAt);
     status.tokenReceivedAt = now;
     status.tokenExpiresAt = now + LIFE;
+    status.silentUntil = now + 170_000;
     status.refreshes += 1;
     status.received.push(now);
     if (status.received.length > 200) status.received.shift();
@@ -139,7 +154,7 @@ describe("when all went well", () => {
     expect(markdown.split("\n")).toEqual(
       expect.arrayContaining([
         // 29 by the keeper, one by the main of each use.
-        "**A valid ID token at every moment** from 12:00:00 to 13:00:00 UTC. 32 were issued, no request failed. The oldest token a step could have read was 2 min old (lifetime 5 min).",
+        "**A valid ID token at every moment** from 12:00:00 to 13:00:00 UTC. 32 were issued, no request failed. The oldest one a step could have read was 2 min old (lifetime 5 min).",
         "| `default` | `arn:aws:iam::111122223333:role/deploy` | `GitHubActions-1234-1-aabbccdd` |",
         "| `logs` | `arn:aws:iam::111122223333:role/deploy` | `logs-1` |",
         "| `artifacts` | `arn:aws:iam::111122223333:role/deploy` | `artifacts-1` |",
@@ -309,7 +324,7 @@ describe("the chart", () => {
     ).toEqual(["Token 1", "Token 2", "Token 3", "Tokens 4 to 6", "Token 7", "Token 8", "Token 9"]);
   });
 
-  test("has a section for each audience", () => {
+  test("has a section for each keeper", () => {
     const uses = [
       use(60, { keeper: keeper(60) }),
       use(60, {
@@ -321,12 +336,12 @@ describe("the chart", () => {
     ];
     const { warnings, markdown } = makeReport(uses);
     expect(warnings).toEqual([
-      expect.stringMatching(/^Audience 2: The ID token was stale from 12:23:00 to 12:30:00 UTC/),
+      expect.stringMatching(/^Keeper 2: The ID token was stale from 12:23:00 to 12:30:00 UTC/),
     ]);
     expect(markdown.split("\n")).toEqual(
       expect.arrayContaining([
-        "  section Audience 1",
-        "  section Audience 2",
+        "  section Keeper 1",
+        "  section Keeper 2",
         expect.stringMatching(/^\| `other` .*\| 2: `minio` \|$/),
       ]),
     );
@@ -359,7 +374,7 @@ const EVENTS: [string, FinishedUse, string[], string | undefined, string[]][] = 
     [],
     undefined,
     [
-      `- No new ID token from 12:20:00 to 12:22:00 UTC (2 min): 1 request failed, the last with \`${HOST} answered 503\`. The token in the file stayed valid.`,
+      `- No new ID token from 12:20:00 to 12:22:00 UTC (2 min): 1 request failed, the last with \`${HOST} answered 503\`. The one in the file stayed valid.`,
     ],
   ],
   [
@@ -389,7 +404,7 @@ const EVENTS: [string, FinishedUse, string[], string | undefined, string[]][] = 
       `${RENEWS} was gone before the job was over. There was no valid ID token from 12:23:00 to 13:00:00 UTC (37 min). ${CONSEQUENCE} More: ${TROUBLESHOOTING}#keeper-was-gone`,
     ],
     "37 min",
-    ["The oldest token a step could have read was 42 min old (lifetime 5 min)."],
+    ["The oldest one a step could have read was 42 min old (lifetime 5 min)."],
   ],
   [
     "a keeper that died shortly before the end",
@@ -398,7 +413,7 @@ const EVENTS: [string, FinishedUse, string[], string | undefined, string[]][] = 
       `${RENEWS} was gone before the job was over. Its last ID token was valid until the job's steps were over, so no call was at risk. More: ${TROUBLESHOOTING}#keeper-was-gone`,
     ],
     undefined,
-    ["The oldest token a step could have read was 3 min old (lifetime 5 min)."],
+    ["The oldest one a step could have read was 3 min old (lifetime 5 min)."],
   ],
   [
     "a keeper that hung",
@@ -567,7 +582,7 @@ describe("text from outside", () => {
           expect(markdown).toMatch(/^[\x20-\x7e\n]+$/);
           for (const warning of warnings)
             expect(warning).toMatch(
-              /^Audience [12]: The ID token was stale [^\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]+$/u,
+              /^Keeper [12]: The ID token was stale [^\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]+$/u,
             );
         },
       ),

@@ -154,7 +154,7 @@ describe("hostile answers for a while, then a good one", () => {
       else socket.end(answerWith(unsignedToken(claims())));
     });
     const keeper = await keeperOf(server);
-    const first = readFileSync(keeper.directory.token, "utf8");
+    const first = readFileSync(keeper.directory.secret, "utf8");
     try {
       const status = await keeper.until("a good token", ({ refreshes }) => refreshes > 0);
       const late = performance.now() - hostileUntil;
@@ -163,7 +163,7 @@ describe("hostile answers for a while, then a good one", () => {
         status,
         late,
         requests: server.requests.length,
-        changed: readFileSync(keeper.directory.token, "utf8") !== first,
+        changed: readFileSync(keeper.directory.secret, "utf8") !== first,
         used,
         said: keeper.output,
       };

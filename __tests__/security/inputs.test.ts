@@ -104,12 +104,15 @@ interface Written {
 /** What main would write into the config file. */
 function write({ profile, role, sessionName, region, stsEndpoint, audience }: Inputs): Written {
   const root = jobDirectoryPath(TEMP);
-  const tokenFile = tokenDirectory(jobDirectory(root), audience).token;
+  const tokenFile = tokenDirectory(jobDirectory(root), audience).secret;
   // Nothing of any input can lead a path out of the job directory.
   expect(path.posix.normalize(tokenFile)).toBe(tokenFile);
   expect(tokenFile.startsWith(`${TEMP}/aws-role-refresh/tokens/`)).toBe(true);
   return {
-    section: renderProfile({ profile, roleArn: role.arn, tokenFile, sessionName, region, stsEndpoint }),
+    section: renderProfile({
+      ...{ profile, region, stsEndpoint },
+      identity: { roleArn: role.arn, sessionName, tokenFile },
+    }),
     profile,
     meant: { role_arn: role.arn, web_identity_token_file: tokenFile, role_session_name: sessionName, region },
     endpoint: stsEndpoint,
@@ -180,15 +183,15 @@ describe("what is accepted is read back as exactly what was meant", () => {
         if (!loaded) return;
         const { profile, region, role, sessionName, stsEndpoint, mirror, audience } = loaded;
         const job = jobDirectory(jobDirectoryPath(TEMP));
-        const tokenFile = tokenDirectory(job, audience).token;
+        const tokenFile = tokenDirectory(job, audience).secret;
         const use = {
           profile,
           configFile: job.config,
           credentialsFile: job.credentials,
           region,
-          roleArn: role.arn,
+          identity: { roleArn: role.arn, sessionName, tokenFile },
         };
-        const { exports } = planEnvironment({}, { ...use, tokenFile, sessionName, stsEndpoint, mirror });
+        const { exports } = planEnvironment({}, { ...use, sessionName, stsEndpoint, mirror });
         for (const [name, value] of Object.entries(exports)) {
           expect(name).toMatch(/^AWS_[A-Z_]+$/);
           expect(value).toMatch(/^[\x20-\x7e]+$/);

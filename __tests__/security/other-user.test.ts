@@ -62,7 +62,7 @@ function readAs(uid: number, paths: string[]): Record<string, Attempt> {
         ...[
           root,
           directory.path,
-          directory.token,
+          directory.secret,
           directory.status,
           path.join(root, "config"),
           path.join(root, "credentials"),

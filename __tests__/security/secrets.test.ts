@@ -71,7 +71,7 @@ describe("a job with refreshes, a failing endpoint and two audiences", () => {
     expect((await stage.use(job, { profile: "other", audience: "second.example" })).outcome).toBe("success");
     await waitFor("refreshes", 20_000, () => {
       files.push(filesOf(machine));
-      for (const { token } of stage.tokens()) tokens.add(read(token));
+      for (const { secret } of stage.tokens()) tokens.add(read(secret));
       return tokens.size > 8 ? true : undefined;
     });
     files.push((await job.run("env; cat $AWS_CONFIG_FILE", { cwd: "/" })).log);

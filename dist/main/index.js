@@ -1,6 +1,13 @@
 import { createRequire as __WEBPACK_EXTERNAL_createRequire } from "module";
 /******/ var __webpack_modules__ = ({
 
+/***/ 421:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
+
+/***/ }),
+
 /***/ 760:
 /***/ ((module) => {
 
@@ -182,19 +189,21 @@ function escaped(json) {
 
 /***/ }),
 
-/***/ 145:
+/***/ 674:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
 // EXPORTS
 __nccwpck_require__.d(__webpack_exports__, {
-  i: () => (/* binding */ launchKeeper)
+  cz: () => (/* binding */ applyProxyInputs),
+  i4: () => (/* binding */ launchKeeper),
+  i5: () => (/* binding */ surroundings)
 });
 
 // UNUSED EXPORTS: LaunchedKeeper
 
-;// CONCATENATED MODULE: external "node:child_process"
-const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
+// EXTERNAL MODULE: external "node:child_process"
+var external_node_child_process_ = __nccwpck_require__(421);
 ;// CONCATENATED MODULE: external "node:events"
 const external_node_events_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:events");
 // EXTERNAL MODULE: external "node:path"
@@ -232,9 +241,20 @@ const ENVIRONMENT = [
     "NODE_USE_SYSTEM_CA",
     ...CERTIFICATES,
 ];
+/** Makes the inputs http-proxy and no-proxy the environment of this process, and of those that it starts. */
+function applyProxyInputs(env) {
+    const set = (value, ...names) => {
+        if (value?.trim())
+            for (const name of names)
+                env[name] = value.trim();
+    };
+    set(env["INPUT_HTTP-PROXY"], "http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY");
+    set(env["INPUT_NO-PROXY"], "no_proxy", "NO_PROXY");
+}
 /** Starts a keeper process. Its start takes longer than anything else in main, so main begins with it. */
 function launchKeeper() {
-    const child = (0,external_node_child_process_namespaceObject.spawn)(process.execPath, [...options(), (0,bundles/* bundlePath */.E)("keeper")], {
+    const { argv, env } = surroundings();
+    const child = (0,external_node_child_process_.spawn)(process.execPath, [...argv, (0,bundles/* bundlePath */.E)("keeper")], {
         // Not the workspace: Windows could not delete it while the keeper lives.
         cwd: external_node_path_.dirname(process.execPath),
         // A separate session, without our pipes, for which the runner would wait (actions/runner,
@@ -242,9 +262,13 @@ function launchKeeper() {
         detached: true,
         stdio: ["ignore", "ignore", "ignore", "ipc"],
         windowsHide: true,
-        env: environment(),
+        env,
     });
     return new LaunchedKeeper(child);
+}
+/** Options and environment of the keeper, and of what main tries on its behalf. */
+function surroundings() {
+    return { argv: options(), env: environment() };
 }
 function options() {
     // Of NODE_OPTIONS only what decides which certificates are trusted.
@@ -361,11 +385,12 @@ class LaunchedKeeper {
 /***/ ((__webpack_module__, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony import */ var _keeper_launch_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(145);
+/* harmony import */ var _keeper_launch_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(674);
 
+(0,_keeper_launch_js__WEBPACK_IMPORTED_MODULE_0__/* .applyProxyInputs */ .cz)(process.env);
 // The keeper's process takes longer to start than anything else, so it starts before the rest is loaded.
-const keeper = (0,_keeper_launch_js__WEBPACK_IMPORTED_MODULE_0__/* .launchKeeper */ .i)();
-const { run } = await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 827));
+const keeper = (0,_keeper_launch_js__WEBPACK_IMPORTED_MODULE_0__/* .launchKeeper */ .i4)();
+const { run } = await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 877));
 await run(keeper);
 
 __webpack_async_result__();
@@ -373,7 +398,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 827:
+/***/ 877:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -406,7 +431,7 @@ function toCommandValue(input) {
  * @returns The command properties to send with the actual annotation command
  * See IssueCommandProperties: https://github.com/actions/runner/blob/main/src/Runner.Worker/ActionCommandManager.cs#L646
  */
-function utils_toCommandProperties(annotationProperties) {
+function toCommandProperties(annotationProperties) {
     if (!Object.keys(annotationProperties).length) {
         return {};
     }
@@ -1215,7 +1240,7 @@ function core_debug(message) {
  * @param properties optional properties to add to the annotation.
  */
 function error(message, properties = {}) {
-    command_issueCommand('error', utils_toCommandProperties(properties), message instanceof Error ? message.toString() : message);
+    command_issueCommand('error', toCommandProperties(properties), message instanceof Error ? message.toString() : message);
 }
 /**
  * Adds a warning issue
@@ -1223,7 +1248,7 @@ function error(message, properties = {}) {
  * @param properties optional properties to add to the annotation.
  */
 function core_warning(message, properties = {}) {
-    command_issueCommand('warning', utils_toCommandProperties(properties), message instanceof Error ? message.toString() : message);
+    command_issueCommand('warning', toCommandProperties(properties), message instanceof Error ? message.toString() : message);
 }
 /**
  * Adds a notice issue
@@ -1231,7 +1256,7 @@ function core_warning(message, properties = {}) {
  * @param properties optional properties to add to the annotation.
  */
 function notice(message, properties = {}) {
-    issueCommand('notice', toCommandProperties(properties), message instanceof Error ? message.toString() : message);
+    command_issueCommand('notice', toCommandProperties(properties), message instanceof Error ? message.toString() : message);
 }
 /**
  * Writes info to log with console.log.
@@ -1348,6 +1373,9 @@ const ANCHORS = (/* unused pure expression or super */ null && ([
     "input-missing",
     "input-refused",
     "account-not-allowed",
+    "chain-without-source",
+    "chain-refused",
+    "role-cannot-assume-itself",
     "named-profile-loses",
     "mirror-refused",
     "sts-endpoint-loses",
@@ -1371,6 +1399,7 @@ const ANCHORS = (/* unused pure expression or super */ null && ([
     "provider-not-reached",
     "region-disabled",
     "session-policy",
+    "session-duration",
     "sts-validation",
     "sts-malformed",
     "sts-throttled",
@@ -1455,7 +1484,7 @@ function readFileIfExists(path, limit = MAX_FILE_BYTES) {
     }
 }
 /** The JSON object in a file, at most 1 MiB, or undefined if there is none. */
-function readJson(path) {
+function files_readJson(path) {
     try {
         const value = JSON.parse(readFileIfExists(path, MAX_RECORD_BYTES)?.toString("utf8") ?? "");
         return typeof value === "object" && value !== null && !Array.isArray(value) ? value : undefined;
@@ -1469,7 +1498,7 @@ function readJson(path) {
  * version and form: a crash or a step may have left anything there.
  */
 function readRecord(path, schema) {
-    const value = readJson(path);
+    const value = files_readJson(path);
     if (value?.version !== VERSION)
         return undefined;
     try {
@@ -1507,7 +1536,7 @@ function deleteCachedSessions(directory, roleArn, sessionName, isOurs = () => fa
         const path = `${directory}/${name}`;
         try {
             if (name !== ownName) {
-                const arn = readJson(path)?.AssumedRoleUser?.Arn;
+                const arn = files_readJson(path)?.AssumedRoleUser?.Arn;
                 if (typeof arn !== "string")
                     continue;
                 const found = parseRole(arn);
@@ -1581,69 +1610,56 @@ function cliCache() {
     return `${home()}/.aws/cli/cache`;
 }
 
-// EXTERNAL MODULE: external "node:url"
-var external_node_url_ = __nccwpck_require__(136);
-// EXTERNAL MODULE: ../lib/src/base/bundles.js
-var bundles = __nccwpck_require__(781);
-;// CONCATENATED MODULE: external "node:http"
-const external_node_http_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:http");
-var external_node_http_namespaceObject_0 = /*#__PURE__*/__nccwpck_require__.t(external_node_http_namespaceObject, 2);
-;// CONCATENATED MODULE: external "node:https"
-const external_node_https_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:https");
-var external_node_https_namespaceObject_0 = /*#__PURE__*/__nccwpck_require__.t(external_node_https_namespaceObject, 2);
-;// CONCATENATED MODULE: ../lib/src/base/proxy.js
-// Node.js itself uses the proxies (https://nodejs.org/api/http.html#built-in-proxy-support): agents with
-// `proxyEnv`, since Node.js 24.5. This file only explains to the user which proxy that is.
+;// CONCATENATED MODULE: ../lib/src/base/layout.js
 
-
-
-/** Whether a version of Node has agents with `proxyEnv`. */
-function knowsProxies(version) {
-    const [major = 0, minor = 0] = version.split(".").map(Number);
-    return major > 24 || (major === 24 && minor >= 5);
+// $RUNNER_TEMP/aws-role-refresh/
+//   config              the AWS config file of this job
+//   credentials         the AWS credentials file of this job
+//   job.json            the claim: whose directory this is, and what the two files were seeded from
+//   tokens/<id>/        one per audience: token, status.json, and stop once post has asked the keeper to end
+//   sessions/<id>/      one per use with a shared session: the same, with session instead of token
+//   uses/<id>.json      one per use that is not over: what it wrote, so that any post can undo it
+//   finished/<id>.json  one per use that is over, for the summary
+//   lock.*              see job/lock.ts
+const JOB_DIRECTORY = "aws-role-refresh";
+/** The paths of the job directory, with forward slashes, which every SDK accepts on every system. */
+function jobDirectory(path) {
+    return {
+        path,
+        config: `${path}/config`,
+        credentials: `${path}/credentials`,
+        claim: `${path}/job.json`,
+        tokens: `${path}/tokens`,
+        sessions: `${path}/sessions`,
+        uses: `${path}/uses`,
+        finished: `${path}/finished`,
+    };
 }
-/** Undefined where the environment names no proxy, or exempts the URL. */
-function findProxy(env, url) {
-    const name = new URL(url).protocol === "http:" ? "http_proxy" : "https_proxy";
-    const proxy = env[name] || env[name.toUpperCase()];
-    if (!proxy || isExempt(env, new URL(url)))
-        return undefined;
-    return /^https?:\/\//.test(proxy) && URL.canParse(proxy)
-        ? { url: new URL(proxy).origin }
-        : { unusable: "its URL does not begin with http:// or https://" };
+/** The keeper of an audience: uses with the same audience share one token. */
+function tokenKeeper(audience) {
+    return `tokens/${tokenId(audience)}`;
 }
-function isExempt(env, url) {
-    const entries = (env.no_proxy || env.NO_PROXY || "").match(/[^\s,]+/g) ?? [];
-    return entries.some((entry) => ["*", url.host, url.hostname].includes(entry) ||
-        url.hostname.endsWith(`.${entry.replace(/^\*?\./, "")}`));
+/** The keeper of a use's shared session. */
+function sessionKeeper(useId) {
+    return `sessions/${useId}`;
 }
-/**
- * Throws a UserError where Node.js cannot parse a proxy of the environment: since 24.5 each agent would throw
- * for it (parseProxyUrl, lib/internal/http.js in nodejs/node), the SDK's agents where nothing catches it. The
- * value may hold a password and is not shown.
- */
-function checkProxies(env) {
-    for (const { Agent } of [external_node_http_namespaceObject_0, external_node_https_namespaceObject_0]) {
-        const name = Agent === external_node_http_namespaceObject.Agent ? "http_proxy" : "https_proxy";
-        try {
-            new Agent({ keepAlive: false, proxyEnv: env });
-        }
-        catch {
-            throw new errors/* UserError */.yo("proxy-cannot-be-used", `${env[name] ? name : name.toUpperCase()} does not hold a URL that Node.js can parse. Write http://HOST:PORT or http://USER:PASSWORD@HOST:PORT, ` +
-                "and percent-encode special characters in user and password (%40 for @); or remove the variable.");
-        }
-    }
+function keeperDirectory(job, id) {
+    return keeperDirectoryAt(`${job.path}/${id}`, kindOf(id));
 }
-/** The warning where a proxy is set that this Node.js cannot use. */
-function proxyWarning(env, url, version = process.versions.node) {
-    const proxy = findProxy(env, url);
-    if (proxy === undefined)
-        return undefined;
-    if ("unusable" in proxy)
-        return `Node.js cannot use the proxy that is set in the environment, because ${proxy.unusable}, so requests bypass it. Write it as http://HOST:PORT.`;
-    if (knowsProxies(version))
-        return undefined;
-    return `Node.js ${version} cannot use the proxy ${proxy.url}, so requests bypass it. Use a runner whose Node.js is 24.5 or newer.`;
+/** The token directory of an audience. */
+function tokenDirectory(job, audience) {
+    return keeperDirectory(job, tokenKeeper(audience));
+}
+function keeperDirectoryAt(path, kind = "token") {
+    return { path, secret: `${path}/${kind}`, status: `${path}/status.json`, stop: `${path}/stop` };
+}
+/** What a keeper keeps fresh. */
+function kindOf(id) {
+    return id.startsWith("tokens/") ? "token" : "session";
+}
+/** The name of the token directory of an audience. */
+function tokenId(audience) {
+    return (0,external_node_crypto_namespaceObject.createHash)("sha256").update(audience).digest("hex").slice(0, 16);
 }
 
 ;// CONCATENATED MODULE: ../lib/src/aws/settings.js
@@ -1738,14 +1754,8 @@ function settingsIn(entries, others) {
  * comments, so that every SDK reads the same values (docs/compatibility.md). Throws on a value that could add
  * a line or be cut short, even though every input was checked before.
  */
-function renderProfile({ profile, stsEndpoint, ...values }) {
-    const section = [
-        profile === "default" ? "[default]" : `[profile ${profile}]`,
-        `role_arn = ${values.roleArn}`,
-        `web_identity_token_file = ${values.tokenFile}`,
-        `role_session_name = ${values.sessionName}`,
-        `region = ${values.region}`,
-    ];
+function renderProfile({ profile, region, stsEndpoint, identity }) {
+    const section = [headerOf(profile), ...identityLines(identity), `region = ${region}`];
     if (stsEndpoint !== undefined) {
         const services = servicesName(profile);
         // Not endpoint_url in the profile itself: that would send every service's calls there.
@@ -1756,6 +1766,50 @@ function renderProfile({ profile, stsEndpoint, ...values }) {
             throw new Error(`not fit for a config file: ${JSON.stringify(line)}`);
     }
     return `${section.join("\n")}\n`;
+}
+function headerOf(profile) {
+    return profile === "default" ? "[default]" : `[profile ${profile}]`;
+}
+function identityLines(identity) {
+    if ("sessionFile" in identity)
+        return [`credential_process = ${printCommand(identity.sessionFile)}`];
+    const role = `role_arn = ${identity.roleArn}`;
+    const name = `role_session_name = ${identity.sessionName}`;
+    if ("tokenFile" in identity)
+        return [role, `web_identity_token_file = ${identity.tokenFile}`, name];
+    const { source, externalId, durationSeconds } = identity;
+    return [
+        role,
+        "profile" in source ? `source_profile = ${source.profile}` : `credential_source = ${source.credentials}`,
+        name,
+        ...(externalId === undefined ? [] : [`external_id = ${externalId}`]),
+        ...(durationSeconds === undefined ? [] : [`duration_seconds = ${durationSeconds}`]),
+    ];
+}
+/** The command that prints a file: SDKs run it by a shell, or split it as one would. */
+function printCommand(file) {
+    return process.platform === "win32" ? `cmd /c type "${file.replaceAll("/", "\\")}"` : `cat '${file}'`;
+}
+/** The same section, for the credentials file: some SDKs look for a credential process only there. */
+function renderForCredentials(section, profile) {
+    const command = /^credential_process = .*\n/m.exec(section)?.[0];
+    return command === undefined ? "" : `[${profile}]\n${command}`;
+}
+/** A section of renderProfile under another name. */
+function renamed(section, from, to) {
+    return section
+        .replace(headerOf(from), headerOf(to))
+        .replaceAll(new RegExp(`(?<=services[ =]+)${servicesName(from).replaceAll(".", "\\.")}(?=\\]|$)`, "gm"), servicesName(to));
+}
+/** Whether either file has a section that SDKs would read for a profile. */
+function hasProfile(config, credentials, profile) {
+    return (takeFromConfig(config, profile).taken !== "" || takeFromCredentials(credentials, profile).taken !== "");
+}
+/** The names of all profiles in the two files. */
+function profileNames(config, credentials) {
+    const headers = (text) => [...text.matchAll(/^[ \t]*\[([^\]\n]*)\]/gm)].map(([, header = ""]) => header.trim());
+    const inConfig = headers(config).flatMap((header) => /^(?:profile\s+(\S+)|(default))$/.exec(header)?.slice(1) ?? []);
+    return [...new Set([...inConfig, ...headers(credentials)])].filter((name) => name !== undefined && name !== "");
 }
 function servicesName(profileName) {
     return `aws-role-refresh-${profileName}`;
@@ -1788,14 +1842,15 @@ function placeInConfig(text, profileName, section) {
 }
 /**
  * Takes what names an identity, and what a use sets in the config file, out of a profile in a credentials
- * file. SDKs prefer that file.
+ * file: SDKs prefer that file. Adds the command of a session.
  */
 function placeInCredentials(text, profileName, section) {
     const { kept, taken } = takeFromCredentials(text, profileName);
     const own = keysIn(section, (header) => isConfigHeader(header, profileName));
     const entries = entriesOf(taken, (header) => header === profileName);
     const settings = settingsIn(entries, ({ key }) => own.has(key));
-    return { text: append(kept, settings && `[${profileName}]\n${settings}`), taken };
+    const placed = renderForCredentials(section, profileName) || (settings && `[${profileName}]\n`);
+    return { text: append(kept, placed + settings), taken };
 }
 /** The headers under which SDKs agree to find a profile in a config file. */
 function isConfigHeader(header, profileName) {
@@ -1919,6 +1974,34 @@ function isOtherSts(stsEndpoint) {
         return false;
     const host = URL.canParse(stsEndpoint) ? new URL(stsEndpoint).hostname : "";
     return !/\.(?:amazonaws\.com(?:\.cn)?|amazonaws\.eu|api\.aws)$/.test(host);
+}
+
+;// CONCATENATED MODULE: ../lib/src/base/jwt.js
+/** Whether a parsed JSON value is an object. */
+function isObject(value) {
+    return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+// base64url segments and nothing else: such a text cannot add a line to a file, a header or a log.
+const JWT = /^[\w-]+\.([\w-]+)\.[\w-]+$/;
+/** The payload of a JWT in compact form, or undefined if it is not one. */
+function decodeClaims(token) {
+    const payload = JWT.exec(token)?.[1];
+    if (payload === undefined)
+        return undefined;
+    try {
+        const claims = JSON.parse(Buffer.from(payload, "base64url").toString("utf8"));
+        return isObject(claims) ? claims : undefined;
+    }
+    catch {
+        return undefined;
+    }
+}
+// The last second that a Date can hold.
+const MAX_SECONDS = 8.64e12;
+/** A time claim (exp, iat, nbf) in milliseconds since 1970, or undefined. */
+function timeClaim(claims, name) {
+    const seconds = claims?.[name];
+    return typeof seconds === "number" && seconds > 0 && seconds <= MAX_SECONDS ? seconds * 1000 : undefined;
 }
 
 ;// CONCATENATED MODULE: ../lib/src/explain/conditions.js
@@ -2080,57 +2163,6 @@ function listed(values) {
     return [...shown, ...(values.length > 5 ? [`${values.length - 5} more`] : [])].join(" or ");
 }
 
-;// CONCATENATED MODULE: ../lib/src/explain/explained.js
-
-
-function explained_text(anchor, title, ...lines) {
-    return { anchor, title, lines };
-}
-/** An annotation is read in a narrow box. */
-const MAX_TITLE = 500;
-/** @param report the first line of the log: what happened, in the words of the server or the system */
-function explained({ anchor, title, lines }, report, cause) {
-    const all = report === undefined ? lines : [report, ...lines];
-    const details = all.map((line) => (0,base_text/* printable */.g$)(line)).join("\n");
-    return new errors/* UserError */.yo(anchor, (0,base_text/* shortened */.vI)((0,base_text/* printable */.g$)(title), MAX_TITLE - 1), { details, cause });
-}
-/** In brackets, how a request went; empty where no proxy is set. */
-function via(proxy) {
-    if (proxy === undefined)
-        return "";
-    return "url" in proxy
-        ? ` (through the proxy ${(0,base_text/* quoted */.TL)(proxy.url)})`
-        : ` (not through the proxy that is set in the environment, because ${proxy.unusable})`;
-}
-
-;// CONCATENATED MODULE: ../lib/src/base/jwt.js
-/** Whether a parsed JSON value is an object. */
-function isObject(value) {
-    return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-// base64url segments and nothing else: such a text cannot add a line to a file, a header or a log.
-const JWT = /^[\w-]+\.([\w-]+)\.[\w-]+$/;
-/** The payload of a JWT in compact form, or undefined if it is not one. */
-function decodeClaims(token) {
-    const payload = JWT.exec(token)?.[1];
-    if (payload === undefined)
-        return undefined;
-    try {
-        const claims = JSON.parse(Buffer.from(payload, "base64url").toString("utf8"));
-        return isObject(claims) ? claims : undefined;
-    }
-    catch {
-        return undefined;
-    }
-}
-// The last second that a Date can hold.
-const MAX_SECONDS = 8.64e12;
-/** A time claim (exp, iat, nbf) in milliseconds since 1970, or undefined. */
-function timeClaim(claims, name) {
-    const seconds = claims?.[name];
-    return typeof seconds === "number" && seconds > 0 && seconds <= MAX_SECONDS ? seconds * 1000 : undefined;
-}
-
 ;// CONCATENATED MODULE: ../lib/src/explain/trust-policy.js
 
 
@@ -2282,441 +2314,6 @@ function notAPolicy(what) {
     return new Error(`Not a trust policy: ${what}. Allowed: the JSON that "aws iam get-role --role-name NAME --query Role.AssumeRolePolicyDocument" prints, with Effect, Principal and Action in each statement.`);
 }
 
-;// CONCATENATED MODULE: ../lib/src/explain/access-denied.js
-
-
-
-
-const SHOWN_CLAIMS = "sub aud iss repository ref environment event_name job_workflow_ref repository_id repository_owner_id";
-/** Why AWS may have answered AccessDenied, and a trust policy that would have been accepted. */
-function explainRefusal(asked) {
-    const { roleArn, claims, trustPolicy, context } = asked;
-    const name = roleArn.slice(roleArn.lastIndexOf("/") + 1);
-    const path = roleArn.split("/").length > 2 ? "another path" : "a path, which its ARN must include";
-    const noRole = `Account ${context.accountId} has no role ${(0,base_text/* quoted */.TL)(name)}, or the role has ${path} (role/PATH/NAME).`;
-    const { first, lines } = trustPolicy
-        ? judged(evaluateTrustPolicy(trustPolicy, claims, context))
-        : suggested([...causes(asked)]);
-    const sub = (0,base_text/* quoted */.TL)(claimText(claims.sub), 160);
-    return explained_text("access-denied", `AWS refused to let this job assume ${(0,base_text/* shortened */.vI)(roleArn, 140)} with sub ${sub}. Likely cause: ${first ?? noRole}`, "AWS gives no further detail. Either the role's trust policy does not accept this job's ID token, or the role does not exist.", "", ...claimLines(claims), "", ...lines, `  - ${noRole}`, `    With credentials of that account, this prints its ARN: aws iam get-role --role-name ${(0,base_text/* shellWord */.r7)(name)} --query Role.Arn --output text`, "", "This trust policy accepts exactly this job. Save it as trust.json; the command below replaces the role's trust policy with it.", "To keep the statements that the role has, add only this statement to them.", ...(asked.accountIsMasked
-        ? ["mask-aws-account-id hides the account ID: where this log shows ***, write the account ID."]
-        : []), "", ...(0,base_text/* jsonLines */.i7)({ Version: "2012-10-17", Statement: [suggestStatement(claims, context)] }), "", `  aws iam update-assume-role-policy --role-name ${(0,base_text/* shellWord */.r7)(name)} --policy-document file://trust.json`, ...(trustPolicy === undefined
-        ? [
-            "",
-            "To see which line of the role's trust policy refuses the job, set the input explain-trust-policy to the policy's JSON.",
-        ]
-        : []));
-}
-/** The claims of the ID token that trust policies are about. */
-function claimLines(claims) {
-    return [
-        "The ID token has these claims:",
-        ...SHOWN_CLAIMS.split(" ")
-            .filter((claim) => claims[claim] !== undefined)
-            .map((claim) => `  ${claim.padEnd(20)} ${(0,base_text/* quoted */.TL)(claimText(claims[claim]))}`),
-    ];
-}
-/** The likely cause for the annotation, and the beginning of a list of causes for the log. */
-function suggested(causes) {
-    return {
-        first: causes[0],
-        lines: ["Causes that these claims suggest:", ...causes.map((cause) => `  - ${cause}`)],
-    };
-}
-/** The same, by the role's trust policy. */
-function judged({ allowed, statements }) {
-    if (allowed) {
-        return {
-            first: "The policy in explain-trust-policy accepts this job, but AWS evaluated a different one.",
-            lines: [
-                "The trust policy in explain-trust-policy accepts this job, so AWS evaluated a different policy, or another policy denies the request. Causes:",
-                "  - The role's trust policy has changed since, or the text is that of another role.",
-                "  - A resource control policy (RCP) of the AWS organization denies sts:AssumeRoleWithWebIdentity.",
-            ],
-        };
-    }
-    const shown = statements.slice(0, 20);
-    const rest = statements.length - shown.length;
-    return {
-        first: decisive(statements),
-        lines: [
-            "The trust policy in explain-trust-policy does not accept this job:",
-            ...shown.flatMap(statementLines),
-            ...(rest > 0 ? [`  and ${rest} more statements`] : []),
-            "Other causes:",
-        ],
-    };
-}
-/** A Deny that applies, or the Allow that has the fewest reasons not to, with the first of them. */
-function decisive(statements) {
-    const [allow] = statements
-        .filter(({ effect, outcome }) => effect === "Allow" && outcome !== "allows")
-        .sort((a, b) => a.reasons.length - b.reasons.length);
-    const one = statements.find((statement) => statement.effect === "Deny" && !isHarmless(statement)) ?? allow;
-    if (one === undefined)
-        return undefined;
-    return `${nameOf(one)} ${one.outcome === "denies" ? "denies this job." : `${one.outcome}: ${one.reasons[0]}`}`;
-}
-function isHarmless({ effect, outcome }) {
-    return effect === "Deny" && outcome === "does not apply";
-}
-function nameOf({ index, sid, effect }) {
-    return `Statement ${index}${sid === undefined ? "" : `, ${(0,base_text/* quoted */.TL)(sid, 60)}`} (${effect})`;
-}
-function statementLines(statement) {
-    // A Deny that does not apply needs no fix, so its reasons are not shown.
-    const reasons = isHarmless(statement) ? [] : statement.reasons.slice(0, 10);
-    return [
-        `  ${nameOf(statement)} ${statement.outcome}${reasons.length > 0 ? ":" : ""}`,
-        ...reasons.map((reason) => `    ${reason}`),
-    ];
-}
-/**
- * What these claims, and no others, make likely, the likeliest first. The forms of sub:
- * https://docs.github.com/en/actions/reference/security/oidc
- */
-function* causes({ claims, audience, context }) {
-    const sub = claimText(claims.sub);
-    const repository = claimText(claims.repository);
-    if (withoutIds(sub) !== sub)
-        yield `sub has the immutable format, with the IDs of owner and repository: GitHub's default for repositories created, renamed or transferred since 2026-07-15. A policy for ${(0,base_text/* quoted */.TL)(withoutIds(sub))} refuses it.`;
-    if (!/^repo:[^:]+:(?:ref:[^:]+|environment:[^:]+|pull_request)$/.test(sub))
-        yield `sub does not have GitHub's default form: the organization or the repository uses its own template. To see it: gh api ${(0,base_text/* shellWord */.r7)(`repos/${repository}/actions/oidc/customization/sub`)}`;
-    if (!/^sts\.amazonaws\.com(?:\.cn)?$/.test(audience))
-        yield `The audience is ${(0,base_text/* quoted */.TL)(audience)}: the policy's condition on aud must accept that.`;
-    if (sub.includes(":environment:"))
-        yield `The job uses an environment, so sub ends in ${(0,base_text/* quoted */.TL)(sub.slice(sub.indexOf(":environment:") + 1))}, not in ref:…; the policy must accept that.`;
-    else if (sub.endsWith(":pull_request"))
-        yield "The job runs for a pull request, so sub ends in pull_request and names no branch. A policy for ref:refs/heads/… refuses it.";
-    else if (sub.includes(":ref:refs/tags/"))
-        yield "The job runs for a tag, so sub has ref:refs/tags/…. A policy for ref:refs/heads/… refuses it.";
-    else if (sub.includes(":ref:refs/heads/"))
-        yield `The job runs on a branch, so sub has ${(0,base_text/* quoted */.TL)(sub.slice(sub.indexOf(":ref:") + 1))}. A policy for another branch or for environment:… refuses it.`;
-    const workflow = claimText(claims.job_workflow_ref);
-    if (workflow !== "" && !workflow.startsWith(`${repository}/`)) {
-        const key = claimsWithKeys(context).includes("job_workflow_ref")
-            ? `; to trust that workflow, use the key ${context.providerHost}:job_workflow_ref`
-            : "";
-        yield `The job is in the reusable workflow ${(0,base_text/* quoted */.TL)(workflow)}, but sub names the repository that calls it${key}.`;
-    }
-    if (/[A-Z]/.test(sub))
-        yield "sub has capital letters, and IAM is case-sensitive: copy sub exactly.";
-}
-
-;// CONCATENATED MODULE: ../lib/src/explain/network.js
-
-
-const TEXTS = {
-    certificate: ({ code }, { of, host, proxy }) => explained_text(`${of}-tls`, `The certificate of ${host} cannot be verified${code === undefined ? "" : `: ${code}`}`, `Cause: Node.js does not trust the certificate that it received. Usually a proxy or firewall intercepts TLS${via(proxy)} and presents its own CA's certificate; or the runner's clock is wrong.`, "Fix: put that CA's certificate (PEM) on the runner and name the file in the job's env: NODE_EXTRA_CA_CERTS for actions, AWS_CA_BUNDLE for later AWS steps.", `Check: openssl s_client -connect ${(0,base_text/* shellWord */.r7)(withPort(host))} -servername ${(0,base_text/* shellWord */.r7)(network_nameOf(host))} </dev/null | openssl x509 -noout -issuer -dates`),
-    "not-tls": ({ code }, { stsEndpoint, host, proxy }) => explained_text("not-tls", `${host} did not answer with TLS${code === undefined ? "" : `: ${code}`}`, `Cause: something answered at this address${via(proxy)}, but not with TLS, or only with a TLS version that Node.js refuses. Usually an https URL names a port for plain http, or a proxy answers without TLS.`, `Fix: ${stsEndpoint === undefined ? "" : "correct the port in sts-endpoint, or give that server a certificate; or "}correct HTTPS_PROXY, or exempt the host with NO_PROXY. A certificate is not the problem.`, `Check on the runner: curl -v ${(0,base_text/* shellWord */.r7)(`https://${host}/`)}`),
-    "unknown-name": (failure, { of, host, proxy, stsEndpoint }) => explained_text(`${of}-host-not-found`, `The name ${askedName(failure, host)} cannot be resolved: ${failure.code ?? "unknown name"}`, `Cause: ${of === "id-token" ? "" : `${stsEndpoint === undefined ? "aws-region" : "sts-endpoint"} is misspelled, or `}this runner's DNS does not have the name. The request was for ${host}${via(proxy) || " without a proxy"}.`, `Fix: correct ${of === "sts" ? "the input, " : ""}the runner's DNS, or HTTPS_PROXY and NO_PROXY. Check on the runner: nslookup ${(0,base_text/* shellWord */.r7)(askedName(failure, host))}`),
-    dns: (failure, { of, host, proxy }) => explained_text(`${of}-host-not-found`, `DNS did not answer for the name ${askedName(failure, host)}${failure.code === undefined ? "" : `: ${failure.code}`}`, `Cause: the DNS server of this runner did not answer, or the runner has no network. The request was for ${host}${via(proxy) || " without a proxy"}.`, `Fix: run the job again. If it fails again, correct the runner's network or DNS. Check on the runner: nslookup ${(0,base_text/* shellWord */.r7)(askedName(failure, host))}`),
-    proxy: (_, { host, proxy }) => explained_text("proxy-refused", `The proxy refused to connect this runner to ${host}`, `Fix: allow ${(0,base_text/* shellWord */.r7)(withPort(host))} in the proxy${via(proxy)}, or exempt it with NO_PROXY. If the proxy answered 407, put a valid user and password in the URL in HTTPS_PROXY.`, `Check on the runner: curl -v ${(0,base_text/* shellWord */.r7)(`https://${host}/`)}`),
-    unreachable: ({ code }, { of, host, proxy, stsEndpoint }) => ({
-        anchor: `${of}-unreachable`,
-        title: `${host} cannot be reached: ${code ?? "no answer"}`,
-        lines: stsEndpoint === undefined
-            ? [
-                `Cause: nothing answered${via(proxy) || " (no proxy was used)"}. A firewall or a proxy blocks the connection or, in a private network, a route or VPC endpoint is missing.`,
-                `Fix: let the runner reach ${host} over HTTPS, or set HTTPS_PROXY (and NO_PROXY) on the runner. Check on the runner: curl -v ${(0,base_text/* shellWord */.r7)(`https://${host}/`)}`,
-            ]
-            : [
-                `Cause: nothing answered${via(proxy) || " (no proxy was used)"}. The server in sts-endpoint is not running or listens on another port, or a firewall or a proxy blocks the connection.`,
-                `Fix: start that server before this step, or correct sts-endpoint. Check on the runner: curl -v ${(0,base_text/* shellWord */.r7)(stsEndpoint)}`,
-            ],
-    }),
-};
-/** Whether neither GitHub nor STS answered. */
-function isNetworkFailure(failure) {
-    return Object.hasOwn(TEXTS, failure.kind);
-}
-function explainNetworkFailure(failure, server) {
-    return TEXTS[failure.kind](failure, server);
-}
-/** The name that DNS was asked for: with a proxy, that is the proxy's. */
-function askedName({ message }, host) {
-    return /getaddrinfo \S+ ([\w.-]+)/.exec(message)?.[1] ?? network_nameOf(host);
-}
-function network_nameOf(host) {
-    return host.replace(/:\d+$/, "");
-}
-function withPort(host) {
-    return host.includes(":") ? host : `${host}:443`;
-}
-
-;// CONCATENATED MODULE: ../lib/src/explain/other-sts.js
-
-
-
-
-// MinIO, Ceph, LocalStack and others: what is true of AWS, its console and its limits is not true of them, so
-// these texts name the server by its host.
-/** Explains the answer of the server that the input sts-endpoint names. */
-function explainOtherSts(asked) {
-    const { failure, endpointHost: host } = asked;
-    switch (failure.kind) {
-        case "throttled":
-            return explained_text("sts-throttled", `${host} refuses requests because it gets too many`, "Fix: run the job again. If it fails again, start fewer jobs at once (strategy: max-parallel).");
-        case "server-error":
-            return explained_text("sts-unavailable", `${host} is not available: HTTP ${failure.httpStatus ?? "error"}`, "Fix: run the job again later. If it fails again, look at the log of that server.");
-        case "provider":
-            return explained_text("provider-not-reached", `${host} could not reach the identity provider`, `Fix: run the job again. If it fails again, let that server reach ${(0,base_text/* quoted */.TL)(claimText(asked.claims.iss))}.`);
-        default:
-            return refused(asked);
-    }
-}
-/** MinIO's texts: https://github.com/minio/minio/blob/master/internal/config/identity/openid/jwt.go */
-function refused({ failure, code, endpointHost: host, roleArn, audience, claims }) {
-    if (/`(?:azp|aud)`|audience/i.test(failure.message)) {
-        return explained_text("audience-not-registered", `${host} does not accept the audience ${(0,base_text/* quoted */.TL)(audience, 100)}`, "Cause: the input audience is not the client ID in that server's OpenID configuration. (MinIO names azp, a claim that it tries if aud does not match.)", "Fix: set the input audience to that client ID. In MinIO it is MINIO_IDENTITY_OPENID_CLIENT_ID.");
-    }
-    switch (code) {
-        case "AccessDenied":
-            return explained_text("access-denied", `${host} refused to let this job assume ${(0,base_text/* shortened */.vI)(roleArn, 140)} with sub ${(0,base_text/* quoted */.TL)(claimText(claims.sub), 140)}. Likely cause: its rules do not accept that sub, or it has no such role.`, ...claimLines(claims), `Cause: ${host} has no role ${(0,base_text/* quoted */.TL)(roleArn)}, or its rules for that role do not accept these claims.`, "Fix: correct role-to-assume, or make that server accept this issuer, audience and sub.");
-        case "ExpiredToken":
-            return explained_text("id-token-expired", `${host} considers the ID token expired`, "Cause: the token was issued for this exchange, so either the clock of that server is wrong, or the runner was suspended in between.", "Fix: set the clock of that server by NTP, and run the job again.");
-        case "InvalidIdentityToken":
-        case "IDPRejectedClaim":
-            return explained_text("id-token-rejected", `${host} rejected the ID token`, ...claimLines(claims), "Fix: compare the issuer (iss) and the audience (aud) with the OpenID configuration of that server. It must reach the issuer to check the signature.");
-        case "MalformedPolicyDocument":
-        case "PackedPolicyTooLarge":
-            return explained_text("session-policy", `${host} rejected a session policy, but this action does not send one`, "Fix: find out what that server, or a proxy before it, adds to requests.");
-        default:
-            return explained_text("sts-other", `${host} refused the exchange: ${code || "no error code"}`, `The request had the role ${(0,base_text/* quoted */.TL)(roleArn)} and the audience ${(0,base_text/* quoted */.TL)(audience)}.`, "Fix: follow the message, and read the documentation of that server.");
-    }
-}
-
-;// CONCATENATED MODULE: ../lib/src/explain/sts.js
-
-
-
-
-
-
-
-
-/** Explains why AssumeRoleWithWebIdentity returned no session. */
-function explainStsFailure(failure, situation) {
-    const { endpointHost: host } = situation;
-    const code = (failure.code ?? "").replace(/Exception$/, "");
-    const status = failure.httpStatus === undefined ? "" : `HTTP ${failure.httpStatus}, `;
-    const report = `${host}: ${code && `${code} `}(${status}${tries(situation)}): ${(0,base_text/* printable */.g$)(failure.message, 500)}`;
-    const answer = isNetworkFailure(failure)
-        ? explainNetworkFailure(failure, { ...situation, of: "sts", host })
-        : textOf({ ...situation, failure, code, context: contextOf(situation) });
-    return explained(answer, report, failure);
-}
-function tries({ attempts }) {
-    return attempts === 1 ? "1 attempt" : `${attempts} attempts`;
-}
-function textOf(asked) {
-    const { endpointHost, region } = asked;
-    if (asked.failure.kind === "malformed") {
-        return explained_text("sts-malformed", `${endpointHost} did not return an STS response`, `Cause: a proxy or a firewall answered instead${via(asked.proxy)}, or the server in sts-endpoint does not fully implement STS.`, `Fix: let requests to ${endpointHost} pass unchanged (NO_PROXY, if a proxy changes them). Check on the runner: curl -v ${(0,base_text/* shellWord */.r7)(asked.stsEndpoint ?? `https://${endpointHost}/`)}`);
-    }
-    if (isOtherSts(asked.stsEndpoint))
-        return explainOtherSts(asked);
-    switch (asked.failure.kind) {
-        case "throttled":
-            return explained_text("sts-throttled", "AWS is throttling STS calls", `Cause: account ${asked.context.accountId} makes too many STS calls in ${region} at the moment; none of ${tries(asked)} succeeded.`, "Fix: run the job again. If it fails again, start fewer jobs at once (strategy: max-parallel), or use several Regions (aws-region).");
-        case "provider":
-            return notReached(asked);
-        case "server-error":
-            return explained_text("sts-unavailable", "STS is not available", `Fix: run the job again later. https://health.aws.amazon.com shows whether ${region} has a problem. Each aws-region has its own STS.`);
-        default:
-            return denied(asked);
-    }
-}
-/** STS answered, and its answer is final: its code decides. */
-function denied(asked) {
-    const { code, context, region, roleArn } = asked;
-    switch (code) {
-        case "AccessDenied":
-            return explainRefusal(asked);
-        case "InvalidIdentityToken":
-            return invalidToken(asked);
-        case "IDPRejectedClaim":
-            return rejected(context);
-        case "ExpiredToken":
-            return expired(asked);
-        case "RegionDisabled":
-            return explained_text("region-disabled", `STS is not active in ${region} for account ${context.accountId}`, `Fix: set aws-region to a Region that the account uses, or enable this Region: aws account enable-region --region-name ${(0,base_text/* shellWord */.r7)(region)}`, "If the Region is enabled, activate STS for it: IAM console, Account settings, Security Token Service.", `Check: aws account get-region-opt-status --region-name ${(0,base_text/* shellWord */.r7)(region)}`);
-        case "MalformedPolicyDocument":
-        case "PackedPolicyTooLarge":
-            return explained_text("session-policy", "STS rejected a session policy, but this action does not send one", "Fix: nothing in the workflow causes this. Check for a proxy that adds one. If there is no proxy, please report this log as a bug.");
-        case "ValidationError":
-            return explained_text("sts-validation", "STS rejected a value in the request", `Fix: the message names the value. The request had role-to-assume ${(0,base_text/* quoted */.TL)(roleArn)} and, if given, role-session-name.`);
-        default:
-            return explained_text("sts-other", `STS refused the exchange: ${code || "no error code"}`, `The request had the role ${(0,base_text/* quoted */.TL)(roleArn)}, the audience ${(0,base_text/* quoted */.TL)(asked.audience)} and the Region ${region}.`, "Fix: follow the message. Common codes: https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html");
-    }
-}
-/** Several causes share the code: AWS tells them apart in the message only. */
-function invalidToken({ failure, context, audience }) {
-    const url = (0,base_text/* shellWord */.r7)(`https://${context.providerHost}`);
-    const arn = (0,base_text/* shellWord */.r7)(providerArn(context));
-    if (/no openidconnect provider/i.test(failure.message)) {
-        return explained_text("no-identity-provider", `Account ${context.accountId} has no identity provider for ${context.providerHost}`, "Cause: role-to-assume names the wrong account, or that account's identity provider was never created or has another URL.", `Fix: correct the account in role-to-assume, or create the provider there: aws iam create-open-id-connect-provider --url ${url} --client-id-list ${(0,base_text/* shellWord */.r7)(audience)}`, "Check, with credentials of that account: aws iam list-open-id-connect-providers");
-    }
-    if (/audience/i.test(failure.message)) {
-        return explained_text("audience-not-registered", `The identity provider in account ${context.accountId} does not list the audience ${audience}`, `Fix: aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn ${arn} --client-id ${(0,base_text/* shellWord */.r7)(audience)}`, "Or set the input audience to one that it lists, and the trust policy's condition on aud to the same.", `Check: aws iam get-open-id-connect-provider --open-id-connect-provider-arn ${arn} --query ClientIDList`);
-    }
-    if (/thumbprint/i.test(failure.message)) {
-        return explained_text("provider-thumbprint", "The identity provider's certificate does not match the thumbprint in IAM", `Fix: aws iam update-open-id-connect-provider-thumbprint --open-id-connect-provider-arn ${arn} --thumbprint-list THUMBPRINT`, "How to get it: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_create_oidc_verify-thumbprint.html", `Check: aws iam get-open-id-connect-provider --open-id-connect-provider-arn ${arn} --query ThumbprintList`);
-    }
-    return rejected(context);
-}
-function rejected(context) {
-    return explained_text("id-token-rejected", "AWS rejected the ID token", `Cause: AWS checks issuer, signature, times and audience of the token against the provider ${(0,base_text/* quoted */.TL)(context.providerHost)} in account ${context.accountId}.`, "Fix: run the job again. If it fails again, compare the provider in IAM with iss and aud of this token.", `Check: aws iam get-open-id-connect-provider --open-id-connect-provider-arn ${(0,base_text/* shellWord */.r7)(providerArn(context))}`);
-}
-function notReached({ code, context }) {
-    const url = (0,base_text/* shellWord */.r7)(`https://${context.providerHost}/.well-known/openid-configuration`);
-    const lines = [
-        "Cause: usually a transient problem between AWS and the provider; retried for up to 30 s.",
-        "Fix: run the job again. If the provider is your own (GHES), AWS must reach it and all of its keys from the internet.",
-        `Check: curl --fail ${url}; https://www.githubstatus.com shows the state of GitHub.`,
-    ];
-    return code === "IDPCommunicationError"
-        ? explained_text("provider-not-reached", "AWS could not reach the identity provider", ...lines)
-        : explained_text("verification-key", "AWS could not fetch the identity provider's keys", ...lines);
-}
-function expired({ claims, clockSkewSeconds: skew }) {
-    const life = Number(claims.exp) - Number(claims.iat);
-    const clock = skew !== undefined && Math.abs(skew) >= 60
-        ? [
-            `This machine's clock is ${Math.round(Math.abs(skew))} s ${skew > 0 ? "ahead of" : "behind"} GitHub's. Set it by NTP: later steps sign requests with it, too.`,
-        ]
-        : [];
-    return explained_text("id-token-expired", "AWS considers the ID token expired", `Cause: the token ${life > 0 ? `lives ${life} s and ` : ""}was issued for this exchange, so the runner was suspended in between.`, ...clock, "Fix: run the job again, on a machine that is not suspended.");
-}
-function contextOf({ claims, roleArn }) {
-    const [, partition = "aws", , , accountId = ""] = roleArn.split(":");
-    const providerHost = claimText(claims.iss).replace(/^https:\/\//, "");
-    return { providerHost, accountId, partition, action: "sts:AssumeRoleWithWebIdentity" };
-}
-
-;// CONCATENATED MODULE: ../lib/src/first-session.js
-var __rewriteRelativeImportExtension = (undefined && undefined.__rewriteRelativeImportExtension) || function (path, preserveJsx) {
-    if (typeof path === "string" && /^\.\.?\//.test(path)) {
-        return path.replace(/\.(tsx)$|((?:\.d)?)((?:\.[^./]+?)?)\.([cm]?)ts$/i, function (m, tsx, d, ext, cm) {
-            return tsx ? preserveJsx ? ".jsx" : ".js" : d && (!ext || !cm) ? m : (d + ext + "." + cm.toLowerCase() + "js");
-        });
-    }
-    return path;
-};
-
-
-
-
-
-
-/** The AWS SDK is in a separate bundle, loaded only where it is needed. */
-function loadExchange() {
-    return import(__rewriteRelativeImportExtension(/* webpackIgnore: true */ (0,external_node_url_.pathToFileURL)((0,bundles/* bundlePath */.E)("exchange")).href));
-}
-/** Tries the role once. Throws a UserError that explains why STS gave no session. */
-async function firstSession({ exchange }, { inputs, job }, first, env) {
-    const { role, profile, sessionName, region, stsEndpoint, audience, trustPolicy } = inputs;
-    // The endpoint that later steps find, and not that of the profile in use before.
-    Object.assign(env, {
-        AWS_CONFIG_FILE: job.config,
-        AWS_SHARED_CREDENTIALS_FILE: job.credentials,
-        AWS_PROFILE: profile,
-    });
-    // The SDK asks for the home folder and fails without one.
-    env.HOME ??= home();
-    const result = await exchange({ roleArn: role.arn, sessionName, token: first.token, region, endpoint: stsEndpoint }, (text) => info(`No session yet: ${text}. Trying again.`));
-    if ("session" in result)
-        return result.session;
-    const { attempts, endpointUrl, ...failure } = result.failure;
-    throw explainStsFailure(failure, {
-        roleArn: role.arn,
-        region,
-        stsEndpoint,
-        endpointHost: new URL(endpointUrl).host,
-        proxy: findProxy(env, endpointUrl),
-        audience,
-        claims: first.claims,
-        clockSkewSeconds: first.clockOffsetMs === undefined ? undefined : Math.round(-first.clockOffsetMs / 1000),
-        trustPolicy,
-        accountIsMasked: inputs.maskAccountId,
-        attempts,
-    });
-}
-/** What the session will be, where no exchange is tried. */
-function plannedSession({ role, sessionName }) {
-    const { partition, accountId, name } = role;
-    if (accountId === undefined)
-        return { accountId, assumedRoleArn: undefined };
-    return {
-        accountId,
-        assumedRoleArn: `arn:${partition}:sts::${accountId}:assumed-role/${name}/${sessionName}`,
-    };
-}
-
-// EXTERNAL MODULE: ../lib/src/base/network.js
-var network = __nccwpck_require__(870);
-;// CONCATENATED MODULE: ../lib/src/explain/id-token.js
-
-
-
-/** Explains why the runner set no ACTIONS_ID_TOKEN_REQUEST_URL. */
-function explainNoPermission(trigger) {
-    return explained(explained_text("id-token-permission", "This job is not allowed to request an ID token: it lacks the permission id-token: write", "Cause: GitHub did not offer ID tokens to this job: ACTIONS_ID_TOKEN_REQUEST_URL is not set.", "Fix: add these lines to the job, or to the top of the workflow. Add the other permissions that the job needs, because those that are not listed become none:", "", "permissions:", "  id-token: write", "  contents: read", "", "In a reusable workflow, the job that calls it (uses: …/workflow.yml) needs them as well: a called workflow cannot have more permissions than its caller.", ...barred(trigger)));
-}
-/** Jobs that GitHub never grants the permission. */
-function* barred({ eventName, actor }) {
-    const isPullRequest = /^pull_request(?!_target)/.test(eventName ?? "");
-    const isDependabot = actor === "dependabot[bot]";
-    if (isPullRequest)
-        yield "This job runs for a pull request. If it comes from a fork, GitHub never grants id-token to its jobs.";
-    if (isDependabot)
-        yield "This job runs for Dependabot. GitHub treats its jobs like those of a fork: they get no id-token.";
-    if (isPullRequest || isDependabot)
-        yield "Skip the step for these jobs (if:), or use AWS in a workflow that runs on push.";
-}
-/** Explains why GitHub, or what stands in for it, issued no ID token. */
-function explainIdTokenFailure(failure, situation) {
-    const { endpointHost: host, proxy } = situation;
-    const answer = isNetworkFailure(failure)
-        ? explainNetworkFailure(failure, { of: "id-token", host, proxy })
-        : id_token_textOf(failure, situation);
-    return explained(answer, failure.message || host, failure);
-}
-function id_token_textOf({ kind, httpStatus }, { audience, endpointHost, proxy }) {
-    if (kind === "malformed") {
-        return explained_text("id-token-malformed", "The ID token endpoint did not return a valid ID token", `Cause: something between this runner and GitHub may have answered instead${via(proxy)}, or this server (GHES, Forgejo, a test server) may not fully support ID tokens.`, `Fix: let the answers of ${endpointHost} pass unchanged (NO_PROXY, if a proxy changes them). The token must be a JWT for the audience ${(0,base_text/* quoted */.TL)(audience)}, with exp.`);
-    }
-    const title = `GitHub did not issue an ID token: HTTP ${httpStatus ?? "error"}`;
-    if (kind === "server-error" || kind === "throttled") {
-        const fix = "Fix: run the job again. https://www.githubstatus.com shows whether GitHub Actions has a problem.";
-        return explained_text("id-token-refused", title, fix);
-    }
-    if (httpStatus === 401 || httpStatus === 403) {
-        return explained_text("id-token-refused", title, "Cause: GitHub rejected the job's request token. It has expired (after about 6 hours), the job was cancelled, or its variables come from another job.", "Fix: run the job again. Never set ACTIONS_ID_TOKEN_REQUEST_TOKEN or ACTIONS_ID_TOKEN_REQUEST_URL yourself.");
-    }
-    const fix = "Fix: run the job again. If it fails again, find what sets ACTIONS_ID_TOKEN_REQUEST_URL, or the proxy that answers instead of GitHub.";
-    return explained_text("id-token-refused", title, fix);
-}
-
-;// CONCATENATED MODULE: ../lib/src/first-token.js
-
-
-
-
-/** The first ID token of a keeper. Throws a UserError that explains why there is none. */
-async function firstToken(keeper, { endpoint, audience }, env, log = info) {
-    try {
-        return await keeper.firstToken({ endpoint, audience }, (reason) => log(`No ID token yet: ${reason}. Trying again.`));
-    }
-    catch (error) {
-        if (!(error instanceof network/* RequestError */.G))
-            throw error;
-        const endpointHost = new URL(endpoint.url).host;
-        const proxy = findProxy(env, endpoint.url);
-        throw explainIdTokenFailure(error.failure, { audience, endpointHost, proxy });
-    }
-}
-
 ;// CONCATENATED MODULE: ../lib/src/input-readers.js
 // One reader for each input. It checks the text and returns the value, or throws a UserError that shows the
 // text, what is allowed and what to do.
@@ -2738,6 +2335,17 @@ const ALLOWED = {
     trial: "true or false",
     "mirror-environment": "auto, true or false",
     summary: "auto, always or never",
+    "shared-session": "auto, true or false",
+    "role-duration-seconds": "a whole number of seconds from 900 to 43200",
+    "inline-session-policy": "an IAM policy as JSON",
+    "managed-session-policies": "ARNs of managed policies, at most 10, one on each line",
+    "outlive-id-tokens": "true or false",
+    "source-profile": "1 to 64 of the characters A-Z a-z 0-9 _ . -",
+    "role-chaining": "true or false",
+    "credential-source": "Ec2InstanceMetadata, EcsContainer or Environment",
+    "role-external-id": "2 to 1224 of the characters A-Z a-z 0-9 _ + = , . @ : / -",
+    "output-credentials": "true or false",
+    "http-proxy": "http://HOST:PORT or https://HOST:PORT",
 };
 // Names and paths of roles: https://docs.aws.amazon.com/IAM/latest/APIReference/API_Role.html
 const ROLE_ARN = /^arn:(aws[a-z-]*):iam::(\d{12}):role\/((?:[\w+=,.@-]+\/)*)([\w+=,.@-]{1,64})$/;
@@ -2756,26 +2364,29 @@ function readRole(read, anyArn) {
         : /^[\w+=,.@/-]+$/.test(arn)
             ? "A name alone does not identify the account."
             : "Copy it from the role's page in IAM.";
-    throw input_readers_refused("role-to-assume", arn, hint);
+    throw refused("role-to-assume", arn, hint);
 }
 function readRegion(read) {
     const region = required(read, "aws-region");
     if (/^[a-z]{2}(?:-[a-z]+)+-\d+[a-z]$/.test(region))
-        throw input_readers_refused("aws-region", region, `That is an Availability Zone of the region ${region.slice(0, -1)}.`);
+        throw refused("aws-region", region, `That is an Availability Zone of the region ${region.slice(0, -1)}.`);
     // The region becomes part of host names, so it must be one DNS label.
     if (/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(region))
         return region;
-    throw input_readers_refused("aws-region", region, "AWS lists them under Regions and Zones.");
+    throw refused("aws-region", region, "AWS lists them under Regions and Zones.");
 }
 function readProfile(read) {
-    const profile = read("profile") || "default";
+    const [own, incumbents] = [read("profile"), read("aws-profile")];
+    if (incumbents !== "" && own !== "" && own !== "default" && own !== incumbents)
+        throw refused("profile", own, `aws-profile is ${(0,base_text/* quoted */.TL)(incumbents)}, and it means the same. Give one of them.`);
+    const profile = incumbents || own || "default";
     // The SDK for JavaScript looks profiles up in an object, which inherits properties of some names.
     if (profile in {})
-        throw input_readers_refused("profile", profile, "The AWS SDK for JavaScript cannot read a profile of this name.");
+        throw refused("profile", profile, "The AWS SDK for JavaScript cannot read a profile of this name.");
     // Every SDK reads these names in the same way, without quotes.
     if (/^[A-Za-z0-9_.-]{1,64}$/.test(profile))
         return profile;
-    throw input_readers_refused("profile", profile, "Leave it out to give every later step this role.");
+    throw refused("profile", profile, "Leave it out to give every later step this role.");
 }
 function readSessionName(read, run) {
     const given = read("role-session-name");
@@ -2786,20 +2397,20 @@ function readSessionName(read, run) {
     }
     if (/^[\w+=,.@-]{2,64}$/.test(given))
         return given;
-    throw input_readers_refused("role-session-name", given, "Leave it out to get a unique name.");
+    throw refused("role-session-name", given, "Leave it out to get a unique name.");
 }
 function readAudience(read, partition) {
     const audience = read("audience") || `sts.amazonaws.com${partition === "aws-cn" ? ".cn" : ""}`;
     if (/^[\x21-\x7e]{1,255}$/.test(audience))
         return audience;
-    throw input_readers_refused("audience", audience, "The identity provider in IAM must list it as an audience.");
+    throw refused("audience", audience, "The identity provider in IAM must list it as an audience.");
 }
 function readAccountIds(read) {
     const ids = read("allowed-account-ids").match(/[^\s,]+/g) ?? [];
     const wrong = ids.find((id) => !/^\d{12}$/.test(id));
     if (wrong === undefined)
         return ids;
-    throw input_readers_refused("allowed-account-ids", wrong, "In YAML, put ids that begin with 0 in quotes.");
+    throw refused("allowed-account-ids", wrong, "In YAML, put ids that begin with 0 in quotes.");
 }
 function readStsEndpoint(read) {
     const given = read("sts-endpoint");
@@ -2808,12 +2419,20 @@ function readStsEndpoint(read) {
     // Every reader of the config file leaves these characters as they are.
     const url = /^https?:\/\/[\w.:/[\]~-]+$/.test(given) && URL.canParse(given) ? new URL(given) : undefined;
     if (url?.username !== "" || url.password !== "")
-        throw input_readers_refused("sts-endpoint", given, "Leave it out to use AWS.");
+        throw refused("sts-endpoint", given, "Leave it out to use AWS.");
     if (url.protocol === "http:" && !isLoopback(url.hostname)) {
         const hint = "Over plain http, anyone on the network path could read the ID token.";
-        throw input_readers_refused("sts-endpoint", given, hint);
+        throw refused("sts-endpoint", given, hint);
     }
     return url.href.replace(/\/+$/, "");
+}
+/** main, the keeper and the exchange use it (keeper/launch.ts); later steps do not. */
+function readProxy(read) {
+    const given = read("http-proxy");
+    if (given === "" || (/^https?:\/\/[\x21-\x7e]+$/.test(given) && URL.canParse(given)))
+        return;
+    // It may hold a password.
+    throw new errors/* UserError */.yo("input-refused", `http-proxy is not a URL that Node.js can use. Allowed: ${ALLOWED["http-proxy"]}.`);
 }
 function readMirror(read) {
     const given = read("mirror-environment") || "auto";
@@ -2821,7 +2440,7 @@ function readMirror(read) {
         return "auto";
     const value = parseBoolean(given);
     if (value === undefined)
-        throw input_readers_refused("mirror-environment", given, "auto is right for most jobs.");
+        throw refused("mirror-environment", given, "auto is right for most jobs.");
     return value ? "always" : "never";
 }
 function readTrustPolicy(read) {
@@ -2839,16 +2458,16 @@ function readSummary(read) {
     const given = read("summary") || "auto";
     if (given === "auto" || given === "always" || given === "never")
         return given;
-    throw input_readers_refused("summary", given, "auto writes one only if there was an outage or another problem.");
+    throw refused("summary", given, "auto writes one only if there was an outage or another problem.");
 }
 function readBoolean(read, name, otherwise) {
     const given = read(name);
     const value = given === "" ? otherwise : parseBoolean(given);
     if (value !== undefined)
         return value;
-    throw input_readers_refused(name, given, "If it comes from an expression, check the value of the expression.");
+    throw refused(name, given, "If it comes from an expression, check the value of the expression.");
 }
-// The same spellings as getBooleanInput of @actions/core (YAML 1.2, core schema).
+/** The same spellings as getBooleanInput of @actions/core (YAML 1.2, core schema). */
 function parseBoolean(text) {
     if (["true", "True", "TRUE"].includes(text))
         return true;
@@ -2863,7 +2482,7 @@ function required(read, name) {
     throw new errors/* UserError */.yo("input-missing", `${name} is missing or empty. Give ${ALLOWED[name]} under "with:". An expression is empty if its secret or variable does not ` +
         "exist for this job (misspelled, defined in another environment, or not available to forks).");
 }
-function input_readers_refused(name, given, hint) {
+function refused(name, given, hint) {
     const shown = (0,base_text/* quoted */.TL)(given, 100);
     return new errors/* UserError */.yo("input-refused", `${name} is ${shown}. Allowed: ${ALLOWED[name]}. ${hint}`);
 }
@@ -2871,7 +2490,194 @@ function digits(text) {
     return /^\d{1,19}$/.test(text) ? text : "0";
 }
 
+;// CONCATENATED MODULE: ../lib/src/incumbent-inputs.js
+
+
+// The inputs of aws-actions/configure-aws-credentials that this action does not share. The runner hands main
+// every input of a step, also those that action.yml does not declare: none is dropped in silence.
+/** Has no effect: why. In action.yml, so that the runner does not warn about it. */
+const WITHOUT_EFFECT = {
+    "role-skip-session-tagging": "this action sends no session tags",
+    "special-characters-workaround": "later steps get no keys in which characters could be special",
+    "unset-current-credentials": "keys that are set in the environment are emptied anyway",
+    "overwrite-aws-profile": "a profile of the same name is replaced for this job, and restored afterwards",
+    "output-env-credentials": "no keys are exported",
+    "disable-retry": "what may be temporary is repeated for up to 30 s",
+    "retry-max-attempts": "what may be temporary is repeated for up to 30 s",
+    "action-timeout-s": "each request is bounded; timeout-minutes bounds the step",
+    "force-skip-oidc": "another source has to be named: source-profile, role-chaining or credential-source",
+    "use-existing-credentials": "the role is always assumed",
+};
+const CHAIN = "source-profile, role-chaining or credential-source";
+const KEYS = "This action takes no static keys: they are long-lived, and later steps could not renew them. Let the role trust GitHub's ID tokens; " +
+    "or keep the keys in the step's env and write credential-source: Environment.";
+const TAGS = "A session for an ID token has the tags that GitHub puts into the token, and no others (sts:TagSession). For a role that needs more, reach " +
+    "it with a profile of your own.";
+const REFUSED = {
+    "aws-access-key-id": { why: KEYS },
+    "aws-secret-access-key": { why: KEYS },
+    "aws-session-token": { why: KEYS },
+    "output-env-credentials": {
+        value: true,
+        why: "Keys in the environment expire in the middle of the job, and every process can read them. Remove it: later steps find the profile. For one tool that reads nothing else, write output-credentials: true.",
+    },
+    "use-existing-credentials": {
+        value: true,
+        why: "Which role the steps then have would depend on the runner. Remove it; or reach the role from those credentials with credential-source.",
+    },
+    "web-identity-token-file": {
+        why: "Write a profile with web_identity_token_file and role_arn into your AWS config file, and name it in source-profile.",
+    },
+    "custom-tags": { why: TAGS },
+    "transitive-tag-keys": { why: TAGS },
+};
+/** Notes for the log about inputs without effect. Throws a UserError for one that this action refuses. */
+function checkIncumbentInputs(read) {
+    for (const [name, { value, why }] of Object.entries(REFUSED)) {
+        const given = read(name);
+        if (given === "" || (value !== undefined && parseBoolean(given) !== value))
+            continue;
+        // Not the value: it may be a key.
+        throw new errors/* UserError */.yo("input-refused", `${name}${value === undefined ? "" : `: ${value}`} cannot be honoured. ${why}`);
+    }
+    const hasSource = ["source-profile", "role-chaining", "credential-source"].some((name) => !["", "false"].includes(read(name)));
+    if (parseBoolean(read("force-skip-oidc")) && !hasSource) {
+        throw new errors/* UserError */.yo("input-refused", `force-skip-oidc: true leaves no way to reach the role. Say where it is reached from: ${CHAIN}; or remove it.`);
+    }
+    return Object.entries(WITHOUT_EFFECT)
+        .filter(([name]) => read(name) !== "")
+        .map(([name, why]) => `${name}: ${why}`);
+}
+
+;// CONCATENATED MODULE: ../lib/src/session-inputs.js
+
+
+/** Throws a UserError for what cannot be, alone or together. Adds to `notes` what has no effect. */
+function readSessionInputs(read, notes) {
+    const source = readSource(read);
+    const durationSeconds = readDuration(read);
+    const policy = readPolicy(read);
+    const policyArns = readPolicyArns(read);
+    const outlivesIdTokens = readBoolean(read, "outlive-id-tokens", false);
+    const isChain = source !== "id-token";
+    // A web identity profile cannot say any of these, and a chained profile only the duration.
+    const needs = [
+        ["inline-session-policy", policy !== undefined],
+        ["managed-session-policies", policyArns !== undefined],
+        ["role-duration-seconds", !isChain && durationSeconds !== undefined && durationSeconds < 3600],
+        ["outlive-id-tokens", outlivesIdTokens],
+        ["credential-source", isChain && "credentials" in source && source.credentials === "Environment"],
+    ];
+    const sharedSession = readShared(read, needs.filter(([, isNeeded]) => isNeeded).map(([name]) => name));
+    const isUseless = durationSeconds !== undefined && durationSeconds >= 3600 && !sharedSession;
+    if (isUseless)
+        notes.push("role-duration-seconds: the credentials of later steps renew themselves, so no session needs to be longer than an hour");
+    return {
+        source,
+        externalId: readExternalId(read, isChain),
+        sharedSession,
+        durationSeconds: isUseless ? undefined : durationSeconds,
+        policy,
+        policyArns,
+        outlivesIdTokens,
+    };
+}
+function readShared(read, needs) {
+    const given = read("shared-session") || "auto";
+    const value = given === "auto" ? needs.length > 0 : parseBoolean(given);
+    if (value === undefined)
+        throw refused("shared-session", given, "auto is right for most jobs.");
+    const [need] = needs;
+    if (!value && need !== undefined) {
+        const why = `${need} needs a shared session: a profile that later steps exchange by themselves cannot express it.`;
+        throw refused("shared-session", given, `${why} Leave shared-session at auto, or leave ${need} out.`);
+    }
+    return value;
+}
+function readSource(read) {
+    const profile = read("source-profile");
+    const isChaining = readBoolean(read, "role-chaining", false);
+    const credentials = read("credential-source");
+    const given = [
+        profile && "source-profile",
+        isChaining && "role-chaining",
+        credentials && "credential-source",
+    ];
+    const [first, second] = given.filter((name) => name !== "" && name !== false);
+    if (first && second) {
+        throw new errors/* UserError */.yo("input-refused", `${first} and ${second} are both given, but a role is reached from one place. Give one of them.`);
+    }
+    if (isChaining)
+        return { sameProfile: true };
+    if (profile !== "") {
+        if (/^[A-Za-z0-9_.-]{1,64}$/.test(profile))
+            return { profile };
+        throw refused("source-profile", profile, "Every SDK reads these names in the same way.");
+    }
+    if (credentials === "")
+        return "id-token";
+    if (isCredentialSource(credentials))
+        return { credentials };
+    throw refused("credential-source", credentials, "Leave it out to use the job's ID token.");
+}
+function isCredentialSource(text) {
+    return ["Ec2InstanceMetadata", "EcsContainer", "Environment"].includes(text);
+}
+function readDuration(read) {
+    const given = read("role-duration-seconds");
+    if (given === "")
+        return undefined;
+    const seconds = /^\d{1,6}$/.test(given) ? Number(given) : Number.NaN;
+    if (seconds >= 900 && seconds <= 43_200)
+        return seconds;
+    throw refused("role-duration-seconds", given, "Leave it out for an hour, after which credentials renew themselves.");
+}
+function readExternalId(read, isChain) {
+    const given = read("role-external-id");
+    if (given === "")
+        return undefined;
+    if (!/^[\w+=,.@:/-]{2,1224}$/.test(given))
+        throw refused("role-external-id", given, "The trust policy of the role says which one.");
+    if (isChain)
+        return given;
+    throw new errors/* UserError */.yo("input-refused", "role-external-id is given, but the role is assumed with an ID token, and AssumeRoleWithWebIdentity has no external id. Remove it; " +
+        "or reach the role from another one: role-chaining, source-profile or credential-source.");
+}
+/** https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html: 2048 characters without white space. */
+const MAX_POLICY = 2048;
+function readPolicy(read) {
+    const given = read("inline-session-policy");
+    if (given === "")
+        return undefined;
+    let policy;
+    try {
+        policy = JSON.parse(given);
+    }
+    catch (error) {
+        throw new errors/* UserError */.yo("input-refused", `inline-session-policy is not JSON: ${(0,errors/* errorText */.kc)(error)}`);
+    }
+    if (typeof policy !== "object" || policy === null || !("Statement" in policy))
+        throw refused("inline-session-policy", given, "It has no Statement.");
+    const text = JSON.stringify(policy);
+    if (text.length <= MAX_POLICY)
+        return text;
+    throw new errors/* UserError */.yo("session-policy", `inline-session-policy has ${text.length} characters without white space; STS allows ${MAX_POLICY}. Combine statements, use wildcards, or put it into a managed policy and name that in managed-session-policies.`);
+}
+function readPolicyArns(read) {
+    const arns = read("managed-session-policies").match(/[^\s,]+/g) ?? [];
+    if (arns.length === 0)
+        return undefined;
+    const wrong = arns.find((arn) => !/^arn:aws[a-z-]*:iam::(?:\d{12}|aws):policy\/[\w+=,.@/-]{1,512}$/.test(arn));
+    if (wrong !== undefined)
+        throw refused("managed-session-policies", wrong, "A managed policy's page in IAM shows its ARN.");
+    if (arns.length <= 10)
+        return arns;
+    throw refused("managed-session-policies", `${arns.length} ARNs`, "STS accepts no more.");
+}
+
 ;// CONCATENATED MODULE: ../lib/src/inputs.js
+
+
 
 
 /**
@@ -2881,6 +2687,9 @@ function digits(text) {
 function loadInputs(read, run) {
     const stsEndpoint = readStsEndpoint(read);
     const role = readRole(read, stsEndpoint !== undefined);
+    const notes = checkIncumbentInputs(read);
+    readProxy(read);
+    const session = readSessionInputs(read, notes);
     return {
         role,
         region: readRegion(read),
@@ -2894,6 +2703,9 @@ function loadInputs(read, run) {
         mirror: readMirror(read),
         trustPolicy: readTrustPolicy(read),
         summary: readSummary(read),
+        outputCredentials: readBoolean(read, "output-credentials", false),
+        notes,
+        ...session,
     };
 }
 /** Throws a UserError if an account is not one of those that `allowed-account-ids` lists. */
@@ -2994,7 +2806,7 @@ function openJobDirectory(job) {
             throw new errors/* UserError */.yo("job-directory", `${job.path} already exists and ${fault}. Remove it from this runner: another program made it or changed it.`);
         }
     }
-    for (const directory of [job.tokens, job.uses, job.finished])
+    for (const directory of [job.tokens, job.sessions, job.uses, job.finished])
         ensurePrivateDirectory(directory);
 }
 function ensurePrivateDirectory(directory) {
@@ -3172,277 +2984,11 @@ function clearIfStale(job, name) {
     }
 }
 
-;// CONCATENATED MODULE: ../lib/src/base/schema.js
-/** A string that matches a pattern, which has to match it as a whole and bound its length. */
-function schema_text(pattern) {
-    return (value) => {
-        if (typeof value === "string" && pattern.test(value))
-            return value;
-        throw new Error(`not a text that matches ${pattern}`);
-    };
-}
-function oneOf(...allowed) {
-    return (value) => {
-        const found = allowed.find((one) => one === value);
-        if (found !== undefined)
-            return found;
-        throw new Error(`none of ${allowed.join(", ")}`);
-    };
-}
-/** A finite number that is not negative. */
-function amount(value) {
-    if (Number.isFinite(value) && value >= 0)
-        return value;
-    throw new Error("not a number of 0 or more");
-}
-/** An integer of 1 or more. */
-function positive(value) {
-    if (Number.isSafeInteger(value) && value > 0)
-        return value;
-    throw new Error("not a positive integer");
-}
-function schema_boolean(value) {
-    if (typeof value === "boolean")
-        return value;
-    throw new Error("not true or false");
-}
-function nullable(schema) {
-    return (value) => (value === null ? null : schema(value));
-}
-function schema_list(item, limit) {
-    return (value) => {
-        if (Array.isArray(value) && value.length <= limit)
-            return value.map(item);
-        throw new Error(`not a list of at most ${limit}`);
-    };
-}
-function dictionary(key, item) {
-    return (value) => Object.fromEntries(Object.entries(plain(value)).map(([name, one]) => {
-        if (!key.test(name))
-            throw new Error(`a name that does not match ${key}`);
-        return [name, item(one)];
-    }));
-}
-/** A property that may be missing. */
-function optional(schema) {
-    return (value) => (value === undefined ? undefined : schema(value));
-}
-function schema_object(fields) {
-    return (value) => {
-        const given = plain(value);
-        const result = {};
-        for (const [name, schema] of Object.entries(fields)) {
-            const read = schema(Object.hasOwn(given, name) ? given[name] : undefined);
-            if (read !== undefined)
-                result[name] = read;
-        }
-        return result;
-    };
-}
-function plain(value) {
-    if (typeof value === "object" && value !== null && !Array.isArray(value))
-        return value;
-    throw new Error("not an object");
-}
-
-;// CONCATENATED MODULE: ../lib/src/keeper/record.js
-
-
-/** More than the keeper ever records. */
-const MAX_ENTRIES = 1000;
-/** Clock ticks since boot. */
-const TICKS = schema_text(/^\d{1,20}$/);
-/** A finite number. */
-function offset(value) {
-    if (Number.isFinite(value))
-        return value;
-    throw new Error("not a number");
-}
-const interval = schema_object({ from: amount, to: amount });
-const outage = schema_object({
-    from: amount,
-    to: optional(amount),
-    attempts: positive,
-    lastError: schema_text(/^[^\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]{0,1000}$/u),
-});
-const why = oneOf("stopped", "stopped by a step", "job directory gone", "job over", "request token expired", "failed");
-const keeperStatus = schema_object({
-    pid: positive,
-    started: optional(TICKS),
-    startedAt: amount,
-    tokenReceivedAt: amount,
-    tokenExpiresAt: amount,
-    lifetimeMs: amount,
-    clockOffsetMs: optional(offset),
-    refreshes: amount,
-    failures: amount,
-    longestAgeMs: amount,
-    received: schema_list(amount, MAX_ENTRIES),
-    outages: schema_list(outage, MAX_ENTRIES),
-    stale: schema_list(interval, MAX_ENTRIES),
-    ended: optional(schema_object({ at: amount, why })),
-});
-/** The last status of the keeper of a token directory, if it wrote one. */
-function readStatus(directory) {
-    return readRecord(directory.status, keeperStatus);
-}
-function writeStatus(directory, status) {
-    writeRecord(directory.status, status);
-}
-
-;// CONCATENATED MODULE: ../lib/src/keeper/stop.js
-
-
-
-
-
-/** Whether a keeper is running for a token directory. */
-function hasKeeper(directory) {
-    const status = readStatus(directory);
-    return status !== undefined && status.ended === undefined && isKeeperOf(directory, status);
-}
-const STOP_TIMEOUT_MS = 2_000;
-/** What post writes into the stop file. A step that makes one may leave it empty. */
-const BY_POST = "post\n";
-/**
- * Ends the keeper of a token directory, if there is one: first with the stop file, and if that has no effect
- * with signals. Only the process that wrote the status file and works in this directory ever gets a signal.
- */
-async function stopKeeper(directory) {
-    const status = readStatus(directory);
-    if (status !== undefined && !isKeeperOf(directory, status)) {
-        const keeper = isAskedByPost(directory) ? status : notByPost(status);
-        return { keeper, keeperDied: status.ended === undefined };
-    }
-    const isAsked = ask(directory);
-    if (status === undefined)
-        return {};
-    const isGone = () => !process_isRunning(status);
-    const hasEnded = () => readStatus(directory)?.ended !== undefined;
-    if (isAsked)
-        await within(STOP_TIMEOUT_MS, () => isGone() || hasEnded());
-    for (const signal of signalsFor(status, isAsked, hasEnded())) {
-        if (isGone())
-            break;
-        try {
-            process.kill(status.pid, signal);
-        }
-        catch {
-            // It has just ended, or belongs to another user. A keeper also ends when its directory is gone, and the
-            // caller removes that next.
-        }
-        await within(STOP_TIMEOUT_MS, isGone);
-    }
-    if (status.started === undefined)
-        await within(STOP_TIMEOUT_MS, isGone);
-    return { keeper: readStatus(directory) ?? status };
-}
-/**
- * Ends a keeper whose directory is not where it was, and deletes the token, wherever a step has moved the
- * directory. Does nothing if that process has ended, or without /proc.
- */
-async function stopMovedKeeper({ pid, started }) {
-    const isGone = () => started === undefined || !isRunning({ pid, started });
-    if (isGone())
-        return;
-    const directory = fs.openSync(`/proc/${pid}/cwd`, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY);
-    try {
-        if (isGone())
-            return;
-        process.kill(pid, "SIGKILL");
-        await within(STOP_TIMEOUT_MS, isGone);
-        fs.rmSync(`/proc/self/fd/${directory}/token`, { force: true });
-    }
-    finally {
-        fs.closeSync(directory);
-    }
-}
-/** Makes the stop file. Returns whether the keeper can see one: not on a full disk. */
-function ask(directory) {
-    try {
-        external_node_fs_namespaceObject.writeFileSync(directory.stop, BY_POST, { flag: "wx", mode: 0o600 });
-    }
-    catch {
-        // Another post or a step has made one, or it cannot be made.
-    }
-    return external_node_fs_namespaceObject.existsSync(directory.stop);
-}
-function isAskedByPost(directory) {
-    try {
-        return readFileIfExists(directory.stop, BY_POST.length)?.toString() === BY_POST;
-    }
-    catch {
-        return false;
-    }
-}
-/** The status of a keeper that was asked to end by a stop file that no post made. */
-function notByPost(status) {
-    const { ended } = status;
-    return ended?.why === "stopped" ? { ...status, ended: { ...ended, why: "stopped by a step" } } : status;
-}
-/**
- * Whether the process that wrote the status still runs, and is a keeper of this directory: it works in there.
- * Without /proc nothing more than the pid is known.
- */
-function isKeeperOf(directory, { pid, started }) {
-    if (started === undefined)
-        return process_isRunning({ pid });
-    if (!process_isRunning({ pid, started }))
-        return false;
-    try {
-        const [one, other] = [external_node_fs_namespaceObject.statSync(`/proc/${pid}/cwd`), external_node_fs_namespaceObject.statSync(directory.path)];
-        return one.dev === other.dev && one.ino === other.ino;
-    }
-    catch {
-        return false;
-    }
-}
-/**
- * Without /proc a pid proves nothing, because the keeper may have ended and another process may have its pid.
- * Then the keeper sees the stop file at its next tick. SIGTERM only makes a keeper look at once whether it is
- * asked to end. One that has recorded its end only has to exit, and V8 takes longer for that than the keeper
- * takes for everything else.
- */
-function signalsFor({ started }, isAsked, hasEnded) {
-    if (started === undefined)
-        return [];
-    return isAsked && !hasEnded ? ["SIGTERM", "SIGKILL"] : ["SIGKILL"];
-}
-/** Waits until something is true, or for `ms`. */
-async function within(ms, isTrue) {
-    const deadline = performance.now() + ms;
-    while (!isTrue() && performance.now() < deadline)
-        await (0,promises_namespaceObject.setTimeout)(1);
-}
-
-;// CONCATENATED MODULE: ../lib/src/job/replace-keeper.js
-
-
-
-
-
-
-/**
- * Lets a keeper that has got its first token watch over a token directory. Ends the keeper before it, in any
- * state, and removes what a step left there. Call it with the job directory locked.
- */
-async function replaceKeeper(directory, keeper, first) {
-    ensurePrivateDirectory(directory.path);
-    const before = readStatus(directory);
-    if (before)
-        await stopKeeper(directory);
-    // After that, since a keeper deletes the token when it ends.
-    external_node_fs_namespaceObject.rmSync(directory.stop, { recursive: true, force: true });
-    writeFileAtomic(directory.token, first.token);
-    const dead = readStatus(directory);
-    await keeper.watch({ directory: directory.path, worker: findWorker(), dead });
-}
-
 ;// CONCATENATED MODULE: ../lib/src/aws/environment.js
 
 
 
-const KEYS = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
+const environment_KEYS = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
 const CONTAINER = ["AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"];
 const environment_WEB_IDENTITY = ["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"];
 const PROFILES = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"];
@@ -3463,11 +3009,23 @@ function planEnvironment(ambient, use) {
     };
 }
 function staticKeys(ambient) {
-    const set = nonEmpty(ambient, KEYS);
+    const set = nonEmpty(ambient, environment_KEYS);
     // No others: an empty AWS_SESSION_TOKEN beside keys that post restores would break Ruby and PHP.
     return emptied(set, set, "nearly every SDK", " Use static keys and a role in separate jobs.");
 }
-function containerCredentials(ambient) {
+function containerCredentials(ambient, { identity }) {
+    const set = nonEmpty(ambient, CONTAINER);
+    if ("source" in identity &&
+        "credentials" in identity.source &&
+        identity.source.credentials === "EcsContainer") {
+        return set.length === 0
+            ? {}
+            : {
+                warnings: [
+                    `${are(set)} the source of this role. The SDK for JavaScript v2 prefers ${them(set)} to the profile; it needs shared-session: true.`,
+                ],
+            };
+    }
     return emptied(nonEmpty(ambient, CONTAINER), CONTAINER, "some SDKs");
 }
 function emptied(set, names, where, advice = "") {
@@ -3489,7 +3047,10 @@ function webIdentity(ambient, use) {
     if (use.mirror === "never") {
         throw mirrorRefused(`false while ${are(found)} set in this job: later steps would run as another role or fail`);
     }
-    const { roleArn: AWS_ROLE_ARN, tokenFile: AWS_WEB_IDENTITY_TOKEN_FILE } = use;
+    const { identity } = use;
+    if (!("tokenFile" in identity))
+        return withoutTokenFile(found, use);
+    const { roleArn: AWS_ROLE_ARN, tokenFile: AWS_WEB_IDENTITY_TOKEN_FILE } = identity;
     const exports = { AWS_ROLE_ARN, AWS_WEB_IDENTITY_TOKEN_FILE, [SESSION_NAME]: use.sessionName };
     const others = "Steps that choose another profile with AWS_PROFILE still get this role in most SDKs; use --profile instead.";
     if (found.length === 0)
@@ -3500,6 +3061,17 @@ function webIdentity(ambient, use) {
             `${are(found)} set and would override the profile or be mixed with it; later steps will see this role's values in all three web identity variables. ${others}`,
         ],
     };
+}
+/** A session or a chain cannot be expressed in the three variables. */
+function withoutTokenFile(found, use) {
+    if (use.mirror === "always")
+        throw mirrorRefused("true with a shared session or a chain, which have no token file of their own");
+    const rivals = found.filter((name) => name !== SESSION_NAME);
+    if (rivals.length > 0) {
+        throw new errors/* UserError */.yo("named-profile-loses", `${are(rivals)} set in this job, and most AWS SDKs prefer ${them(rivals)} to any profile: later steps would silently run as another role. ` +
+            `Remove ${them(rivals)} from the job or the runner: a role of a shared session or a chain cannot be given in these variables.`);
+    }
+    return { exports: environment_all(found, use.sessionName) };
 }
 function namedWebIdentity(found, use) {
     if (use.mirror === "always") {
@@ -3619,7 +3191,7 @@ function planRestore(now, exported, previous, defaults) {
  * They decide which identity a step has at AWS. `previous` has all of them, to show that a step set and
  * emptied one.
  */
-const IDENTITY_VARIABLES = [KEYS, CONTAINER, environment_WEB_IDENTITY, PROFILES].flat();
+const IDENTITY_VARIABLES = [environment_KEYS, CONTAINER, environment_WEB_IDENTITY, PROFILES].flat();
 /**
  * A warning, with the fix, if a later step set variables that override the profile. It has their names and no
  * value. `now` is the environment before post restores it.
@@ -3653,42 +3225,8 @@ function counts(name, now, { profile, exported }) {
     return job === undefined || !now.AWS_WEB_IDENTITY_TOKEN_FILE?.startsWith(job);
 }
 
-;// CONCATENATED MODULE: ../lib/src/base/layout.js
-
-// $RUNNER_TEMP/aws-role-refresh/
-//   config              the AWS config file of this job
-//   credentials         the AWS credentials file of this job
-//   job.json            the claim: whose directory this is, and what the two files were seeded from
-//   tokens/<id>/        one per audience: token, status.json, and stop once post has asked the keeper to end
-//   uses/<id>.json      one per use that is not over: what it wrote, so that any post can undo it
-//   finished/<id>.json  one per use that is over, for the summary
-//   lock.*              see job/lock.ts
-const JOB_DIRECTORY = "aws-role-refresh";
-/** The paths of the job directory, with forward slashes, which every SDK accepts on every system. */
-function jobDirectory(path) {
-    return {
-        path,
-        config: `${path}/config`,
-        credentials: `${path}/credentials`,
-        claim: `${path}/job.json`,
-        tokens: `${path}/tokens`,
-        uses: `${path}/uses`,
-        finished: `${path}/finished`,
-    };
-}
-/** The token directory of an audience. */
-function tokenDirectory(job, audience) {
-    return tokenDirectoryAt(`${job.tokens}/${tokenId(audience)}`);
-}
-function tokenDirectoryAt(path) {
-    return { path, token: `${path}/token`, status: `${path}/status.json`, stop: `${path}/stop` };
-}
-/** The name of the token directory of an audience. */
-function tokenId(audience) {
-    return (0,external_node_crypto_namespaceObject.createHash)("sha256").update(audience).digest("hex").slice(0, 16);
-}
-
 ;// CONCATENATED MODULE: ../lib/src/base/seal.js
+
 
 // The user's own keys must not be readable in a file, neither in the job directory nor in the runner's state
 // file (RUNNER_TEMP/_runner_file_commands, which the runner creates with its umask and deletes after the
@@ -3698,19 +3236,34 @@ function tokenId(audience) {
 const CIPHER = "aes-256-gcm";
 const IV_BYTES = 12;
 const TAG_BYTES = 16;
-function seal(text, requestToken) {
+/**
+ * The job's access token. Both variables hold it (actions/runner,
+ * src/Runner.Worker/Handlers/NodeScriptActionHandler.cs); a job that may not have ID tokens has only the
+ * second.
+ */
+function findJobSecret(env) {
+    return env.ACTIONS_ID_TOKEN_REQUEST_TOKEN || env.ACTIONS_RUNTIME_TOKEN || undefined;
+}
+/** Throws a UserError where there is none. */
+function readJobSecret(env) {
+    const secret = findJobSecret(env);
+    if (secret !== undefined)
+        return secret;
+    throw new errors/* UserError */.yo("id-token-endpoint", "ACTIONS_RUNTIME_TOKEN is not set. The runner sets it for every action, and this action tells the files of one job from those of another by it.");
+}
+function seal(text, jobSecret) {
     const iv = (0,external_node_crypto_namespaceObject.randomBytes)(IV_BYTES);
-    const cipher = (0,external_node_crypto_namespaceObject.createCipheriv)(CIPHER, keyOf(requestToken), iv);
+    const cipher = (0,external_node_crypto_namespaceObject.createCipheriv)(CIPHER, keyOf(jobSecret), iv);
     const sealed = Buffer.concat([cipher.update(text, "utf8"), cipher.final()]);
     return Buffer.concat([iv, cipher.getAuthTag(), sealed]).toString("base64");
 }
 /** Throws if it was not sealed in this job. */
-function unseal(sealed, requestToken) {
-    if (!requestToken)
+function unseal(sealed, jobSecret) {
+    if (!jobSecret)
         throw new Error("ACTIONS_ID_TOKEN_REQUEST_TOKEN is not set in this step");
     const bytes = Buffer.from(sealed, "base64");
     try {
-        const decipher = (0,external_node_crypto_namespaceObject.createDecipheriv)(CIPHER, keyOf(requestToken), bytes.subarray(0, IV_BYTES));
+        const decipher = (0,external_node_crypto_namespaceObject.createDecipheriv)(CIPHER, keyOf(jobSecret), bytes.subarray(0, IV_BYTES));
         decipher.setAuthTag(bytes.subarray(IV_BYTES, IV_BYTES + TAG_BYTES));
         const text = decipher.update(bytes.subarray(IV_BYTES + TAG_BYTES));
         return Buffer.concat([text, decipher.final()]).toString("utf8");
@@ -3719,8 +3272,129 @@ function unseal(sealed, requestToken) {
         throw new Error("the previous values were encrypted in another job", { cause: error });
     }
 }
-function keyOf(requestToken) {
-    return new Uint8Array((0,external_node_crypto_namespaceObject.hkdfSync)("sha256", requestToken, "", "aws-role-refresh: the user's own settings", 32));
+function keyOf(jobSecret) {
+    return new Uint8Array((0,external_node_crypto_namespaceObject.hkdfSync)("sha256", jobSecret, "", "aws-role-refresh: the user's own settings", 32));
+}
+
+;// CONCATENATED MODULE: ../lib/src/base/schema.js
+/** A string that matches a pattern, which has to match it as a whole and bound its length. */
+function schema_text(pattern) {
+    return (value) => {
+        if (typeof value === "string" && pattern.test(value))
+            return value;
+        throw new Error(`not a text that matches ${pattern}`);
+    };
+}
+function oneOf(...allowed) {
+    return (value) => {
+        const found = allowed.find((one) => one === value);
+        if (found !== undefined)
+            return found;
+        throw new Error(`none of ${allowed.join(", ")}`);
+    };
+}
+/** A finite number that is not negative. */
+function amount(value) {
+    if (Number.isFinite(value) && value >= 0)
+        return value;
+    throw new Error("not a number of 0 or more");
+}
+/** An integer of 1 or more. */
+function positive(value) {
+    if (Number.isSafeInteger(value) && value > 0)
+        return value;
+    throw new Error("not a positive integer");
+}
+function schema_boolean(value) {
+    if (typeof value === "boolean")
+        return value;
+    throw new Error("not true or false");
+}
+function nullable(schema) {
+    return (value) => (value === null ? null : schema(value));
+}
+function schema_list(item, limit) {
+    return (value) => {
+        if (Array.isArray(value) && value.length <= limit)
+            return value.map(item);
+        throw new Error(`not a list of at most ${limit}`);
+    };
+}
+function dictionary(key, item) {
+    return (value) => Object.fromEntries(Object.entries(plain(value)).map(([name, one]) => {
+        if (!key.test(name))
+            throw new Error(`a name that does not match ${key}`);
+        return [name, item(one)];
+    }));
+}
+/** A property that may be missing. */
+function optional(schema) {
+    return (value) => (value === undefined ? undefined : schema(value));
+}
+function schema_object(fields) {
+    return (value) => {
+        const given = plain(value);
+        const result = {};
+        for (const [name, schema] of Object.entries(fields)) {
+            const read = schema(Object.hasOwn(given, name) ? given[name] : undefined);
+            if (read !== undefined)
+                result[name] = read;
+        }
+        return result;
+    };
+}
+function plain(value) {
+    if (typeof value === "object" && value !== null && !Array.isArray(value))
+        return value;
+    throw new Error("not an object");
+}
+
+;// CONCATENATED MODULE: ../lib/src/keeper/record.js
+
+
+/** More than the keeper ever records. */
+const MAX_ENTRIES = 1000;
+/** Clock ticks since boot. */
+const TICKS = schema_text(/^\d{1,20}$/);
+/** A finite number. */
+function offset(value) {
+    if (Number.isFinite(value))
+        return value;
+    throw new Error("not a number");
+}
+const interval = schema_object({ from: amount, to: amount });
+const outage = schema_object({
+    from: amount,
+    to: optional(amount),
+    attempts: positive,
+    lastError: schema_text(/^[^\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]{0,1000}$/u),
+});
+const why = oneOf("stopped", "stopped by a step", "job directory gone", "job over", "request token expired", "failed");
+const keeperStatus = schema_object({
+    pid: positive,
+    started: optional(TICKS),
+    startedAt: amount,
+    tokenReceivedAt: amount,
+    tokenExpiresAt: amount,
+    lifetimeMs: amount,
+    silentUntil: amount,
+    clockOffsetMs: optional(offset),
+    refreshes: amount,
+    failures: amount,
+    longestAgeMs: amount,
+    received: schema_list(amount, MAX_ENTRIES),
+    outages: schema_list(outage, MAX_ENTRIES),
+    stale: schema_list(interval, MAX_ENTRIES),
+    revivals: optional(schema_list(amount, MAX_ENTRIES)),
+    watcher: optional(schema_object({ pid: positive, started: optional(TICKS) })),
+    ended: optional(schema_object({ at: amount, why })),
+});
+/** The last status of the keeper of a token directory, if it wrote one. */
+function readStatus(directory) {
+    return readRecord(directory.status, keeperStatus);
+}
+function writeStatus(directory, status) {
+    writeRecord(directory.status, status);
 }
 
 ;// CONCATENATED MODULE: ../lib/src/job/records.js
@@ -3731,6 +3405,9 @@ function keyOf(requestToken) {
 /** The names of records, and the only names that this action makes a path of. */
 const ID = schema_text(/^[0-9a-f]{1,64}$/);
 const processIdentity = schema_object({ pid: positive, started: optional(TICKS) });
+const keeperId = schema_text(/^(?:tokens|sessions)\/[0-9a-f]{16}$/);
+/** Far more than a chain of roles has. */
+const MAX_KEEPERS = 50;
 const PATH = schema_text(/^[^\p{Cc}]{0,4096}$/u);
 const about = {
     id: ID,
@@ -3738,7 +3415,8 @@ const about = {
     profile: schema_text(/^[\w.-]{1,64}$/),
     roleArn: schema_text(/^arn:[\x21-\x7e]{1,2048}$/),
     sessionName: schema_text(/^[\w+=,.@-]{2,64}$/),
-    audience: schema_text(/^[\x21-\x7e]{1,255}$/),
+    audience: optional(schema_text(/^[\x21-\x7e]{1,255}$/)),
+    keepers: schema_list(keeperId, MAX_KEEPERS),
     stsEndpoint: optional(schema_text(/^https?:\/\/[\x21-\x7e]{1,2048}$/)),
 };
 const ANYTHING = schema_text(/^[\s\S]{0,1000000}$/);
@@ -3762,8 +3440,7 @@ const use = schema_object({
 const finishedUse = schema_object({
     ...about,
     endedAt: amount,
-    keeper: optional(keeperStatus),
-    keeperDied: optional(schema_boolean),
+    ended: schema_list(schema_object({ id: keeperId, status: keeperStatus, died: schema_boolean }), MAX_KEEPERS),
 });
 const claim = schema_object({
     job: schema_text(/^[0-9a-f]{64}$/),
@@ -3806,31 +3483,38 @@ function readAll(directory, schema) {
 
 
 
-/** Puts a use's section in the place of every other section of its profile. */
-function placeProfile(job, use) {
-    const config = placeInConfig(readText(job.config), use.profile, use.section);
-    const credentials = placeInCredentials(readText(job.credentials), use.profile, use.section);
+/**
+ * Puts a use's section in the place of every other section of its profile.
+ * @param others sections of names of our own, which stay until the directory goes: a keeper may use them for
+ * longer than this use
+ */
+function placeProfile(job, { profile, section }, others) {
+    const config = placeInConfig(readText(job.config), profile, section);
+    const credentials = placeInCredentials(readText(job.credentials), profile, section);
+    const text = append(config.text, others);
     return {
-        config: config.text,
+        config: text,
         original: { config: config.taken, credentials: credentials.taken },
         save() {
-            writeText(job.config, config.text);
+            writeText(job.config, text);
             writeText(job.credentials, credentials.text);
         },
     };
 }
 /** Restores the profile as it was before a use: the section of another use, or the user's own. */
-function restoreProfile(job, use, others, requestToken) {
+function restoreProfile(job, use, others, jobSecret) {
     const config = readText(job.config);
     const earlier = others.findLast((other) => other.profile === use.profile);
     if (earlier) {
         writeText(job.config, placeInConfig(config, use.profile, earlier.section).text);
+        const credentials = readText(job.credentials);
+        writeText(job.credentials, placeInCredentials(credentials, use.profile, earlier.section).text);
         return;
     }
     // Ours goes in any case, also where the user's own cannot be read.
     let original = { config: "", credentials: "" };
     try {
-        original = originalSections(JSON.parse(unseal(use.original, requestToken)));
+        original = originalSections(JSON.parse(unseal(use.original, jobSecret)));
     }
     finally {
         writeText(job.config, append(takeFromConfig(config, use.profile).kept, original.config));
@@ -3844,6 +3528,193 @@ function readText(file, limit) {
 }
 function writeText(file, text) {
     writeFileAtomic(file, Buffer.from(text, "latin1"));
+}
+
+;// CONCATENATED MODULE: ../lib/src/job/chain.js
+
+
+
+
+/** The names of the profiles that this action adds for itself. */
+const PREFIX = "aws-role-refresh-";
+const targetProfile = (useId) => `${PREFIX}${useId}`;
+const sourceProfile = (useId) => `${PREFIX}${useId}-source`;
+/** Throws a UserError if there is no such profile. */
+function findSource(job, use, source, uses) {
+    const name = "profile" in source ? source.profile : use.profile;
+    const earlier = uses.findLast(({ profile }) => profile === name);
+    if (earlier) {
+        const profile = sourceProfile(use.id);
+        return { profile, copy: renamed(earlier.section, name, profile), keepers: earlier.keepers };
+    }
+    if ("sameProfile" in source) {
+        throw new errors/* UserError */.yo("chain-without-source", `role-chaining is true, but no earlier step of this job uses this action with profile ${(0,base_text/* quoted */.TL)(name)}. Use the action for the first ` +
+            "role before, with the same profile; or name where the role is reached from: source-profile (a profile of your own AWS files) or " +
+            "credential-source (keys in the environment, or the runner's own role).");
+    }
+    const [config, credentials] = [readText(job.config), readText(job.credentials)];
+    if (name !== use.profile && hasProfile(config, credentials, name))
+        return { profile: name, copy: "", keepers: [] };
+    const names = profileNames(config, credentials).filter((one) => one !== use.profile && !one.startsWith(PREFIX));
+    throw new errors/* UserError */.yo("chain-without-source", name === use.profile
+        ? `source-profile is ${(0,base_text/* quoted */.TL)(name)}, which is the profile that this use itself writes. Give this use another profile.`
+        : `source-profile is ${(0,base_text/* quoted */.TL)(name)}, but there is no such profile. ${names.length === 0 ? "There are no others" : `There are: ${names.slice(0, 10).join(", ")}`}. ` +
+            "It may be the profile of an earlier use of this action in this job, or one of your own AWS files (AWS_CONFIG_FILE).");
+}
+/** A profile with the name of its source in it. */
+function reachedFrom(profile, source) {
+    const { identity } = profile;
+    if (source === undefined || !("source" in identity))
+        return profile;
+    return { ...profile, identity: { ...identity, source: { profile: source.profile } } };
+}
+/** A use in the place of a user's profile would change where an earlier chain begins. */
+function refuseSourceOfAnother(profile, uses) {
+    const line = `\nsource_profile = ${profile}\n`;
+    const chain = uses.find(({ section }) => section.includes(line));
+    if (chain === undefined)
+        return;
+    throw new errors/* UserError */.yo("chain-without-source", `Profile ${(0,base_text/* quoted */.TL)(profile)} is the source of ${(0,base_text/* quoted */.TL)(chain.roleArn)}, which an earlier use of this action reaches from it. Give this use another profile.`);
+}
+
+;// CONCATENATED MODULE: ../lib/src/keeper/stop.js
+
+
+
+
+
+/** Whether a keeper is running for a token directory. */
+function hasKeeper(directory) {
+    const status = readStatus(directory);
+    return status !== undefined && status.ended === undefined && isKeeperOf(directory, status);
+}
+const STOP_TIMEOUT_MS = 2_000;
+/** What post writes into the stop file. A step that makes one may leave it empty. */
+const BY_POST = "post\n";
+/**
+ * Ends the keeper of a token directory, if there is one: first with the stop file, and if that has no effect
+ * with signals. Only the process that wrote the status file and works in this directory ever gets a signal.
+ */
+async function stopKeeper(directory) {
+    const status = readStatus(directory);
+    if (status !== undefined && !isKeeperOf(directory, status)) {
+        stopWatcher(status);
+        const keeper = isAskedByPost(directory) ? status : notByPost(status);
+        return { keeper, keeperDied: status.ended === undefined };
+    }
+    const isAsked = ask(directory);
+    if (status === undefined)
+        return {};
+    const isGone = () => !process_isRunning(status);
+    const hasEnded = () => readStatus(directory)?.ended !== undefined;
+    if (isAsked)
+        await within(STOP_TIMEOUT_MS, () => isGone() || hasEnded());
+    for (const signal of signalsFor(status, isAsked, hasEnded())) {
+        if (isGone())
+            break;
+        // First, or it would bring back what is killed next.
+        if (signal === "SIGKILL")
+            stopWatcher(status);
+        try {
+            process.kill(status.pid, signal);
+        }
+        catch {
+            // It has just ended, or belongs to another user. A keeper also ends when its directory is gone, and the
+            // caller removes that next.
+        }
+        await within(STOP_TIMEOUT_MS, isGone);
+    }
+    if (status.started === undefined)
+        await within(STOP_TIMEOUT_MS, isGone);
+    return { keeper: readStatus(directory) ?? status };
+}
+/**
+ * Ends a keeper whose directory is not where it was, and deletes the token, wherever a step has moved the
+ * directory. Does nothing if that process has ended, or without /proc.
+ */
+async function stopMovedKeeper({ pid, started }) {
+    const isGone = () => started === undefined || !isRunning({ pid, started });
+    if (isGone())
+        return;
+    const directory = fs.openSync(`/proc/${pid}/cwd`, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY);
+    try {
+        if (isGone())
+            return;
+        process.kill(pid, "SIGKILL");
+        await within(STOP_TIMEOUT_MS, isGone);
+        fs.rmSync(`/proc/self/fd/${directory}/token`, { force: true });
+    }
+    finally {
+        fs.closeSync(directory);
+    }
+}
+function stopWatcher({ watcher }) {
+    // Without a start time a pid proves nothing.
+    if (watcher?.started === undefined || !process_isRunning(watcher))
+        return;
+    try {
+        process.kill(watcher.pid, "SIGKILL");
+    }
+    catch {
+        // It has just ended.
+    }
+}
+/** Makes the stop file. Returns whether the keeper can see one: not on a full disk. */
+function ask(directory) {
+    try {
+        external_node_fs_namespaceObject.writeFileSync(directory.stop, BY_POST, { flag: "wx", mode: 0o600 });
+    }
+    catch {
+        // Another post or a step has made one, or it cannot be made.
+    }
+    return external_node_fs_namespaceObject.existsSync(directory.stop);
+}
+function isAskedByPost(directory) {
+    try {
+        return readFileIfExists(directory.stop, BY_POST.length)?.toString() === BY_POST;
+    }
+    catch {
+        return false;
+    }
+}
+/** The status of a keeper that was asked to end by a stop file that no post made. */
+function notByPost(status) {
+    const { ended } = status;
+    return ended?.why === "stopped" ? { ...status, ended: { ...ended, why: "stopped by a step" } } : status;
+}
+/**
+ * Whether the process that wrote the status still runs, and is a keeper of this directory: it works in there.
+ * Without /proc nothing more than the pid is known.
+ */
+function isKeeperOf(directory, { pid, started }) {
+    if (started === undefined)
+        return process_isRunning({ pid });
+    if (!process_isRunning({ pid, started }))
+        return false;
+    try {
+        const [one, other] = [external_node_fs_namespaceObject.statSync(`/proc/${pid}/cwd`), external_node_fs_namespaceObject.statSync(directory.path)];
+        return one.dev === other.dev && one.ino === other.ino;
+    }
+    catch {
+        return false;
+    }
+}
+/**
+ * Without /proc a pid proves nothing, because the keeper may have ended and another process may have its pid.
+ * Then the keeper sees the stop file at its next tick. SIGTERM only makes a keeper look at once whether it is
+ * asked to end. One that has recorded its end only has to exit, and V8 takes longer for that than the keeper
+ * takes for everything else.
+ */
+function signalsFor({ started }, isAsked, hasEnded) {
+    if (started === undefined)
+        return [];
+    return isAsked && !hasEnded ? ["SIGTERM", "SIGKILL"] : ["SIGKILL"];
+}
+/** Waits until something is true, or for `ms`. */
+async function within(ms, isTrue) {
+    const deadline = performance.now() + ms;
+    while (!isTrue() && performance.now() < deadline)
+        await (0,promises_namespaceObject.setTimeout)(1);
 }
 
 ;// CONCATENATED MODULE: ../lib/src/job/removal.js
@@ -3860,28 +3731,28 @@ function writeText(file, text) {
  */
 function closeAll(job) {
     closeDirectory(job.path);
-    for (const directory of [job.uses, job.finished, job.tokens])
+    for (const directory of [job.uses, job.finished, job.tokens, job.sessions])
         if (removal_isOurs(directory))
             closeDirectory(directory);
-    for (const directory of tokenPaths(job))
-        if (removal_isOurs(directory))
-            closeDirectory(directory);
+    for (const { path } of keeperDirectories(job))
+        if (removal_isOurs(path))
+            closeDirectory(path);
 }
-/** Ends every keeper of a job directory and deletes every token: before anything else can fail. */
+/** Ends every keeper of a job directory and deletes every token and session: before anything else can fail. */
 async function takeSecrets(job) {
-    const taken = tokenPaths(job).map((directory) => takeSecret(tokenDirectoryAt(directory)));
+    const taken = keeperDirectories(job).map(takeSecret);
     await Promise.allSettled(taken);
     await Promise.all(taken); // now the first failure counts
 }
 /**
- * Ends the keeper of a token directory and deletes the token. Returns what the keeper recorded. If a step has
+ * Ends the keeper of a directory and deletes what it kept. Returns what the keeper recorded. If a step has
  * put something else in its place, its keeper finds that out itself.
  */
 async function takeSecret(directory) {
     if (!removal_isOurs(directory.path))
         return {};
     const stopped = await stopKeeper(directory);
-    removeTree(directory.token);
+    removeTree(directory.secret);
     return stopped;
 }
 /** Renames the job directory first, so that its name is free at once, and then deletes it. */
@@ -3967,8 +3838,10 @@ function inside(target, action) {
         external_node_fs_namespaceObject.closeSync(fd);
     }
 }
-function tokenPaths(job) {
-    return removal_isOurs(job.tokens) ? private_directory_entriesOf(job.tokens).map((name) => `${job.tokens}/${name}`) : [];
+/** The directories of all keepers of a job. */
+function keeperDirectories(job) {
+    const inside = (folder, kind) => removal_isOurs(folder) ? private_directory_entriesOf(folder).map((name) => keeperDirectoryAt(`${folder}/${name}`, kind)) : [];
+    return [...inside(job.tokens, "token"), ...inside(job.sessions, "session")];
 }
 function removal_isOurs(directory) {
     try {
@@ -3990,13 +3863,12 @@ function removal_isOurs(directory) {
 
 
 
-
 /**
  * Makes the directory this job's, and copies the user's AWS files into it, unless an earlier use has done so.
  * Throws a UserError while another job uses it.
  */
-async function claim_claim(job, requestToken, ambient, home) {
-    const identity = identityOf(requestToken);
+async function claim_claim(job, jobSecret, ambient, home) {
+    const identity = identityOf(jobSecret);
     const found = records_readClaim(job);
     const claimed = found?.job === identity ? found : await takeOver(job, found, identity, ambient);
     seed(job.config, "AWS_CONFIG_FILE", claimed, home);
@@ -4004,24 +3876,24 @@ async function claim_claim(job, requestToken, ambient, home) {
     return claimed;
 }
 /** Whether the directory is the job's that has this request token, and not one that a crashed job left. */
-function isClaimedBy(job, requestToken) {
-    return readClaim(job)?.job === identityOf(requestToken);
+function isClaimedBy(job, jobSecret) {
+    return readClaim(job)?.job === identityOf(jobSecret);
 }
 /** Whether the directory belongs to another job, and that job still runs. */
-function isOfAnotherJob(job, requestToken) {
+function isOfAnotherJob(job, jobSecret) {
     const found = records_readClaim(job);
-    if (found === undefined || (requestToken && found.job === identityOf(requestToken)))
+    if (found === undefined || (jobSecret && found.job === identityOf(jobSecret)))
         return false;
     return isAlive(job, found);
 }
-function identityOf(requestToken) {
-    return (0,external_node_crypto_namespaceObject.createHash)("sha256").update(requestToken).digest("hex");
+function identityOf(jobSecret) {
+    return (0,external_node_crypto_namespaceObject.createHash)("sha256").update(jobSecret).digest("hex");
 }
 /** Where no worker is known (containers, macOS, other runners), a keeper shows that its job runs. */
 function isAlive(job, { worker }) {
     if (worker)
         return process_isRunning(worker);
-    return private_directory_entriesOf(job.tokens).some((name) => hasKeeper(tokenDirectoryAt(`${job.tokens}/${name}`)));
+    return keeperDirectories(job).some(hasKeeper);
 }
 /**
  * Empties the directory first: a job that crashed may have left anything in it, and none of it is trusted.
@@ -4092,33 +3964,38 @@ function seed(target, variable, { previous }, home) {
 
 
 
+
 /** Post should not take long, and a process that holds the lock for longer than this hangs. */
 const POST_LOCK_WAIT_MS = 12_000;
 const MAX_TOKEN_BYTES = 64 * 1024;
 /**
  * Enters a use into the job directory: token file, record, profile. In this order, so that post can undo a
  * main that was killed at any point. Returns what post needs in case the record does not last.
+ * @param jobSecret what every step of this job has, and no other job (base/seal.ts)
  */
-async function beginUse(job, use, { requestToken, token }, ambient, home) {
+async function beginUse(job, { visible, hidden, source, token, ...use }, jobSecret, ambient, home) {
     return locked(job, async () => {
-        const claimed = await claim_claim(job, requestToken, ambient, home);
+        const claimed = await claim_claim(job, jobSecret, ambient, home);
         const uses = activeUses(job);
         const earlier = uses.findLast((other) => other.profile === use.profile);
-        const { original, config, save } = placeProfile(job, use);
-        checkEndpoints(use, uses, config, ambient);
-        const directory = tokenDirectory(job, use.audience);
-        ensurePrivateDirectory(directory.path);
-        // Another use's keeper may have written a newer token while this use waited for the lock.
-        if (expiry(readText(directory.token, MAX_TOKEN_BYTES)) < expiry(token))
-            writeFileAtomic(directory.token, token);
+        refuseSourceOfAnother(use.profile, uses);
+        const from = source && findSource(job, use, source, uses);
+        const section = renderProfile(reachedFrom(visible, from));
+        const others = `${from?.copy ?? ""}${hidden ? renderProfile(reachedFrom(hidden, from)) : ""}`;
+        const { original, config, save } = placeProfile(job, { profile: use.profile, section }, others);
+        checkEndpoints({ ...use, section }, uses, config, ambient);
+        if (token !== undefined)
+            writeToken(tokenDirectory(job, use.audience ?? ""), token);
         const previous = {};
         for (const name of [...Object.keys(use.exported), ...IDENTITY_VARIABLES])
             previous[name] = ambient[name] ?? null;
         const record = {
             ...use,
+            section,
+            keepers: [...new Set([...use.keepers, ...(from?.keepers ?? [])])],
             order: Math.max(0, ...uses.map((other) => other.order)) + 1,
-            original: earlier?.original ?? seal(JSON.stringify(original), requestToken),
-            previous: seal(JSON.stringify({ ...previous, ...claimed.previous }), requestToken),
+            original: earlier?.original ?? seal(JSON.stringify(original), jobSecret),
+            previous: seal(JSON.stringify({ ...previous, ...claimed.previous }), jobSecret),
         };
         writeUse(job, record);
         save();
@@ -4126,12 +4003,18 @@ async function beginUse(job, use, { requestToken, token }, ambient, home) {
         return published;
     });
 }
+/** Another use's keeper may have written a newer token while this use waited for the lock. */
+function writeToken(directory, token) {
+    ensurePrivateDirectory(directory.path);
+    if (expiry(readText(directory.secret, MAX_TOKEN_BYTES)) < expiry(token))
+        writeFileAtomic(directory.secret, token);
+}
 /**
  * Removes a use from the job directory, and the directory with the last use. Every step may be interrupted
  * and repeated. Keeper and token are the first to go, even if the directory cannot be locked or trusted.
  * Returns undefined if that use has no record (any more).
  */
-async function endUse(job, id, { requestToken, outcome = "over", restore = () => { } }) {
+async function endUse(job, id, { jobSecret, outcome = "over", restore = () => { } }) {
     clearRemains(job);
     let isLocked = false;
     let open;
@@ -4147,7 +4030,7 @@ async function endUse(job, id, { requestToken, outcome = "over", restore = () =>
             return await removeUnbelieved(job, open);
         return await withLock(job, POST_LOCK_WAIT_MS, () => {
             isLocked = true;
-            return end(job, id, { requestToken, outcome, restore });
+            return end(job, id, { jobSecret, outcome, restore });
         });
     }
     catch (error) {
@@ -4157,7 +4040,7 @@ async function endUse(job, id, { requestToken, outcome = "over", restore = () =>
         // Main may try again later. Post is the last chance: on a full disk, or beside a process that hangs.
         if (isLocked || open || outcome === "failed" || notOurs(job.path) !== undefined)
             throw error;
-        const ended = await end(job, id, { requestToken, outcome, restore });
+        const ended = await end(job, id, { jobSecret, outcome, restore });
         ended?.damage.unshift(`lock the job directory: ${(0,errors/* errorText */.kc)(error)}`);
         return ended;
     }
@@ -4183,35 +4066,36 @@ async function removeUnbelieved(job, open) {
     await parts.try("delete the job directory", () => removeJobDirectory(job));
     return { use: undefined, others: [], finished: [], roleArns: [], damage: parts.damage };
 }
-async function end(job, id, { requestToken, outcome, restore }) {
+async function end(job, id, { jobSecret, outcome, restore }) {
     const uses = activeUses(job);
     const use = uses.find((other) => other.id === id);
     const others = uses.filter((other) => other !== use);
     if (!use) {
-        if (others.length === 0 && !isOfAnotherJob(job, requestToken))
+        if (others.length === 0 && !isOfAnotherJob(job, jobSecret))
             await removeAll(job);
         return undefined;
     }
-    const { startedAt, profile, roleArn, sessionName, audience, stsEndpoint } = use;
-    const named = { id, startedAt, profile, roleArn, sessionName, audience, stsEndpoint };
-    const over = { ...named, endedAt: Date.now() };
+    const { startedAt, profile, roleArn, sessionName, audience, keepers, stsEndpoint } = use;
+    const named = { id, startedAt, profile, roleArn, sessionName, audience, keepers, stsEndpoint };
+    const over = { ...named, endedAt: Date.now(), ended: [] };
     const parts = new Parts();
     const broken = brokenUses(job);
     if (broken > 0)
         parts.damage.push(`use ${broken} of the records in ${job.uses}: a step changed them or put them there`);
-    // The token first: it has to go, even if a step has damaged everything else in the directory.
-    await parts.try("end the keeper and delete the token", async () => {
-        if (others.some((other) => other.audience === audience))
-            return;
-        const directory = tokenDirectory(job, audience);
-        Object.assign(over, await takeSecret(directory));
-        removeTree(directory.path);
-    });
+    // Tokens and sessions first: they have to go, even if a step has damaged everything else in the directory.
+    for (const keeper of keepers.filter((one) => !others.some((other) => other.keepers.includes(one))))
+        await parts.try(`end the keeper and delete the ${kindOf(keeper)}`, async () => {
+            const directory = keeperDirectory(job, keeper);
+            const { keeper: status, keeperDied: died = false } = await takeSecret(directory);
+            if (status)
+                over.ended.push({ id: keeper, status, died });
+            removeTree(directory.path);
+        });
     let config = "";
     await parts.try("restore the profile", () => {
         config = readText(job.config);
         if (others.length > 0)
-            restoreProfile(job, use, others, requestToken);
+            restoreProfile(job, use, others, jobSecret);
     });
     await parts.try("restore the environment", () => restore(use, others));
     await parts.try("record the end of this use", () => {
@@ -4241,113 +4125,65 @@ function expiry(token) {
     return timeClaim(decodeClaims(token), "exp") ?? 0;
 }
 
-;// CONCATENATED MODULE: ../lib/src/keeper/schedule.js
-// When the keeper acts, as pure numbers; all times in milliseconds. For GitHub's token of 300 s: refresh
-// after 135 to 150 s, retry after up to 1, 2, 4 … 30 s, 10 s for a request. Shorter lives, which only tests
-// have, scale all of it down.
-/**
- * The shortest life that anything is scaled to: a lifetime of milliseconds must not make the keeper flood the
- * endpoint.
- */
-const SHORTEST_LIFE_MS = 1_000;
-/** The longest that the keeper sleeps before it looks at the clocks, its directory and its job. */
-const TICK_MS = 10_000;
-/**
- * Wall and monotonic clock may drift apart by this much in a tick before the machine counts as having slept.
- */
-const CLOCK_JUMP_MS = 5_000;
-/**
- * Time from the receipt of a token to the next request: half of its life, early by up to a tenth of that. The
- * first one of a keeper is early by up to four fifths: the jobs of a matrix that started together then do not
- * ask together for hours (docs/reliability.md).
- * @param remaining what was left of its life on receipt; less than the lifetime if the server hands out the
- * same token twice
- * @param random in [0, 1)
- */
-function refreshDelay(lifetime, remaining, random, first = false) {
-    return (Math.max(Math.min(lifetime, remaining), SHORTEST_LIFE_MS) / 2) * (1 - random * (first ? 0.8 : 0.1));
+;// CONCATENATED MODULE: external "node:http"
+const external_node_http_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:http");
+var external_node_http_namespaceObject_0 = /*#__PURE__*/__nccwpck_require__.t(external_node_http_namespaceObject, 2);
+;// CONCATENATED MODULE: external "node:https"
+const external_node_https_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:https");
+var external_node_https_namespaceObject_0 = /*#__PURE__*/__nccwpck_require__.t(external_node_https_namespaceObject, 2);
+;// CONCATENATED MODULE: ../lib/src/base/proxy.js
+// Node.js itself uses the proxies (https://nodejs.org/api/http.html#built-in-proxy-support): agents with
+// `proxyEnv`, since Node.js 24.5. This file only explains to the user which proxy that is.
+
+
+
+/** Whether a version of Node has agents with `proxyEnv`. */
+function knowsProxies(version) {
+    const [major = 0, minor = 0] = version.split(".").map(Number);
+    return major > 24 || (major === 24 && minor >= 5);
 }
-/**
- * Time to the next try after failures: full jitter, doubling from 1 s up to 30 s. A Retry-After is waited
- * for, but no longer than that: the token is running out.
- * @param failures how many in a row, at least 1
- */
-function retryDelay(lifetime, failures, random, retryAfter = 0) {
-    const cap = Math.min(30_000, Math.max(lifetime, SHORTEST_LIFE_MS) / 10);
-    const ceiling = Math.min(cap, (cap / 30) * 2 ** (failures - 1));
-    return Math.max(Math.min(retryAfter, cap), ceiling * random);
+/** Undefined where the environment names no proxy, or exempts the URL. */
+function findProxy(env, url) {
+    const name = new URL(url).protocol === "http:" ? "http_proxy" : "https_proxy";
+    const proxy = env[name] || env[name.toUpperCase()];
+    if (!proxy || isExempt(env, new URL(url)))
+        return undefined;
+    return /^https?:\/\//.test(proxy) && URL.canParse(proxy)
+        ? { url: new URL(proxy).origin }
+        : { unusable: "its URL does not begin with http:// or https://" };
 }
-/** How long one request may take: far less than the half life that is left when it is made. */
-function requestTimeout(lifetime) {
-    return Math.min(10_000, Math.max(lifetime, SHORTEST_LIFE_MS) / 6);
-}
-/** Whether the machine slept or its clock was set, from how far each clock moved in the same period. */
-function clockJumped(wall, monotonic) {
-    return Math.abs(wall - monotonic) > CLOCK_JUMP_MS;
-}
-
-;// CONCATENATED MODULE: ../lib/src/keeper/health.js
-
-
-
-
-
-
-
-/**
- * The health of the keeper of a token directory, from its status and the token file. The clock of this
- * machine may be wrong: times in the status are by the same clock, and the token's own times count by the
- * server's, as the keeper saw it last. Read it under the lock of the job directory: post makes the file
- * `stop`, too.
- */
-function healthOf(directory, now = Date.now()) {
-    const status = readStatus(directory);
-    const expires = expiryOf(directory.token);
-    const remainingMs = expires === undefined ? undefined : expires - (now + (status?.clockOffsetMs ?? 0));
-    const trouble = troubleOfKeeper(directory, status, now) ?? troubleOfToken(remainingMs);
-    return { trouble, remainingMs, status };
-}
-function troubleOfKeeper(directory, status, now) {
-    if (status === undefined)
-        return "no keeper";
-    if (status.ended)
-        return status.ended.why.startsWith("stopped") ? "stopped" : "ended";
-    if (!hasKeeper(directory))
-        return "died";
-    if (external_node_fs_namespaceObject.existsSync(directory.stop))
-        return "stopped";
-    if (isSuspended(status))
-        return "frozen";
-    if (health_openOutage(status))
-        return now > status.tokenExpiresAt ? "cannot refresh" : undefined;
-    return now > latestSign(status) ? "frozen" : undefined;
-}
-function troubleOfToken(remainingMs) {
-    if (remainingMs === undefined)
-        return "token missing";
-    return remainingMs <= 0 ? "token stale" : undefined;
-}
-/** The requests that have failed since the last token. */
-function health_openOutage({ outages }) {
-    const last = outages.at(-1);
-    return last?.to === undefined ? last : undefined;
+function isExempt(env, url) {
+    const entries = (env.no_proxy || env.NO_PROXY || "").match(/[^\s,]+/g) ?? [];
+    return entries.some((entry) => ["*", url.host, url.hostname].includes(entry) ||
+        url.hostname.endsWith(`.${entry.replace(/^\*?\./, "")}`));
 }
 /**
- * By when a healthy keeper has recorded the next token or a failure, even if everything takes twice as long.
+ * Throws a UserError where Node.js cannot parse a proxy of the environment: since 24.5 each agent would throw
+ * for it (parseProxyUrl, lib/internal/http.js in nodejs/node), the SDK's agents where nothing catches it. The
+ * value may hold a password and is not shown.
  */
-function latestSign({ tokenReceivedAt, tokenExpiresAt, lifetimeMs }) {
-    const due = refreshDelay(lifetimeMs, tokenExpiresAt - tokenReceivedAt, 0);
-    return tokenReceivedAt + due + 2 * requestTimeout(lifetimeMs);
-}
-const health_MAX_TOKEN_BYTES = 64 * 1024;
-/** When the token in a file expires, by the server's clock; undefined if there is no token. */
-function expiryOf(file) {
-    try {
-        return timeClaim(decodeClaims(readFileIfExists(file, health_MAX_TOKEN_BYTES)?.toString("latin1") ?? ""), "exp");
+function checkProxies(env) {
+    for (const { Agent } of [external_node_http_namespaceObject_0, external_node_https_namespaceObject_0]) {
+        const name = Agent === external_node_http_namespaceObject.Agent ? "http_proxy" : "https_proxy";
+        try {
+            new Agent({ keepAlive: false, proxyEnv: env });
+        }
+        catch {
+            throw new errors/* UserError */.yo("proxy-cannot-be-used", `${env[name] ? name : name.toUpperCase()} does not hold a URL that Node.js can parse. Write http://HOST:PORT or http://USER:PASSWORD@HOST:PORT, ` +
+                "and percent-encode special characters in user and password (%40 for @); or remove the variable.");
+        }
     }
-    catch {
-        return undefined; // a step has put something else there
-    }
+}
+/** The warning where a proxy is set that this Node.js cannot use. */
+function proxyWarning(env, url, version = process.versions.node) {
+    const proxy = findProxy(env, url);
+    if (proxy === undefined)
+        return undefined;
+    if ("unusable" in proxy)
+        return `Node.js cannot use the proxy that is set in the environment, because ${proxy.unusable}, so requests bypass it. Write it as http://HOST:PORT.`;
+    if (knowsProxies(version))
+        return undefined;
+    return `Node.js ${version} cannot use the proxy ${proxy.url}, so requests bypass it. Use a runner whose Node.js is 24.5 or newer.`;
 }
 
 ;// CONCATENATED MODULE: ../lib/src/base/runner-temp.js
@@ -4376,7 +4212,115 @@ function runner_temp_jobDirectoryPath(runnerTemp, platform = process.platform) {
     return `${root.replace(/\/+$/, "")}/${JOB_DIRECTORY}`;
 }
 
+;// CONCATENATED MODULE: ../lib/src/explain/explained.js
+
+
+function explained_text(anchor, title, ...lines) {
+    return { anchor, title, lines };
+}
+/** An annotation is read in a narrow box. */
+const MAX_TITLE = 500;
+/** @param report the first line of the log: what happened, in the words of the server or the system */
+function explained({ anchor, title, lines }, report, cause) {
+    const all = report === undefined ? lines : [report, ...lines];
+    const details = all.map((line) => (0,base_text/* printable */.g$)(line)).join("\n");
+    return new errors/* UserError */.yo(anchor, (0,base_text/* shortened */.vI)((0,base_text/* printable */.g$)(title), MAX_TITLE - 1), { details, cause });
+}
+/** In brackets, how a request went; empty where no proxy is set. */
+function via(proxy) {
+    if (proxy === undefined)
+        return "";
+    return "url" in proxy
+        ? ` (through the proxy ${(0,base_text/* quoted */.TL)(proxy.url)})`
+        : ` (not through the proxy that is set in the environment, because ${proxy.unusable})`;
+}
+
+;// CONCATENATED MODULE: ../lib/src/explain/network.js
+
+
+const TEXTS = {
+    certificate: ({ code }, { of, host, proxy }) => explained_text(`${of}-tls`, `The certificate of ${host} cannot be verified${code === undefined ? "" : `: ${code}`}`, `Cause: Node.js does not trust the certificate that it received. Usually a proxy or firewall intercepts TLS${via(proxy)} and presents its own CA's certificate; or the runner's clock is wrong.`, "Fix: put that CA's certificate (PEM) on the runner and name the file in the job's env: NODE_EXTRA_CA_CERTS for actions, AWS_CA_BUNDLE for later AWS steps.", `Check: openssl s_client -connect ${(0,base_text/* shellWord */.r7)(withPort(host))} -servername ${(0,base_text/* shellWord */.r7)(nameOf(host))} </dev/null | openssl x509 -noout -issuer -dates`),
+    "not-tls": ({ code }, { stsEndpoint, host, proxy }) => explained_text("not-tls", `${host} did not answer with TLS${code === undefined ? "" : `: ${code}`}`, `Cause: something answered at this address${via(proxy)}, but not with TLS, or only with a TLS version that Node.js refuses. Usually an https URL names a port for plain http, or a proxy answers without TLS.`, `Fix: ${stsEndpoint === undefined ? "" : "correct the port in sts-endpoint, or give that server a certificate; or "}correct HTTPS_PROXY, or exempt the host with NO_PROXY. A certificate is not the problem.`, `Check on the runner: curl -v ${(0,base_text/* shellWord */.r7)(`https://${host}/`)}`),
+    "unknown-name": (failure, { of, host, proxy, stsEndpoint }) => explained_text(`${of}-host-not-found`, `The name ${askedName(failure, host)} cannot be resolved: ${failure.code ?? "unknown name"}`, `Cause: ${of === "id-token" ? "" : `${stsEndpoint === undefined ? "aws-region" : "sts-endpoint"} is misspelled, or `}this runner's DNS does not have the name. The request was for ${host}${via(proxy) || " without a proxy"}.`, `Fix: correct ${of === "sts" ? "the input, " : ""}the runner's DNS, or HTTPS_PROXY and NO_PROXY. Check on the runner: nslookup ${(0,base_text/* shellWord */.r7)(askedName(failure, host))}`),
+    dns: (failure, { of, host, proxy }) => explained_text(`${of}-host-not-found`, `DNS did not answer for the name ${askedName(failure, host)}${failure.code === undefined ? "" : `: ${failure.code}`}`, `Cause: the DNS server of this runner did not answer, or the runner has no network. The request was for ${host}${via(proxy) || " without a proxy"}.`, `Fix: run the job again. If it fails again, correct the runner's network or DNS. Check on the runner: nslookup ${(0,base_text/* shellWord */.r7)(askedName(failure, host))}`),
+    proxy: (_, { host, proxy }) => explained_text("proxy-refused", `The proxy refused to connect this runner to ${host}`, `Fix: allow ${(0,base_text/* shellWord */.r7)(withPort(host))} in the proxy${via(proxy)}, or exempt it with NO_PROXY. If the proxy answered 407, put a valid user and password in the URL in HTTPS_PROXY.`, `Check on the runner: curl -v ${(0,base_text/* shellWord */.r7)(`https://${host}/`)}`),
+    unreachable: ({ code }, { of, host, proxy, stsEndpoint }) => ({
+        anchor: `${of}-unreachable`,
+        title: `${host} cannot be reached: ${code ?? "no answer"}`,
+        lines: stsEndpoint === undefined
+            ? [
+                `Cause: nothing answered${via(proxy) || " (no proxy was used)"}. A firewall or a proxy blocks the connection or, in a private network, a route or VPC endpoint is missing.`,
+                `Fix: let the runner reach ${host} over HTTPS, or set HTTPS_PROXY (and NO_PROXY) on the runner. Check on the runner: curl -v ${(0,base_text/* shellWord */.r7)(`https://${host}/`)}`,
+            ]
+            : [
+                `Cause: nothing answered${via(proxy) || " (no proxy was used)"}. The server in sts-endpoint is not running or listens on another port, or a firewall or a proxy blocks the connection.`,
+                `Fix: start that server before this step, or correct sts-endpoint. Check on the runner: curl -v ${(0,base_text/* shellWord */.r7)(stsEndpoint)}`,
+            ],
+    }),
+};
+/** Whether neither GitHub nor STS answered. */
+function isNetworkFailure(failure) {
+    return Object.hasOwn(TEXTS, failure.kind);
+}
+function explainNetworkFailure(failure, server) {
+    return TEXTS[failure.kind](failure, server);
+}
+/** The name that DNS was asked for: with a proxy, that is the proxy's. */
+function askedName({ message }, host) {
+    return /getaddrinfo \S+ ([\w.-]+)/.exec(message)?.[1] ?? nameOf(host);
+}
+function nameOf(host) {
+    return host.replace(/:\d+$/, "");
+}
+function withPort(host) {
+    return host.includes(":") ? host : `${host}:443`;
+}
+
+;// CONCATENATED MODULE: ../lib/src/explain/id-token.js
+
+
+
+/** Explains why the runner set no ACTIONS_ID_TOKEN_REQUEST_URL. */
+function explainNoPermission(trigger) {
+    return explained(explained_text("id-token-permission", "This job is not allowed to request an ID token: it lacks the permission id-token: write", "Cause: GitHub did not offer ID tokens to this job: ACTIONS_ID_TOKEN_REQUEST_URL is not set.", "Fix: add these lines to the job, or to the top of the workflow. Add the other permissions that the job needs, because those that are not listed become none:", "", "permissions:", "  id-token: write", "  contents: read", "", "In a reusable workflow, the job that calls it (uses: …/workflow.yml) needs them as well: a called workflow cannot have more permissions than its caller.", ...barred(trigger)));
+}
+/** Jobs that GitHub never grants the permission. */
+function* barred({ eventName, actor }) {
+    const isPullRequest = /^pull_request(?!_target)/.test(eventName ?? "");
+    const isDependabot = actor === "dependabot[bot]";
+    if (isPullRequest)
+        yield "This job runs for a pull request. If it comes from a fork, GitHub never grants id-token to its jobs.";
+    if (isDependabot)
+        yield "This job runs for Dependabot. GitHub treats its jobs like those of a fork: they get no id-token.";
+    if (isPullRequest || isDependabot)
+        yield "Skip the step for these jobs (if:), or use AWS in a workflow that runs on push.";
+}
+/** Explains why GitHub, or what stands in for it, issued no ID token. */
+function explainIdTokenFailure(failure, situation) {
+    const { endpointHost: host, proxy } = situation;
+    const answer = isNetworkFailure(failure)
+        ? explainNetworkFailure(failure, { of: "id-token", host, proxy })
+        : textOf(failure, situation);
+    return explained(answer, failure.message || host, failure);
+}
+function textOf({ kind, httpStatus }, { audience, endpointHost, proxy }) {
+    if (kind === "malformed") {
+        return explained_text("id-token-malformed", "The ID token endpoint did not return a valid ID token", `Cause: something between this runner and GitHub may have answered instead${via(proxy)}, or this server (GHES, Forgejo, a test server) may not fully support ID tokens.`, `Fix: let the answers of ${endpointHost} pass unchanged (NO_PROXY, if a proxy changes them). The token must be a JWT for the audience ${(0,base_text/* quoted */.TL)(audience)}, with exp.`);
+    }
+    const title = `GitHub did not issue an ID token: HTTP ${httpStatus ?? "error"}`;
+    if (kind === "server-error" || kind === "throttled") {
+        const fix = "Fix: run the job again. https://www.githubstatus.com shows whether GitHub Actions has a problem.";
+        return explained_text("id-token-refused", title, fix);
+    }
+    if (httpStatus === 401 || httpStatus === 403) {
+        return explained_text("id-token-refused", title, "Cause: GitHub rejected the job's request token. It has expired (after about 6 hours), the job was cancelled, or its variables come from another job.", "Fix: run the job again. Never set ACTIONS_ID_TOKEN_REQUEST_TOKEN or ACTIONS_ID_TOKEN_REQUEST_URL yourself.");
+    }
+    const fix = "Fix: run the job again. If it fails again, find what sets ACTIONS_ID_TOKEN_REQUEST_URL, or the proxy that answers instead of GitHub.";
+    return explained_text("id-token-refused", title, fix);
+}
+
 ;// CONCATENATED MODULE: ../lib/src/plan.js
+
 
 
 
@@ -4391,27 +4335,52 @@ function runner_temp_jobDirectoryPath(runnerTemp, platform = process.platform) {
  * refused.
  */
 function makePlan(inputs, env) {
-    const { role, sessionName, profile, region, stsEndpoint, mirror } = inputs;
+    const { role, sessionName, region, stsEndpoint, mirror } = inputs;
+    const id = (0,external_node_crypto_namespaceObject.randomBytes)(8).toString("hex");
     const job = jobDirectory(runner_temp_jobDirectoryPath(env.RUNNER_TEMP));
-    const endpoint = readEndpoint(env);
-    const directory = tokenDirectory(job, inputs.audience);
-    const use = { profile, roleArn: role.arn, tokenFile: directory.token, sessionName, region, stsEndpoint };
+    const endpoint = inputs.source === "id-token" || hasEndpoint(env) ? readEndpoint(env) : undefined;
+    const { keeper, visible, hidden } = profilesOf(inputs, id, job);
     const files = { configFile: job.config, credentialsFile: job.credentials };
-    const { exports, warnings } = planEnvironment(env, { ...use, ...files, mirror });
+    const { exports, warnings } = planEnvironment(env, { ...visible, ...files, sessionName, mirror });
     checkProxies(env);
-    warnings.push(...[proxyWarning(env, endpoint.url), tlsWarning(env)].filter((text) => text !== undefined));
+    const asked = endpoint?.url ?? stsEndpoint ?? `https://sts.${region}.amazonaws.com`;
+    warnings.push(...[proxyWarning(env, asked), tlsWarning(env)].filter((text) => text !== undefined));
     return {
-        id: (0,external_node_crypto_namespaceObject.randomBytes)(8).toString("hex"),
+        id,
         inputs,
         endpoint,
-        endsAt: timeClaim(decodeClaims(endpoint.requestToken), "exp"),
+        endsAt: endpoint && timeClaim(decodeClaims(endpoint.requestToken), "exp"),
+        jobSecret: readJobSecret(env),
         job,
-        directory,
-        section: renderProfile(use),
+        keeper,
+        visible,
+        hidden,
         exports,
         warnings,
         masks: inputs.maskAccountId && role.accountId !== undefined ? [role.accountId] : [],
     };
+}
+/** The profile that steps find, the one that only the keeper reads, and which keeper that is. */
+function profilesOf(inputs, id, job) {
+    const { profile, region, stsEndpoint, sessionName, source, externalId, audience } = inputs;
+    const roleArn = inputs.role.arn;
+    const about = { profile, region, stsEndpoint };
+    let hidden;
+    if (source !== "id-token") {
+        // The name of a profile is known once the job's other uses are: job/chain.ts.
+        const from = "credentials" in source ? source : { profile: "" };
+        const durationSeconds = inputs.sharedSession ? undefined : inputs.durationSeconds;
+        const identity = { roleArn, sessionName, externalId, durationSeconds, source: from };
+        if (!inputs.sharedSession)
+            return { keeper: undefined, visible: { ...about, identity }, hidden };
+        hidden = { ...about, profile: targetProfile(id), identity };
+    }
+    const keeper = inputs.sharedSession ? sessionKeeper(id) : tokenKeeper(audience);
+    const { secret } = keeperDirectory(job, keeper);
+    const identity = inputs.sharedSession
+        ? { sessionFile: secret }
+        : { roleArn, sessionName, tokenFile: secret };
+    return { keeper, visible: { ...about, identity }, hidden };
 }
 /** main and keeper still verify certificates: start.ts. */
 function tlsWarning(env) {
@@ -4419,6 +4388,9 @@ function tlsWarning(env) {
         return undefined;
     return ("NODE_TLS_REJECT_UNAUTHORIZED is 0 in this job: Node.js programs in it accept any certificate, and anyone on the " +
         "network path can read what they send. This action ignores it. Remove it, and name additional certificate authorities in NODE_EXTRA_CA_CERTS.");
+}
+function hasEndpoint(env) {
+    return Boolean(env.ACTIONS_ID_TOKEN_REQUEST_URL && env.ACTIONS_ID_TOKEN_REQUEST_TOKEN);
 }
 /**
  * Set for a job that may have ID tokens (actions/runner,
@@ -4437,43 +4409,762 @@ function readEndpoint(env) {
     return { url, requestToken };
 }
 
+// EXTERNAL MODULE: external "node:url"
+var external_node_url_ = __nccwpck_require__(136);
+// EXTERNAL MODULE: ../lib/src/base/bundles.js
+var bundles = __nccwpck_require__(781);
+;// CONCATENATED MODULE: ../lib/src/explain/shape.js
+
+
+/** What STS says about the duration and the policies of a session. Undefined: the failure is about neither. */
+function explainShape(failure, code, { roleArn, durationSeconds }) {
+    const name = (0,base_text/* shellWord */.r7)(roleArn.slice(roleArn.lastIndexOf("/") + 1));
+    if (code === "ValidationError" && /DurationSeconds|MaxSessionDuration/.test(failure.message)) {
+        return explained_text("session-duration", `The role does not allow sessions of ${durationSeconds ?? 3600} s`, /role chaining/i.test(failure.message)
+            ? "Cause: AWS limits a session that a role got through another role to one hour. Fix: remove role-duration-seconds; the session renews itself."
+            : "Cause: the role's MaxSessionDuration is shorter. Fix: remove role-duration-seconds, since the session renews itself, or raise it:", `  aws iam update-role --role-name ${name} --max-session-duration ${durationSeconds ?? 3600}`, `Check: aws iam get-role --role-name ${name} --query Role.MaxSessionDuration`);
+    }
+    if (code === "PackedPolicyTooLarge") {
+        return explained_text("session-policy", "The session policies are too large for STS", `Cause: STS packs inline-session-policy, managed-session-policies and the token's tags into a binary form, and it says: ${(0,base_text/* printable */.g$)(failure.message, 200)}`, "Fix: shorten inline-session-policy (wildcards, fewer statements and ARNs), or put it into a managed policy and name that in managed-session-policies.");
+    }
+    if (code === "MalformedPolicyDocument") {
+        return explained_text("session-policy", "STS does not accept inline-session-policy", `Cause: ${(0,base_text/* printable */.g$)(failure.message, 300)}`, "Fix: a session policy is an identity-based policy: Version, and statements with Effect, Action and Resource, without Principal.");
+    }
+    return undefined;
+}
+
+;// CONCATENATED MODULE: ../lib/src/explain/chain.js
+
+
+
+
+
+/** Explains why a role could not be reached from its source: which link refused, and what it lacks. */
+function explainChainFailure(failure, situation) {
+    const { endpointHost: host } = situation;
+    const code = (failure.code ?? "").replace(/Exception$/, "");
+    const report = `${code === "NoSource" ? situation.source : host}: ${code} ${(0,base_text/* printable */.g$)(failure.message, 500)}`;
+    const answer = isNetworkFailure(failure)
+        ? explainNetworkFailure(failure, { ...situation, of: "sts", host })
+        : chain_textOf(failure, code, situation);
+    return explained(answer, report, failure);
+}
+function chain_textOf(failure, code, situation) {
+    const { source, isSelf } = situation;
+    const roleArn = failure.roleArn ?? situation.roleArn;
+    if (code === "NoSource") {
+        return explained_text("chain-refused", `${source} has no credentials to assume ${(0,base_text/* shortened */.vI)(roleArn, 140)} with`, "Fix: the first line of this log says what the SDK looked for. A later step would find the same.");
+    }
+    const shape = explainShape(failure, code, { ...situation, roleArn });
+    if (shape)
+        return shape;
+    if (code !== "AccessDenied") {
+        return explained_text("chain-refused", `STS did not give a session of ${(0,base_text/* shortened */.vI)(roleArn, 140)}: ${code || "no error code"}`, `The role is reached from ${source}.`, "Fix: follow the message. Common codes: https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html");
+    }
+    return isSelf ? cannotAssumeItself(roleArn) : chain_refused(failure, roleArn, situation);
+}
+/** https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_manage-assume.html */
+function cannotAssumeItself(roleArn) {
+    return explained_text("role-cannot-assume-itself", `${(0,base_text/* shortened */.vI)(roleArn, 140)} may not assume itself, which outlive-id-tokens needs`, "After about six hours GitHub issues no more ID tokens to a job. From then on the role has to assume itself; this step has tried whether it may.", "Fix: add this statement to the role's trust policy, or remove outlive-id-tokens:", "", ...(0,base_text/* jsonLines */.i7)(statement({ Principal: { AWS: roleArn } })), "", "With inline-session-policy or managed-session-policies, those have to allow sts:AssumeRole on the role as well.");
+}
+/** AWS says in some answers which of the two policies is the reason. */
+function chain_refused({ message, callerArn, roleArn: link }, roleArn, situation) {
+    const caller = /\bUser: (arn:[\w+=,.@/:-]+)/.exec(message)?.[1] ?? callerArn;
+    const callerRole = roleOf(caller);
+    const name = (0,base_text/* shellWord */.r7)(roleArn.slice(roleArn.lastIndexOf("/") + 1));
+    const isOwn = roleArn === situation.roleArn;
+    const who = caller === undefined ? situation.source : (0,base_text/* quoted */.TL)(caller, 200);
+    const permission = [
+        `${callerRole ? (0,base_text/* quoted */.TL)(callerRole) : "The source"} needs this permission:`,
+        "",
+        ...(0,base_text/* jsonLines */.i7)(statement({ Resource: roleArn })),
+        "",
+    ];
+    const trust = [
+        `The trust policy of ${(0,base_text/* quoted */.TL)(roleArn)} needs this statement:`,
+        "",
+        ...(0,base_text/* jsonLines */.i7)(statement({ Principal: { AWS: callerRole ?? caller ?? "ARN OF THE SOURCE" } })),
+        "",
+        ...(isOwn
+            ? ["If the policy requires an external id (sts:ExternalId), give it in role-external-id."]
+            : []),
+        `Check: aws iam get-role --role-name ${name} --query Role.AssumeRolePolicyDocument`,
+    ];
+    const reason = /identity-based policy/.test(message)
+        ? permission
+        : /trust|resource-based policy/.test(message)
+            ? trust
+            : undefined;
+    return explained_text("chain-refused", `AWS refused to let ${who} assume ${(0,base_text/* shortened */.vI)(link ?? roleArn, 140)}${isOwn ? "" : `, a role on the way to ${(0,base_text/* shortened */.vI)(situation.roleArn, 140)}`}`, `The role is reached from ${situation.source}.`, "", ...(reason ?? [
+        "AWS gives no further detail. A role is assumed by another one only if both of these hold (or the role does not exist):",
+        "",
+        ...permission,
+        ...trust,
+    ]));
+}
+function statement(about) {
+    return { Effect: "Allow", Action: "sts:AssumeRole", ...about };
+}
+/** The role of a session's ARN, as far as that tells: it leaves out the role's path. */
+function roleOf(arn) {
+    const [partition, account, role] = (arn && parseRole(arn)?.role.split(":")) || [];
+    return role === undefined ? undefined : `arn:${partition}:iam::${account}:role/${role}`;
+}
+
+;// CONCATENATED MODULE: ../lib/src/explain/access-denied.js
+
+
+
+
+const SHOWN_CLAIMS = "sub aud iss repository ref environment event_name job_workflow_ref repository_id repository_owner_id";
+/** Why AWS may have answered AccessDenied, and a trust policy that would have been accepted. */
+function explainRefusal(asked) {
+    const { roleArn, claims, trustPolicy, context } = asked;
+    const name = roleArn.slice(roleArn.lastIndexOf("/") + 1);
+    const path = roleArn.split("/").length > 2 ? "another path" : "a path, which its ARN must include";
+    const noRole = `Account ${context.accountId} has no role ${(0,base_text/* quoted */.TL)(name)}, or the role has ${path} (role/PATH/NAME).`;
+    const { first, lines } = trustPolicy
+        ? judged(evaluateTrustPolicy(trustPolicy, claims, context))
+        : suggested([...causes(asked)]);
+    const sub = (0,base_text/* quoted */.TL)(claimText(claims.sub), 160);
+    return explained_text("access-denied", `AWS refused to let this job assume ${(0,base_text/* shortened */.vI)(roleArn, 140)} with sub ${sub}. Likely cause: ${first ?? noRole}`, "AWS gives no further detail. Either the role's trust policy does not accept this job's ID token, or the role does not exist.", "", ...claimLines(claims), "", ...lines, `  - ${noRole}`, `    With credentials of that account, this prints its ARN: aws iam get-role --role-name ${(0,base_text/* shellWord */.r7)(name)} --query Role.Arn --output text`, "", "This trust policy accepts exactly this job. Save it as trust.json; the command below replaces the role's trust policy with it.", "To keep the statements that the role has, add only this statement to them.", ...(asked.accountIsMasked
+        ? ["mask-aws-account-id hides the account ID: where this log shows ***, write the account ID."]
+        : []), "", ...(0,base_text/* jsonLines */.i7)({ Version: "2012-10-17", Statement: [suggestStatement(claims, context)] }), "", `  aws iam update-assume-role-policy --role-name ${(0,base_text/* shellWord */.r7)(name)} --policy-document file://trust.json`, ...(trustPolicy === undefined
+        ? [
+            "",
+            "To see which line of the role's trust policy refuses the job, set the input explain-trust-policy to the policy's JSON.",
+        ]
+        : []));
+}
+/** The claims of the ID token that trust policies are about. */
+function claimLines(claims) {
+    return [
+        "The ID token has these claims:",
+        ...SHOWN_CLAIMS.split(" ")
+            .filter((claim) => claims[claim] !== undefined)
+            .map((claim) => `  ${claim.padEnd(20)} ${(0,base_text/* quoted */.TL)(claimText(claims[claim]))}`),
+    ];
+}
+/** The likely cause for the annotation, and the beginning of a list of causes for the log. */
+function suggested(causes) {
+    return {
+        first: causes[0],
+        lines: ["Causes that these claims suggest:", ...causes.map((cause) => `  - ${cause}`)],
+    };
+}
+/** The same, by the role's trust policy. */
+function judged({ allowed, statements }) {
+    if (allowed) {
+        return {
+            first: "The policy in explain-trust-policy accepts this job, but AWS evaluated a different one.",
+            lines: [
+                "The trust policy in explain-trust-policy accepts this job, so AWS evaluated a different policy, or another policy denies the request. Causes:",
+                "  - The role's trust policy has changed since, or the text is that of another role.",
+                "  - A resource control policy (RCP) of the AWS organization denies sts:AssumeRoleWithWebIdentity.",
+            ],
+        };
+    }
+    const shown = statements.slice(0, 20);
+    const rest = statements.length - shown.length;
+    return {
+        first: decisive(statements),
+        lines: [
+            "The trust policy in explain-trust-policy does not accept this job:",
+            ...shown.flatMap(statementLines),
+            ...(rest > 0 ? [`  and ${rest} more statements`] : []),
+            "Other causes:",
+        ],
+    };
+}
+/** A Deny that applies, or the Allow that has the fewest reasons not to, with the first of them. */
+function decisive(statements) {
+    const [allow] = statements
+        .filter(({ effect, outcome }) => effect === "Allow" && outcome !== "allows")
+        .sort((a, b) => a.reasons.length - b.reasons.length);
+    const one = statements.find((statement) => statement.effect === "Deny" && !isHarmless(statement)) ?? allow;
+    if (one === undefined)
+        return undefined;
+    return `${access_denied_nameOf(one)} ${one.outcome === "denies" ? "denies this job." : `${one.outcome}: ${one.reasons[0]}`}`;
+}
+function isHarmless({ effect, outcome }) {
+    return effect === "Deny" && outcome === "does not apply";
+}
+function access_denied_nameOf({ index, sid, effect }) {
+    return `Statement ${index}${sid === undefined ? "" : `, ${(0,base_text/* quoted */.TL)(sid, 60)}`} (${effect})`;
+}
+function statementLines(statement) {
+    // A Deny that does not apply needs no fix, so its reasons are not shown.
+    const reasons = isHarmless(statement) ? [] : statement.reasons.slice(0, 10);
+    return [
+        `  ${access_denied_nameOf(statement)} ${statement.outcome}${reasons.length > 0 ? ":" : ""}`,
+        ...reasons.map((reason) => `    ${reason}`),
+    ];
+}
+/**
+ * What these claims, and no others, make likely, the likeliest first. The forms of sub:
+ * https://docs.github.com/en/actions/reference/security/oidc
+ */
+function* causes({ claims, audience, context }) {
+    const sub = claimText(claims.sub);
+    const repository = claimText(claims.repository);
+    if (withoutIds(sub) !== sub)
+        yield `sub has the immutable format, with the IDs of owner and repository: GitHub's default for repositories created, renamed or transferred since 2026-07-15. A policy for ${(0,base_text/* quoted */.TL)(withoutIds(sub))} refuses it.`;
+    if (!/^repo:[^:]+:(?:ref:[^:]+|environment:[^:]+|pull_request)$/.test(sub))
+        yield `sub does not have GitHub's default form: the organization or the repository uses its own template. To see it: gh api ${(0,base_text/* shellWord */.r7)(`repos/${repository}/actions/oidc/customization/sub`)}`;
+    if (!/^sts\.amazonaws\.com(?:\.cn)?$/.test(audience))
+        yield `The audience is ${(0,base_text/* quoted */.TL)(audience)}: the policy's condition on aud must accept that.`;
+    if (sub.includes(":environment:"))
+        yield `The job uses an environment, so sub ends in ${(0,base_text/* quoted */.TL)(sub.slice(sub.indexOf(":environment:") + 1))}, not in ref:…; the policy must accept that.`;
+    else if (sub.endsWith(":pull_request"))
+        yield "The job runs for a pull request, so sub ends in pull_request and names no branch. A policy for ref:refs/heads/… refuses it.";
+    else if (sub.includes(":ref:refs/tags/"))
+        yield "The job runs for a tag, so sub has ref:refs/tags/…. A policy for ref:refs/heads/… refuses it.";
+    else if (sub.includes(":ref:refs/heads/"))
+        yield `The job runs on a branch, so sub has ${(0,base_text/* quoted */.TL)(sub.slice(sub.indexOf(":ref:") + 1))}. A policy for another branch or for environment:… refuses it.`;
+    const workflow = claimText(claims.job_workflow_ref);
+    if (workflow !== "" && !workflow.startsWith(`${repository}/`)) {
+        const key = claimsWithKeys(context).includes("job_workflow_ref")
+            ? `; to trust that workflow, use the key ${context.providerHost}:job_workflow_ref`
+            : "";
+        yield `The job is in the reusable workflow ${(0,base_text/* quoted */.TL)(workflow)}, but sub names the repository that calls it${key}.`;
+    }
+    if (/[A-Z]/.test(sub))
+        yield "sub has capital letters, and IAM is case-sensitive: copy sub exactly.";
+}
+
+;// CONCATENATED MODULE: ../lib/src/explain/other-sts.js
+
+
+
+
+// MinIO, Ceph, LocalStack and others: what is true of AWS, its console and its limits is not true of them, so
+// these texts name the server by its host.
+/** Explains the answer of the server that the input sts-endpoint names. */
+function explainOtherSts(asked) {
+    const { failure, endpointHost: host } = asked;
+    switch (failure.kind) {
+        case "throttled":
+            return explained_text("sts-throttled", `${host} refuses requests because it gets too many`, "Fix: run the job again. If it fails again, start fewer jobs at once (strategy: max-parallel).");
+        case "server-error":
+            return explained_text("sts-unavailable", `${host} is not available: HTTP ${failure.httpStatus ?? "error"}`, "Fix: run the job again later. If it fails again, look at the log of that server.");
+        case "provider":
+            return explained_text("provider-not-reached", `${host} could not reach the identity provider`, `Fix: run the job again. If it fails again, let that server reach ${(0,base_text/* quoted */.TL)(claimText(asked.claims.iss))}.`);
+        default:
+            return other_sts_refused(asked);
+    }
+}
+/** MinIO's texts: https://github.com/minio/minio/blob/master/internal/config/identity/openid/jwt.go */
+function other_sts_refused({ failure, code, endpointHost: host, roleArn, audience, claims }) {
+    if (/`(?:azp|aud)`|audience/i.test(failure.message)) {
+        return explained_text("audience-not-registered", `${host} does not accept the audience ${(0,base_text/* quoted */.TL)(audience, 100)}`, "Cause: the input audience is not the client ID in that server's OpenID configuration. (MinIO names azp, a claim that it tries if aud does not match.)", "Fix: set the input audience to that client ID. In MinIO it is MINIO_IDENTITY_OPENID_CLIENT_ID.");
+    }
+    switch (code) {
+        case "AccessDenied":
+            return explained_text("access-denied", `${host} refused to let this job assume ${(0,base_text/* shortened */.vI)(roleArn, 140)} with sub ${(0,base_text/* quoted */.TL)(claimText(claims.sub), 140)}. Likely cause: its rules do not accept that sub, or it has no such role.`, ...claimLines(claims), `Cause: ${host} has no role ${(0,base_text/* quoted */.TL)(roleArn)}, or its rules for that role do not accept these claims.`, "Fix: correct role-to-assume, or make that server accept this issuer, audience and sub.");
+        case "ExpiredToken":
+            return explained_text("id-token-expired", `${host} considers the ID token expired`, "Cause: the token was issued for this exchange, so either the clock of that server is wrong, or the runner was suspended in between.", "Fix: set the clock of that server by NTP, and run the job again.");
+        case "InvalidIdentityToken":
+        case "IDPRejectedClaim":
+            return explained_text("id-token-rejected", `${host} rejected the ID token`, ...claimLines(claims), "Fix: compare the issuer (iss) and the audience (aud) with the OpenID configuration of that server. It must reach the issuer to check the signature.");
+        case "MalformedPolicyDocument":
+        case "PackedPolicyTooLarge":
+            return explained_text("session-policy", `${host} rejected a session policy, but this action does not send one`, "Fix: find out what that server, or a proxy before it, adds to requests.");
+        default:
+            return explained_text("sts-other", `${host} refused the exchange: ${code || "no error code"}`, `The request had the role ${(0,base_text/* quoted */.TL)(roleArn)} and the audience ${(0,base_text/* quoted */.TL)(audience)}.`, "Fix: follow the message, and read the documentation of that server.");
+    }
+}
+
+;// CONCATENATED MODULE: ../lib/src/explain/sts.js
+
+
+
+
+
+
+
+
+
+/** Explains why AssumeRoleWithWebIdentity returned no session. */
+function explainStsFailure(failure, situation) {
+    const { endpointHost: host } = situation;
+    const code = (failure.code ?? "").replace(/Exception$/, "");
+    const status = failure.httpStatus === undefined ? "" : `HTTP ${failure.httpStatus}, `;
+    const report = `${host}: ${code && `${code} `}(${status}${tries(situation)}): ${(0,base_text/* printable */.g$)(failure.message, 500)}`;
+    const answer = isNetworkFailure(failure)
+        ? explainNetworkFailure(failure, { ...situation, of: "sts", host })
+        : sts_textOf({ ...situation, failure, code, context: contextOf(situation) });
+    return explained(answer, report, failure);
+}
+function tries({ attempts }) {
+    return attempts === 1 ? "1 attempt" : `${attempts} attempts`;
+}
+function sts_textOf(asked) {
+    const { endpointHost, region } = asked;
+    if (asked.failure.kind === "malformed") {
+        return explained_text("sts-malformed", `${endpointHost} did not return an STS response`, `Cause: a proxy or a firewall answered instead${via(asked.proxy)}, or the server in sts-endpoint does not fully implement STS.`, `Fix: let requests to ${endpointHost} pass unchanged (NO_PROXY, if a proxy changes them). Check on the runner: curl -v ${(0,base_text/* shellWord */.r7)(asked.stsEndpoint ?? `https://${endpointHost}/`)}`);
+    }
+    if (isOtherSts(asked.stsEndpoint))
+        return explainOtherSts(asked);
+    switch (asked.failure.kind) {
+        case "throttled":
+            return explained_text("sts-throttled", "AWS is throttling STS calls", `Cause: account ${asked.context.accountId} makes too many STS calls in ${region} at the moment; none of ${tries(asked)} succeeded.`, "Fix: run the job again. If it fails again, start fewer jobs at once (strategy: max-parallel), or use several Regions (aws-region).");
+        case "provider":
+            return notReached(asked);
+        case "server-error":
+            return explained_text("sts-unavailable", "STS is not available", `Fix: run the job again later. https://health.aws.amazon.com shows whether ${region} has a problem. Each aws-region has its own STS.`);
+        default:
+            return denied(asked);
+    }
+}
+/** STS answered, and its answer is final: its code decides. */
+function denied(asked) {
+    const { code, context, region, roleArn } = asked;
+    const shape = explainShape(asked.failure, code, asked);
+    if (shape)
+        return shape;
+    switch (code) {
+        case "AccessDenied":
+            return explainRefusal(asked);
+        case "InvalidIdentityToken":
+            return invalidToken(asked);
+        case "IDPRejectedClaim":
+            return rejected(context);
+        case "ExpiredToken":
+            return expired(asked);
+        case "RegionDisabled":
+            return explained_text("region-disabled", `STS is not active in ${region} for account ${context.accountId}`, `Fix: set aws-region to a Region that the account uses, or enable this Region: aws account enable-region --region-name ${(0,base_text/* shellWord */.r7)(region)}`, "If the Region is enabled, activate STS for it: IAM console, Account settings, Security Token Service.", `Check: aws account get-region-opt-status --region-name ${(0,base_text/* shellWord */.r7)(region)}`);
+        case "ValidationError":
+            return explained_text("sts-validation", "STS rejected a value in the request", `Fix: the message names the value. The request had role-to-assume ${(0,base_text/* quoted */.TL)(roleArn)} and, if given, role-session-name.`);
+        default:
+            return explained_text("sts-other", `STS refused the exchange: ${code || "no error code"}`, `The request had the role ${(0,base_text/* quoted */.TL)(roleArn)}, the audience ${(0,base_text/* quoted */.TL)(asked.audience)} and the Region ${region}.`, "Fix: follow the message. Common codes: https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html");
+    }
+}
+/** Several causes share the code: AWS tells them apart in the message only. */
+function invalidToken({ failure, context, audience }) {
+    const url = (0,base_text/* shellWord */.r7)(`https://${context.providerHost}`);
+    const arn = (0,base_text/* shellWord */.r7)(providerArn(context));
+    if (/no openidconnect provider/i.test(failure.message)) {
+        return explained_text("no-identity-provider", `Account ${context.accountId} has no identity provider for ${context.providerHost}`, "Cause: role-to-assume names the wrong account, or that account's identity provider was never created or has another URL.", `Fix: correct the account in role-to-assume, or create the provider there: aws iam create-open-id-connect-provider --url ${url} --client-id-list ${(0,base_text/* shellWord */.r7)(audience)}`, "Check, with credentials of that account: aws iam list-open-id-connect-providers");
+    }
+    if (/audience/i.test(failure.message)) {
+        return explained_text("audience-not-registered", `The identity provider in account ${context.accountId} does not list the audience ${audience}`, `Fix: aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn ${arn} --client-id ${(0,base_text/* shellWord */.r7)(audience)}`, "Or set the input audience to one that it lists, and the trust policy's condition on aud to the same.", `Check: aws iam get-open-id-connect-provider --open-id-connect-provider-arn ${arn} --query ClientIDList`);
+    }
+    if (/thumbprint/i.test(failure.message)) {
+        return explained_text("provider-thumbprint", "The identity provider's certificate does not match the thumbprint in IAM", `Fix: aws iam update-open-id-connect-provider-thumbprint --open-id-connect-provider-arn ${arn} --thumbprint-list THUMBPRINT`, "How to get it: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_create_oidc_verify-thumbprint.html", `Check: aws iam get-open-id-connect-provider --open-id-connect-provider-arn ${arn} --query ThumbprintList`);
+    }
+    return rejected(context);
+}
+function rejected(context) {
+    return explained_text("id-token-rejected", "AWS rejected the ID token", `Cause: AWS checks issuer, signature, times and audience of the token against the provider ${(0,base_text/* quoted */.TL)(context.providerHost)} in account ${context.accountId}.`, "Fix: run the job again. If it fails again, compare the provider in IAM with iss and aud of this token.", `Check: aws iam get-open-id-connect-provider --open-id-connect-provider-arn ${(0,base_text/* shellWord */.r7)(providerArn(context))}`);
+}
+function notReached({ code, context }) {
+    const url = (0,base_text/* shellWord */.r7)(`https://${context.providerHost}/.well-known/openid-configuration`);
+    const lines = [
+        "Cause: usually a transient problem between AWS and the provider; retried for up to 30 s.",
+        "Fix: run the job again. If the provider is your own (GHES), AWS must reach it and all of its keys from the internet.",
+        `Check: curl --fail ${url}; https://www.githubstatus.com shows the state of GitHub.`,
+    ];
+    return code === "IDPCommunicationError"
+        ? explained_text("provider-not-reached", "AWS could not reach the identity provider", ...lines)
+        : explained_text("verification-key", "AWS could not fetch the identity provider's keys", ...lines);
+}
+function expired({ claims, clockSkewSeconds: skew }) {
+    const life = Number(claims.exp) - Number(claims.iat);
+    const clock = skew !== undefined && Math.abs(skew) >= 60
+        ? [
+            `This machine's clock is ${Math.round(Math.abs(skew))} s ${skew > 0 ? "ahead of" : "behind"} GitHub's. Set it by NTP: later steps sign requests with it, too.`,
+        ]
+        : [];
+    return explained_text("id-token-expired", "AWS considers the ID token expired", `Cause: the token ${life > 0 ? `lives ${life} s and ` : ""}was issued for this exchange, so the runner was suspended in between.`, ...clock, "Fix: run the job again, on a machine that is not suspended.");
+}
+function contextOf({ claims, roleArn }) {
+    const [, partition = "aws", , , accountId = ""] = roleArn.split(":");
+    const providerHost = claimText(claims.iss).replace(/^https:\/\//, "");
+    return { providerHost, accountId, partition, action: "sts:AssumeRoleWithWebIdentity" };
+}
+
+;// CONCATENATED MODULE: ../lib/src/first-session.js
+var __rewriteRelativeImportExtension = (undefined && undefined.__rewriteRelativeImportExtension) || function (path, preserveJsx) {
+    if (typeof path === "string" && /^\.\.?\//.test(path)) {
+        return path.replace(/\.(tsx)$|((?:\.d)?)((?:\.[^./]+?)?)\.([cm]?)ts$/i, function (m, tsx, d, ext, cm) {
+            return tsx ? preserveJsx ? ".jsx" : ".js" : d && (!ext || !cm) ? m : (d + ext + "." + cm.toLowerCase() + "js");
+        });
+    }
+    return path;
+};
+
+
+
+
+
+
+
+
+/** The AWS SDK is in a separate bundle, loaded only where it is needed. */
+function loadExchange() {
+    return import(__rewriteRelativeImportExtension(/* webpackIgnore: true */ (0,external_node_url_.pathToFileURL)((0,bundles/* bundlePath */.E)("exchange")).href));
+}
+function sessionRequest({ inputs }) {
+    const { role, sessionName, region, stsEndpoint, durationSeconds, policy, policyArns } = inputs;
+    return {
+        roleArn: role.arn,
+        sessionName,
+        region,
+        endpoint: stsEndpoint,
+        durationSeconds,
+        policy,
+        policyArns,
+    };
+}
+/**
+ * The AWS variables for the SDK: the endpoint that later steps find, and not that of the profile in use
+ * before; and the job's keys only where they are the source.
+ */
+function sdkEnvironment({ inputs, job }, env) {
+    const { source, profile } = inputs;
+    const needsKeys = source !== "id-token" && "credentials" in source && source.credentials === "Environment";
+    const ambient = Object.entries(env).filter(([name, value]) => name.startsWith("AWS_") && value && (needsKeys || !environment_KEYS.includes(name)));
+    return {
+        ...Object.fromEntries(ambient),
+        AWS_CONFIG_FILE: job.config,
+        AWS_SHARED_CREDENTIALS_FILE: job.credentials,
+        AWS_PROFILE: profile,
+    };
+}
+/** Tries the role once. Throws a UserError that explains why STS gave no session. */
+async function firstSession({ exchange }, plan, source, idToken, env) {
+    Object.assign(env, sdkEnvironment(plan, env));
+    // The SDK asks for the home folder and fails without one.
+    env.HOME ??= home();
+    const result = await exchange(sessionRequest(plan), source, logRetry);
+    if ("session" in result)
+        return result.session;
+    throw explainFailure(result.failure, plan, idToken, env);
+}
+function logRetry(text) {
+    info(`No session yet: ${text}. Trying again.`);
+}
+/** @param isSelf whether it was the role itself that asked for its role */
+function explainFailure({ endpointUrl, ...answer }, { inputs }, idToken, env, isSelf = false) {
+    const { role, region, stsEndpoint, audience, trustPolicy, durationSeconds } = inputs;
+    const endpointHost = new URL(endpointUrl).host;
+    const proxy = findProxy(env, endpointUrl);
+    const about = { roleArn: role.arn, region, stsEndpoint, endpointHost, proxy, durationSeconds };
+    if (idToken === undefined || isSelf)
+        return explainChainFailure({ endpointUrl, ...answer }, { ...about, source: sourceText(inputs), isSelf });
+    const { attempts, roleArn: _, callerArn: __, ...failure } = answer;
+    const { claims, clockOffsetMs } = idToken;
+    return explainStsFailure(failure, {
+        ...about,
+        audience,
+        claims,
+        clockSkewSeconds: clockOffsetMs === undefined ? undefined : Math.round(-clockOffsetMs / 1000),
+        trustPolicy,
+        accountIsMasked: inputs.maskAccountId,
+        attempts,
+    });
+}
+/** Where a role is reached from, in the words of the inputs. */
+function sourceText({ source, profile }) {
+    if (source === "id-token")
+        return "the job's ID token";
+    if ("sameProfile" in source)
+        return `the earlier role of profile ${profile} (role-chaining)`;
+    if ("profile" in source)
+        return `profile ${source.profile} (source-profile)`;
+    return `${source.credentials} (credential-source)`;
+}
+/** What the session will be, where no exchange is tried. */
+function plannedSession({ role, sessionName }) {
+    const { partition, accountId, name } = role;
+    if (accountId === undefined)
+        return { accountId, assumedRoleArn: undefined };
+    return {
+        accountId,
+        assumedRoleArn: `arn:${partition}:sts::${accountId}:assumed-role/${name}/${sessionName}`,
+    };
+}
+
 ;// CONCATENATED MODULE: ../lib/src/publish.js
 
 
+
+
 /** Outputs, environment and log: last, once everything works. */
-function publish(plan, first, session) {
-    const { inputs, job, directory, endsAt } = plan;
-    const { profile, sessionName } = inputs;
-    const refreshableUntil = endsAt === undefined ? undefined : new Date(endsAt).toISOString().replace(".000Z", "Z");
+function publish(plan, reached) {
+    const { inputs, job, keeper } = plan;
+    const { session } = reached;
+    const until = refreshableUntil(plan, reached);
     setOutput("aws-account-id", session.accountId ?? "");
     setOutput("assumed-role-arn", session.assumedRoleArn ?? "");
-    setOutput("profile", profile);
+    setOutput("authenticated-arn", session.assumedRoleArn ?? "");
+    setOutput("profile", inputs.profile);
     setOutput("config-file", job.config);
     setOutput("credentials-file", job.credentials);
-    setOutput("web-identity-token-file", directory.token);
-    setOutput("role-session-name", sessionName);
-    setOutput("refreshable-until", refreshableUntil ?? "");
+    setOutput("web-identity-token-file", keeper && kindOf(keeper) === "token" ? keeperDirectory(job, keeper).secret : "");
+    setOutput("role-session-name", inputs.sessionName);
+    setOutput("refreshable-until", until ?? "");
+    if (inputs.outputCredentials)
+        outputKeys(reached);
     for (const [name, value] of Object.entries(plan.exports))
         exportVariable(name, value);
-    log(plan, first, session, refreshableUntil);
+    log(plan, reached, until);
     for (const warning of plan.warnings)
         core_warning(warning);
 }
-function log({ inputs, directory, exports }, first, session, until) {
-    const { profile, role, sessionName } = inputs;
+/** For tools that take nothing else. They are masked already. */
+function outputKeys({ session: { keys } }) {
+    if (keys === undefined)
+        return;
+    const expiration = time(keys.expiresAt);
+    setOutput("aws-access-key-id", keys.accessKeyId);
+    setOutput("aws-secret-access-key", keys.secretAccessKey);
+    setOutput("aws-session-token", keys.sessionToken);
+    setOutput("aws-expiration", expiration);
+    notice(`output-credentials: the keys in the outputs expire at ${expiration} and do not renew themselves. Steps that use the profile are not affected.`);
+}
+/**
+ * GitHub issues no more ID tokens then. The last session before that lives on; with outlive-id-tokens there
+ * is no such time.
+ */
+function refreshableUntil({ inputs, endsAt }, { use, session }) {
+    const dependsOnIdTokens = inputs.source === "id-token" || use.keepers.length > (inputs.sharedSession ? 1 : 0);
+    if (endsAt === undefined || !dependsOnIdTokens || inputs.outlivesIdTokens)
+        return undefined;
+    return time(inputs.sharedSession ? endsAt - LAST_RENEWAL_MS + (session.lifetimeMs ?? 0) : endsAt);
+}
+/** See lastRenewal in keeper/schedule.ts. */
+const LAST_RENEWAL_MS = 5 * 60 * 1000;
+function time(ms) {
+    return new Date(ms).toISOString().replace(/\.\d+Z$/, "Z");
+}
+function log({ inputs, job, keeper, exports }, { session, idToken }, until) {
+    const { profile, role, sessionName, notes } = inputs;
     const where = profile === "default" ? "every later step (profile default)" : `steps that choose profile ${profile}`;
     const period = until === undefined ? "for as long as the job runs" : `until ${until}`;
-    info(`Role ${role.arn} for ${where}, session ${sessionName}; fresh ID tokens ${period}`);
+    const fresh = inputs.sharedSession
+        ? `one session that is renewed every ${Math.round((session.lifetimeMs ?? 0) / 120_000)} minutes`
+        : inputs.source === "id-token"
+            ? "fresh ID tokens"
+            : `reached from ${sourceText(inputs)}`;
+    info(`Role ${role.arn} for ${where}, session ${sessionName}; ${fresh} ${period}`);
+    for (const note of notes)
+        info(`No effect: ${note}`);
     startGroup("Details");
-    const { sub, aud } = first.claims;
-    const lifetime = Math.round(first.lifetimeMs / 1000);
-    // What a trust policy has to match.
-    info(`ID token: sub ${(0,base_text/* quoted */.TL)(String(sub))}, aud ${(0,base_text/* quoted */.TL)(String(aud))}, valid for ${lifetime} s`);
-    info(`Token file: ${directory.token}`);
+    if (idToken !== undefined) {
+        const { sub, aud } = idToken.claims;
+        const lifetime = Math.round(idToken.lifetimeMs / 1000);
+        // What a trust policy has to match.
+        info(`ID token: sub ${(0,base_text/* quoted */.TL)(String(sub))}, aud ${(0,base_text/* quoted */.TL)(String(aud))}, valid for ${lifetime} s`);
+    }
+    if (keeper !== undefined)
+        info(`${kindOf(keeper) === "token" ? "Token" : "Session"} file: ${keeperDirectory(job, keeper).secret}`);
     if (session.assumedRoleArn !== undefined)
         info(`Calls run as ${session.assumedRoleArn}`);
     info(`Exported: ${Object.keys(exports).join(", ")}`);
     endGroup();
+}
+
+// EXTERNAL MODULE: ../lib/src/base/network.js
+var network = __nccwpck_require__(870);
+;// CONCATENATED MODULE: ../lib/src/first-token.js
+
+
+
+
+/** The first ID token of a keeper. Throws a UserError that explains why there is none. */
+async function firstToken(keeper, { endpoint, audience }, env, log = info) {
+    try {
+        return await keeper.firstToken({ endpoint, audience }, (reason) => log(`No ID token yet: ${reason}. Trying again.`));
+    }
+    catch (error) {
+        if (!(error instanceof network/* RequestError */.G))
+            throw error;
+        const endpointHost = new URL(endpoint.url).host;
+        const proxy = findProxy(env, endpoint.url);
+        throw explainIdTokenFailure(error.failure, { audience, endpointHost, proxy });
+    }
+}
+
+;// CONCATENATED MODULE: ../lib/src/base/session.js
+
+/** AWS limits a session that a role got through another role, or through itself, to an hour. */
+const LONGEST_CHAINED_SECONDS = 3600;
+/** The request for a session of the same role by its own session. */
+function chained(request) {
+    const { durationSeconds = LONGEST_CHAINED_SECONDS } = request;
+    return { ...request, durationSeconds: Math.min(durationSeconds, LONGEST_CHAINED_SECONDS) };
+}
+/**
+ * What SDKs read from a credential process:
+ * https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html
+ */
+function credentialProcessOutput({ expiresAt, ...keys }) {
+    return `${JSON.stringify({
+        Version: 1,
+        AccessKeyId: keys.accessKeyId,
+        SecretAccessKey: keys.secretAccessKey,
+        SessionToken: keys.sessionToken,
+        Expiration: new Date(expiresAt).toISOString().replace(/\.\d+Z$/, "Z"),
+    })}\n`;
+}
+/** The keys in a file of that form; empty ones if there are none. */
+function readKeys(file) {
+    const read = readJson(file) ?? {};
+    const text = (name) => String(read[name] ?? "");
+    return {
+        accessKeyId: text("AccessKeyId"),
+        secretAccessKey: text("SecretAccessKey"),
+        sessionToken: text("SessionToken"),
+        expiresAt: Date.parse(text("Expiration")) || 0,
+    };
+}
+
+;// CONCATENATED MODULE: ../lib/src/job/replace-keeper.js
+
+
+
+
+
+
+
+/**
+ * Lets a keeper watch over a directory. Ends the keeper before it, in any state, and removes what a step left
+ * there. Call it with the job directory locked.
+ */
+async function replaceKeeper(directory, keeper, handover) {
+    ensurePrivateDirectory(directory.path);
+    const before = readStatus(directory);
+    if (before)
+        await stopKeeper(directory);
+    // After that, since a keeper deletes the file when it ends.
+    external_node_fs_namespaceObject.rmSync(directory.stop, { recursive: true, force: true });
+    const isSession = "renewal" in handover;
+    const content = isSession ? credentialProcessOutput(handover.first.keys) : handover.token;
+    writeFileAtomic(directory.secret, content);
+    const watch = { directory: directory.path, worker: findWorker(), dead: readStatus(directory) };
+    await keeper.watch(isSession ? { ...watch, renewal: handover.renewal, first: handover.first } : watch);
+}
+
+;// CONCATENATED MODULE: ../lib/src/keeper/health.js
+
+
+
+
+
+
+/**
+ * The health of the keeper of a token directory, from its status and the token file. The clock of this
+ * machine may be wrong: times in the status are by the same clock, and the token's own times count by the
+ * server's, as the keeper saw it last. Read it under the lock of the job directory: post makes the file
+ * `stop`, too.
+ */
+function healthOf(directory, now = Date.now()) {
+    const status = readStatus(directory);
+    const expires = expiryOf(directory.secret);
+    const remainingMs = expires === undefined ? undefined : expires - (now + (status?.clockOffsetMs ?? 0));
+    const trouble = troubleOfKeeper(directory, status, now) ?? troubleOfToken(remainingMs);
+    return { trouble, remainingMs, status };
+}
+function troubleOfKeeper(directory, status, now) {
+    if (status === undefined)
+        return "no keeper";
+    if (status.ended)
+        return status.ended.why.startsWith("stopped") ? "stopped" : "ended";
+    if (!hasKeeper(directory))
+        return "died";
+    if (external_node_fs_namespaceObject.existsSync(directory.stop))
+        return "stopped";
+    if (isSuspended(status))
+        return "frozen";
+    if (health_openOutage(status))
+        return now > status.tokenExpiresAt ? "cannot refresh" : undefined;
+    return now > status.silentUntil ? "frozen" : undefined;
+}
+function troubleOfToken(remainingMs) {
+    if (remainingMs === undefined)
+        return "token missing";
+    return remainingMs <= 0 ? "token stale" : undefined;
+}
+/** The requests that have failed since the last token. */
+function health_openOutage({ outages }) {
+    const last = outages.at(-1);
+    return last?.to === undefined ? last : undefined;
+}
+const health_MAX_TOKEN_BYTES = 64 * 1024;
+/** When the token or the session in a file expires, by the server's clock; undefined if there is none. */
+function expiryOf(file) {
+    try {
+        const content = readFileIfExists(file, health_MAX_TOKEN_BYTES)?.toString("latin1") ?? "";
+        if (!content.startsWith("{"))
+            return timeClaim(decodeClaims(content), "exp");
+        return Date.parse(JSON.parse(content).Expiration) || undefined;
+    }
+    catch {
+        return undefined; // a step has put something else there
+    }
+}
+
+// EXTERNAL MODULE: ../lib/src/keeper/launch.js + 1 modules
+var launch = __nccwpck_require__(674);
+// EXTERNAL MODULE: external "node:child_process"
+var external_node_child_process_ = __nccwpck_require__(421);
+;// CONCATENATED MODULE: ../lib/src/keeper/renewal.js
+
+
+
+
+/** Which request failed, with what an explanation needs. */
+class RenewalError extends network/* RequestError */.G {
+    reply;
+    constructor(reply) {
+        super("idTokenFailure" in reply ? reply.idTokenFailure : reply.exchangeFailure);
+        this.reply = reply;
+    }
+}
+/** One session. Throws a RenewalError with the server's answer, or a RequestError if the process failed. */
+async function renew(job, surroundings) {
+    const { argv, env, timeoutMs, end } = surroundings;
+    const child = (0,external_node_child_process_.spawn)(process.execPath, [...argv, (0,bundles/* bundlePath */.E)("renew")], {
+        cwd: external_node_path_.dirname(process.execPath),
+        stdio: ["ignore", "ignore", "ignore", "ipc"],
+        windowsHide: true,
+        env,
+    });
+    const stop = new AbortController();
+    const timer = setTimeout(() => stop.abort(`no session within ${Math.round(timeoutMs)} ms`), timeoutMs);
+    const onEnd = () => stop.abort("cancelled");
+    end?.addEventListener("abort", onEnd);
+    if (end?.aborted)
+        onEnd();
+    try {
+        const reply = await converse(child, job, stop.signal, surroundings.onRetry);
+        if ("session" in reply)
+            return reply;
+        throw new RenewalError(reply);
+    }
+    finally {
+        clearTimeout(timer);
+        end?.removeEventListener("abort", onEnd);
+        child.kill("SIGKILL");
+    }
+}
+function converse(child, job, stop, onRetry) {
+    return new Promise((resolve, reject) => {
+        const fail = (why) => reject(new network/* RequestError */.G({ kind: "unreachable", message: why }));
+        child.on("error", (error) => fail(`the exchange did not start: ${error.message}`));
+        child.on("exit", (code, signal) => fail(`the exchange ended early (${signal ?? `exit code ${code}`})`));
+        child.on("message", (reply) => {
+            if ("retrying" in reply)
+                onRetry?.(reply.retrying);
+            else
+                resolve(reply);
+        });
+        stop.addEventListener("abort", () => fail(String(stop.reason)));
+        if (stop.aborted)
+            fail(String(stop.reason));
+        child.send(job, (error) => error && fail(`the exchange did not start: ${error.message}`));
+    });
 }
 
 ;// CONCATENATED MODULE: ../lib/src/report/intervals.js
@@ -4534,13 +5225,17 @@ function intervals_plural(count, word) {
 
 
 /** The state of a keeper and its token, in half a line: for logs and alarms. */
-function describeHealth({ trouble, remainingMs, status }, now = Date.now()) {
+function describeHealth({ trouble, remainingMs, status }, kind = "token", now = Date.now()) {
     const outage = status && openOutage(status);
     const failing = outage &&
-        `${outage.attempts} ${plural(outage.attempts, "request")} failed since ${time(outage.from)}, the last with ${quoted(outage.lastError)}`;
+        `${outage.attempts} ${plural(outage.attempts, "request")} failed since ${health_time(outage.from)}, the last with ${quoted(outage.lastError)}`;
     const refreshed = status && `refreshed ${status.refreshes} ${plural(status.refreshes, "time")}`;
     const why = trouble === undefined ? refreshed : reason(trouble, status);
-    return [token(remainingMs, now), why, trouble === undefined || trouble === "cannot refresh" ? failing : ""]
+    return [
+        validity(kind, remainingMs, now),
+        why,
+        trouble === undefined || trouble === "cannot refresh" ? failing : "",
+    ]
         .filter(Boolean)
         .join(", ");
 }
@@ -4549,17 +5244,17 @@ function describeHealth({ trouble, remainingMs, status }, now = Date.now()) {
  */
 function replacedWarning({ trouble, status }, now = Date.now()) {
     const since = status && Math.min(status.ended?.at ?? Infinity, status.tokenExpiresAt);
-    const gap = since !== undefined && since < now ? ` There had been no valid ID token since ${time(since)}.` : "";
+    const gap = since !== undefined && since < now ? ` There had been no valid ID token since ${health_time(since)}.` : "";
     const found = trouble && reason(trouble, status);
     return (`The keeper of an earlier use of this action did not renew the ID token: ${found}.${gap} ` +
         `This use wrote a new token and started a new keeper. More: ${troubleshooting_troubleshootingLink("keeper-was-replaced")}`);
 }
-function token(remainingMs, now) {
+function validity(kind, remainingMs, now) {
     if (remainingMs === undefined)
-        return "token was missing";
+        return `${kind} was missing`;
     if (remainingMs <= 0)
-        return `token had been stale since ${time(now + remainingMs)}`;
-    return `token valid for ${Math.round(remainingMs / 1000)} s`;
+        return `${kind} had been stale since ${health_time(now + remainingMs)}`;
+    return `${kind} valid for ${Math.round(remainingMs / 1000)} s`;
 }
 function reason(trouble, status) {
     const reasons = {
@@ -4574,8 +5269,126 @@ function reason(trouble, status) {
     };
     return reasons[trouble];
 }
-function time(ms) {
+function health_time(ms) {
     return `${timestamp(Math.min(Math.max(0, ms), 8.64e15 - 1)).slice(11)} UTC`;
+}
+
+;// CONCATENATED MODULE: ../lib/src/reach.js
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+/** The keeper asks for the first token: this proves that it can also request all later ones. */
+async function byTokenFile(plan, keeper, enter, env) {
+    const { inputs, endpoint } = plan;
+    if (!endpoint)
+        throw new Error("planned without an endpoint");
+    const isTried = inputs.trial || inputs.outputCredentials;
+    const [first, exchange] = await Promise.all([
+        firstToken(keeper, { endpoint, audience: inputs.audience }, env),
+        isTried ? loadExchange() : undefined,
+    ]);
+    core_setSecret(first.token);
+    const use = await enter(first.token);
+    const session = exchange
+        ? await firstSession(exchange, plan, { idToken: first.token }, first, env)
+        : plannedSession(inputs);
+    accept(plan, session);
+    await handOverToken(plan, keeper, first);
+    return { use, session, idToken: first };
+}
+/** Another use's healthy keeper may watch over the same token already. */
+async function handOverToken({ job, keeper: id }, keeper, first) {
+    if (id === undefined)
+        return;
+    await locked(job, async () => {
+        const directory = keeperDirectory(job, id);
+        const health = healthOf(directory);
+        if (health.trouble === undefined)
+            return;
+        await replaceKeeper(directory, keeper, first);
+        if (health.status)
+            core_warning(replacedWarning(health));
+    });
+}
+/** The first exchange is made by the program, and in the environment, that will make all later ones. */
+async function bySession(plan, keeper, enter, env) {
+    const use = await enter();
+    const { inputs, endpoint } = plan;
+    const { audience, source, outlivesIdTokens } = inputs;
+    const needsIdTokens = use.keepers.length > 1 || source === "id-token";
+    const renewal = {
+        ask: source === "id-token" && endpoint ? { endpoint, audience } : undefined,
+        request: sessionRequest(plan),
+        profile: targetProfile(plan.id),
+        environment: sdkEnvironment(plan, env),
+        idTokensEnd: needsIdTokens ? plan.endsAt : undefined,
+        outlivesIdTokens,
+    };
+    const { session, idToken } = await firstShared(plan, renewal, env);
+    accept(plan, session);
+    await locked(plan.job, () => replaceKeeper(keeperDirectory(plan.job, sessionKeeper(plan.id)), keeper, { renewal, first: session }));
+    return { use, session, idToken };
+}
+/** The program repeats each of its requests for up to 30 s (base/retry.ts). */
+const FIRST_SESSION_TIMEOUT_MS = 120_000;
+async function firstShared(plan, renewal, env) {
+    const { ask, profile = "", request, environment, outlivesIdTokens } = renewal;
+    const source = ask ? { ask } : { profile };
+    const job = { source, request, environment, isFirst: true, provesSelf: outlivesIdTokens };
+    const how = { ...(0,launch/* surroundings */.i5)(), timeoutMs: FIRST_SESSION_TIMEOUT_MS, onRetry: logRetry };
+    try {
+        return await renew(job, how);
+    }
+    catch (error) {
+        if (error instanceof network/* RequestError */.G && !(error instanceof RenewalError)) {
+            const why = `The process that makes the session failed: ${(0,errors/* errorText */.kc)(error)}. Run the job again.`;
+            throw new errors/* UserError */.yo("keeper-did-not-start", why, { cause: error });
+        }
+        if (!(error instanceof RenewalError))
+            throw error;
+        const { reply } = error;
+        if ("exchangeFailure" in reply)
+            throw explainFailure(reply.exchangeFailure, plan, reply.idToken, env, reply.isSelf);
+        const { url = "", audience = "" } = { ...ask?.endpoint, audience: ask?.audience };
+        const endpointHost = new URL(url).host;
+        throw explainIdTokenFailure(reply.idTokenFailure, { audience, endpointHost, proxy: findProxy(env, url) });
+    }
+}
+/** SDKs follow the profile to its source by themselves: there is nothing to keep. */
+async function byProfile(plan, enter, env) {
+    const { inputs } = plan;
+    const use = await enter();
+    const session = inputs.trial || inputs.outputCredentials
+        ? await firstSession(await loadExchange(), plan, { profile: inputs.profile }, undefined, env)
+        : plannedSession(inputs);
+    accept(plan, session);
+    return { use, session, idToken: undefined };
+}
+/** Before anything is exported. */
+function accept({ inputs }, session) {
+    if (inputs.maskAccountId && session.accountId !== undefined)
+        core_setSecret(session.accountId);
+    maskKeys(session.keys);
+    checkAccount(inputs, session.accountId);
+}
+function maskKeys(keys) {
+    if (keys === undefined)
+        return;
+    for (const secret of [keys.accessKeyId, keys.secretAccessKey, keys.sessionToken])
+        core_setSecret(secret);
 }
 
 ;// CONCATENATED MODULE: ../lib/src/state.js
@@ -4624,9 +5437,6 @@ function loadUse(env) {
 
 
 
-
-
-
 /**
  * The main step: from inputs to a profile whose token file stays fresh. It makes every refusal before it
  * changes anything, and exports nothing before everything works. If a part fails, it undoes the others at
@@ -4647,20 +5457,14 @@ async function start(env, keeper) {
     saveUse(state);
     try {
         await start_openJobDirectory(plan);
-        // The keeper asks: this proves that it can also request all later tokens.
-        const [first, exchange] = await Promise.all([
-            firstToken(keeper, { endpoint: plan.endpoint, audience: inputs.audience }, env),
-            inputs.trial ? loadExchange() : undefined,
-        ]);
-        core_setSecret(first.token);
-        const use = await enter(plan, first, env);
-        const session = exchange ? await firstSession(exchange, plan, first, env) : plannedSession(inputs);
-        if (inputs.maskAccountId && session.accountId !== undefined)
-            core_setSecret(session.accountId);
-        checkAccount(inputs, session.accountId);
-        await handOver(plan, keeper, first);
-        saveUse({ ...state, use, ...keeperOf(plan) });
-        publish(plan, first, session);
+        const enter = (token) => enterUse(plan, token, env);
+        const reached = inputs.sharedSession
+            ? await bySession(plan, keeper, enter, env)
+            : inputs.source === "id-token"
+                ? await byTokenFile(plan, keeper, enter, env)
+                : await byProfile(plan, enter, env);
+        saveUse({ ...state, use: reached.use, ...keeperOf(plan) });
+        publish(plan, reached);
     }
     catch (error) {
         await undo(plan);
@@ -4671,37 +5475,30 @@ async function start(env, keeper) {
 async function start_openJobDirectory({ job }) {
     await locked(job, async () => { });
 }
-/** Token file and profile. Deletes sessions of this name that a crashed job left in the AWS CLI's cache. */
-async function enter(plan, first, env) {
-    const { id, inputs, section, exports, endpoint } = plan;
-    const { profile, role, sessionName, audience, stsEndpoint } = inputs;
-    const use = { id, startedAt: Date.now(), profile, roleArn: role.arn, sessionName, audience, stsEndpoint };
-    const published = await beginUse(plan.job, { ...use, section, exported: exports }, { requestToken: endpoint.requestToken, token: first.token }, env, home());
+/** Profile and token file. Deletes sessions of this name that a crashed job left in the AWS CLI's cache. */
+async function enterUse(plan, token, env) {
+    const { id, inputs, keeper, visible, hidden, exports } = plan;
+    const { profile, role, sessionName, source, stsEndpoint } = inputs;
+    const use = {
+        ...{ id, startedAt: Date.now(), profile, roleArn: role.arn, sessionName, stsEndpoint },
+        audience: source === "id-token" ? inputs.audience : undefined,
+        keepers: keeper === undefined ? [] : [keeper],
+        exported: exports,
+        ...{ visible, hidden, token },
+        source: source === "id-token" || "credentials" in source ? undefined : source,
+    };
+    const published = await beginUse(plan.job, use, plan.jobSecret, env, home());
     deleteCachedSessions(cliCache(), role.arn, sessionName);
     return published;
 }
-/**
- * Lets the keeper watch over the token for the rest of the job, unless another use's healthy keeper does so
- * already.
- */
-async function handOver({ job, directory }, keeper, first) {
-    await locked(job, async () => {
-        const health = healthOf(directory);
-        if (health.trouble === undefined)
-            return;
-        await replaceKeeper(directory, keeper, first);
-        if (health.status)
-            core_warning(replacedWarning(health));
-    });
-}
-function keeperOf({ directory }) {
-    const { pid, started } = readStatus(directory) ?? {};
+function keeperOf({ job, keeper }) {
+    const { pid, started } = (keeper && readStatus(keeperDirectory(job, keeper))) ?? {};
     return pid === undefined ? {} : { keeper: { pid, ...(started !== undefined && { started }) } };
 }
 /** Post would do the same; but the job may go on after this step, if it has continue-on-error. */
-async function undo({ job, id, endpoint }) {
+async function undo({ job, id, jobSecret }) {
     try {
-        await endUse(job, id, { requestToken: endpoint.requestToken, outcome: "failed" });
+        await endUse(job, id, { jobSecret, outcome: "failed" });
     }
     catch (error) {
         core_debug(`Could not clean up: ${(0,errors/* errorText */.kc)(error)}`);

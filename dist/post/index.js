@@ -1,7 +1,7 @@
 import { createRequire as __WEBPACK_EXTERNAL_createRequire } from "module";
 /******/ var __webpack_modules__ = ({
 
-/***/ 433:
+/***/ 265:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -1215,6 +1215,9 @@ const ANCHORS = (/* unused pure expression or super */ null && ([
     "input-missing",
     "input-refused",
     "account-not-allowed",
+    "chain-without-source",
+    "chain-refused",
+    "role-cannot-assume-itself",
     "named-profile-loses",
     "mirror-refused",
     "sts-endpoint-loses",
@@ -1238,6 +1241,7 @@ const ANCHORS = (/* unused pure expression or super */ null && ([
     "provider-not-reached",
     "region-disabled",
     "session-policy",
+    "session-duration",
     "sts-validation",
     "sts-malformed",
     "sts-throttled",
@@ -1312,7 +1316,7 @@ function settings_valueIn(entries, key) {
  * The text of the entries that name no identity and none of the keys in `others`. "" if no key is left. No
  * key is there twice, which botocore refuses.
  */
-function settings_settingsIn(entries, others) {
+function settingsIn(entries, others) {
     const top = entries.filter(({ key, parent }) => key !== undefined && parent === undefined);
     const last = new Map(top.map((entry) => [entry.key, entry]));
     const isNamed = (entry) => IDENTITY.test(entry.key ?? "") || others(entry);
@@ -1350,14 +1354,8 @@ function settings_settingsIn(entries, others) {
  * comments, so that every SDK reads the same values (docs/compatibility.md). Throws on a value that could add
  * a line or be cut short, even though every input was checked before.
  */
-function renderProfile({ profile, stsEndpoint, ...values }) {
-    const section = [
-        profile === "default" ? "[default]" : `[profile ${profile}]`,
-        `role_arn = ${values.roleArn}`,
-        `web_identity_token_file = ${values.tokenFile}`,
-        `role_session_name = ${values.sessionName}`,
-        `region = ${values.region}`,
-    ];
+function profile_renderProfile({ profile, region, stsEndpoint, identity }) {
+    const section = [headerOf(profile), ...identityLines(identity), `region = ${region}`];
     if (stsEndpoint !== undefined) {
         const services = servicesName(profile);
         // Not endpoint_url in the profile itself: that would send every service's calls there.
@@ -1368,6 +1366,50 @@ function renderProfile({ profile, stsEndpoint, ...values }) {
             throw new Error(`not fit for a config file: ${JSON.stringify(line)}`);
     }
     return `${section.join("\n")}\n`;
+}
+function headerOf(profile) {
+    return profile === "default" ? "[default]" : `[profile ${profile}]`;
+}
+function identityLines(identity) {
+    if ("sessionFile" in identity)
+        return [`credential_process = ${printCommand(identity.sessionFile)}`];
+    const role = `role_arn = ${identity.roleArn}`;
+    const name = `role_session_name = ${identity.sessionName}`;
+    if ("tokenFile" in identity)
+        return [role, `web_identity_token_file = ${identity.tokenFile}`, name];
+    const { source, externalId, durationSeconds } = identity;
+    return [
+        role,
+        "profile" in source ? `source_profile = ${source.profile}` : `credential_source = ${source.credentials}`,
+        name,
+        ...(externalId === undefined ? [] : [`external_id = ${externalId}`]),
+        ...(durationSeconds === undefined ? [] : [`duration_seconds = ${durationSeconds}`]),
+    ];
+}
+/** The command that prints a file: SDKs run it by a shell, or split it as one would. */
+function printCommand(file) {
+    return process.platform === "win32" ? `cmd /c type "${file.replaceAll("/", "\\")}"` : `cat '${file}'`;
+}
+/** The same section, for the credentials file: some SDKs look for a credential process only there. */
+function renderForCredentials(section, profile) {
+    const command = /^credential_process = .*\n/m.exec(section)?.[0];
+    return command === undefined ? "" : `[${profile}]\n${command}`;
+}
+/** A section of renderProfile under another name. */
+function profile_renamed(section, from, to) {
+    return section
+        .replace(headerOf(from), headerOf(to))
+        .replaceAll(new RegExp(`(?<=services[ =]+)${servicesName(from).replaceAll(".", "\\.")}(?=\\]|$)`, "gm"), servicesName(to));
+}
+/** Whether either file has a section that SDKs would read for a profile. */
+function profile_hasProfile(config, credentials, profile) {
+    return (takeFromConfig(config, profile).taken !== "" || takeFromCredentials(credentials, profile).taken !== "");
+}
+/** The names of all profiles in the two files. */
+function profile_profileNames(config, credentials) {
+    const headers = (text) => [...text.matchAll(/^[ \t]*\[([^\]\n]*)\]/gm)].map(([, header = ""]) => header.trim());
+    const inConfig = headers(config).flatMap((header) => /^(?:profile\s+(\S+)|(default))$/.exec(header)?.slice(1) ?? []);
+    return [...new Set([...inConfig, ...headers(credentials)])].filter((name) => name !== undefined && name !== "");
 }
 function servicesName(profileName) {
     return `aws-role-refresh-${profileName}`;
@@ -1391,23 +1433,24 @@ function profile_placeInConfig(text, profileName, section) {
     const users = settings_entriesOf(taken, isOwn);
     const own = keysIn(section, isOwn);
     const isReplaced = ({ key, value }) => own.has(key) || value === servicesName(profileName);
-    const settings = settings_settingsIn(users, isReplaced);
+    const settings = settingsIn(users, isReplaced);
     const services = own.has("services") ? otherServices(text, settings_valueIn(users, "services")) : "";
     const end = section.indexOf("\n") + 1;
     // The settings come first: an indented one would continue a key before it.
     const placed = section.slice(0, end) + settings + section.slice(end) + services;
-    return { text: append(kept, placed), taken };
+    return { text: profile_append(kept, placed), taken };
 }
 /**
  * Takes what names an identity, and what a use sets in the config file, out of a profile in a credentials
- * file. SDKs prefer that file.
+ * file: SDKs prefer that file. Adds the command of a session.
  */
 function profile_placeInCredentials(text, profileName, section) {
     const { kept, taken } = takeFromCredentials(text, profileName);
     const own = keysIn(section, (header) => isConfigHeader(header, profileName));
-    const entries = entriesOf(taken, (header) => header === profileName);
+    const entries = settings_entriesOf(taken, (header) => header === profileName);
     const settings = settingsIn(entries, ({ key }) => own.has(key));
-    return { text: append(kept, settings && `[${profileName}]\n${settings}`), taken };
+    const placed = renderForCredentials(section, profileName) || (settings && `[${profileName}]\n`);
+    return { text: profile_append(kept, placed + settings), taken };
 }
 /** The headers under which SDKs agree to find a profile in a config file. */
 function isConfigHeader(header, profileName) {
@@ -1419,7 +1462,7 @@ function keysIn(section, isOwn) {
 /** The endpoints of other services than STS that a profile's services section names. */
 function otherServices(config, services) {
     const entries = settings_entriesOf(config, (header) => header === `services ${services}`);
-    return settings_settingsIn(entries, ({ key }) => key === "sts");
+    return settingsIn(entries, ({ key }) => key === "sts");
 }
 /** Where a profile of a config file sends requests to STS; undefined for AWS. */
 function profile_stsEndpointIn(config, profileName) {
@@ -1430,7 +1473,7 @@ function profile_stsEndpointIn(config, profileName) {
     return ofSts?.value || valueIn(profile, "endpoint_url") || undefined;
 }
 /** Adds sections to the end of a file. */
-function append(text, sections) {
+function profile_append(text, sections) {
     if (sections === "")
         return text;
     return text === "" || text.endsWith("\n") ? text + sections : `${text}\n${sections}`;
@@ -1562,7 +1605,19 @@ function staticKeys(ambient) {
     // No others: an empty AWS_SESSION_TOKEN beside keys that post restores would break Ruby and PHP.
     return emptied(set, set, "nearly every SDK", " Use static keys and a role in separate jobs.");
 }
-function containerCredentials(ambient) {
+function containerCredentials(ambient, { identity }) {
+    const set = nonEmpty(ambient, CONTAINER);
+    if ("source" in identity &&
+        "credentials" in identity.source &&
+        identity.source.credentials === "EcsContainer") {
+        return set.length === 0
+            ? {}
+            : {
+                warnings: [
+                    `${are(set)} the source of this role. The SDK for JavaScript v2 prefers ${them(set)} to the profile; it needs shared-session: true.`,
+                ],
+            };
+    }
     return emptied(nonEmpty(ambient, CONTAINER), CONTAINER, "some SDKs");
 }
 function emptied(set, names, where, advice = "") {
@@ -1584,7 +1639,10 @@ function webIdentity(ambient, use) {
     if (use.mirror === "never") {
         throw mirrorRefused(`false while ${are(found)} set in this job: later steps would run as another role or fail`);
     }
-    const { roleArn: AWS_ROLE_ARN, tokenFile: AWS_WEB_IDENTITY_TOKEN_FILE } = use;
+    const { identity } = use;
+    if (!("tokenFile" in identity))
+        return withoutTokenFile(found, use);
+    const { roleArn: AWS_ROLE_ARN, tokenFile: AWS_WEB_IDENTITY_TOKEN_FILE } = identity;
     const exports = { AWS_ROLE_ARN, AWS_WEB_IDENTITY_TOKEN_FILE, [SESSION_NAME]: use.sessionName };
     const others = "Steps that choose another profile with AWS_PROFILE still get this role in most SDKs; use --profile instead.";
     if (found.length === 0)
@@ -1595,6 +1653,17 @@ function webIdentity(ambient, use) {
             `${are(found)} set and would override the profile or be mixed with it; later steps will see this role's values in all three web identity variables. ${others}`,
         ],
     };
+}
+/** A session or a chain cannot be expressed in the three variables. */
+function withoutTokenFile(found, use) {
+    if (use.mirror === "always")
+        throw mirrorRefused("true with a shared session or a chain, which have no token file of their own");
+    const rivals = found.filter((name) => name !== SESSION_NAME);
+    if (rivals.length > 0) {
+        throw new errors_UserError("named-profile-loses", `${are(rivals)} set in this job, and most AWS SDKs prefer ${them(rivals)} to any profile: later steps would silently run as another role. ` +
+            `Remove ${them(rivals)} from the job or the runner: a role of a shared session or a chain cannot be given in these variables.`);
+    }
+    return { exports: environment_all(found, use.sessionName) };
 }
 function namedWebIdentity(found, use) {
     if (use.mirror === "always") {
@@ -1784,6 +1853,7 @@ function cliCache() {
 //   credentials         the AWS credentials file of this job
 //   job.json            the claim: whose directory this is, and what the two files were seeded from
 //   tokens/<id>/        one per audience: token, status.json, and stop once post has asked the keeper to end
+//   sessions/<id>/      one per use with a shared session: the same, with session instead of token
 //   uses/<id>.json      one per use that is not over: what it wrote, so that any post can undo it
 //   finished/<id>.json  one per use that is over, for the summary
 //   lock.*              see job/lock.ts
@@ -1796,23 +1866,40 @@ function jobDirectory(path) {
         credentials: `${path}/credentials`,
         claim: `${path}/job.json`,
         tokens: `${path}/tokens`,
+        sessions: `${path}/sessions`,
         uses: `${path}/uses`,
         finished: `${path}/finished`,
     };
 }
+/** The keeper of an audience: uses with the same audience share one token. */
+function tokenKeeper(audience) {
+    return `tokens/${tokenId(audience)}`;
+}
+/** The keeper of a use's shared session. */
+function sessionKeeper(useId) {
+    return `sessions/${useId}`;
+}
+function keeperDirectory(job, id) {
+    return keeperDirectoryAt(`${job.path}/${id}`, kindOf(id));
+}
 /** The token directory of an audience. */
 function layout_tokenDirectory(job, audience) {
-    return tokenDirectoryAt(`${job.tokens}/${tokenId(audience)}`);
+    return keeperDirectory(job, tokenKeeper(audience));
 }
-function tokenDirectoryAt(path) {
-    return { path, token: `${path}/token`, status: `${path}/status.json`, stop: `${path}/stop` };
+function keeperDirectoryAt(path, kind = "token") {
+    return { path, secret: `${path}/${kind}`, status: `${path}/status.json`, stop: `${path}/stop` };
+}
+/** What a keeper keeps fresh. */
+function kindOf(id) {
+    return id.startsWith("tokens/") ? "token" : "session";
 }
 /** The name of the token directory of an audience. */
 function tokenId(audience) {
-    return (0,external_node_crypto_namespaceObject.createHash)("sha256").update(audience).digest("hex").slice(0, 16);
+    return createHash("sha256").update(audience).digest("hex").slice(0, 16);
 }
 
 ;// CONCATENATED MODULE: ../lib/src/base/seal.js
+
 
 // The user's own keys must not be readable in a file, neither in the job directory nor in the runner's state
 // file (RUNNER_TEMP/_runner_file_commands, which the runner creates with its umask and deletes after the
@@ -1822,19 +1909,34 @@ function tokenId(audience) {
 const CIPHER = "aes-256-gcm";
 const IV_BYTES = 12;
 const TAG_BYTES = 16;
-function seal_seal(text, requestToken) {
+/**
+ * The job's access token. Both variables hold it (actions/runner,
+ * src/Runner.Worker/Handlers/NodeScriptActionHandler.cs); a job that may not have ID tokens has only the
+ * second.
+ */
+function findJobSecret(env) {
+    return env.ACTIONS_ID_TOKEN_REQUEST_TOKEN || env.ACTIONS_RUNTIME_TOKEN || undefined;
+}
+/** Throws a UserError where there is none. */
+function readJobSecret(env) {
+    const secret = findJobSecret(env);
+    if (secret !== undefined)
+        return secret;
+    throw new UserError("id-token-endpoint", "ACTIONS_RUNTIME_TOKEN is not set. The runner sets it for every action, and this action tells the files of one job from those of another by it.");
+}
+function seal_seal(text, jobSecret) {
     const iv = randomBytes(IV_BYTES);
-    const cipher = createCipheriv(CIPHER, keyOf(requestToken), iv);
+    const cipher = createCipheriv(CIPHER, keyOf(jobSecret), iv);
     const sealed = Buffer.concat([cipher.update(text, "utf8"), cipher.final()]);
     return Buffer.concat([iv, cipher.getAuthTag(), sealed]).toString("base64");
 }
 /** Throws if it was not sealed in this job. */
-function unseal(sealed, requestToken) {
-    if (!requestToken)
+function unseal(sealed, jobSecret) {
+    if (!jobSecret)
         throw new Error("ACTIONS_ID_TOKEN_REQUEST_TOKEN is not set in this step");
     const bytes = Buffer.from(sealed, "base64");
     try {
-        const decipher = (0,external_node_crypto_namespaceObject.createDecipheriv)(CIPHER, keyOf(requestToken), bytes.subarray(0, IV_BYTES));
+        const decipher = (0,external_node_crypto_namespaceObject.createDecipheriv)(CIPHER, keyOf(jobSecret), bytes.subarray(0, IV_BYTES));
         decipher.setAuthTag(bytes.subarray(IV_BYTES, IV_BYTES + TAG_BYTES));
         const text = decipher.update(bytes.subarray(IV_BYTES + TAG_BYTES));
         return Buffer.concat([text, decipher.final()]).toString("utf8");
@@ -1843,8 +1945,8 @@ function unseal(sealed, requestToken) {
         throw new Error("the previous values were encrypted in another job", { cause: error });
     }
 }
-function keyOf(requestToken) {
-    return new Uint8Array((0,external_node_crypto_namespaceObject.hkdfSync)("sha256", requestToken, "", "aws-role-refresh: the user's own settings", 32));
+function keyOf(jobSecret) {
+    return new Uint8Array((0,external_node_crypto_namespaceObject.hkdfSync)("sha256", jobSecret, "", "aws-role-refresh: the user's own settings", 32));
 }
 
 ;// CONCATENATED MODULE: ../lib/src/base/schema.js
@@ -1948,6 +2050,7 @@ const keeperStatus = object({
     tokenReceivedAt: amount,
     tokenExpiresAt: amount,
     lifetimeMs: amount,
+    silentUntil: amount,
     clockOffsetMs: optional(offset),
     refreshes: amount,
     failures: amount,
@@ -1955,6 +2058,8 @@ const keeperStatus = object({
     received: schema_list(amount, MAX_ENTRIES),
     outages: schema_list(outage, MAX_ENTRIES),
     stale: schema_list(interval, MAX_ENTRIES),
+    revivals: optional(schema_list(amount, MAX_ENTRIES)),
+    watcher: optional(object({ pid: positive, started: optional(TICKS) })),
     ended: optional(object({ at: amount, why })),
 });
 /** The last status of the keeper of a token directory, if it wrote one. */
@@ -1989,7 +2094,7 @@ function private_directory_openJobDirectory(job) {
             throw new UserError("job-directory", `${job.path} already exists and ${fault}. Remove it from this runner: another program made it or changed it.`);
         }
     }
-    for (const directory of [job.tokens, job.uses, job.finished])
+    for (const directory of [job.tokens, job.sessions, job.uses, job.finished])
         private_directory_ensurePrivateDirectory(directory);
 }
 function private_directory_ensurePrivateDirectory(directory) {
@@ -2099,6 +2204,9 @@ function private_directory_entriesOf(directory) {
 /** The names of records, and the only names that this action makes a path of. */
 const ID = schema_text(/^[0-9a-f]{1,64}$/);
 const processIdentity = object({ pid: positive, started: optional(TICKS) });
+const keeperId = schema_text(/^(?:tokens|sessions)\/[0-9a-f]{16}$/);
+/** Far more than a chain of roles has. */
+const MAX_KEEPERS = 50;
 const PATH = schema_text(/^[^\p{Cc}]{0,4096}$/u);
 const about = {
     id: ID,
@@ -2106,7 +2214,8 @@ const about = {
     profile: schema_text(/^[\w.-]{1,64}$/),
     roleArn: schema_text(/^arn:[\x21-\x7e]{1,2048}$/),
     sessionName: schema_text(/^[\w+=,.@-]{2,64}$/),
-    audience: schema_text(/^[\x21-\x7e]{1,255}$/),
+    audience: optional(schema_text(/^[\x21-\x7e]{1,255}$/)),
+    keepers: schema_list(keeperId, MAX_KEEPERS),
     stsEndpoint: optional(schema_text(/^https?:\/\/[\x21-\x7e]{1,2048}$/)),
 };
 const ANYTHING = schema_text(/^[\s\S]{0,1000000}$/);
@@ -2130,8 +2239,7 @@ const use = object({
 const finishedUse = object({
     ...about,
     endedAt: amount,
-    keeper: optional(keeperStatus),
-    keeperDied: optional(schema_boolean),
+    ended: schema_list(object({ id: keeperId, status: keeperStatus, died: schema_boolean }), MAX_KEEPERS),
 });
 const records_claim = object({
     job: schema_text(/^[0-9a-f]{64}$/),
@@ -2174,36 +2282,43 @@ function readAll(directory, schema) {
 
 
 
-/** Puts a use's section in the place of every other section of its profile. */
-function aws_files_placeProfile(job, use) {
-    const config = placeInConfig(aws_files_readText(job.config), use.profile, use.section);
-    const credentials = placeInCredentials(aws_files_readText(job.credentials), use.profile, use.section);
+/**
+ * Puts a use's section in the place of every other section of its profile.
+ * @param others sections of names of our own, which stay until the directory goes: a keeper may use them for
+ * longer than this use
+ */
+function aws_files_placeProfile(job, { profile, section }, others) {
+    const config = placeInConfig(aws_files_readText(job.config), profile, section);
+    const credentials = placeInCredentials(aws_files_readText(job.credentials), profile, section);
+    const text = append(config.text, others);
     return {
-        config: config.text,
+        config: text,
         original: { config: config.taken, credentials: credentials.taken },
         save() {
-            writeText(job.config, config.text);
+            writeText(job.config, text);
             writeText(job.credentials, credentials.text);
         },
     };
 }
 /** Restores the profile as it was before a use: the section of another use, or the user's own. */
-function restoreProfile(job, use, others, requestToken) {
+function restoreProfile(job, use, others, jobSecret) {
     const config = aws_files_readText(job.config);
     const earlier = others.findLast((other) => other.profile === use.profile);
     if (earlier) {
         writeText(job.config, profile_placeInConfig(config, use.profile, earlier.section).text);
+        const credentials = aws_files_readText(job.credentials);
+        writeText(job.credentials, profile_placeInCredentials(credentials, use.profile, earlier.section).text);
         return;
     }
     // Ours goes in any case, also where the user's own cannot be read.
     let original = { config: "", credentials: "" };
     try {
-        original = originalSections(JSON.parse(unseal(use.original, requestToken)));
+        original = originalSections(JSON.parse(unseal(use.original, jobSecret)));
     }
     finally {
-        writeText(job.config, append(takeFromConfig(config, use.profile).kept, original.config));
+        writeText(job.config, profile_append(takeFromConfig(config, use.profile).kept, original.config));
         const credentials = takeFromCredentials(aws_files_readText(job.credentials), use.profile);
-        writeText(job.credentials, append(credentials.kept, original.credentials));
+        writeText(job.credentials, profile_append(credentials.kept, original.credentials));
     }
 }
 /** As latin1, which maps every byte to one character and back. "" if there is no file. */
@@ -2212,6 +2327,53 @@ function aws_files_readText(file, limit) {
 }
 function writeText(file, text) {
     files_writeFileAtomic(file, Buffer.from(text, "latin1"));
+}
+
+;// CONCATENATED MODULE: ../lib/src/job/chain.js
+
+
+
+
+/** The names of the profiles that this action adds for itself. */
+const PREFIX = "aws-role-refresh-";
+const targetProfile = (useId) => `${PREFIX}${useId}`;
+const sourceProfile = (useId) => `${PREFIX}${useId}-source`;
+/** Throws a UserError if there is no such profile. */
+function chain_findSource(job, use, source, uses) {
+    const name = "profile" in source ? source.profile : use.profile;
+    const earlier = uses.findLast(({ profile }) => profile === name);
+    if (earlier) {
+        const profile = sourceProfile(use.id);
+        return { profile, copy: renamed(earlier.section, name, profile), keepers: earlier.keepers };
+    }
+    if ("sameProfile" in source) {
+        throw new UserError("chain-without-source", `role-chaining is true, but no earlier step of this job uses this action with profile ${quoted(name)}. Use the action for the first ` +
+            "role before, with the same profile; or name where the role is reached from: source-profile (a profile of your own AWS files) or " +
+            "credential-source (keys in the environment, or the runner's own role).");
+    }
+    const [config, credentials] = [readText(job.config), readText(job.credentials)];
+    if (name !== use.profile && hasProfile(config, credentials, name))
+        return { profile: name, copy: "", keepers: [] };
+    const names = profileNames(config, credentials).filter((one) => one !== use.profile && !one.startsWith(PREFIX));
+    throw new UserError("chain-without-source", name === use.profile
+        ? `source-profile is ${quoted(name)}, which is the profile that this use itself writes. Give this use another profile.`
+        : `source-profile is ${quoted(name)}, but there is no such profile. ${names.length === 0 ? "There are no others" : `There are: ${names.slice(0, 10).join(", ")}`}. ` +
+            "It may be the profile of an earlier use of this action in this job, or one of your own AWS files (AWS_CONFIG_FILE).");
+}
+/** A profile with the name of its source in it. */
+function chain_reachedFrom(profile, source) {
+    const { identity } = profile;
+    if (source === undefined || !("source" in identity))
+        return profile;
+    return { ...profile, identity: { ...identity, source: { profile: source.profile } } };
+}
+/** A use in the place of a user's profile would change where an earlier chain begins. */
+function chain_refuseSourceOfAnother(profile, uses) {
+    const line = `\nsource_profile = ${profile}\n`;
+    const chain = uses.find(({ section }) => section.includes(line));
+    if (chain === undefined)
+        return;
+    throw new UserError("chain-without-source", `Profile ${quoted(profile)} is the source of ${quoted(chain.roleArn)}, which an earlier use of this action reaches from it. Give this use another profile.`);
 }
 
 ;// CONCATENATED MODULE: ../lib/src/base/process.js
@@ -2299,6 +2461,7 @@ const BY_POST = "post\n";
 async function stopKeeper(directory) {
     const status = readStatus(directory);
     if (status !== undefined && !isKeeperOf(directory, status)) {
+        stopWatcher(status);
         const keeper = isAskedByPost(directory) ? status : notByPost(status);
         return { keeper, keeperDied: status.ended === undefined };
     }
@@ -2312,6 +2475,9 @@ async function stopKeeper(directory) {
     for (const signal of signalsFor(status, isAsked, hasEnded())) {
         if (isGone())
             break;
+        // First, or it would bring back what is killed next.
+        if (signal === "SIGKILL")
+            stopWatcher(status);
         try {
             process.kill(status.pid, signal);
         }
@@ -2343,6 +2509,17 @@ async function stopMovedKeeper({ pid, started }) {
     }
     finally {
         external_node_fs_namespaceObject.closeSync(directory);
+    }
+}
+function stopWatcher({ watcher }) {
+    // Without a start time a pid proves nothing.
+    if (watcher?.started === undefined || !isRunning(watcher))
+        return;
+    try {
+        process.kill(watcher.pid, "SIGKILL");
+    }
+    catch {
+        // It has just ended.
     }
 }
 /** Makes the stop file. Returns whether the keeper can see one: not on a full disk. */
@@ -2417,28 +2594,28 @@ async function within(ms, isTrue) {
  */
 function closeAll(job) {
     closeDirectory(job.path);
-    for (const directory of [job.uses, job.finished, job.tokens])
+    for (const directory of [job.uses, job.finished, job.tokens, job.sessions])
         if (removal_isOurs(directory))
             closeDirectory(directory);
-    for (const directory of tokenPaths(job))
-        if (removal_isOurs(directory))
-            closeDirectory(directory);
+    for (const { path } of keeperDirectories(job))
+        if (removal_isOurs(path))
+            closeDirectory(path);
 }
-/** Ends every keeper of a job directory and deletes every token: before anything else can fail. */
+/** Ends every keeper of a job directory and deletes every token and session: before anything else can fail. */
 async function removal_takeSecrets(job) {
-    const taken = tokenPaths(job).map((directory) => takeSecret(tokenDirectoryAt(directory)));
+    const taken = keeperDirectories(job).map(takeSecret);
     await Promise.allSettled(taken);
     await Promise.all(taken); // now the first failure counts
 }
 /**
- * Ends the keeper of a token directory and deletes the token. Returns what the keeper recorded. If a step has
+ * Ends the keeper of a directory and deletes what it kept. Returns what the keeper recorded. If a step has
  * put something else in its place, its keeper finds that out itself.
  */
 async function takeSecret(directory) {
     if (!removal_isOurs(directory.path))
         return {};
     const stopped = await stopKeeper(directory);
-    removal_removeTree(directory.token);
+    removal_removeTree(directory.secret);
     return stopped;
 }
 /** Renames the job directory first, so that its name is free at once, and then deletes it. */
@@ -2524,8 +2701,10 @@ function inside(target, action) {
         external_node_fs_namespaceObject.closeSync(fd);
     }
 }
-function tokenPaths(job) {
-    return removal_isOurs(job.tokens) ? private_directory_entriesOf(job.tokens).map((name) => `${job.tokens}/${name}`) : [];
+/** The directories of all keepers of a job. */
+function keeperDirectories(job) {
+    const inside = (folder, kind) => removal_isOurs(folder) ? private_directory_entriesOf(folder).map((name) => keeperDirectoryAt(`${folder}/${name}`, kind)) : [];
+    return [...inside(job.tokens, "token"), ...inside(job.sessions, "session")];
 }
 function removal_isOurs(directory) {
     try {
@@ -2547,13 +2726,12 @@ function removal_isOurs(directory) {
 
 
 
-
 /**
  * Makes the directory this job's, and copies the user's AWS files into it, unless an earlier use has done so.
  * Throws a UserError while another job uses it.
  */
-async function claim_claim(job, requestToken, ambient, home) {
-    const identity = identityOf(requestToken);
+async function claim_claim(job, jobSecret, ambient, home) {
+    const identity = identityOf(jobSecret);
     const found = readClaim(job);
     const claimed = found?.job === identity ? found : await takeOver(job, found, identity, ambient);
     seed(job.config, "AWS_CONFIG_FILE", claimed, home);
@@ -2561,24 +2739,24 @@ async function claim_claim(job, requestToken, ambient, home) {
     return claimed;
 }
 /** Whether the directory is the job's that has this request token, and not one that a crashed job left. */
-function isClaimedBy(job, requestToken) {
-    return readClaim(job)?.job === identityOf(requestToken);
+function isClaimedBy(job, jobSecret) {
+    return readClaim(job)?.job === identityOf(jobSecret);
 }
 /** Whether the directory belongs to another job, and that job still runs. */
-function isOfAnotherJob(job, requestToken) {
+function isOfAnotherJob(job, jobSecret) {
     const found = records_readClaim(job);
-    if (found === undefined || (requestToken && found.job === identityOf(requestToken)))
+    if (found === undefined || (jobSecret && found.job === identityOf(jobSecret)))
         return false;
     return isAlive(job, found);
 }
-function identityOf(requestToken) {
-    return (0,external_node_crypto_namespaceObject.createHash)("sha256").update(requestToken).digest("hex");
+function identityOf(jobSecret) {
+    return (0,external_node_crypto_namespaceObject.createHash)("sha256").update(jobSecret).digest("hex");
 }
 /** Where no worker is known (containers, macOS, other runners), a keeper shows that its job runs. */
 function isAlive(job, { worker }) {
     if (worker)
         return isRunning(worker);
-    return private_directory_entriesOf(job.tokens).some((name) => hasKeeper(tokenDirectoryAt(`${job.tokens}/${name}`)));
+    return keeperDirectories(job).some(hasKeeper);
 }
 /**
  * Empties the directory first: a job that crashed may have left anything in it, and none of it is trusted.
@@ -2725,33 +2903,38 @@ function clearIfStale(job, name) {
 
 
 
+
 /** Post should not take long, and a process that holds the lock for longer than this hangs. */
 const POST_LOCK_WAIT_MS = 12_000;
 const MAX_TOKEN_BYTES = (/* unused pure expression or super */ null && (64 * 1024));
 /**
  * Enters a use into the job directory: token file, record, profile. In this order, so that post can undo a
  * main that was killed at any point. Returns what post needs in case the record does not last.
+ * @param jobSecret what every step of this job has, and no other job (base/seal.ts)
  */
-async function beginUse(job, use, { requestToken, token }, ambient, home) {
+async function beginUse(job, { visible, hidden, source, token, ...use }, jobSecret, ambient, home) {
     return locked(job, async () => {
-        const claimed = await claim(job, requestToken, ambient, home);
+        const claimed = await claim(job, jobSecret, ambient, home);
         const uses = activeUses(job);
         const earlier = uses.findLast((other) => other.profile === use.profile);
-        const { original, config, save } = placeProfile(job, use);
-        checkEndpoints(use, uses, config, ambient);
-        const directory = tokenDirectory(job, use.audience);
-        ensurePrivateDirectory(directory.path);
-        // Another use's keeper may have written a newer token while this use waited for the lock.
-        if (expiry(readText(directory.token, MAX_TOKEN_BYTES)) < expiry(token))
-            writeFileAtomic(directory.token, token);
+        refuseSourceOfAnother(use.profile, uses);
+        const from = source && findSource(job, use, source, uses);
+        const section = renderProfile(reachedFrom(visible, from));
+        const others = `${from?.copy ?? ""}${hidden ? renderProfile(reachedFrom(hidden, from)) : ""}`;
+        const { original, config, save } = placeProfile(job, { profile: use.profile, section }, others);
+        checkEndpoints({ ...use, section }, uses, config, ambient);
+        if (token !== undefined)
+            writeToken(tokenDirectory(job, use.audience ?? ""), token);
         const previous = {};
         for (const name of [...Object.keys(use.exported), ...IDENTITY_VARIABLES])
             previous[name] = ambient[name] ?? null;
         const record = {
             ...use,
+            section,
+            keepers: [...new Set([...use.keepers, ...(from?.keepers ?? [])])],
             order: Math.max(0, ...uses.map((other) => other.order)) + 1,
-            original: earlier?.original ?? seal(JSON.stringify(original), requestToken),
-            previous: seal(JSON.stringify({ ...previous, ...claimed.previous }), requestToken),
+            original: earlier?.original ?? seal(JSON.stringify(original), jobSecret),
+            previous: seal(JSON.stringify({ ...previous, ...claimed.previous }), jobSecret),
         };
         writeUse(job, record);
         save();
@@ -2759,12 +2942,18 @@ async function beginUse(job, use, { requestToken, token }, ambient, home) {
         return published;
     });
 }
+/** Another use's keeper may have written a newer token while this use waited for the lock. */
+function writeToken(directory, token) {
+    ensurePrivateDirectory(directory.path);
+    if (expiry(readText(directory.secret, MAX_TOKEN_BYTES)) < expiry(token))
+        writeFileAtomic(directory.secret, token);
+}
 /**
  * Removes a use from the job directory, and the directory with the last use. Every step may be interrupted
  * and repeated. Keeper and token are the first to go, even if the directory cannot be locked or trusted.
  * Returns undefined if that use has no record (any more).
  */
-async function endUse(job, id, { requestToken, outcome = "over", restore = () => { } }) {
+async function endUse(job, id, { jobSecret, outcome = "over", restore = () => { } }) {
     clearRemains(job);
     let isLocked = false;
     let open;
@@ -2780,7 +2969,7 @@ async function endUse(job, id, { requestToken, outcome = "over", restore = () =>
             return await removeUnbelieved(job, open);
         return await withLock(job, POST_LOCK_WAIT_MS, () => {
             isLocked = true;
-            return end(job, id, { requestToken, outcome, restore });
+            return end(job, id, { jobSecret, outcome, restore });
         });
     }
     catch (error) {
@@ -2790,7 +2979,7 @@ async function endUse(job, id, { requestToken, outcome = "over", restore = () =>
         // Main may try again later. Post is the last chance: on a full disk, or beside a process that hangs.
         if (isLocked || open || outcome === "failed" || notOurs(job.path) !== undefined)
             throw error;
-        const ended = await end(job, id, { requestToken, outcome, restore });
+        const ended = await end(job, id, { jobSecret, outcome, restore });
         ended?.damage.unshift(`lock the job directory: ${errors_errorText(error)}`);
         return ended;
     }
@@ -2816,35 +3005,36 @@ async function removeUnbelieved(job, open) {
     await parts.try("delete the job directory", () => removeJobDirectory(job));
     return { use: undefined, others: [], finished: [], roleArns: [], damage: parts.damage };
 }
-async function end(job, id, { requestToken, outcome, restore }) {
+async function end(job, id, { jobSecret, outcome, restore }) {
     const uses = records_activeUses(job);
     const use = uses.find((other) => other.id === id);
     const others = uses.filter((other) => other !== use);
     if (!use) {
-        if (others.length === 0 && !isOfAnotherJob(job, requestToken))
+        if (others.length === 0 && !isOfAnotherJob(job, jobSecret))
             await removeAll(job);
         return undefined;
     }
-    const { startedAt, profile, roleArn, sessionName, audience, stsEndpoint } = use;
-    const named = { id, startedAt, profile, roleArn, sessionName, audience, stsEndpoint };
-    const over = { ...named, endedAt: Date.now() };
+    const { startedAt, profile, roleArn, sessionName, audience, keepers, stsEndpoint } = use;
+    const named = { id, startedAt, profile, roleArn, sessionName, audience, keepers, stsEndpoint };
+    const over = { ...named, endedAt: Date.now(), ended: [] };
     const parts = new Parts();
     const broken = brokenUses(job);
     if (broken > 0)
         parts.damage.push(`use ${broken} of the records in ${job.uses}: a step changed them or put them there`);
-    // The token first: it has to go, even if a step has damaged everything else in the directory.
-    await parts.try("end the keeper and delete the token", async () => {
-        if (others.some((other) => other.audience === audience))
-            return;
-        const directory = layout_tokenDirectory(job, audience);
-        Object.assign(over, await takeSecret(directory));
-        removal_removeTree(directory.path);
-    });
+    // Tokens and sessions first: they have to go, even if a step has damaged everything else in the directory.
+    for (const keeper of keepers.filter((one) => !others.some((other) => other.keepers.includes(one))))
+        await parts.try(`end the keeper and delete the ${kindOf(keeper)}`, async () => {
+            const directory = keeperDirectory(job, keeper);
+            const { keeper: status, keeperDied: died = false } = await takeSecret(directory);
+            if (status)
+                over.ended.push({ id: keeper, status, died });
+            removal_removeTree(directory.path);
+        });
     let config = "";
     await parts.try("restore the profile", () => {
         config = aws_files_readText(job.config);
         if (others.length > 0)
-            restoreProfile(job, use, others, requestToken);
+            restoreProfile(job, use, others, jobSecret);
     });
     await parts.try("restore the environment", () => restore(use, others));
     await parts.try("record the end of this use", () => {
@@ -3003,6 +3193,7 @@ function tokenBars(lives, breaks, shortRun) {
 
 
 
+
 /** How a sentence shows text from outside and a link: annotations and Markdown differ. */
 const PLAIN = {
     quote: (text) => text_quoted(text, 200),
@@ -3018,13 +3209,13 @@ const CLOUDTRAIL = "In CloudTrail's event history, find a session's calls: searc
 /** Reports on all uses of a job. Times are UTC, with the date where the job lasted beyond midnight. */
 function makeReport(finished) {
     const uses = finished.toSorted((a, b) => a.startedAt - b.startedAt);
-    const watches = uses.flatMap((use) => (use.keeper ? [watchOf(use.keeper, use)] : []));
+    const watches = uses.flatMap((use) => use.ended.map((keeper) => watchOf(keeper, use)));
     const begin = Math.min(...uses.map(({ startedAt }) => startedAt));
     const end = Math.max(...uses.map(({ endedAt }) => endedAt));
     const time = (ms) => timestamp(ms).slice(day(begin) === day(end) ? 11 : 0);
     const shown = watches.slice(0, MAX_WATCHES);
     const sentences = (of) => shown.flatMap((watch, index) => {
-        const about = watches.length === 1 ? "" : `Audience ${index + 1}: `;
+        const about = watches.length === 1 ? "" : `Keeper ${index + 1}: `;
         return [...of(watch, time)].map((sentence) => (style) => about + sentence(style));
     });
     const warnings = sentences(warningsOf);
@@ -3034,7 +3225,7 @@ function makeReport(finished) {
         markdown: [
             "### Roles of this job",
             "",
-            `${verdict(watches)} from ${time(begin)} to ${time(end)} UTC. ${numbers(uses, watches)}`,
+            `${verdict(uses, watches)} from ${time(begin)} to ${time(end)} UTC. ${numbers(uses, watches)}`,
             "",
             ...table(uses, watches),
             "",
@@ -3042,57 +3233,65 @@ function makeReport(finished) {
             ...(items.length > 0 ? [...items, ""] : []),
             ...(watches.length > 0 ? [...ganttChart(shown.map(livesOf)), ""] : []),
         ].join("\n"),
-        eventful: watches.some((watch) => watch.fault || watch.gaps.length > 0 || watch.outages.some((one) => isLong(one, watch))),
+        eventful: watches.some((watch) => watch.fault ||
+            watch.keeper.revivals ||
+            watch.gaps.length > 0 ||
+            watch.outages.some((one) => isLong(one, watch))),
     };
 }
-function watchOf(keeper, { audience, endedAt: until, keeperDied = false }) {
+function watchOf({ id, status: keeper, died }, { endedAt: until }) {
+    const what = kindOf(id) === "token" ? "ID token" : "shared session";
     const { ended, stale, tokenExpiresAt } = keeper;
     // A keeper that died without a final status left its last token, which stayed valid until it expired.
     const gone = Math.min(until, ended ? (ended.why === "stopped" ? until : ended.at) : tokenExpiresAt);
     const gaps = gone < until ? [...stale, { from: gone, to: until }] : stale;
     let fault;
-    if (keeperDied)
+    if (died)
         fault = "gone";
     else if (gone < until)
         fault = ended && ended.why !== "stopped" ? ended.why : "silent";
     const outages = keeper.outages.map((outage) => ({ ...outage, to: outage.to ?? ended?.at ?? until }));
-    return { keeper, audience, until, fault, outages, gaps };
+    return { id, what, keeper, until, fault, outages, gaps };
 }
 const CONSEQUENCE = "Calls that needed a new session then failed.";
-function* warningsOf({ keeper, until, fault, outages, gaps }, time) {
+function* warningsOf({ what, keeper, until, fault, outages, gaps }, time) {
     const stale = longest(keeper.stale, MAX_EVENTS);
     for (const interval of stale) {
         const outage = outages.find((one) => overlap(one, interval));
         const suspended = "no request failed, so the machine was suspended, or the keeper was killed and a later use started another";
-        yield (style) => `The ID token was stale ${span(interval, time)}: ${outage ? failed(outage, style) : suspended}. ${CONSEQUENCE} ${style.more("token-was-stale")}`;
+        yield (style) => `The ${what} was stale ${span(interval, time)}: ${outage ? failed(outage, style) : suspended}. ${CONSEQUENCE} ${style.more("token-was-stale")}`;
     }
     const rest = keeper.stale.filter((interval) => !stale.includes(interval));
     if (rest.length > 0)
-        yield () => `The ID token was stale ${rest.length} more ${plural(rest.length, "time")}, for ${duration(total(rest))} in all.`;
+        yield () => `The ${what} was stale ${rest.length} more ${plural(rest.length, "time")}, for ${duration(total(rest))} in all.`;
     if (fault) {
         const gap = gaps.find(({ to }) => to === until);
         const risk = gap
-            ? `There was no valid ID token ${span(gap, time)}. ${CONSEQUENCE}`
-            : "Its last ID token was valid until the job's steps were over, so no call was at risk.";
+            ? `There was no valid ${what} ${span(gap, time)}. ${CONSEQUENCE}`
+            : `Its last ${what} was valid until the job's steps were over, so no call was at risk.`;
         const anchor = fault === "request token expired" ? "job-outlived-its-id-tokens" : "keeper-was-gone";
-        yield ({ more }) => `${FAULTS[fault]} ${risk} ${more(anchor)}`;
+        yield ({ more }) => `${FAULTS[fault](`The keeper, which renews the ${what},`)} ${risk} ${more(anchor)}`;
     }
 }
-const KEEPER = "The keeper, which renews the ID token,";
 const FAULTS = {
-    gone: `${KEEPER} was gone before the job was over.`,
-    silent: `${KEEPER} did not answer at the end of the job.`,
-    "stopped by a step": `${KEEPER} ended early because a step made the file "stop" in its folder.`,
-    "job directory gone": `${KEEPER} ended early because its folder was removed from RUNNER_TEMP.`,
-    "job over": `${KEEPER} ended early because the runner's worker process was gone.`,
-    failed: `${KEEPER} ended early because of an internal error.`,
-    "request token expired": "The job ran past the roughly six hours for which GitHub issues ID tokens.",
+    gone: (keeper) => `${keeper} was gone before the job was over.`,
+    silent: (keeper) => `${keeper} did not answer at the end of the job.`,
+    "stopped by a step": (keeper) => `${keeper} ended early because a step made the file "stop" in its folder.`,
+    "job directory gone": (keeper) => `${keeper} ended early because its folder was removed from RUNNER_TEMP.`,
+    "job over": (keeper) => `${keeper} ended early because the runner's worker process was gone.`,
+    failed: (keeper) => `${keeper} ended early because of an internal error.`,
+    "request token expired": () => "The job ran past the roughly six hours for which GitHub issues ID tokens.",
 };
-/** Not in the warnings: outages that were long but harmless. */
+/** Not in the warnings: keepers that were killed and brought back, and outages that were long but harmless. */
 function* outagesOf(watch, time) {
+    const { revivals = [] } = watch.keeper;
+    const shown = revivals.slice(-MAX_EVENTS).map(time).join(", ");
+    const last = revivals.length > MAX_EVENTS ? `the last ${MAX_EVENTS} at` : "at";
+    if (revivals.length > 0)
+        yield () => `The keeper of the ${watch.what} was killed and brought back ${revivals.length} ${plural(revivals.length, "time")}, ${last} ${shown} UTC.`;
     const harmless = watch.outages.filter((outage) => isLong(outage, watch) && !watch.gaps.some((gap) => overlap(outage, gap)));
     for (const outage of longest(harmless, MAX_EVENTS))
-        yield (style) => `No new ID token ${span(outage, time)}: ${failed(outage, style)}. The token in the file stayed valid.`;
+        yield (style) => `No new ${watch.what} ${span(outage, time)}: ${failed(outage, style)}. The one in the file stayed valid.`;
     const rest = harmless.length - MAX_EVENTS;
     if (rest > 0)
         yield () => `${rest} more such ${plural(rest, "outage")}, none of them longer.`;
@@ -3104,17 +3303,20 @@ function isLong(outage, { keeper }) {
 function failed({ attempts, lastError }, { quote }) {
     return `${attempts} ${plural(attempts, "request")} failed, the last with ${quote(lastError)}`;
 }
-function verdict(watches) {
+function verdict(uses, watches) {
+    if (uses.every(({ keepers }) => keepers.length === 0))
+        return "**No keeper was needed**";
     if (watches.length === 0)
         return "**The ID token was never refreshed: no keeper was running**";
+    const what = [...new Set(watches.map((watch) => watch.what))].join(" and ");
     const gap = total(watches.flatMap(({ gaps }) => gaps));
     if (gap === 0)
-        return "**A valid ID token at every moment**";
-    return `**No valid ID token for ${duration(gap)}** of the time`;
+        return `**A valid ${what} at every moment**`;
+    return `**No valid ${what} for ${duration(gap)}** of the time`;
 }
 function numbers(uses, watches) {
     const sum = (count) => watches.reduce((all, { keeper }) => all + count(keeper), 0);
-    const issued = uses.length + sum(({ refreshes }) => refreshes);
+    const issued = uses.filter(({ keepers }) => keepers.length > 0).length + sum(({ refreshes }) => refreshes);
     const failures = sum((keeper) => keeper.failures);
     const ages = watches.map(({ keeper, until }) => ({
         age: keeper.ended ? keeper.longestAgeMs : Math.max(keeper.longestAgeMs, until - keeper.tokenReceivedAt),
@@ -3125,16 +3327,17 @@ function numbers(uses, watches) {
     const all = `${issued} ${issued === 1 ? "was" : "were"} issued, ${requests} failed.`;
     if (!oldest)
         return all;
-    return `${all} The oldest token a step could have read was ${duration(oldest.age)} old (lifetime ${duration(oldest.life)}).`;
+    return `${all} The oldest one a step could have read was ${duration(oldest.age)} old (lifetime ${duration(oldest.life)}).`;
 }
 function table(uses, watches) {
     const several = watches.length > 1;
     const rows = uses.slice(0, MAX_USES).map((use) => {
-        const number = watches.findIndex(({ audience, until }) => audience === use.audience && use.endedAt <= until) + 1;
-        const audience = `${number > 0 ? `${number}: ` : ""}${codeSpan(use.audience)}`;
-        return [...[use.profile, use.roleArn, use.sessionName].map(codeSpan), ...(several ? [audience] : [])];
+        const numbers = watches.flatMap(({ id, until }, index) => use.keepers.includes(id) && use.endedAt <= until ? [index + 1] : []);
+        const audience = use.audience === undefined ? "" : `: ${codeSpan(use.audience)}`;
+        const keeper = `${numbers.join(", ") || "none"}${audience}`;
+        return [...[use.profile, use.roleArn, use.sessionName].map(codeSpan), ...(several ? [keeper] : [])];
     });
-    const names = ["Profile", "Role", "Session name", ...(several ? ["Audience"] : [])];
+    const names = ["Profile", "Role", "Session name", ...(several ? ["Keeper: audience"] : [])];
     const rest = uses.length - rows.length;
     return [
         ...[names, names.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`),
@@ -3250,7 +3453,7 @@ async function finish(env) {
         restoreEnvironment(use, others, env);
     };
     const ended = await attempt("remove the profile and the token", async () => {
-        const result = await endUse(job, saved.id, { requestToken: env.ACTIONS_ID_TOKEN_REQUEST_TOKEN, restore });
+        const result = await endUse(job, saved.id, { jobSecret: findJobSecret(env), restore });
         isDone = true;
         return result;
     });
@@ -3316,7 +3519,7 @@ function forgetSessions(use, roleArns) {
         core_debug(`deleted ${deleted} cached session(s) of the AWS CLI`);
 }
 function restoreEnvironment(use, others, env) {
-    const values = previousVariables(JSON.parse(unseal(use.previous, env.ACTIONS_ID_TOKEN_REQUEST_TOKEN)));
+    const values = previousVariables(JSON.parse(unseal(use.previous, findJobSecret(env))));
     const overridden = overrideWarning(env, { ...use, previous: values });
     if (overridden !== undefined)
         core_warning(overridden);
@@ -3354,7 +3557,7 @@ async function report({ finished }, summary) {
 /***/ ((__webpack_module__, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony import */ var _finish_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(433);
+/* harmony import */ var _finish_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(265);
 
 await (0,_finish_js__WEBPACK_IMPORTED_MODULE_0__/* .finish */ .O)(process.env);
 

@@ -30,6 +30,10 @@ export interface StsRequest extends RequestRecord {
   action: string;
   role: string | undefined;
   sessionName: string | undefined;
+  /** What the session was asked to be; undefined where the request did not say. */
+  durationSeconds: number | undefined;
+  policy: string | undefined;
+  policyArns: string[];
   /** ARN that signed the request, or the subject of its web identity token; undefined before it is proved. */
   caller: string | undefined;
   /** Error code sent. */
@@ -208,6 +212,11 @@ export class StsCloud extends Cloud {
       action: parameters.get("Action") ?? "",
       role: parameters.get("RoleArn") ?? undefined,
       sessionName: parameters.get("RoleSessionName") ?? undefined,
+      durationSeconds: Number(parameters.get("DurationSeconds") ?? Number.NaN) || undefined,
+      policy: parameters.get("Policy") ?? undefined,
+      policyArns: [...parameters].flatMap(([name, arn]) =>
+        /^PolicyArns\.member\.\d+\.arn$/.test(name) ? arn : [],
+      ),
       caller: undefined,
       error: undefined,
       sessionExpires: undefined,
@@ -464,6 +473,7 @@ function validate(
   }
   const policy = parameters.get("Policy");
   if (policy !== null) checkJson(policy);
+  checkPackedSize(parameters);
   const arn = parseRoleArn(roleArn ?? "");
   if (arn === undefined) throw new StsError("ValidationError", "Request ARN is invalid");
   return { roleArn: roleArn ?? "", sessionName: sessionName ?? "", account: arn.account };
@@ -505,6 +515,22 @@ function checkJson(policy: string): void {
   } catch {
     throw new StsError("MalformedPolicyDocument", "Syntax errors in policy.");
   }
+}
+
+/** AWS's packing is its own; here a session policy of more characters than this is too large. */
+const MAX_PACKED = 1500;
+
+function checkPackedSize(parameters: URLSearchParams): void {
+  const size = [...parameters].reduce(
+    (sum, [name, { length: size }]) => sum + (/^Policy/.test(name) ? size : 0),
+    0,
+  );
+  if (size <= MAX_PACKED) return;
+  const percent = Math.round((size / MAX_PACKED) * 100);
+  throw new StsError(
+    "PackedPolicyTooLarge",
+    `Packed policy consumes ${percent}% of allotted space, please use smaller policy.`,
+  );
 }
 
 function parseRoleArn(arn: string): { partition: string; account: string; name: string } | undefined {

@@ -157,3 +157,16 @@ export function trustGitHub(
     },
   };
 }
+
+/** The trust policy of a role that another role or user may assume, with an external id if one is given. */
+export function trustPrincipal(arn: string, externalId?: string): TrustPolicy {
+  return {
+    Version: "2012-10-17",
+    Statement: {
+      Effect: "Allow",
+      Principal: { AWS: arn },
+      Action: "sts:AssumeRole",
+      ...(externalId !== undefined && { Condition: { StringEquals: { "sts:ExternalId": externalId } } }),
+    },
+  };
+}

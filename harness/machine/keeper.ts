@@ -15,7 +15,7 @@ import {
 import os from "node:os";
 import path from "node:path";
 import type { Endpoint } from "../../src/base/id-token.ts";
-import { type TokenDirectory, tokenDirectoryAt, tokenId } from "../../src/base/layout.ts";
+import { type KeeperDirectory, keeperDirectoryAt, tokenId } from "../../src/base/layout.ts";
 import type { ProcessIdentity } from "../../src/base/process.ts";
 import type { Ask, Reply, Watch } from "../../src/keeper/messages.ts";
 import type { KeeperStatus } from "../../src/keeper/status.ts";
@@ -49,7 +49,7 @@ export class Keeper {
   readonly pid: number;
   /** The job directory. */
   readonly root: string;
-  readonly directory: TokenDirectory;
+  readonly directory: KeeperDirectory;
   /** All that it printed, which must be nothing. */
   output = "";
   readonly #child: ChildProcess;
@@ -58,7 +58,7 @@ export class Keeper {
   constructor(child: ChildProcess, folder: string, root: string, audience: string) {
     this.pid = child.pid as number;
     this.root = root;
-    this.directory = tokenDirectoryAt(path.join(root, "tokens", tokenId(audience)));
+    this.directory = keeperDirectoryAt(path.join(root, "tokens", tokenId(audience)));
     this.#child = child;
     this.#folder = folder;
     for (const stream of [child.stdout, child.stderr]) {
@@ -78,7 +78,7 @@ export class Keeper {
   }
 
   /** @param directory where to look, if the job directory is seen under another name from here */
-  status(directory: TokenDirectory = this.directory): KeeperStatus {
+  status(directory: KeeperDirectory = this.directory): KeeperStatus {
     return JSON.parse(readFileSync(directory.status, "utf8")) as KeeperStatus;
   }
 
@@ -136,7 +136,7 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
   const script = path.join(folder, "keeper");
   cpSync(path.join(repository(), "dist", "keeper"), script, { recursive: true });
   const root = path.join(folder, "temp", "aws-role-refresh");
-  const directory = tokenDirectoryAt(path.join(root, "tokens", tokenId(audience)));
+  const directory = keeperDirectoryAt(path.join(root, "tokens", tokenId(audience)));
   for (const made of [path.join(root, "uses"), directory.path])
     mkdirSync(made, { recursive: true, mode: 0o700 });
   writeFileSync(path.join(root, "uses", "0123456789abcdef.json"), "{}", { mode: 0o600 });
@@ -154,7 +154,7 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
     const reply = await keeper.converse({ endpoint: options.endpoint, audience });
     if (!("first" in reply)) throw new Error(`no first token: ${JSON.stringify(reply)}`);
     // Here, and as the keeper sees it: it may have a mount namespace (storage.ts).
-    for (const file of [directory.token, path.join("/proc", String(keeper.pid), "root", directory.token)]) {
+    for (const file of [directory.secret, path.join("/proc", String(keeper.pid), "root", directory.secret)]) {
       writeFileSync(file, reply.first.token, { mode: 0o600 });
       if (uid !== undefined) chownSync(file, uid, uid);
     }

@@ -59,7 +59,7 @@ export class Scene {
     const keeper = await startKeeper({ endpoint, onFirstToken: () => change(weather), ...options });
     const kept: KeptToken = {
       keeper,
-      reader: new TokenReader(keeper.directory.token),
+      reader: new TokenReader(keeper.directory.secret),
       job,
       lifeMs,
       requests: () => github.requests.filter((request) => request.job === job).slice(1),

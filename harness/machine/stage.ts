@@ -5,7 +5,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import path from "node:path";
 import { readJson } from "../../src/base/files.ts";
-import { type TokenDirectory, tokenDirectoryAt } from "../../src/base/layout.ts";
+import { type KeeperDirectory, keeperDirectoryAt } from "../../src/base/layout.ts";
 import type { KeeperStatus } from "../../src/keeper/status.ts";
 import { type Clouds, type CloudsOptions, startClouds } from "../clouds/clouds.ts";
 import type { CloudJob } from "../clouds/github.ts";
@@ -36,7 +36,7 @@ export interface StartedJob {
 /** Every keeper process that a job of this machine has started and that lives. */
 export function keepersOf({ temp }: Runner): ProcessInfo[] {
   return processesWith("RUNNER_TEMP", (value) => value === temp).filter(
-    ({ pid, command }) => isAlive(pid) && command.includes(`${path.sep}keeper${path.sep}`),
+    ({ pid, command }) => isAlive(pid) && command.trim() === "aws-role-refresh",
   );
 }
 
@@ -100,9 +100,11 @@ export class Stage {
   }
 
   /** The token directories of the job. */
-  tokens(): TokenDirectory[] {
+  tokens(): KeeperDirectory[] {
     const tokens = path.join(this.root, "tokens");
-    return existsSync(tokens) ? readdirSync(tokens).map((id) => tokenDirectoryAt(path.join(tokens, id))) : [];
+    return existsSync(tokens)
+      ? readdirSync(tokens).map((id) => keeperDirectoryAt(path.join(tokens, id)))
+      : [];
   }
 
   /** The status of the only keeper. */

@@ -1,7 +1,7 @@
 /** A small file system for one process alone, which can be filled, and goes away with the process. */
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
 import path from "node:path";
-import { type TokenDirectory, tokenDirectoryAt } from "../../src/base/layout.ts";
+import { type KeeperDirectory, keeperDirectoryAt } from "../../src/base/layout.ts";
 import type { Keeper } from "./keeper.ts";
 
 /**
@@ -21,18 +21,18 @@ export function onTmpfs(options: string): (command: string[], root: string) => s
 
 /** A keeper's tmpfs as seen from outside its namespace. */
 export class Storage {
-  readonly directory: TokenDirectory;
+  readonly directory: KeeperDirectory;
   readonly #filler: string;
 
   constructor(keeper: Keeper) {
     const view = (inside: string) => path.join("/proc", String(keeper.pid), "root", inside);
-    this.directory = tokenDirectoryAt(view(keeper.directory.path));
+    this.directory = keeperDirectoryAt(view(keeper.directory.path));
     this.#filler = view(path.join(path.dirname(keeper.root), "filler"));
   }
 
   /** The token in the file. */
   get token(): string {
-    return readFileSync(this.directory.token, "utf8");
+    return readFileSync(this.directory.secret, "utf8");
   }
 
   /** Takes every byte that is free. */

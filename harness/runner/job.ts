@@ -5,7 +5,15 @@ import path from "node:path";
 import { type ActionManifest, readActionManifest } from "./action-manifest.ts";
 import { JobEnvironment, type JobSetup } from "./environment.ts";
 import { isAlive, killProcesses, processesWith } from "./processes.ts";
-import { type Command, inputVariables, type JobParts, NOTHING, type RunningStep, runStep } from "./step.ts";
+import {
+  type Command,
+  inputVariables,
+  type JobParts,
+  NOTHING,
+  type RunningStep,
+  runStep,
+  unexpectedInputs,
+} from "./step.ts";
 import { Masker } from "./step-log.ts";
 import type { BackgroundStep, JobResult, RunOptions, StepResult, Steps, UseOptions } from "./steps.ts";
 import { copyAction, emptyFolder, listTemp, WORKFLOW_FOLDER } from "./surroundings.ts";
@@ -304,12 +312,13 @@ export class Job implements Steps<Promise<StepResult>> {
   }
 
   #actionCommand(use: Use, manifest: ActionManifest, script: string): Command {
+    const given = use.options.with ?? {};
     return {
       file: this.#parts.setup.node,
       args: [path.join(use.directory, script)],
       options: use.options,
       variables: {
-        ...inputVariables(manifest, use.options.with ?? {}),
+        ...inputVariables(manifest, given),
         ...Object.fromEntries(Object.entries(use.state).map(([name, value]) => [`STATE_${name}`, value])),
         GITHUB_ACTION: use.id,
         GITHUB_ACTION_REPOSITORY: `org/${path.basename(path.dirname(use.directory))}`,
@@ -317,11 +326,13 @@ export class Job implements Steps<Promise<StepResult>> {
       },
       state: use.state,
       isScript: false,
+      warnings: unexpectedInputs(manifest, given),
     };
   }
 
   async #run(step: RunningStep, command: string | string[], options: RunOptions): Promise<StepResult> {
-    const common = { options, variables: { GITHUB_ACTION: "__run" }, state: {}, isScript: true };
+    const variables = { GITHUB_ACTION: "__run" };
+    const common = { options, variables, state: {}, isScript: true, warnings: [] };
     if (typeof command !== "string") {
       const [file = "", ...args] = command;
       return this.#execute(step, { ...common, file, args });

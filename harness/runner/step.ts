@@ -27,6 +27,8 @@ export interface Command {
   /** The action's state, to which the step adds. */
   state: Record<string, string>;
   isScript: boolean;
+  /** Of the runner itself, before the process starts. */
+  warnings: string[];
 }
 
 export interface RunningStep {
@@ -77,6 +79,7 @@ export async function runStep(
   };
   // Cancelled while it was being prepared: there is nothing to signal yet.
   if (step.cancelled) return { ...NOTHING, name: step.name, outcome: "cancelled" };
+  for (const warning of command.warnings) log.annotate("warning", warning);
 
   const { id, ended } = worker.run(
     {
@@ -174,27 +177,35 @@ class OutputReader {
   }
 }
 
+/** What the runner warns of before it starts a script of the action (ActionRunner.cs). */
+export function unexpectedInputs(manifest: ActionManifest, given: Record<string, string>): string[] {
+  const valid = [...manifest.inputs.keys()];
+  const declared = new Set(valid.map(inputVariable));
+  const unexpected = Object.keys(given).filter((name) => !declared.has(inputVariable(name)));
+  const quoted = (names: string[]) => `'${names.join("', '")}'`;
+  return unexpected.length === 0
+    ? []
+    : [`Unexpected input(s) ${quoted(unexpected)}, valid inputs are [${quoted(valid)}]`];
+}
+
 /**
- * INPUT_*: every declared input, its default where `with:` is silent; upper case, spaces as underscores,
- * hyphens kept. The real runner warns of an input that is not declared; here it throws, since it can only be
- * a mistake of the caller's.
+ * INPUT_*: every declared input, its default where `with:` is silent, and as the real runner does whatever
+ * else was given; upper case, spaces as underscores, hyphens kept.
  */
 export function inputVariables(
   manifest: ActionManifest,
   given: Record<string, string>,
 ): Record<string, string> {
-  const variable = (name: string): string => `INPUT_${name.replaceAll(" ", "_").toUpperCase()}`;
-  const values = new Map(Object.entries(given).map(([name, value]) => [variable(name), value]));
-  const declared = new Set([...manifest.inputs.keys()].map(variable));
-  for (const name of Object.keys(given)) {
-    if (!declared.has(variable(name)))
-      throw new Error(`${manifest.directory}: ${name} is not an input of this action`);
-  }
+  const values = new Map(Object.entries(given).map(([name, value]) => [inputVariable(name), value]));
   for (const [name, value] of manifest.inputs) {
-    if (values.has(variable(name))) continue;
+    if (values.has(inputVariable(name))) continue;
     if (value.includes("${{"))
       throw new Error(`${manifest.directory}: the default of ${name} is an expression: give it by with`);
-    values.set(variable(name), value);
+    values.set(inputVariable(name), value);
   }
   return Object.fromEntries(values);
+}
+
+function inputVariable(name: string): string {
+  return `INPUT_${name.replaceAll(" ", "_").toUpperCase()}`;
 }

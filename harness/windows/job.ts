@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import * as fs from "node:fs";
 import path from "node:path";
-import { type TokenDirectory, tokenDirectoryAt } from "../../src/base/layout.ts";
+import { type KeeperDirectory, keeperDirectoryAt } from "../../src/base/layout.ts";
 import type { KeeperStatus } from "../../src/keeper/status.ts";
 import { type Clouds, type CloudsOptions, startClouds } from "../clouds/clouds.ts";
 import { trustGitHub } from "../clouds/trust.ts";
@@ -160,10 +160,10 @@ export class WindowsJob {
   }
 
   /** The only token directory. */
-  get directory(): TokenDirectory {
+  get directory(): KeeperDirectory {
     const [only, ...others] = fs.readdirSync(path.join(this.root, "tokens"));
     if (only === undefined || others.length > 0) throw new Error("not exactly one token directory");
-    return tokenDirectoryAt(path.join(this.root, "tokens", only));
+    return keeperDirectoryAt(path.join(this.root, "tokens", only));
   }
 
   status(): KeeperStatus {
@@ -177,8 +177,14 @@ export class WindowsJob {
 
   async close(): Promise<void> {
     // The runner ends what carries the job's RUNNER_TRACKING_ID. Here the only such process is known.
-    const keeper = fs.existsSync(path.join(this.root, "tokens")) ? this.status() : undefined;
-    if (keeper && !keeper.ended) await this.machine.kill(keeper.pid).catch(() => {});
+    let pid: number | undefined;
+    try {
+      const { ended, ...keeper } = this.status();
+      if (!ended) pid = keeper.pid;
+    } catch {
+      // There is no keeper any more.
+    }
+    if (pid !== undefined) await this.machine.kill(pid).catch(() => {});
     await this.machine.close();
     await this.clouds.close();
   }

@@ -11,6 +11,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** What the plan needs of a use. */
 export interface PlannedUse extends Profile {
+  sessionName: string;
   configFile: string;
   credentialsFile: string;
   mirror: Mirror;
@@ -54,7 +55,21 @@ function staticKeys(ambient: Environment): Partial<EnvironmentPlan> {
   return emptied(set, set, "nearly every SDK", " Use static keys and a role in separate jobs.");
 }
 
-function containerCredentials(ambient: Environment): Partial<EnvironmentPlan> {
+function containerCredentials(ambient: Environment, { identity }: PlannedUse): Partial<EnvironmentPlan> {
+  const set = nonEmpty(ambient, CONTAINER);
+  if (
+    "source" in identity &&
+    "credentials" in identity.source &&
+    identity.source.credentials === "EcsContainer"
+  ) {
+    return set.length === 0
+      ? {}
+      : {
+          warnings: [
+            `${are(set)} the source of this role. The SDK for JavaScript v2 prefers ${them(set)} to the profile; it needs shared-session: true.`,
+          ],
+        };
+  }
   return emptied(nonEmpty(ambient, CONTAINER), CONTAINER, "some SDKs");
 }
 
@@ -77,7 +92,9 @@ function webIdentity(ambient: Environment, use: PlannedUse): Partial<Environment
       `false while ${are(found)} set in this job: later steps would run as another role or fail`,
     );
   }
-  const { roleArn: AWS_ROLE_ARN, tokenFile: AWS_WEB_IDENTITY_TOKEN_FILE } = use;
+  const { identity } = use;
+  if (!("tokenFile" in identity)) return withoutTokenFile(found, use);
+  const { roleArn: AWS_ROLE_ARN, tokenFile: AWS_WEB_IDENTITY_TOKEN_FILE } = identity;
   const exports = { AWS_ROLE_ARN, AWS_WEB_IDENTITY_TOKEN_FILE, [SESSION_NAME]: use.sessionName };
   const others =
     "Steps that choose another profile with AWS_PROFILE still get this role in most SDKs; use --profile instead.";
@@ -89,6 +106,21 @@ function webIdentity(ambient: Environment, use: PlannedUse): Partial<Environment
       `${are(found)} set and would override the profile or be mixed with it; later steps will see this role's values in all three web identity variables. ${others}`,
     ],
   };
+}
+
+/** A session or a chain cannot be expressed in the three variables. */
+function withoutTokenFile(found: string[], use: PlannedUse): Partial<EnvironmentPlan> {
+  if (use.mirror === "always")
+    throw mirrorRefused("true with a shared session or a chain, which have no token file of their own");
+  const rivals = found.filter((name) => name !== SESSION_NAME);
+  if (rivals.length > 0) {
+    throw new UserError(
+      "named-profile-loses",
+      `${are(rivals)} set in this job, and most AWS SDKs prefer ${them(rivals)} to any profile: later steps would silently run as another role. ` +
+        `Remove ${them(rivals)} from the job or the runner: a role of a shared session or a chain cannot be given in these variables.`,
+    );
+  }
+  return { exports: all(found, use.sessionName) };
 }
 
 function namedWebIdentity(found: string[], use: PlannedUse): Partial<EnvironmentPlan> {

@@ -21,6 +21,8 @@ export interface StsSituation {
   /** Whether the log shows *** for the account ID. */
   accountIsMasked: boolean;
   attempts: number;
+  /** What was asked for; undefined: STS's default of an hour. */
+  durationSeconds: number | undefined;
 }
 
 /** Everything that an explanation of STS's answer is made of. */

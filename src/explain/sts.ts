@@ -8,6 +8,7 @@ import { claimText, type TrustPolicyContext } from "./conditions.ts";
 import { explained, type Text, text, via } from "./explained.ts";
 import { explainNetworkFailure, isNetworkFailure } from "./network.ts";
 import { explainOtherSts } from "./other-sts.ts";
+import { explainShape } from "./shape.ts";
 import { providerArn } from "./trust-policy.ts";
 
 /** Explains why AssumeRoleWithWebIdentity returned no session. */
@@ -61,6 +62,8 @@ function textOf(asked: Asked): Text {
 /** STS answered, and its answer is final: its code decides. */
 function denied(asked: Asked): Text {
   const { code, context, region, roleArn } = asked;
+  const shape = explainShape(asked.failure, code, asked);
+  if (shape) return shape;
   switch (code) {
     case "AccessDenied":
       return explainRefusal(asked);
@@ -77,13 +80,6 @@ function denied(asked: Asked): Text {
         `Fix: set aws-region to a Region that the account uses, or enable this Region: aws account enable-region --region-name ${shellWord(region)}`,
         "If the Region is enabled, activate STS for it: IAM console, Account settings, Security Token Service.",
         `Check: aws account get-region-opt-status --region-name ${shellWord(region)}`,
-      );
-    case "MalformedPolicyDocument":
-    case "PackedPolicyTooLarge":
-      return text(
-        "session-policy",
-        "STS rejected a session policy, but this action does not send one",
-        "Fix: nothing in the workflow causes this. Check for a proxy that adds one. If there is no proxy, please report this log as a bug.",
       );
     case "ValidationError":
       return text(

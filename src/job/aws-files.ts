@@ -21,15 +21,24 @@ interface PlacedProfile {
   save(): void;
 }
 
-/** Puts a use's section in the place of every other section of its profile. */
-export function placeProfile(job: JobDirectory, use: Pick<Use, "profile" | "section">): PlacedProfile {
-  const config = placeInConfig(readText(job.config), use.profile, use.section);
-  const credentials = placeInCredentials(readText(job.credentials), use.profile, use.section);
+/**
+ * Puts a use's section in the place of every other section of its profile.
+ * @param others sections of names of our own, which stay until the directory goes: a keeper may use them for
+ * longer than this use
+ */
+export function placeProfile(
+  job: JobDirectory,
+  { profile, section }: Pick<Use, "profile" | "section">,
+  others: string,
+): PlacedProfile {
+  const config = placeInConfig(readText(job.config), profile, section);
+  const credentials = placeInCredentials(readText(job.credentials), profile, section);
+  const text = append(config.text, others);
   return {
-    config: config.text,
+    config: text,
     original: { config: config.taken, credentials: credentials.taken },
     save() {
-      writeText(job.config, config.text);
+      writeText(job.config, text);
       writeText(job.credentials, credentials.text);
     },
   };
@@ -40,18 +49,20 @@ export function restoreProfile(
   job: JobDirectory,
   use: Use,
   others: Use[],
-  requestToken: string | undefined,
+  jobSecret: string | undefined,
 ): void {
   const config = readText(job.config);
   const earlier = others.findLast((other) => other.profile === use.profile);
   if (earlier) {
     writeText(job.config, placeInConfig(config, use.profile, earlier.section).text);
+    const credentials = readText(job.credentials);
+    writeText(job.credentials, placeInCredentials(credentials, use.profile, earlier.section).text);
     return;
   }
   // Ours goes in any case, also where the user's own cannot be read.
   let original: OriginalSections = { config: "", credentials: "" };
   try {
-    original = originalSections(JSON.parse(unseal(use.original, requestToken)));
+    original = originalSections(JSON.parse(unseal(use.original, jobSecret)));
   } finally {
     writeText(job.config, append(takeFromConfig(config, use.profile).kept, original.config));
     const credentials = takeFromCredentials(readText(job.credentials), use.profile);

@@ -3,12 +3,12 @@ import * as fs from "node:fs";
 import { defaultFiles, type FileVariable } from "../aws/user-files.ts";
 import { errorCode, errorText, UserError } from "../base/errors.ts";
 import { readFileIfExists, writeFileAtomic, writeRecord } from "../base/files.ts";
-import { type JobDirectory, tokenDirectoryAt } from "../base/layout.ts";
-import { findWorker, isRunning } from "../base/process.ts";
+import type { JobDirectory } from "../base/layout.ts";
+import { isRunning, type ProcessIdentity } from "../base/process.ts";
 import { hasKeeper } from "../keeper/stop.ts";
-import { entriesOf, openJobDirectory } from "./private-directory.ts";
+import { openJobDirectory } from "./private-directory.ts";
 import { type Claim, readClaim } from "./records.ts";
-import { removeTree, takeSecrets } from "./removal.ts";
+import { keeperDirectories, removeTree, takeSecrets } from "./removal.ts";
 
 /**
  * Makes the directory this job's, and copies the user's AWS files into it, unless an earlier use has done so.
@@ -16,38 +16,43 @@ import { removeTree, takeSecrets } from "./removal.ts";
  */
 export async function claim(
   job: JobDirectory,
-  requestToken: string,
+  jobSecret: string,
   ambient: NodeJS.ProcessEnv,
   home: string,
+  worker: ProcessIdentity | undefined,
 ): Promise<Claim> {
-  const identity = identityOf(requestToken);
+  const identity = identityOf(jobSecret);
   const found = readClaim(job);
-  const claimed = found?.job === identity ? found : await takeOver(job, found, identity, ambient);
+  const claimed = found?.job === identity ? found : await takeOver(job, found, identity, ambient, worker);
   seed(job.config, "AWS_CONFIG_FILE", claimed, home);
   seed(job.credentials, "AWS_SHARED_CREDENTIALS_FILE", claimed, home);
   return claimed;
 }
 
 /** Whether the directory is the job's that has this request token, and not one that a crashed job left. */
-export function isClaimedBy(job: JobDirectory, requestToken: string): boolean {
-  return readClaim(job)?.job === identityOf(requestToken);
+export function isClaimedBy(job: JobDirectory, jobSecret: string): boolean {
+  return readClaim(job)?.job === identityOf(jobSecret);
 }
 
 /** Whether the directory belongs to another job, and that job still runs. */
-export function isOfAnotherJob(job: JobDirectory, requestToken: string | undefined): boolean {
+export function isOfAnotherJob(job: JobDirectory, jobSecret: string | undefined): boolean {
   const found = readClaim(job);
-  if (found === undefined || (requestToken && found.job === identityOf(requestToken))) return false;
+  if (found === undefined || (jobSecret && found.job === identityOf(jobSecret))) return false;
   return isAlive(job, found);
 }
 
-function identityOf(requestToken: string): string {
-  return createHash("sha256").update(requestToken).digest("hex");
+function identityOf(jobSecret: string): string {
+  return createHash("sha256").update(jobSecret).digest("hex");
 }
 
-/** Where no worker is known (containers, macOS, other runners), a keeper shows that its job runs. */
+/**
+ * Where no worker is known (containers, macOS, other runners), a keeper shows that its job runs. Also on
+ * Windows, where another process may have got the worker's pid since.
+ */
 function isAlive(job: JobDirectory, { worker }: Claim): boolean {
-  if (worker) return isRunning(worker);
-  return entriesOf(job.tokens).some((name) => hasKeeper(tokenDirectoryAt(`${job.tokens}/${name}`)));
+  if (worker && !isRunning(worker)) return false;
+  if (worker?.started !== undefined) return true;
+  return keeperDirectories(job).some(hasKeeper);
 }
 
 /**
@@ -58,6 +63,7 @@ async function takeOver(
   found: Claim | undefined,
   identity: string,
   ambient: NodeJS.ProcessEnv,
+  worker: ProcessIdentity | undefined,
 ): Promise<Claim> {
   if (found && isAlive(job, found)) {
     throw new UserError(
@@ -75,7 +81,6 @@ async function takeOver(
     const value = ambient[name];
     return value?.startsWith(`${job.path}/`) ? null : (value ?? null);
   };
-  const worker = findWorker();
   const made: Claim = {
     job: identity,
     ...(worker && { worker }),

@@ -28,7 +28,8 @@ export function openJobDirectory(job: JobDirectory): void {
       );
     }
   }
-  for (const directory of [job.tokens, job.uses, job.finished]) ensurePrivateDirectory(directory);
+  for (const directory of [job.tokens, job.sessions, job.uses, job.finished])
+    ensurePrivateDirectory(directory);
 }
 
 export function ensurePrivateDirectory(directory: string): void {

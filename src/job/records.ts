@@ -1,11 +1,12 @@
 import type { FileVariable } from "../aws/user-files.ts";
 import { readRecord, writeRecord } from "../base/files.ts";
-import type { JobDirectory } from "../base/layout.ts";
+import type { JobDirectory, KeeperId } from "../base/layout.ts";
 import type { ProcessIdentity } from "../base/process.ts";
 import {
   amount,
   boolean,
   dictionary,
+  list,
   nullable,
   object,
   optional,
@@ -26,7 +27,10 @@ export interface Use {
   profile: string;
   roleArn: string;
   sessionName: string;
-  audience: string;
+  /** Of its ID token; undefined where the role is reached from elsewhere. */
+  audience?: string | undefined;
+  /** The keepers that it depends on, those of its source included. */
+  keepers: KeeperId[];
   /** The input; undefined: the STS of the region. */
   stsEndpoint?: string | undefined;
   /** The profile's section in the config file. */
@@ -53,12 +57,21 @@ export type PublishedUse = Omit<Use, "order" | "section" | "original">;
 
 /** What is left of a use when it is over, for the summary. */
 export interface FinishedUse
-  extends Pick<Use, "id" | "startedAt" | "profile" | "roleArn" | "sessionName" | "audience" | "stsEndpoint"> {
+  extends Pick<
+    Use,
+    "id" | "startedAt" | "profile" | "roleArn" | "sessionName" | "audience" | "keepers" | "stsEndpoint"
+  > {
   endedAt: number;
-  /** The keeper's last status, if this was the last use of its audience. */
-  keeper?: KeeperStatus;
+  /** Of those keepers, the ones of which this was the last use. */
+  ended: EndedKeeper[];
+}
+
+export interface EndedKeeper {
+  id: KeeperId;
+  /** Its last status. */
+  status: KeeperStatus;
   /** Whether it ended before post asked it to, and without recording why. */
-  keeperDied?: boolean;
+  died: boolean;
 }
 
 /** Which job a directory belongs to, and what its two AWS files were seeded from. */
@@ -75,6 +88,10 @@ export interface Claim {
 export const ID = text(/^[0-9a-f]{1,64}$/);
 export const processIdentity = object<ProcessIdentity>({ pid: positive, started: optional(TICKS) });
 
+const keeperId = text(/^(?:tokens|sessions)\/[0-9a-f]{16}$/) as Schema<KeeperId>;
+/** Far more than a chain of roles has. */
+const MAX_KEEPERS = 50;
+
 const PATH = text(/^[^\p{Cc}]{0,4096}$/u);
 const about = {
   id: ID,
@@ -82,7 +99,8 @@ const about = {
   profile: text(/^[\w.-]{1,64}$/),
   roleArn: text(/^arn:[\x21-\x7e]{1,2048}$/),
   sessionName: text(/^[\w+=,.@-]{2,64}$/),
-  audience: text(/^[\x21-\x7e]{1,255}$/),
+  audience: optional(text(/^[\x21-\x7e]{1,255}$/)),
+  keepers: list(keeperId, MAX_KEEPERS),
   stsEndpoint: optional(text(/^https?:\/\/[\x21-\x7e]{1,2048}$/)),
 };
 const ANYTHING = text(/^[\s\S]{0,1000000}$/);
@@ -108,8 +126,7 @@ const use = object<Use>({
 const finishedUse = object<FinishedUse>({
   ...about,
   endedAt: amount,
-  keeper: optional(keeperStatus),
-  keeperDied: optional(boolean),
+  ended: list(object<EndedKeeper>({ id: keeperId, status: keeperStatus, died: boolean }), MAX_KEEPERS),
 });
 const claim = object<Claim>({
   job: text(/^[0-9a-f]{64}$/),

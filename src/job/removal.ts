@@ -3,7 +3,7 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import { errorCode } from "../base/errors.ts";
 import { isHeld, patiently } from "../base/files.ts";
-import { type JobDirectory, type TokenDirectory, tokenDirectoryAt } from "../base/layout.ts";
+import { type JobDirectory, type KeeperDirectory, keeperDirectoryAt } from "../base/layout.ts";
 import { type StoppedKeeper, stopKeeper } from "../keeper/stop.ts";
 import { closeDirectory, entriesOf, notOurs } from "./private-directory.ts";
 
@@ -13,27 +13,27 @@ import { closeDirectory, entriesOf, notOurs } from "./private-directory.ts";
  */
 export function closeAll(job: JobDirectory): void {
   closeDirectory(job.path);
-  for (const directory of [job.uses, job.finished, job.tokens])
+  for (const directory of [job.uses, job.finished, job.tokens, job.sessions])
     if (isOurs(directory)) closeDirectory(directory);
-  for (const directory of tokenPaths(job)) if (isOurs(directory)) closeDirectory(directory);
+  for (const { path } of keeperDirectories(job)) if (isOurs(path)) closeDirectory(path);
 }
 
-/** Ends every keeper of a job directory and deletes every token: before anything else can fail. */
+/** Ends every keeper of a job directory and deletes every token and session: before anything else can fail. */
 export async function takeSecrets(job: JobDirectory): Promise<void> {
-  const taken = tokenPaths(job).map((directory) => takeSecret(tokenDirectoryAt(directory)));
+  const taken = keeperDirectories(job).map(takeSecret);
   await Promise.allSettled(taken);
   await Promise.all(taken); // now the first failure counts
 }
 
 /**
- * Ends the keeper of a token directory and deletes the token. Returns what the keeper recorded. If a step has
+ * Ends the keeper of a directory and deletes what it kept. Returns what the keeper recorded. If a step has
  * put something else in its place, its keeper finds that out itself.
  */
-export async function takeSecret(directory: TokenDirectory): Promise<StoppedKeeper> {
+export async function takeSecret(directory: KeeperDirectory): Promise<StoppedKeeper> {
   if (!isOurs(directory.path)) return {};
   const stopped = await stopKeeper(directory);
   try {
-    removeNow(directory.token);
+    removeNow(directory.secret);
   } catch (error) {
     // Windows, and a program has it open: the caller removes the directory, and waits for that program then.
     if (!isHeld(error)) throw error;
@@ -159,8 +159,11 @@ function inside(target: string, action: (directory: string) => void): void {
   }
 }
 
-function tokenPaths(job: JobDirectory): string[] {
-  return isOurs(job.tokens) ? entriesOf(job.tokens).map((name) => `${job.tokens}/${name}`) : [];
+/** The directories of all keepers of a job. */
+export function keeperDirectories(job: JobDirectory): KeeperDirectory[] {
+  const inside = (folder: string, kind: "token" | "session") =>
+    isOurs(folder) ? entriesOf(folder).map((name) => keeperDirectoryAt(`${folder}/${name}`, kind)) : [];
+  return [...inside(job.tokens, "token"), ...inside(job.sessions, "session")];
 }
 
 function isOurs(directory: string): boolean {

@@ -1,13 +1,21 @@
 import * as fs from "node:fs";
-import { roleArnsIn } from "../aws/profile.ts";
+import { type Profile, renderProfile, roleArnsIn } from "../aws/profile.ts";
 import { IDENTITY_VARIABLES } from "../aws/restore.ts";
 import { checkEndpoints } from "../aws/sts-endpoint.ts";
 import { errorCode, errorText } from "../base/errors.ts";
 import { writeFileAtomic, writeRecord } from "../base/files.ts";
 import { decodeClaims, timeClaim } from "../base/jwt.ts";
-import { type JobDirectory, tokenDirectory } from "../base/layout.ts";
+import {
+  type JobDirectory,
+  type KeeperDirectory,
+  keeperDirectory,
+  kindOf,
+  tokenDirectory,
+} from "../base/layout.ts";
+import { findWorker } from "../base/process.ts";
 import { seal } from "../base/seal.ts";
 import { placeProfile, readText, restoreProfile } from "./aws-files.ts";
+import { findSource, reachedFrom, refuseSourceOfAnother, type SourceName } from "./chain.ts";
 import { claim, isOfAnotherJob } from "./claim.ts";
 import { locked, withLock } from "./lock.ts";
 import { ensurePrivateDirectory, notOurs, openness } from "./private-directory.ts";
@@ -30,11 +38,15 @@ import {
   takeSecrets,
 } from "./removal.ts";
 
-export type NewUse = Omit<Use, "order" | "original" | "previous">;
-
-export interface FirstToken {
-  requestToken: string;
-  token: string;
+export interface NewUse extends Omit<Use, "order" | "original" | "previous" | "section"> {
+  /** What steps find under its profile. */
+  visible: Profile;
+  /** The role itself, where a keeper reaches it from another profile and steps find only its session. */
+  hidden?: Profile | undefined;
+  /** Where its role is reached from, if that is a profile. */
+  source?: SourceName | undefined;
+  /** The ID token for its audience; undefined where it keeps none. */
+  token?: string | undefined;
 }
 
 /** Post should not take long, and a process that holds the lock for longer than this hangs. */
@@ -44,42 +56,53 @@ const MAX_TOKEN_BYTES = 64 * 1024;
 /**
  * Enters a use into the job directory: token file, record, profile. In this order, so that post can undo a
  * main that was killed at any point. Returns what post needs in case the record does not last.
+ * @param jobSecret what every step of this job has, and no other job (base/seal.ts)
  */
 export async function beginUse(
   job: JobDirectory,
-  use: NewUse,
-  { requestToken, token }: FirstToken,
+  { visible, hidden, source, token, ...use }: NewUse,
+  jobSecret: string,
   ambient: NodeJS.ProcessEnv,
   home: string,
+  worker = findWorker(),
 ): Promise<PublishedUse> {
   return locked(job, async () => {
-    const claimed = await claim(job, requestToken, ambient, home);
+    const claimed = await claim(job, jobSecret, ambient, home, worker);
 
     const uses = activeUses(job);
     const earlier = uses.findLast((other) => other.profile === use.profile);
-    const { original, config, save } = placeProfile(job, use);
-    checkEndpoints(use, uses, config, ambient);
+    refuseSourceOfAnother(use.profile, uses);
+    const from = source && findSource(job, use, source, uses);
+    const section = renderProfile(reachedFrom(visible, from));
+    const others = `${from?.copy ?? ""}${hidden ? renderProfile(reachedFrom(hidden, from)) : ""}`;
+    const { original, config, save } = placeProfile(job, { profile: use.profile, section }, others);
+    checkEndpoints({ ...use, section }, uses, config, ambient);
 
-    const directory = tokenDirectory(job, use.audience);
-    ensurePrivateDirectory(directory.path);
-    // Another use's keeper may have written a newer token while this use waited for the lock.
-    if (expiry(readText(directory.token, MAX_TOKEN_BYTES)) < expiry(token))
-      writeFileAtomic(directory.token, token);
+    if (token !== undefined) writeToken(tokenDirectory(job, use.audience ?? ""), token);
 
     const previous: PreviousVariables = {};
     for (const name of [...Object.keys(use.exported), ...IDENTITY_VARIABLES])
       previous[name] = ambient[name] ?? null;
     const record: Use = {
       ...use,
+      section,
+      keepers: [...new Set([...use.keepers, ...(from?.keepers ?? [])])],
       order: Math.max(0, ...uses.map((other) => other.order)) + 1,
-      original: earlier?.original ?? seal(JSON.stringify(original), requestToken),
-      previous: seal(JSON.stringify({ ...previous, ...claimed.previous }), requestToken),
+      original: earlier?.original ?? seal(JSON.stringify(original), jobSecret),
+      previous: seal(JSON.stringify({ ...previous, ...claimed.previous }), jobSecret),
     };
     writeUse(job, record);
     save();
     const { order: _, section: __, original: ___, ...published } = record;
     return published;
   });
+}
+
+/** Another use's keeper may have written a newer token while this use waited for the lock. */
+function writeToken(directory: KeeperDirectory, token: string): void {
+  ensurePrivateDirectory(directory.path);
+  if (expiry(readText(directory.secret, MAX_TOKEN_BYTES)) < expiry(token))
+    writeFileAtomic(directory.secret, token);
 }
 
 /** What post learns when it ends a use. */
@@ -97,8 +120,8 @@ export interface Ended {
 }
 
 export interface EndOptions {
-  /** Of this job, to read what is sealed. */
-  requestToken: string | undefined;
+  /** Of this job, to read what is sealed (base/seal.ts). */
+  jobSecret: string | undefined;
   /** A use that failed in main is not reported. */
   outcome?: "over" | "failed";
   /** Restores the environment, before the record of it is deleted. */
@@ -113,7 +136,7 @@ export interface EndOptions {
 export async function endUse(
   job: JobDirectory,
   id: string,
-  { requestToken, outcome = "over", restore = () => {} }: EndOptions,
+  { jobSecret, outcome = "over", restore = () => {} }: EndOptions,
 ): Promise<Ended | undefined> {
   clearRemains(job);
   let isLocked = false;
@@ -127,14 +150,14 @@ export async function endUse(
     if (open) return await removeUnbelieved(job, open);
     return await withLock(job, POST_LOCK_WAIT_MS, () => {
       isLocked = true;
-      return end(job, id, { requestToken, outcome, restore });
+      return end(job, id, { jobSecret, outcome, restore });
     });
   } catch (error) {
     // It never existed, or another post has just removed it.
     if (errorCode(error) === "ENOENT" && !fs.existsSync(job.path)) return undefined;
     // Main may try again later. Post is the last chance: on a full disk, or beside a process that hangs.
     if (isLocked || open || outcome === "failed" || notOurs(job.path) !== undefined) throw error;
-    const ended = await end(job, id, { requestToken, outcome, restore });
+    const ended = await end(job, id, { jobSecret, outcome, restore });
     ended?.damage.unshift(`lock the job directory: ${errorText(error)}`);
     return ended;
   }
@@ -166,35 +189,36 @@ async function removeUnbelieved(job: JobDirectory, open: string): Promise<Ended>
 async function end(
   job: JobDirectory,
   id: string,
-  { requestToken, outcome, restore }: Required<EndOptions>,
+  { jobSecret, outcome, restore }: Required<EndOptions>,
 ): Promise<Ended | undefined> {
   const uses = activeUses(job);
   const use = uses.find((other) => other.id === id);
   const others = uses.filter((other) => other !== use);
   if (!use) {
-    if (others.length === 0 && !isOfAnotherJob(job, requestToken)) await removeAll(job);
+    if (others.length === 0 && !isOfAnotherJob(job, jobSecret)) await removeAll(job);
     return undefined;
   }
-  const { startedAt, profile, roleArn, sessionName, audience, stsEndpoint } = use;
-  const named = { id, startedAt, profile, roleArn, sessionName, audience, stsEndpoint };
-  const over: FinishedUse = { ...named, endedAt: Date.now() };
+  const { startedAt, profile, roleArn, sessionName, audience, keepers, stsEndpoint } = use;
+  const named = { id, startedAt, profile, roleArn, sessionName, audience, keepers, stsEndpoint };
+  const over: FinishedUse = { ...named, endedAt: Date.now(), ended: [] };
   const parts = new Parts();
   const broken = brokenUses(job);
   if (broken > 0)
     parts.damage.push(`use ${broken} of the records in ${job.uses}: a step changed them or put them there`);
 
-  // The token first: it has to go, even if a step has damaged everything else in the directory.
-  await parts.try("end the keeper and delete the token", async () => {
-    if (others.some((other) => other.audience === audience)) return;
-    const directory = tokenDirectory(job, audience);
-    Object.assign(over, await takeSecret(directory));
-    // Else with the job directory, or what Windows does not delete would be waited for and reported twice.
-    if (others.length > 0) removeTree(directory.path);
-  });
+  // Tokens and sessions first: they have to go, even if a step has damaged everything else in the directory.
+  for (const keeper of keepers.filter((one) => !others.some((other) => other.keepers.includes(one))))
+    await parts.try(`end the keeper and delete the ${kindOf(keeper)}`, async () => {
+      const directory = keeperDirectory(job, keeper);
+      const { keeper: status, keeperDied: died = false } = await takeSecret(directory);
+      if (status) over.ended.push({ id: keeper, status, died });
+      // Else with the job directory, or what Windows does not delete would be waited for and reported twice.
+      if (others.length > 0) removeTree(directory.path);
+    });
   let config = "";
   await parts.try("restore the profile", () => {
     config = readText(job.config);
-    if (others.length > 0) restoreProfile(job, use, others, requestToken);
+    if (others.length > 0) restoreProfile(job, use, others, jobSecret);
   });
   await parts.try("restore the environment", () => restore(use, others));
   await parts.try("record the end of this use", () => {

@@ -1,10 +1,9 @@
 import * as fs from "node:fs";
 import { readFileIfExists } from "../base/files.ts";
 import { decodeClaims, timeClaim } from "../base/jwt.ts";
-import type { TokenDirectory } from "../base/layout.ts";
+import type { KeeperDirectory } from "../base/layout.ts";
 import { isSuspended } from "../base/process.ts";
 import { readStatus } from "./record.ts";
-import { refreshDelay, requestTimeout } from "./schedule.ts";
 import type { KeeperStatus } from "./status.ts";
 import { hasKeeper } from "./stop.ts";
 
@@ -46,16 +45,16 @@ export interface Health {
  * server's, as the keeper saw it last. Read it under the lock of the job directory: post makes the file
  * `stop`, too.
  */
-export function healthOf(directory: TokenDirectory, now = Date.now()): Health {
+export function healthOf(directory: KeeperDirectory, now = Date.now()): Health {
   const status = readStatus(directory);
-  const expires = expiryOf(directory.token);
+  const expires = expiryOf(directory.secret);
   const remainingMs = expires === undefined ? undefined : expires - (now + (status?.clockOffsetMs ?? 0));
   const trouble = troubleOfKeeper(directory, status, now) ?? troubleOfToken(remainingMs);
   return { trouble, remainingMs, status };
 }
 
 function troubleOfKeeper(
-  directory: TokenDirectory,
+  directory: KeeperDirectory,
   status: KeeperStatus | undefined,
   now: number,
 ): Trouble | undefined {
@@ -65,7 +64,7 @@ function troubleOfKeeper(
   if (fs.existsSync(directory.stop)) return "stopped";
   if (isSuspended(status)) return "frozen";
   if (openOutage(status)) return now > status.tokenExpiresAt ? "cannot refresh" : undefined;
-  return now > latestSign(status) ? "frozen" : undefined;
+  return now > status.silentUntil ? "frozen" : undefined;
 }
 
 function troubleOfToken(remainingMs: number | undefined): Trouble | undefined {
@@ -79,20 +78,14 @@ export function openOutage({ outages }: KeeperStatus): KeeperStatus["outages"][n
   return last?.to === undefined ? last : undefined;
 }
 
-/**
- * By when a healthy keeper has recorded the next token or a failure, even if everything takes twice as long.
- */
-function latestSign({ tokenReceivedAt, tokenExpiresAt, lifetimeMs }: KeeperStatus): number {
-  const due = refreshDelay(lifetimeMs, tokenExpiresAt - tokenReceivedAt, 0);
-  return tokenReceivedAt + due + 2 * requestTimeout(lifetimeMs);
-}
-
 const MAX_TOKEN_BYTES = 64 * 1024;
 
-/** When the token in a file expires, by the server's clock; undefined if there is no token. */
+/** When the token or the session in a file expires, by the server's clock; undefined if there is none. */
 function expiryOf(file: string): number | undefined {
   try {
-    return timeClaim(decodeClaims(readFileIfExists(file, MAX_TOKEN_BYTES)?.toString("latin1") ?? ""), "exp");
+    const content = readFileIfExists(file, MAX_TOKEN_BYTES)?.toString("latin1") ?? "";
+    if (!content.startsWith("{")) return timeClaim(decodeClaims(content), "exp");
+    return Date.parse((JSON.parse(content) as { Expiration: string }).Expiration) || undefined;
   } catch {
     return undefined; // a step has put something else there
   }

@@ -1,8 +1,9 @@
 import * as fs from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { errorCode } from "../base/errors.ts";
-import type { TokenDirectory } from "../base/layout.ts";
+import type { KeeperDirectory } from "../base/layout.ts";
 import { isRunning, type ProcessIdentity } from "../base/process.ts";
+import { readStatus } from "./record.ts";
 import { clockJumped, TICK_MS } from "./schedule.ts";
 import type { Ending } from "./status.ts";
 
@@ -20,19 +21,32 @@ export interface LastRequests {
   isOver: boolean;
 }
 
+/** Never recorded: another keeper has taken over. */
+export type Reason = Ending | "replaced";
+
 /** Why the keeper has to end, or undefined. */
 export function reasonToEnd(
-  directory: TokenDirectory,
+  directory: KeeperDirectory,
   worker: ProcessIdentity | undefined,
   { isRefused, isOver }: LastRequests,
-): Ending | undefined {
+): Reason | undefined {
   if (fs.existsSync(directory.stop)) return "stopped";
   if (!hasUses(`${directory.path}/../../uses`)) return "job directory gone";
+  if (isAnothers(directory)) return "replaced";
   if (worker && !isRunning(worker)) return "job over";
   if (isOver) return "request token expired";
   // Where no worker can be watched (containers, macOS, other runners), GitHub's refusals are the end of the
-  // job.
-  return !worker && isRefused ? "job over" : undefined;
+  // job. Also on Windows, where another process may have got the worker's pid between two looks.
+  return worker?.started === undefined && isRefused ? "job over" : undefined;
+}
+
+/**
+ * Whether another keeper has recorded itself and runs. That of a later use and one that a watcher has brought
+ * back may have started at the same time: the last one to write stays.
+ */
+function isAnothers(directory: KeeperDirectory): boolean {
+  const status = readStatus(directory);
+  return status !== undefined && status.pid !== process.pid && !status.ended && isRunning(status);
 }
 
 /** False only if the job certainly has no use left: no record of one, or no directory. */
@@ -54,8 +68,8 @@ const SIGNALS = (
 /** Watches the job, the clocks and signals on behalf of the keeper. */
 export class JobWatch {
   readonly #over = new AbortController();
-  readonly #directory: TokenDirectory;
-  readonly #reason: () => Ending | undefined;
+  readonly #directory: KeeperDirectory;
+  readonly #reason: () => Reason | undefined;
   readonly #ticker: NodeJS.Timeout;
   #watcher: fs.FSWatcher | undefined;
   #wall = Date.now();
@@ -64,7 +78,7 @@ export class JobWatch {
   #wake = () => {};
 
   /** @param reason why the keeper has to end, or undefined; asked at every tick */
-  constructor(directory: TokenDirectory, reason: () => Ending | undefined) {
+  constructor(directory: KeeperDirectory, reason: () => Reason | undefined) {
     this.#directory = directory;
     this.#reason = reason;
     const tick = () => this.#tick();
@@ -83,8 +97,8 @@ export class JobWatch {
   }
 
   /** Why, once `over` has aborted. */
-  get ending(): Ending {
-    return this.over.reason as Ending;
+  get ending(): Reason {
+    return this.over.reason as Reason;
   }
 
   /**
@@ -123,7 +137,7 @@ export class JobWatch {
     if (why) this.#end(why);
   }
 
-  #end(why: Ending): void {
+  #end(why: Reason): void {
     this.#over.abort(why); // the first reason stays
     this.#wake();
   }

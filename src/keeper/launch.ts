@@ -5,7 +5,7 @@ import { bundlePath } from "../base/bundles.ts";
 import { errorText, UserError } from "../base/errors.ts";
 import type { IdToken } from "../base/id-token.ts";
 import { RequestError } from "../base/network.ts";
-import type { Ask, Reply, Watch } from "./messages.ts";
+import type { Ask, Reply, Watch, WatchSession } from "./messages.ts";
 
 /** The keeper repeats the first request for up to 30 s (base/retry.ts). */
 const FIRST_TOKEN_TIMEOUT_MS = 60_000;
@@ -30,9 +30,19 @@ const ENVIRONMENT = [
   ...CERTIFICATES,
 ];
 
+/** Makes the inputs http-proxy and no-proxy the environment of this process, and of those that it starts. */
+export function applyProxyInputs(env: NodeJS.ProcessEnv): void {
+  const set = (value: string | undefined, ...names: string[]) => {
+    if (value?.trim()) for (const name of names) env[name] = value.trim();
+  };
+  set(env["INPUT_HTTP-PROXY"], "http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY");
+  set(env["INPUT_NO-PROXY"], "no_proxy", "NO_PROXY");
+}
+
 /** Starts a keeper process. Its start takes longer than anything else in main, so main begins with it. */
 export function launchKeeper(): LaunchedKeeper {
-  const child = spawn(process.execPath, [...options(), bundlePath("keeper")], {
+  const { argv, env } = surroundings();
+  const child = spawn(process.execPath, [...argv, bundlePath("keeper")], {
     // Not the workspace: Windows could not delete it while the keeper lives.
     cwd: path.dirname(process.execPath),
     // A separate session, without our pipes, for which the runner would wait (actions/runner,
@@ -40,9 +50,14 @@ export function launchKeeper(): LaunchedKeeper {
     detached: true,
     stdio: ["ignore", "ignore", "ignore", "ipc"],
     windowsHide: true,
-    env: environment(),
+    env,
   });
   return new LaunchedKeeper(child);
+}
+
+/** Options and environment of the keeper, and of what main tries on its behalf. */
+export function surroundings(): { argv: string[]; env: NodeJS.ProcessEnv } {
+  return { argv: options(), env: environment() };
 }
 
 function options(): string[] {
@@ -102,7 +117,7 @@ export class LaunchedKeeper {
    * Hands over, and returns once the keeper watches over the token; it then lives on without this process.
    * Throws a UserError if it is not ready in 10 s, with no keeper left behind.
    */
-  async watch(watch: Watch): Promise<void> {
+  async watch(watch: Watch | WatchSession): Promise<void> {
     await this.#converse(watch, READY_TIMEOUT_MS, (reply) => ("ready" in reply ? true : undefined));
     this.#handedOver = true;
     this.#letGo();
@@ -125,7 +140,7 @@ export class LaunchedKeeper {
 
   /** Sends a message and waits for the reply that `read` accepts. */
   async #converse<T>(
-    message: Ask | Watch,
+    message: Ask | Watch | WatchSession,
     timeoutMs: number,
     read: (reply: Reply) => T | undefined,
   ): Promise<T> {

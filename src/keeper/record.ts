@@ -1,5 +1,6 @@
-import { readRecord } from "../base/files.ts";
-import type { TokenDirectory } from "../base/layout.ts";
+import { readRecord, writeRecord } from "../base/files.ts";
+import type { KeeperDirectory } from "../base/layout.ts";
+import type { ProcessIdentity } from "../base/process.ts";
 import { amount, list, object, oneOf, optional, positive, text } from "../base/schema.ts";
 import type { Ending, Interval, KeeperStatus, Outage } from "./status.ts";
 
@@ -38,6 +39,7 @@ export const keeperStatus = object<KeeperStatus>({
   tokenReceivedAt: amount,
   tokenExpiresAt: amount,
   lifetimeMs: amount,
+  silentUntil: amount,
   clockOffsetMs: optional(offset),
   refreshes: amount,
   failures: amount,
@@ -45,10 +47,16 @@ export const keeperStatus = object<KeeperStatus>({
   received: list(amount, MAX_ENTRIES),
   outages: list(outage, MAX_ENTRIES),
   stale: list(interval, MAX_ENTRIES),
+  revivals: optional(list(amount, MAX_ENTRIES)),
+  watcher: optional(object<ProcessIdentity>({ pid: positive, started: optional(TICKS) })),
   ended: optional(object<NonNullable<KeeperStatus["ended"]>>({ at: amount, why })),
 });
 
 /** The last status of the keeper of a token directory, if it wrote one. */
-export function readStatus(directory: TokenDirectory): KeeperStatus | undefined {
+export function readStatus(directory: KeeperDirectory): KeeperStatus | undefined {
   return readRecord(directory.status, keeperStatus);
+}
+
+export function writeStatus(directory: KeeperDirectory, status: KeeperStatus): void {
+  writeRecord(directory.status, status);
 }

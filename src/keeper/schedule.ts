@@ -27,6 +27,29 @@ export function refreshDelay(lifetime: number, remaining: number, random: number
   return (Math.max(Math.min(lifetime, remaining), SHORTEST_LIFE_MS) / 2) * (1 - random * (first ? 0.8 : 0.1));
 }
 
+/** From 15 minutes before the end on, boto3 reads a session again for each request. */
+const LEFT_OF_A_SESSION_MS = 20 * 60 * 1000;
+
+/**
+ * Time from the receipt of a session to its renewal: half of its life, early by up to a tenth of that; and
+ * early enough that 20 minutes are left, where that is more than a quarter of its life away.
+ */
+export function renewalDelay(lifetime: number, remaining: number, random: number): number {
+  const early = remaining - LEFT_OF_A_SESSION_MS;
+  const half = refreshDelay(lifetime, remaining, random);
+  return early >= remaining / 4 ? Math.min(half, early) : half;
+}
+
+/** When to renew a session for the last time before the ID tokens end: 5 minutes are enough for retries. */
+export function lastRenewal(now: number, endsAt: number): number {
+  return endsAt - Math.min(5 * 60 * 1000, (endsAt - now) / 10);
+}
+
+/** How long the request for a session may take: a process, an ID token and an exchange. */
+export function exchangeTimeout(lifetime: number): number {
+  return Math.min(30_000, Math.max(lifetime / 4, 5_000));
+}
+
 /**
  * Time to the next try after failures: full jitter, doubling from 1 s up to 30 s. A Retry-After is waited
  * for, but no longer than that: the token is running out.

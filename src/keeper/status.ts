@@ -1,5 +1,5 @@
 import type { IdToken } from "../base/id-token.ts";
-import { identify } from "../base/process.ts";
+import { identify, type ProcessIdentity } from "../base/process.ts";
 import type { Past } from "./held-token.ts";
 
 // The keeper's record for post: a file of times and error texts, never a token. All times in milliseconds
@@ -37,6 +37,8 @@ export interface KeeperStatus {
   tokenReceivedAt: number;
   tokenExpiresAt: number;
   lifetimeMs: number;
+  /** By when the keeper records the next token or failure, even if everything takes twice as long. */
+  silentUntil: number;
   /** The server's clock less this machine's when it was received; undefined if the answer had no Date. */
   clockOffsetMs?: number;
   refreshes: number;
@@ -47,6 +49,10 @@ export interface KeeperStatus {
   received: number[];
   outages: Outage[];
   stale: Interval[];
+  /** When it was brought back after somebody had killed it: the last times. */
+  revivals?: number[];
+  /** The shell that would bring it back. */
+  watcher?: ProcessIdentity;
   ended?: { at: number; why: Ending };
 }
 
@@ -67,6 +73,7 @@ export function beginStatus(token: Token, receivedAt: number, dead: KeeperStatus
     tokenReceivedAt: received,
     tokenExpiresAt: received + token.remainingMs,
     lifetimeMs: token.lifetimeMs,
+    silentUntil: received + token.remainingMs,
     ...(token.clockOffsetMs !== undefined && { clockOffsetMs: token.clockOffsetMs }),
     refreshes: 0,
     failures: 0,
@@ -85,14 +92,36 @@ export function beginStatus(token: Token, receivedAt: number, dead: KeeperStatus
  * a later use wrote another; one that recorded its end deleted the token.
  */
 function inherit(dead: KeeperStatus, until: number): Partial<KeeperStatus> {
-  const { refreshes, failures, received, stale } = dead;
+  const { refreshes, failures, received, stale, revivals } = dead;
   const goneAt = dead.ended?.at ?? dead.tokenExpiresAt;
   const longestAgeMs = dead.ended
     ? dead.longestAgeMs
     : Math.max(dead.longestAgeMs, until - dead.tokenReceivedAt);
   const gap = until > goneAt ? [{ from: goneAt, to: until }] : [];
   const outages = dead.outages.map((outage) => ({ ...outage, to: outage.to ?? until }));
-  return { refreshes, failures, received, longestAgeMs, outages, stale: [...stale, ...gap] };
+  return {
+    refreshes,
+    failures,
+    received,
+    longestAgeMs,
+    outages,
+    stale: [...stale, ...gap],
+    ...(revivals && { revivals }),
+  };
+}
+
+/** The status of a keeper that goes on with what a killed one left. */
+export function reviveStatus({ ended: _, watcher: __, ...dead }: KeeperStatus): KeeperStatus {
+  const revivals = [...(dead.revivals ?? [])];
+  add(revivals, Date.now());
+  return { ...dead, ...identify(process.pid), revivals };
+}
+
+const RECENTLY_MS = 10 * 60 * 1000;
+
+/** How often the keeper was brought back in the last ten minutes. */
+export function recentRevivals({ revivals = [] }: KeeperStatus): number {
+  return revivals.filter((at) => at > Date.now() - RECENTLY_MS).length;
 }
 
 /** Records a new token in the file, and what became of the one before it. */

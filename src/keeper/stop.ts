@@ -1,13 +1,13 @@
 import * as fs from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { readFileIfExists } from "../base/files.ts";
-import type { TokenDirectory } from "../base/layout.ts";
+import type { KeeperDirectory } from "../base/layout.ts";
 import { isRunning, type ProcessIdentity } from "../base/process.ts";
 import { readStatus } from "./record.ts";
 import type { KeeperStatus } from "./status.ts";
 
 /** Whether a keeper is running for a token directory. */
-export function hasKeeper(directory: TokenDirectory): boolean {
+export function hasKeeper(directory: KeeperDirectory): boolean {
   const status = readStatus(directory);
   return status !== undefined && status.ended === undefined && isKeeperOf(directory, status);
 }
@@ -27,9 +27,10 @@ export interface StoppedKeeper {
  * Ends the keeper of a token directory, if there is one: first with the stop file, and if that has no effect
  * with signals. Only the process that wrote the status file and works in this directory ever gets a signal.
  */
-export async function stopKeeper(directory: TokenDirectory): Promise<StoppedKeeper> {
+export async function stopKeeper(directory: KeeperDirectory): Promise<StoppedKeeper> {
   const status = readStatus(directory);
   if (status !== undefined && !isKeeperOf(directory, status)) {
+    stopWatcher(status);
     const keeper = isAskedByPost(directory) ? status : notByPost(status);
     return { keeper, keeperDied: status.ended === undefined };
   }
@@ -40,6 +41,8 @@ export async function stopKeeper(directory: TokenDirectory): Promise<StoppedKeep
   if (isAsked) await within(STOP_TIMEOUT_MS, () => isGone() || hasEnded());
   for (const signal of signalsFor(status, isAsked, hasEnded())) {
     if (isGone()) break;
+    // First, or it would bring back what is killed next.
+    if (signal === "SIGKILL") stopWatcher(status);
     try {
       process.kill(status.pid, signal);
     } catch {
@@ -53,7 +56,7 @@ export async function stopKeeper(directory: TokenDirectory): Promise<StoppedKeep
 }
 
 /**
- * Ends a keeper whose directory is not where it was, and deletes the token, wherever a step has moved the
+ * Ends a keeper whose directory is not where it was, and deletes what it kept, wherever a step has moved the
  * directory. Does nothing if that process has ended, or without /proc.
  */
 export async function stopMovedKeeper({ pid, started }: ProcessIdentity): Promise<void> {
@@ -64,14 +67,25 @@ export async function stopMovedKeeper({ pid, started }: ProcessIdentity): Promis
     if (isGone()) return;
     process.kill(pid, "SIGKILL");
     await within(STOP_TIMEOUT_MS, isGone);
-    fs.rmSync(`/proc/self/fd/${directory}/token`, { force: true });
+    for (const secret of ["token", "session"])
+      fs.rmSync(`/proc/self/fd/${directory}/${secret}`, { force: true });
   } finally {
     fs.closeSync(directory);
   }
 }
 
+function stopWatcher({ watcher }: KeeperStatus): void {
+  // Without a start time a pid proves nothing.
+  if (watcher?.started === undefined || !isRunning(watcher)) return;
+  try {
+    process.kill(watcher.pid, "SIGKILL");
+  } catch {
+    // It has just ended.
+  }
+}
+
 /** Makes the stop file. Returns whether the keeper can see one: not on a full disk. */
-function ask(directory: TokenDirectory): boolean {
+function ask(directory: KeeperDirectory): boolean {
   try {
     fs.writeFileSync(directory.stop, BY_POST, { flag: "wx", mode: 0o600 });
   } catch {
@@ -80,7 +94,7 @@ function ask(directory: TokenDirectory): boolean {
   return fs.existsSync(directory.stop);
 }
 
-function isAskedByPost(directory: TokenDirectory): boolean {
+function isAskedByPost(directory: KeeperDirectory): boolean {
   try {
     return readFileIfExists(directory.stop, BY_POST.length)?.toString() === BY_POST;
   } catch {
@@ -98,7 +112,7 @@ function notByPost(status: KeeperStatus): KeeperStatus {
  * Whether the process that wrote the status still runs, and is a keeper of this directory: it works in there.
  * Without /proc nothing more than the pid is known.
  */
-function isKeeperOf(directory: TokenDirectory, { pid, started }: KeeperStatus): boolean {
+function isKeeperOf(directory: KeeperDirectory, { pid, started }: KeeperStatus): boolean {
   if (started === undefined) return isRunning({ pid });
   if (!isRunning({ pid, started })) return false;
   try {

@@ -37,7 +37,7 @@ export function ganttChart(keepers: Lives[]): string[] {
     `  axisFormat ${axis}`,
     "  todayMarker off",
     ...keepers.flatMap((lives, index) => [
-      ...(keepers.length > 1 ? [`  section Audience ${index + 1}`] : []),
+      ...(keepers.length > 1 ? [`  section Keeper ${index + 1}`] : []),
       ...bars(lives, keepers.length === 1).map(
         (bar) => `  ${bar.name} :${bar.tags}${timestamp(bar.from)}, ${timestamp(bar.to)}`,
       ),

@@ -5,14 +5,22 @@ import type { KeeperStatus } from "../keeper/status.ts";
 import { plural, timestamp } from "./intervals.ts";
 
 /** The state of a keeper and its token, in half a line: for logs and alarms. */
-export function describeHealth({ trouble, remainingMs, status }: Health, now = Date.now()): string {
+export function describeHealth(
+  { trouble, remainingMs, status }: Health,
+  kind: "token" | "session" = "token",
+  now = Date.now(),
+): string {
   const outage = status && openOutage(status);
   const failing =
     outage &&
     `${outage.attempts} ${plural(outage.attempts, "request")} failed since ${time(outage.from)}, the last with ${quoted(outage.lastError)}`;
   const refreshed = status && `refreshed ${status.refreshes} ${plural(status.refreshes, "time")}`;
   const why = trouble === undefined ? refreshed : reason(trouble, status);
-  return [token(remainingMs, now), why, trouble === undefined || trouble === "cannot refresh" ? failing : ""]
+  return [
+    validity(kind, remainingMs, now),
+    why,
+    trouble === undefined || trouble === "cannot refresh" ? failing : "",
+  ]
     .filter(Boolean)
     .join(", ");
 }
@@ -31,10 +39,10 @@ export function replacedWarning({ trouble, status }: Health, now = Date.now()): 
   );
 }
 
-function token(remainingMs: number | undefined, now: number): string {
-  if (remainingMs === undefined) return "token was missing";
-  if (remainingMs <= 0) return `token had been stale since ${time(now + remainingMs)}`;
-  return `token valid for ${Math.round(remainingMs / 1000)} s`;
+function validity(kind: string, remainingMs: number | undefined, now: number): string {
+  if (remainingMs === undefined) return `${kind} was missing`;
+  if (remainingMs <= 0) return `${kind} had been stale since ${time(now + remainingMs)}`;
+  return `${kind} valid for ${Math.round(remainingMs / 1000)} s`;
 }
 
 function reason(trouble: Trouble, status: KeeperStatus | undefined): string {

@@ -1,0 +1,99 @@
+import { Readable } from "node:stream";
+import { STSClient } from "@aws-sdk/client-sts";
+import { errorCode, errorText } from "./base/errors.ts";
+import { type Failure, type FailureKind, kindOfCode, RequestError } from "./base/network.ts";
+import type { Keys, SessionRequest } from "./base/session.ts";
+
+/** An answer of STS is about 2 kB. */
+const MAX_ANSWER_BYTES = 256 * 1024;
+
+/** An STS client that makes one attempt. */
+export interface Client {
+  sts: STSClient;
+  /** The URL that it asks: the environment or a config file may name another. */
+  askedUrl(): string;
+  /** The Date of the last answer, in milliseconds since 1970. */
+  serverTime(): number | undefined;
+}
+
+/** @param keys to sign with; the exchange of an ID token is not signed */
+export function makeClient({ region, endpoint }: SessionRequest, keys?: Omit<Keys, "expiresAt">): Client {
+  const agent = { keepAlive: false, proxyEnv: process.env };
+  const sts = new STSClient({
+    region,
+    ...(endpoint !== undefined && { endpoint }),
+    ...(keys && { credentials: keys }),
+    maxAttempts: 1,
+    retryMode: "standard",
+    defaultsMode: "standard",
+    requestHandler: {
+      connectionTimeout: 5_000,
+      requestTimeout: 10_000,
+      throwOnRequestTimeout: true,
+      httpAgent: agent,
+      httpsAgent: agent,
+    },
+  });
+  let asked = endpoint ?? `https://sts.${region}.amazonaws.com${region.startsWith("cn-") ? ".cn" : ""}`;
+  let date: string | undefined;
+  sts.middlewareStack.add(
+    (next) => (args) => {
+      const server = args.request as { protocol: string; hostname: string; port?: number };
+      asked = `${server.protocol}//${server.hostname}${server.port === undefined ? "" : `:${server.port}`}`;
+      return next(args);
+    },
+    { step: "finalizeRequest" },
+  );
+  // Nearest to the network: the SDK would collect an answer of any size in memory.
+  sts.middlewareStack.add(
+    (next) => async (args) => {
+      const result = await next(args);
+      const response = result.response as { body: Readable; headers: Record<string, string | undefined> };
+      date = response.headers.date;
+      response.body = Readable.from(bounded(response.body));
+      return result;
+    },
+    { step: "deserialize", priority: "low" },
+  );
+  return { sts, askedUrl: () => asked, serverTime: () => Date.parse(date ?? "") || undefined };
+}
+
+async function* bounded(body: Readable): AsyncGenerator<Buffer> {
+  let size = 0;
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > MAX_ANSWER_BYTES) {
+      const message = `the answer is larger than ${MAX_ANSWER_BYTES} bytes`;
+      throw new RequestError({ kind: "malformed", message });
+    }
+    yield chunk;
+  }
+}
+
+/** What an error of the SDK says, as plain data. */
+export function failureOf(error: unknown): Failure {
+  const code = (errorCode(error) ?? (error instanceof Error ? error.name : "Error")).replace(
+    /Exception$/,
+    "",
+  );
+  const status = (error as { $metadata?: { httpStatusCode?: unknown } } | null)?.$metadata?.httpStatusCode;
+  const httpStatus = typeof status === "number" ? status : undefined;
+  const message = errorText(error);
+  return { kind: kindOf(code, httpStatus, message), code, httpStatus, message };
+}
+
+// https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html, and the other services' names for
+// the same.
+const THROTTLED = new Set(["Throttling", "Throttled", "RequestLimitExceeded", "TooManyRequests", "SlowDown"]);
+/** What the SDK calls an answer without an error code of STS. */
+const NO_CODE = new Set(["Unknown", "UnknownError", "Error"]);
+
+function kindOf(code: string, httpStatus: number | undefined, message: string): FailureKind {
+  if (THROTTLED.has(code) || httpStatus === 429) return "throttled";
+  if (code === "IDPCommunicationError") return "provider";
+  // STS's answer where a provider exists but its keys could not be fetched in time.
+  if (code === "InvalidIdentityToken" && /retrieve verification key/i.test(message)) return "provider";
+  if (httpStatus === undefined) return kindOfCode(code);
+  if (httpStatus >= 500) return "server-error";
+  return NO_CODE.has(code) ? "malformed" : "denied";
+}
