@@ -3,7 +3,6 @@ import { writeFileAtomic } from "../base/files.ts";
 import type { IdToken } from "../base/id-token.ts";
 import { decodeClaims, timeClaim } from "../base/jwt.ts";
 import type { KeeperDirectory } from "../base/layout.ts";
-import { findWorker } from "../base/process.ts";
 import { credentialProcessOutput } from "../base/session.ts";
 import type { LaunchedKeeper } from "../keeper/launch.ts";
 import type { WatchSession } from "../keeper/messages.ts";
@@ -11,6 +10,7 @@ import { readStatus } from "../keeper/record.ts";
 import { stopKeeper } from "../keeper/stop.ts";
 import { readText } from "./aws-files.ts";
 import { ensurePrivateDirectory } from "./private-directory.ts";
+import { findWorker } from "./worker.ts";
 
 /** What a keeper takes over: an ID token, or a session and how to renew it. */
 export type Handover = Pick<IdToken, "token"> | Pick<WatchSession, "renewal" | "first">;

@@ -6,6 +6,7 @@ import { checkEndpoints } from "../aws/sts-endpoint.ts";
 import { errorCode, errorText } from "../base/errors.ts";
 import { writeRecord } from "../base/files.ts";
 import { type JobDirectory, keeperDirectory, kindOf, tokenDirectory } from "../base/layout.ts";
+import { findWorker } from "../base/process.ts";
 import { seal } from "../base/seal.ts";
 import { placeProfile, readText, restoreProfile } from "./aws-files.ts";
 import { findSource, reachedFrom, refuseSourceOfAnother, type SourceName } from "./chain.ts";
@@ -61,9 +62,10 @@ export async function beginUse(
   jobSecret: string,
   ambient: NodeJS.ProcessEnv,
   home: string,
+  worker = findWorker(),
 ): Promise<PublishedUse> {
   return locked(job, async () => {
-    const claimed = await claim(job, jobSecret, ambient, home);
+    const claimed = await claim(job, jobSecret, ambient, home, worker);
 
     const uses = activeUses(job);
     const earlier = uses.findLast((other) => other.profile === use.profile);
