@@ -175,6 +175,10 @@ describe("the proof", () => {
     expect(proven(fresh)).toBe(false);
   });
 
+  test("takes no text of a scalar for a comment", () => {
+    expect(source.comments).toEqual(["# kept"]);
+  });
+
   test("asks for comments that were to go, and to come", () => {
     const fresh = text.replace("# kept", "# new");
     expect(proven(fresh, { removed: ["# kept"], added: ["# new"] })).toBe(true);

@@ -71,11 +71,9 @@ export function parse(text: string): Source | Unreadable {
 /** What parseDocument of yaml does, except that the lexer's comments are kept: a document has only some of them. */
 function* tokens(text: string, comments: string[]): Generator<CST.Token> {
   const parser = new Parser();
-  // The lexer announces a plain or block scalar with this character; such a scalar may begin with "#", too.
-  let scalar = false;
   for (const lexeme of new Lexer().lex(text)) {
-    if (!scalar && lexeme.startsWith("#")) comments.push(lexeme.trimEnd());
-    scalar = lexeme === "\x1f";
+    // The text of a scalar cannot begin with "#": in a block it begins with its indentation.
+    if (lexeme.startsWith("#")) comments.push(lexeme.trimEnd());
     yield* parser.next(lexeme);
   }
   yield* parser.end();
