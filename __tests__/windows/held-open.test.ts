@@ -44,7 +44,7 @@ test.each([
     if (sharing === undefined) return; // no Go
     const job = await startJob();
     const use = await job.use({ trial: "false" });
-    const { token } = job.directory;
+    const { secret: token } = job.directory;
     const held =
       sharing === "shared" ? await job.hold(token) : await job.read(token, 120_000, 0, "exclusive");
     const { exitCode, warnings, log } = await job.post(use);
