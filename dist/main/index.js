@@ -3629,7 +3629,7 @@ async function stopKeeper(directory) {
     return { keeper: readStatus(directory) ?? status };
 }
 /**
- * Ends a keeper whose directory is not where it was, and deletes the token, wherever a step has moved the
+ * Ends a keeper whose directory is not where it was, and deletes what it kept, wherever a step has moved the
  * directory. Does nothing if that process has ended, or without /proc.
  */
 async function stopMovedKeeper({ pid, started }) {
@@ -3642,7 +3642,8 @@ async function stopMovedKeeper({ pid, started }) {
             return;
         process.kill(pid, "SIGKILL");
         await within(STOP_TIMEOUT_MS, isGone);
-        fs.rmSync(`/proc/self/fd/${directory}/token`, { force: true });
+        for (const secret of ["token", "session"])
+            fs.rmSync(`/proc/self/fd/${directory}/${secret}`, { force: true });
     }
     finally {
         fs.closeSync(directory);
@@ -4831,12 +4832,22 @@ function sdkEnvironment({ inputs, job }, env) {
         AWS_PROFILE: profile,
     };
 }
+/**
+ * The exchange, with its connection open as soon as it is loaded. Not for a later use: the SDK would read the
+ * job's config file now, and remember it as it is before this use's profile is in it.
+ */
+async function prepareExchange(plan, env) {
+    env.HOME ??= home();
+    const bundle = await loadExchange();
+    const isLater = env.AWS_CONFIG_FILE === plan.job.config;
+    return { ...bundle, prepared: isLater ? undefined : await bundle.prepare(sessionRequest(plan)) };
+}
 /** Tries the role once. Throws a UserError that explains why STS gave no session. */
-async function firstSession({ exchange }, plan, source, idToken, env) {
+async function firstSession({ exchange, prepared }, plan, source, idToken, env) {
     Object.assign(env, sdkEnvironment(plan, env));
     // The SDK asks for the home folder and fails without one.
     env.HOME ??= home();
-    const result = await exchange(sessionRequest(plan), source, logRetry);
+    const result = await exchange(sessionRequest(plan), source, logRetry, prepared);
     if ("session" in result)
         return result.session;
     throw explainFailure(result.failure, plan, idToken, env);
@@ -5296,18 +5307,22 @@ async function byTokenFile(plan, keeper, enter, env) {
     if (!endpoint)
         throw new Error("planned without an endpoint");
     const isTried = inputs.trial || inputs.outputCredentials;
-    const [first, exchange] = await Promise.all([
-        firstToken(keeper, { endpoint, audience: inputs.audience }, env),
-        isTried ? loadExchange() : undefined,
-    ]);
-    core_setSecret(first.token);
-    const use = await enter(first.token);
-    const session = exchange
-        ? await firstSession(exchange, plan, { idToken: first.token }, first, env)
-        : plannedSession(inputs);
-    accept(plan, session);
-    await handOverToken(plan, keeper, first);
-    return { use, session, idToken: first };
+    const preparing = isTried ? prepareExchange(plan, env) : undefined;
+    try {
+        const first = await firstToken(keeper, { endpoint, audience: inputs.audience }, env);
+        core_setSecret(first.token);
+        const use = await enter(first.token);
+        const exchange = await preparing;
+        const session = exchange
+            ? await firstSession(exchange, plan, { idToken: first.token }, first, env)
+            : plannedSession(inputs);
+        accept(plan, session);
+        await handOverToken(plan, keeper, first);
+        return { use, session, idToken: first };
+    }
+    finally {
+        (await preparing)?.prepared?.close();
+    }
 }
 /** Another use's healthy keeper may watch over the same token already. */
 async function handOverToken({ job, keeper: id }, keeper, first) {

@@ -2492,7 +2492,7 @@ async function stopKeeper(directory) {
     return { keeper: readStatus(directory) ?? status };
 }
 /**
- * Ends a keeper whose directory is not where it was, and deletes the token, wherever a step has moved the
+ * Ends a keeper whose directory is not where it was, and deletes what it kept, wherever a step has moved the
  * directory. Does nothing if that process has ended, or without /proc.
  */
 async function stopMovedKeeper({ pid, started }) {
@@ -2505,7 +2505,8 @@ async function stopMovedKeeper({ pid, started }) {
             return;
         process.kill(pid, "SIGKILL");
         await within(STOP_TIMEOUT_MS, isGone);
-        external_node_fs_namespaceObject.rmSync(`/proc/self/fd/${directory}/token`, { force: true });
+        for (const secret of ["token", "session"])
+            external_node_fs_namespaceObject.rmSync(`/proc/self/fd/${directory}/${secret}`, { force: true });
     }
     finally {
         external_node_fs_namespaceObject.closeSync(directory);
@@ -3137,7 +3138,7 @@ function ganttChart(keepers) {
         `  axisFormat ${axis}`,
         "  todayMarker off",
         ...keepers.flatMap((lives, index) => [
-            ...(keepers.length > 1 ? [`  section Audience ${index + 1}`] : []),
+            ...(keepers.length > 1 ? [`  section Keeper ${index + 1}`] : []),
             ...bars(lives, keepers.length === 1).map((bar) => `  ${bar.name} :${bar.tags}${timestamp(bar.from)}, ${timestamp(bar.to)}`),
         ]),
         "```",
@@ -3332,7 +3333,10 @@ function numbers(uses, watches) {
 function table(uses, watches) {
     const several = watches.length > 1;
     const rows = uses.slice(0, MAX_USES).map((use) => {
-        const numbers = watches.flatMap(({ id, until }, index) => use.keepers.includes(id) && use.endedAt <= until ? [index + 1] : []);
+        // Of keepers one after another, the one that ran when the use was over.
+        const numbers = use.keepers
+            .map((keeper) => watches.findIndex(({ id, until }) => id === keeper && use.endedAt <= until) + 1)
+            .filter((number) => number > 0);
         const audience = use.audience === undefined ? "" : `: ${codeSpan(use.audience)}`;
         const keeper = `${numbers.join(", ") || "none"}${audience}`;
         return [...[use.profile, use.roleArn, use.sessionName].map(codeSpan), ...(several ? [keeper] : [])];
