@@ -35,7 +35,7 @@ export interface RowResult {
   steps: StepResult[];
 }
 
-export type Scenario = 1 | 2 | 3 | 4 | 5;
+export type Scenario = 1 | 2 | 3 | 4 | 5 | 6;
 
 export interface Results {
   /** ISO 8601, the day of the run. */

@@ -36,7 +36,7 @@ export interface Run {
 }
 
 /** Opens a world for one scenario, and closes it when `act` is over. */
-async function inWorld<T>(
+export async function inWorld<T>(
   run: Run,
   lifetimes: Pick<WorldOptions, "idTokenSeconds" | "sessionSeconds">,
   act: (world: World) => Promise<T>,
@@ -50,7 +50,7 @@ async function inWorld<T>(
 }
 
 /** Resolves with a result for every client, in their order. */
-async function everyClient(
+export async function everyClient(
   run: Run,
   act: (client: Client, directory: string) => Promise<Cell | undefined>,
 ): Promise<Record<string, Cell>> {
@@ -65,7 +65,7 @@ async function everyClient(
 }
 
 /** Every client makes one call in the step's environment. */
-function callAll(
+export function callAll(
   run: Run,
   world: World,
   environment: Record<string, string>,
@@ -82,7 +82,7 @@ function callAll(
 }
 
 /** Runs the uses of a row. Resolves with the warnings, and with the message of a main that failed. */
-async function runUses(
+export async function runUses(
   world: World,
   scene: Scene,
   { uses }: Pick<Row, "uses">,
@@ -173,7 +173,7 @@ export function staleRows(run: Run): Promise<RowResult[]> {
   return inWorld(run, FAST, async (world) => {
     const folder = await world.folder("token written once ");
     const tokenFile = path.join(folder, "token");
-    const environment = await byHand(world, folder, renderProfile({ ...PROFILE, tokenFile }));
+    const environment = await byHand(world, folder, webIdentity(tokenFile));
     await writeFile(tokenFile, world.idToken(), { mode: 0o600 });
     const seconds = 2 * SESSION_SECONDS;
     run.progress(`scenario 2: ${seconds} s`);
@@ -196,13 +196,11 @@ export function staleRows(run: Run): Promise<RowResult[]> {
   });
 }
 
-const PROFILE = {
-  profile: "default",
-  roleArn: ROLE_ARNS.role,
-  sessionName: "by-hand",
-  region: REGION,
-  stsEndpoint: undefined,
-};
+/** The section that the action writes for an ambient use of the role. */
+function webIdentity(tokenFile: string): string {
+  const identity = { roleArn: ROLE_ARNS.role, sessionName: "by-hand", tokenFile };
+  return renderProfile({ profile: "default", region: REGION, stsEndpoint: undefined, identity });
+}
 
 /** The environment that the action would leave, for a config file that it did not write. */
 async function byHand(world: World, folder: string, config: string): Promise<Record<string, string>> {
@@ -315,7 +313,7 @@ export function formRows(run: Run): Promise<RowResult[]> {
       const token = path.join(folder, tokenFile);
       await mkdir(path.dirname(token), { recursive: true });
       await writeFile(token, world.idToken());
-      const written = append(before, renderProfile({ ...PROFILE, tokenFile }));
+      const written = append(before, webIdentity(tokenFile));
       const environment = await byHand(world, folder, change?.(written) ?? written);
       const cells = await callAll(run, world, environment, { cwd: folder }, (call) =>
         judgeCall(call, "role"),
@@ -327,12 +325,13 @@ export function formRows(run: Run): Promise<RowResult[]> {
 }
 
 /** As many rows at once as the machine takes; results in the order of the rows. */
-async function inTurns<R extends { id: string }>(
+export async function inTurns<R extends { id: string }>(
   run: Run,
   rows: R[],
   act: (row: R) => Promise<RowResult>,
+  atOnce = ROWS_AT_ONCE,
 ): Promise<RowResult[]> {
-  const turns = new Turns(ROWS_AT_ONCE);
+  const turns = new Turns(atOnce);
   let done = 0;
   return Promise.all(
     rows.map((row) =>

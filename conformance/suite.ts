@@ -15,6 +15,7 @@ import { RESULTS_FILE, renderPages } from "./report.ts";
 import { type Results, type RowResult, type Scenario, stable } from "./results.ts";
 import { afterRows, formRows, hostileRows, type Run, refreshRows, staleRows } from "./rows.ts";
 import { AFTER_ROWS, HOSTILE_ROWS, type Row, shortRows } from "./scenarios.ts";
+import { sessionRows } from "./sessions.ts";
 
 /** Clients at once: some wait for the network, most for one of two cores. */
 const CLIENTS_AT_ONCE = 3;
@@ -25,6 +26,7 @@ const SCENARIOS: Record<Scenario, string> = {
   3: "hostile environments",
   4: "what post leaves behind",
   5: "config files of Windows and macOS",
+  6: "shared sessions and chains over several sessions",
 };
 
 const USAGE = `usage: npm run conformance -- [--only NAME,NAME] [--scenario N,N] [--row TEXT] [--short] [--json FILE] [--write] [--render]
@@ -133,7 +135,12 @@ async function conformance(cleanup: Cleanup): Promise<number> {
 
 async function runScenarios(
   run: Run,
-  { scenarios, hostile, after }: { scenarios: Scenario[]; hostile: Row[]; after: Row[] },
+  {
+    scenarios,
+    hostile,
+    after,
+    short,
+  }: { scenarios: Scenario[]; hostile: Row[]; after: Row[]; short: boolean },
 ): Promise<RowResult[]> {
   const parts: Record<Scenario, () => Promise<RowResult[]>> = {
     1: () => refreshRows(run),
@@ -141,6 +148,7 @@ async function runScenarios(
     3: () => hostileRows(run, hostile),
     4: () => afterRows(run, after),
     5: () => formRows(run),
+    6: () => sessionRows(run, short),
   };
   const rows: RowResult[] = [];
   for (const scenario of scenarios.toSorted()) rows.push(...(await parts[scenario]()));
