@@ -219,8 +219,8 @@ async function byHand(world: World, folder: string, config: string): Promise<Rec
   };
 }
 
-/** Scenario 3. */
-export function hostileRows(run: Run, rows: Row[]): Promise<RowResult[]> {
+/** Scenario 3, and 7 with other uses. */
+export function hostileRows(run: Run, rows: Row[], scenario: 3 | 7 = 3): Promise<RowResult[]> {
   return inWorld(run, { idTokenSeconds: 300, sessionSeconds: HOSTILE_SESSION_SECONDS }, async (world) => {
     return inTurns(run, rows, (row) =>
       world.scene(row.ambient, async (scene): Promise<RowResult> => {
@@ -236,7 +236,7 @@ export function hostileRows(run: Run, rows: Row[]): Promise<RowResult[]> {
         await scene.job.finish();
         const refused = refusal === undefined ? {} : { refusal };
         const { id, title, ambient } = row;
-        return { scenario: 3, id, title, ambient: ambient.title, warnings, ...refused, steps };
+        return { scenario, id, title, ambient: ambient.title, warnings, ...refused, steps };
       }),
     );
   });
@@ -275,13 +275,7 @@ async function afterRow(run: Run, world: World, scene: Scene, row: Row): Promise
   const cells = await callAll(run, world, JSON.parse(left) as Record<string, string>, {}, (call, client) =>
     judgeAfter(before.get(client.name), call),
   );
-  const cached = await cachedSessions(home);
-  const cacheCells = await everyClient(run, async (client): Promise<Cell | undefined> => {
-    if (!client.diskCache) return undefined;
-    return cached.length === 0
-      ? { verdict: "right" }
-      : { verdict: "wrong", text: `left in ~/.aws/cli/cache: ${cached.map(stable).join(", ")}` };
-  });
+  const cacheCells = await judgeCache(run, await cachedSessions(home));
   await writeFile(path.join(meeting, "go"), "");
   await finished;
   const steps: StepResult[] = [{ id: "after", title: "a call after post", cells }];
@@ -290,8 +284,18 @@ async function afterRow(run: Run, world: World, scene: Scene, row: Row): Promise
   return { scenario: 4, id: row.id, title: row.title, ambient: row.ambient.title, warnings, steps };
 }
 
+/** Of every client that keeps credentials on the disk: whether some were left. */
+export function judgeCache(run: Run, left: string[]): Promise<Record<string, Cell>> {
+  return everyClient(run, async ({ diskCache }): Promise<Cell | undefined> => {
+    if (!diskCache) return undefined;
+    return left.length === 0
+      ? { verdict: "right" }
+      : { verdict: "wrong", text: `left in ~/.aws/cli/cache: ${left.map(stable).join(", ")}` };
+  });
+}
+
 /** The sessions of our roles that the AWS CLI keeps on the disk. */
-async function cachedSessions(home: string): Promise<string[]> {
+export async function cachedSessions(home: string): Promise<string[]> {
   const directory = path.join(home, ".aws", "cli", "cache");
   const names = await readdir(directory).catch((): string[] => []);
   const texts = await Promise.all(

@@ -430,6 +430,63 @@ export const MODES: Mode[] = [
   },
 ];
 
+const SHARED_USE: Use = { ...AMBIENT_USE, with: SHARED };
+const SHARED_NAMED_USE: Use = { ...NAMED_USE, with: SHARED };
+const MARKED: Ambient = {
+  id: "marked",
+  title: "files of the user's own with CRLF and a byte order mark",
+  files: (given) =>
+    Object.fromEntries(
+      Object.entries(HOME_KEYS(given)).map(([name, text]) => [
+        name,
+        `\ufeff${text.replaceAll("\n", "\r\n")}`,
+      ]),
+    ),
+};
+const OF_THE_SAME_NAME: Ambient = {
+  id: "same-name",
+  title: "static keys of the use's own profile in ~/.aws/credentials",
+  files: (given) => ({ ...USERS_FILES(given), ".aws/credentials": keySection("deploy", given.keys.home) }),
+};
+const EXPIRED: Ambient = {
+  id: "expiration",
+  title: "temporary keys and AWS_CREDENTIAL_EXPIRATION, long past",
+  variables: ({ keys }) => ({
+    ...keyVariables(keys.session),
+    AWS_CREDENTIAL_EXPIRATION: "2020-01-01T00:00:00Z",
+  }),
+};
+
+const sessionRow = (kind: string, ambient: Ambient, uses: Use[], steps: Step[], title: string): Row => ({
+  id: `${ambient.id}/${kind}`,
+  title,
+  ambient,
+  uses,
+  steps,
+});
+
+/** Scenario 7: some of scenario 3's environments, around a shared session and around a chain. */
+export const SESSION_ROWS: Row[] = [
+  ...[
+    ...["none", "keys", "irsa", "irsa-S", "profile", "default-profile", "config-file"].map(ambientNamed),
+    ...["home-keys", "home-role", "container", "region"].map(ambientNamed),
+    MARKED,
+    EXPIRED,
+  ].map((ambient) => sessionRow("shared", ambient, [SHARED_USE], [AMBIENT_STEP], "shared session")),
+  ...[...["keys", "irsa", "container"].map(ambientNamed), OF_THE_SAME_NAME].map((ambient) =>
+    sessionRow("shared-named", ambient, [SHARED_NAMED_USE], [BY_VARIABLE, EXPLICIT], "named shared session"),
+  ),
+  ...["keys", "irsa-S", "profile", "home-keys", "container"].map((id) =>
+    sessionRow(
+      "chain",
+      ambientNamed(id),
+      [SOURCE_USE, CHAIN_USE],
+      [{ ...AMBIENT_STEP, expect: "chained" }],
+      "chain by source-profile",
+    ),
+  ),
+];
+
 /** Scenario 5: the config file as the action would write it on another system. */
 export interface Form {
   id: string;

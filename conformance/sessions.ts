@@ -3,9 +3,19 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import type { StsRequest } from "../harness/clouds/sts.ts";
 import { callForSeconds } from "./calls.ts";
+import type { Client } from "./clients.ts";
 import { judgeCall, judgeCalls } from "./judge.ts";
 import type { Cell, RowResult, StepResult } from "./results.ts";
-import { callAll, everyClient, inTurns, inWorld, type Run, runUses } from "./rows.ts";
+import {
+  cachedSessions,
+  callAll,
+  everyClient,
+  inTurns,
+  inWorld,
+  judgeCache,
+  type Run,
+  runUses,
+} from "./rows.ts";
 import { ambientNamed, MODES, type Mode, ROLE_ARNS } from "./scenarios.ts";
 import type { Scene, World } from "./world.ts";
 
@@ -45,25 +55,43 @@ async function modeRow(
   if (refusal !== undefined) throw new Error(`${mode.id}: main failed: ${refusal}`);
   const seconds = SESSIONS * SESSION_SECONDS + 5;
   run.progress(`scenario 6: ${mode.title}: ${seconds} s`);
-  const cells = await everyClient(run, async (client, directory) => {
-    const environment = { ...scene.job.environment, ...world.endpointVariables(client, "proxy") };
-    const calls = await callForSeconds({ client, directory, environment }, seconds);
-    return judgeCalls(calls, SESSION_SECONDS * (SESSIONS - 1), mode.expect);
+  const environmentOf = (client: Client) => ({
+    ...scene.job.environment,
+    ...world.endpointVariables(client, "proxy"),
   });
+  const longLived = async (client: Client, directory: string, more: Record<string, string> = {}) => {
+    const call = { client, directory, environment: { ...environmentOf(client), ...more } };
+    const calls = await callForSeconds(call, seconds);
+    return judgeCalls(calls, SESSION_SECONDS * (SESSIONS - 1), mode.expect);
+  };
+  const [cells, byFile] = await Promise.all([
+    everyClient(run, (client, directory) => longLived(client, directory)),
+    // The same once more, for a client that does not know the variable that main exports.
+    everyClient(run, async (client, directory) => {
+      if (client.credentialsFile === undefined) return undefined;
+      const file = scene.job.environment.AWS_SHARED_CREDENTIALS_FILE ?? "";
+      return longLived(client, directory, { [client.credentialsFile]: file });
+    }),
+  ]);
   const steps: StepResult[] = [{ id: "calls", title: "a process that lives for three sessions", cells }];
+  if (Object.keys(byFile).length > 0)
+    steps.push({ id: "by-file", title: "the same, which is told the credentials file", cells: byFile });
   if (!isShort) steps.push(...(await newProcesses(run, world, scene, mode)));
+  // The AWS CLI keeps no session that a process prints, and post removes those of a chain.
+  const cached = mode.held === mode.expect ? await cachedSessions(scene.home) : [];
   const exchanges = world.clouds.sts.requests.slice();
   await scene.job.finish();
+  const cache = await judgeCache(run, [...cached, ...(await cachedSessions(scene.home))]);
+  if (Object.keys(cache).length > 0)
+    steps.push({ id: "cache", title: "the disk cache of the AWS CLI", cells: cache });
   const fault = faultOf(mode, exchanges, (Date.now() - started) / 1000);
   if (fault !== undefined) run.progress(`scenario 6: ${mode.id}: ${fault}`);
-  const row = {
-    scenario: 6,
-    id: mode.id,
-    title: mode.title,
-    ambient: ambientNamed("users-files").title,
-  } as const;
+  const { id, title } = mode;
   return {
-    ...row,
+    scenario: 6,
+    id,
+    title,
+    ambient: ambientNamed("users-files").title,
     warnings,
     steps: fault === undefined ? steps : steps.map((step) => allWrong(step, fault)),
   };
