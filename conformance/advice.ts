@@ -76,6 +76,18 @@ export const ADVICE: Advice[] = [
       "variable to the output `credentials-file` in the step that runs Java: it then refreshes for as long as the job lives. It cannot follow `source_profile`.",
   },
   {
+    applies: ({ client, row, step, cell }) =>
+      client === "ruby" && row.scenario === 6 && step.id === "calls" && /ExpiredToken/.test(cell.text ?? ""),
+    text:
+      "The SDK for Ruby asks for the session of a chain's source once, so a chain stops working in a process that outlives that session (an hour; a new process has a new one). " +
+      "Use `shared-session: true` for the role that is reached through another one.",
+  },
+  {
+    applies: ({ client, row, cell }) =>
+      client === "js-v2" && row.scenario === 6 && /Missing credentials/.test(cell.text ?? ""),
+    text: "The SDK for JavaScript v2 follows `source_profile` to a profile with ID tokens, but not to a shared session. Use `shared-session: true` for both roles, or for none.",
+  },
+  {
     applies: ({ client, row, cell }) =>
       client === "php-async-aws" && cell.verdict === "error" && row.scenario > 5,
     text:

@@ -246,7 +246,7 @@ const ENTRIES: (Omit<Client, "folder" | "endpoints"> & Partial<Pick<Client, "fol
     start: inside("client"),
     authority: "SSL_CERT_FILE",
     explicit: "ConfigLoader::profile_name",
-    note: "the version is that of the crate aws-config",
+    note: "the version is that of the crate aws-config; reads a shared session by its feature credentials-process, one of the default ones",
   },
   {
     name: "cdk",

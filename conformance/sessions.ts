@@ -16,7 +16,7 @@ import {
   type Run,
   runUses,
 } from "./rows.ts";
-import { ambientNamed, MODES, type Mode, ROLE_ARNS } from "./scenarios.ts";
+import { ambientNamed, type Mode, ROLE_ARNS } from "./scenarios.ts";
 import type { Scene, World } from "./world.ts";
 
 /** As in scenario 1: three sessions in about a minute. */
@@ -29,17 +29,17 @@ const EXCHANGES_PER_SESSION = 2 / 0.9;
  * Every mode: a process that lives for three sessions, and a new process in each of three sessions. A short
  * run has few clients, so it does the first part of every mode at once, and leaves out the second.
  */
-export function sessionRows(run: Run, isShort: boolean): Promise<RowResult[]> {
+export function sessionRows(run: Run, modes: Mode[], isShort: boolean): Promise<RowResult[]> {
   const lifetimes = { idTokenSeconds: 10, sessionSeconds: SESSION_SECONDS };
   return inTurns(
     run,
-    MODES,
+    modes,
     (mode) =>
       // A world each: its STS has the exchanges of this mode alone.
       inWorld(run, lifetimes, (world) =>
         world.scene(ambientNamed("users-files"), (scene) => modeRow(run, world, scene, mode, isShort)),
       ),
-    isShort ? MODES.length : 1,
+    isShort ? modes.length : 1,
   );
 }
 

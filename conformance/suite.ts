@@ -14,7 +14,7 @@ import { regressions } from "./judge.ts";
 import { RESULTS_FILE, renderPages } from "./report.ts";
 import { type Results, type RowResult, type Scenario, stable, withOthers } from "./results.ts";
 import { afterRows, formRows, hostileRows, type Run, refreshRows, staleRows } from "./rows.ts";
-import { AFTER_ROWS, HOSTILE_ROWS, type Row, SESSION_ROWS, shortRows } from "./scenarios.ts";
+import { AFTER_ROWS, HOSTILE_ROWS, MODES, type Row, SESSION_ROWS, shortRows } from "./scenarios.ts";
 import { sessionRows } from "./sessions.ts";
 
 /** Clients at once: some wait for the network, most for one of two cores. */
@@ -36,7 +36,7 @@ const USAGE = `usage: npm run conformance -- [--only NAME,NAME] [--scenario N,N]
   --scenario NS    these scenarios: ${Object.entries(SCENARIOS)
     .map(([number, title]) => `${number} (${title})`)
     .join(", ")}
-  --row TEXT       of scenarios 3, 4 and 7, the rows whose id contains TEXT
+  --row TEXT       of scenarios 3, 4, 6 and 7, the rows whose id contains TEXT
   --short          few clients and rows
   --json FILE      write the results to FILE
   --write          write conformance/results.json, conformance/RESULTS.md and docs/compatibility.md; only with every client and row.
@@ -72,9 +72,10 @@ function readOptions() {
     (flags.short ? shortRows(rows) : rows).filter(({ id }) => id.includes(flags.row ?? ""));
   const scenarios = wanted.map(Number) as Scenario[];
   const [hostile, after, sessions] = [chosen(HOSTILE_ROWS), chosen(AFTER_ROWS), chosen(SESSION_ROWS)];
-  if (hostile.length + after.length + sessions.length === 0)
-    throw new ScriptError(`nothing ran: no row of scenarios 3, 4 and 7 has ${flags.row} in its id`);
-  return { ...flags, names, scenarios, hostile, after, sessions };
+  const modes = MODES.filter(({ id }) => id.includes(flags.row ?? ""));
+  if (hostile.length + after.length + sessions.length + modes.length === 0)
+    throw new ScriptError(`nothing ran: no row of scenarios 3, 4, 6 and 7 has ${flags.row} in its id`);
+  return { ...flags, names, scenarios, hostile, after, sessions, modes };
 }
 
 async function conformance(cleanup: Cleanup): Promise<number> {
@@ -146,7 +147,7 @@ async function runScenarios(run: Run, options: ReturnType<typeof readOptions>): 
     3: () => hostileRows(run, options.hostile),
     4: () => afterRows(run, options.after),
     5: () => formRows(run),
-    6: () => sessionRows(run, options.short),
+    6: () => sessionRows(run, options.modes, options.short),
     7: () => hostileRows(run, options.sessions, 7),
   };
   const rows: RowResult[] = [];
