@@ -1,0 +1,133 @@
+/** The lane of tools: the action in front of programs and servers that nobody here wrote. `--help` lists the options. */
+import { startClouds } from "../../harness/clouds/clouds.ts";
+import {
+  asJson,
+  type Cleanup,
+  readFlags,
+  runScript,
+  ScriptError,
+  UsageError,
+  writeResult,
+} from "../../scripts/script.ts";
+import { chainsUnderAct } from "./act.ts";
+import { type Installation, install, type RecipeName } from "./install.ts";
+import { startMinio } from "./minio.ts";
+import { ID_TOKEN_SECONDS, prepare, REAL_ROWS, runReal, type World } from "./real.ts";
+import type { RowResult } from "./results.ts";
+
+/** Jobs at once: most of the time they sleep between two turns. */
+const JOBS_AT_ONCE = 4;
+
+const USAGE = `usage: npm run tools -- [--only PART,PART] [--row TEXT] [--json FILE]
+
+  --only PARTS   minio: the action against MinIO as STS and S3
+                 act: a workflow that chains twice, under nektos/act
+  --row TEXT     only rows whose id contains TEXT
+  --json FILE    write what was found to FILE
+
+Installs what it needs into .cache/tools (TOOLS_CACHE names another folder). What cannot be installed is skipped, and said.
+Exit code: 1 if a row is not as it should be, or if nothing ran.
+`;
+
+interface Part {
+  needs: RecipeName[];
+  run(context: Context): Promise<RowResult[]>;
+}
+
+interface Context {
+  folder(name: RecipeName): string;
+  wanted: (id: string) => boolean;
+  report(row: RowResult): void;
+  cleanup: Cleanup;
+}
+
+const PARTS: Record<string, Part> = {
+  minio: { needs: ["minio", "python", "js"], run: runMinio },
+  act: { needs: ["act", "python", "js"], run: runAct },
+};
+
+async function runMinio({ folder, wanted, report, cleanup }: Context): Promise<RowResult[]> {
+  const clouds = await startClouds({ idTokenSeconds: ID_TOKEN_SECONDS });
+  cleanup(() => clouds.close());
+  const minio = await startMinio(`${folder("minio")}/minio`, clouds.github.issuer);
+  cleanup(() => minio.close());
+  const world: World = { clouds, minio, python: folder("python"), js: folder("js") };
+  const first = await prepare(world);
+  report(first);
+  const queue = REAL_ROWS.filter(({ id }) => wanted(id));
+  const rows = await inTurns(queue, async (row) => {
+    const result = await runReal(row, world);
+    report(result);
+    return result;
+  });
+  return [first, ...rows];
+}
+
+async function runAct({ folder, wanted, report }: Context): Promise<RowResult[]> {
+  const tools = { act: `${folder("act")}/act`, python: folder("python"), js: folder("js") };
+  const rows: RowResult[] = [];
+  for (const shared of [false, true].filter((each) => wanted(each ? "chain-shared" : "chain"))) {
+    rows.push(await chainsUnderAct(tools, shared));
+    for (const row of rows.slice(-1)) report(row);
+  }
+  return rows;
+}
+
+/** A few at once. One that throws ends the part. */
+async function inTurns<T, R>(items: T[], work: (item: T) => Promise<R>): Promise<R[]> {
+  const queue = [...items];
+  const results: R[] = [];
+  const worker = async (): Promise<void> => {
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) results.push(await work(next));
+  };
+  await Promise.all(Array.from({ length: JOBS_AT_ONCE }, worker));
+  return results;
+}
+
+async function main(cleanup: Cleanup): Promise<number> {
+  const flags = readFlags({ only: { type: "string" }, row: { type: "string" }, json: { type: "string" } });
+  const names = flags.only?.split(",") ?? Object.keys(PARTS);
+  const unknown = names.find((name) => !(name in PARTS));
+  if (unknown !== undefined) throw new UsageError(`--only: there is no part ${unknown}`);
+  const started = Date.now();
+  const progress = (line: string): void =>
+    console.log(`${String(Math.round((Date.now() - started) / 1000)).padStart(5)} s  ${line}`);
+  const report = ({ id, title, facts, faults }: RowResult): void => {
+    progress(`${faults.length === 0 ? "right" : "WRONG"}  ${id}: ${title}`);
+    for (const fact of facts) console.log(`           ${fact}`);
+    for (const fault of faults) console.log(`           NOT AS IT SHOULD BE: ${fault}`);
+  };
+
+  const parts = names.flatMap((name) => PARTS[name] ?? []);
+  const installation = await install([...new Set(parts.flatMap(({ needs }) => needs))], progress);
+  const rows: RowResult[] = [];
+  const skipped: string[] = [];
+  for (const name of names) {
+    const part = PARTS[name];
+    const missing = part?.needs.find((each) => installation.refused.has(each));
+    if (part === undefined || missing !== undefined) {
+      skipped.push(
+        `SKIPPED ${name}: ${missing} cannot be installed: ${installation.refused.get(missing ?? "minio")}`,
+      );
+      progress(skipped.at(-1) ?? "");
+      continue;
+    }
+    const wanted = (id: string): boolean => id.includes(flags.row ?? "");
+    rows.push(...(await part.run({ folder: folderIn(installation), wanted, report, cleanup })));
+  }
+  if (flags.json !== undefined) await writeResult(flags.json, asJson({ rows, skipped }));
+  if (rows.length === 0) throw new ScriptError(["nothing ran", ...skipped].join("\n"));
+  const failed = rows.filter(({ faults }) => faults.length > 0).length;
+  progress(`${rows.length - failed} rows right, ${failed} not, ${skipped.length} parts skipped`);
+  return failed > 0 ? 1 : 0;
+}
+
+function folderIn({ installed }: Installation): (name: RecipeName) => string {
+  return (name) => {
+    const folder = installed.get(name);
+    if (folder === undefined) throw new ScriptError(`${name} is not installed`);
+    return folder;
+  };
+}
+
+await runScript(USAGE, main);
