@@ -13,6 +13,7 @@ import { chainsUnderAct } from "./act.ts";
 import { type Installation, install, type RecipeName } from "./install.ts";
 import { startMinio } from "./minio.ts";
 import { isInside, runInside, S3_DOMAINS, serveNames, whyNotInside } from "./names.ts";
+import { NEIGHBOUR_ROWS, runNeighbour } from "./neighbours.ts";
 import { ID_TOKEN_SECONDS, prepare, REAL_ROWS, runReal, type World } from "./real.ts";
 import type { RowResult } from "./results.ts";
 import { runTool } from "./tool-rows.ts";
@@ -21,11 +22,13 @@ import { type Mode, TOOLS, type Tool } from "./tools.ts";
 /** Jobs at once: most of the time they sleep between two turns. */
 const JOBS_AT_ONCE = 4;
 
-const USAGE = `usage: npm run tools -- [--only PART,PART] [--row TEXT] [--json FILE]
+const USAGE = `usage: npm run tools -- [--only PART,PART] [--row TEXT] [--peer DIR] [--json FILE]
 
   --only PARTS   minio: the action against MinIO as STS and S3
                  act: a workflow that chains twice, under nektos/act
                  tools: programs that people run, under AWS's own names (takes root on Linux)
+                 neighbours: other actions and other surroundings in one job
+  --peer DIR     a checkout of configure-aws-credentials, for the rows of neighbours that have it in the same job
   --row TEXT     only rows whose id contains TEXT
   --json FILE    write what was found to FILE
 
@@ -48,11 +51,14 @@ interface Context {
   wanted: (id: string) => boolean;
   report(row: RowResult): void;
   cleanup: Cleanup;
+  /** A checkout of configure-aws-credentials. */
+  peer: string | undefined;
 }
 
 const PARTS: Record<string, Part> = {
   minio: { needs: ["minio", "python", "js"], run: runMinio },
   act: { needs: ["act", "python", "js"], run: runAct },
+  neighbours: { needs: ["python", "js"], run: runNeighbours },
   tools: {
     needs: ["minio"],
     wants: (wanted) => rowsOf(wanted).map(({ tool }) => tool.recipe),
@@ -60,6 +66,19 @@ const PARTS: Record<string, Part> = {
     run: runTools,
   },
 };
+
+async function runNeighbours({ folder, wanted, report, peer }: Context): Promise<RowResult[]> {
+  const tools = { python: folder("python"), js: folder("js"), peer };
+  const can = process.getuid?.() === 0;
+  const rows = NEIGHBOUR_ROWS.filter(
+    ({ id, needsPeer, needsRoot }) => wanted(id) && (!needsPeer || peer !== undefined) && (!needsRoot || can),
+  );
+  return inTurns(rows, async (row) => {
+    const result = await runNeighbour(row, tools);
+    report(result);
+    return result;
+  });
+}
 
 function rowsOf(wanted: Context["wanted"]): { tool: Tool; mode: Mode }[] {
   return TOOLS.flatMap((tool) =>
@@ -122,7 +141,12 @@ async function inTurns<T, R>(items: T[], work: (item: T) => Promise<R>): Promise
 }
 
 async function main(cleanup: Cleanup): Promise<number> {
-  const flags = readFlags({ only: { type: "string" }, row: { type: "string" }, json: { type: "string" } });
+  const flags = readFlags({
+    only: { type: "string" },
+    row: { type: "string" },
+    peer: { type: "string" },
+    json: { type: "string" },
+  });
   const names = flags.only?.split(",") ?? Object.keys(PARTS);
   const unknown = names.find((name) => !(name in PARTS));
   if (unknown !== undefined) throw new UsageError(`--only: there is no part ${unknown}`);
@@ -153,7 +177,9 @@ async function main(cleanup: Cleanup): Promise<number> {
       continue;
     }
     const has = (each: RecipeName): boolean => installation.installed.has(each);
-    rows.push(...(await part.run({ folder: folderIn(installation), has, wanted, report, cleanup })));
+    rows.push(
+      ...(await part.run({ folder: folderIn(installation), has, wanted, report, cleanup, peer: flags.peer })),
+    );
   }
   for (const line of skipped) progress(line);
   if (flags.json !== undefined) await writeResult(flags.json, asJson({ rows, skipped }));
