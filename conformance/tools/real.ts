@@ -5,6 +5,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import type { Clouds } from "../../harness/clouds/clouds.ts";
+import type { JobClaims } from "../../harness/clouds/github.ts";
 import { repository } from "../../harness/repository.ts";
 import { createRunner, type Job, type Runner, type StepResult } from "../../harness/runner/runner.ts";
 import { describeLoop, isGood, type Loop, readLoop } from "./loops.ts";
@@ -38,6 +39,8 @@ interface Scene {
 interface Row {
   id: string;
   title: string;
+  /** Of the job's ID tokens. */
+  claims?: Partial<JobClaims>;
   run(scene: Scene): Promise<void>;
 }
 
@@ -54,7 +57,7 @@ export async function runReal(row: Row, world: World): Promise<RowResult> {
   try {
     const job = await runner.startJob({
       environment: {
-        ...clouds.github.startJob().environment,
+        ...clouds.github.startJob(row.claims).environment,
         AWS_ENDPOINT_URL_S3: minio.url,
         BUCKET,
         PREFIX: row.id,
@@ -264,6 +267,15 @@ export const REAL_ROWS: Row[] = [
     title: "a role that MinIO does not have",
     run: async (scene) =>
       mustRefuse(scene, await scene.use({ "role-to-assume": "arn:minio:iam:::role/none" }), /role\/none/),
+  },
+  {
+    id: "stranger",
+    title: "a job of another owner: MinIO's role policy checks issuer and audience, and not the repository",
+    claims: { repository: "stranger/repository" },
+    run: async (scene) => {
+      mustWork(scene, await scene.use());
+      await mustHave(scene, "+put +get +list");
+    },
   },
   {
     id: "chain",
