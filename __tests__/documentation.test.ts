@@ -4,6 +4,7 @@ import { describe, expect, test } from "@jest/globals";
 import { UserError } from "../src/base/errors.ts";
 import { REFUSED } from "../src/incumbent-inputs.ts";
 import { type Inputs, loadInputs } from "../src/inputs.ts";
+import { exchangeTimeout, lastRenewal, renewalDelay, retryDelay } from "../src/keeper/schedule.ts";
 
 interface Declared {
   description: string;
@@ -40,18 +41,20 @@ function declared(section: "inputs" | "outputs", file = "action.yml"): Map<strin
   return found;
 }
 
-/** The rows of the table in README.md whose first column has this head. */
-function table(head: string): string[][] {
-  const rows = readFileSync("README.md", "utf8").split("\n");
-  const start = rows.findIndex((row) => row.startsWith(`| ${head} |`));
-  if (start < 0) throw new Error(`README.md has no table with the head ${head}`);
-  const end = rows.findIndex((row, index) => index > start && !row.startsWith("|"));
-  return rows.slice(start + 2, end).map((row) =>
-    row
-      .slice(1, -1)
-      .split(/(?<!\\)\|/)
-      .map((cell) => cell.trim()),
-  );
+/** The rows of all tables in a page whose first column has this head, one table after another. */
+function table(head: string, page = "README.md"): string[][] {
+  const rows = readFileSync(page, "utf8").split("\n");
+  const starts = rows.flatMap((row, index) => (row.startsWith(`| ${head} |`) ? [index] : []));
+  if (starts.length === 0) throw new Error(`${page} has no table with the head ${head}`);
+  return starts.flatMap((start) => {
+    const end = rows.findIndex((row, index) => index > start && !row.startsWith("|"));
+    return rows.slice(start + 2, end < 0 ? undefined : end).map((row) =>
+      row
+        .slice(1, -1)
+        .split(/(?<!\\)\|/)
+        .map((cell) => cell.trim()),
+    );
+  });
 }
 
 /** The files of a folder whose names end like this. */
@@ -68,6 +71,8 @@ const LAUNCH = readFileSync("src/keeper/launch.ts", "utf8");
 
 const inputs = declared("inputs");
 const outputs = declared("outputs");
+/** What README's table has. The others are inputs of configure-aws-credentials, for docs/migration.md. */
+const effective = new Map([...inputs].filter(([, { description }]) => !description.startsWith("No effect")));
 
 /** Reads all inputs as the action does; `asked` are the names in the order in which it asked. */
 function load(given: Record<string, string>): { inputs: Omit<Inputs, "sessionName">; asked: Set<string> } {
@@ -115,18 +120,27 @@ describe("inputs", () => {
     }
   });
 
-  test("are in README's table, in the order of action.yml, with their defaults", () => {
-    const expected = [...inputs].map(([name, { required, default: value }]) => [
+  test("are in README's tables, in the order of action.yml, with their defaults", () => {
+    const expected = [...effective].map(([name, { required, default: value }]) => [
       `\`${name}\``,
       required ? "required" : value === undefined ? "" : `\`${value}\``,
     ]);
     expect(table("Input").map(([name, value]) => [name, value])).toEqual(expected);
   });
 
-  test("are in README's table in the words of action.yml, which has no code spans", () => {
+  test("are in README's tables in the words of action.yml, which has no code spans", () => {
     expect(table("Input").map((row) => [row[0], row.at(-1)?.replaceAll("`", "")])).toEqual(
-      [...inputs].map(([name, { description }]) => [`\`${name}\``, description.trim()]),
+      [...effective].map(([name, { description }]) => [`\`${name}\``, description.trim()]),
     );
+  });
+
+  test("without effect have one row in docs/migration.md instead, and README leads there", () => {
+    const rows = table("Input of configure-aws-credentials", "docs/migration.md").map(([name]) => name);
+    const idle = [...inputs.keys()].filter((name) => !effective.has(name));
+    expect(idle.length).toBeGreaterThan(5);
+    expect(idle.filter((name) => rows.filter((row) => row === `\`${name}\``).length !== 1)).toEqual([]);
+    const section = /^## Inputs$[\s\S]*?(?=^## )/m.exec(readFileSync("README.md", "utf8"))?.[0];
+    expect(section).toContain("](docs/migration.md#inputs-and-outputs)");
   });
 
   test("that are left to GitHub's empty string are not given a default of '' in action.yml", () => {
@@ -144,8 +158,8 @@ describe("outputs", () => {
   });
 
   test("are in README's table, in the order of action.yml, in its words", () => {
-    expect(table("Output")).toEqual(
-      [...outputs].map(([name, { description }]) => [`\`${name}\``, description]),
+    expect(table("Output").map(([name, text]) => [name, text?.replaceAll("`", "")])).toEqual(
+      [...outputs].map(([name, { description }]) => [`\`${name}\``, description.trim()]),
     );
   });
 });
@@ -221,6 +235,43 @@ describe("workflows that are shown", () => {
   test("use the action at all", () => {
     expect(uses(readFileSync("README.md", "utf8")).length).toBeGreaterThan(1);
     for (const file of EXAMPLES) expect(uses(readFileSync(file, "utf8")).length).toBeGreaterThan(0);
+  });
+});
+
+describe("docs/reliability.md", () => {
+  /** "5 h 59 min 30 s" */
+  const exact = (ms: number): string =>
+    [
+      [ms / 3_600_000, "h"] as const,
+      [(ms % 3_600_000) / 60_000, "min"] as const,
+      [(ms % 60_000) / 1000, "s"] as const,
+    ]
+      .filter(([count]) => count >= 1)
+      .map(([count, unit]) => `${Math.floor(count)} ${unit}`)
+      .join(" ");
+  const page = readFileSync("docs/reliability.md", "utf8");
+  const row = (name: string): string[] => {
+    const section = /^## The shared session$[\s\S]*?(?=^## )/m.exec(page)?.[0] ?? "";
+    const line = section.split("\n").find((one) => one.startsWith(`| ${name} |`)) ?? "";
+    return line.split("|").map((cell) => cell.trim());
+  };
+  const LIVES = [900_000, 3_600_000, 43_200_000];
+  const left = (life: number) => life - renewalDelay(life, life, 0);
+  const longestWait = (life: number) => retryDelay(life, 99, 1);
+
+  test("has the longest outage that a shared session outlasts, as the schedule gives it", () => {
+    const atOnce = LIVES.map((life) => exact(left(life) - longestWait(life)));
+    const hanging = LIVES.map((life) => exact(left(life) - longestWait(life) - exchangeTimeout(life)));
+    expect(row("longest outage that no call notices, if requests fail at once").slice(3, 6)).toEqual(atOnce);
+    expect(row("the same, if requests hang until they time out").slice(3, 6)).toEqual(hanging);
+  });
+
+  test("has the lives that are renewed earlier than at half, and the time before the last renewal", () => {
+    const MINUTE = 60_000;
+    for (const life of [26 * MINUTE + 40_000, 30 * MINUTE, 40 * MINUTE]) expect(left(life)).toBe(20 * MINUTE);
+    for (const life of [26 * MINUTE, 41 * MINUTE]) expect(left(life)).toBe(life / 2);
+    expect(6 * 60 * MINUTE - lastRenewal(0, 6 * 60 * MINUTE)).toBe(5 * MINUTE);
+    expect(40 * MINUTE - lastRenewal(0, 40 * MINUTE)).toBe(4 * MINUTE);
   });
 });
 

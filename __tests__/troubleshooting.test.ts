@@ -18,7 +18,7 @@ import { explainIdTokenFailure, explainNoPermission } from "../src/explain/id-to
 import { explainStsFailure } from "../src/explain/sts.ts";
 import { REFUSED } from "../src/incumbent-inputs.ts";
 import { checkAccount, loadInputs } from "../src/inputs.ts";
-import { findSource } from "../src/job/chain.ts";
+import { findSource, refuseSourceOfAnother } from "../src/job/chain.ts";
 import { openJobDirectory } from "../src/job/private-directory.ts";
 import type { Ending, KeeperStatus } from "../src/keeper/status.ts";
 import { describeHealth, replacedWarning } from "../src/report/health.ts";
@@ -167,6 +167,7 @@ function saidOfChains(): Said[] {
     source("a"),
     source("b"),
     saidBy(() => findSource(job, { id: "a", profile: "a" }, { sameProfile: true }, [])),
+    saidBy(() => refuseSourceOfAnother("base", [{ section: "\nsource_profile = base\n", roleArn: ROLE }])),
     ...failures.map(([code, message = "x", isSelf = false]): Said => {
       const about = { attempts: 1, endpointUrl: "https://sts.eu-west-1.amazonaws.com", roleArn: ROLE };
       const failure = { kind: "denied" as const, code, message, ...about };
@@ -284,6 +285,8 @@ function saidOfEnvironment(): Said[] {
     saidBy(() => planEnvironment(webIdentity, { ...use, profile: "a" })),
     saidBy(() => planEnvironment({}, { ...use, profile: "a", mirror: "always" })),
     saidBy(() => planEnvironment(webIdentity, { ...use, mirror: "never" })),
+    saidBy(() => planEnvironment(webIdentity, { ...use, identity: { sessionFile: "/s" } })),
+    saidBy(() => planEnvironment({}, { ...use, identity: { sessionFile: "/s" }, mirror: "always" })),
     saidBy(() => jobDirectoryPath(undefined)),
     saidBy(() => jobDirectoryPath("/a#b")),
     saidBy(() => openJobDirectory(jobDirectory("/nowhere/aws-role-refresh"))),

@@ -1,3 +1,4 @@
+import type * as https from "node:https";
 import {
   AssumeRoleCommand,
   type AssumeRoleCommandOutput,
@@ -7,8 +8,10 @@ import { fromIni } from "@aws-sdk/credential-provider-ini";
 import { withDeadline } from "./base/deadline.ts";
 import { errorText } from "./base/errors.ts";
 import { RequestError } from "./base/network.ts";
+import { findProxy } from "./base/proxy.ts";
 import { retrying } from "./base/retry.ts";
 import type { ExchangeFailure, Keys, Session, SessionRequest, SessionSource } from "./base/session.ts";
+import { EarlyAgent } from "./early-agent.ts";
 import { type Client, failureOf, makeClient } from "./sts-client.ts";
 
 // The bundle with the AWS SDK. Plain data goes in and comes out: classes do not survive the border between
@@ -21,6 +24,28 @@ const ATTEMPT_TIMEOUT_MS = 15_000;
 /** Of a session, at AWS and at servers with an STS API. */
 const ARN = /^arn:[\w-]+:[\w-]*:[\w-]*:[\w-]*:[\w+=,.@/:-]{1,1024}$/;
 
+/** A connection to STS that is open before there is anything to exchange. */
+export interface Prepared {
+  agent: EarlyAgent;
+  /** Closes it, if it was not used. */
+  close(): void;
+}
+
+/**
+ * Runs the client up to where a request would leave, since its first call is slow, and opens the connection
+ * that it would use, except through a proxy. No failure of this matters.
+ */
+export async function prepare(request: SessionRequest): Promise<Prepared> {
+  const agent = new EarlyAgent({ keepAlive: false, proxyEnv: process.env } as https.AgentOptions);
+  const { sts, askedUrl } = makeClient(request, { isDry: true });
+  const input = { RoleArn: request.roleArn, RoleSessionName: request.sessionName, WebIdentityToken: "none" };
+  await sts.send(new AssumeRoleWithWebIdentityCommand(input)).catch(() => {});
+  sts.destroy();
+  const url = new URL(askedUrl());
+  if (url.protocol === "https:" && !findProxy(process.env, url.href)) agent.open(url);
+  return { agent, close: () => agent.close() };
+}
+
 /**
  * One session of a role, for an ID token, from a profile, or for another session of the role. No message
  * holds a token or a key.
@@ -30,8 +55,14 @@ export async function exchange(
   request: SessionRequest,
   source: SessionSource,
   onRetry?: (text: string) => void,
+  prepared?: Prepared,
 ): Promise<ExchangeResult> {
-  const progress: Progress = { client: undefined, roleArn: undefined, callerArn: undefined };
+  const progress: Progress = {
+    agent: prepared?.agent,
+    client: undefined,
+    roleArn: undefined,
+    callerArn: undefined,
+  };
   const url = () => progress.client?.askedUrl() ?? makeClient(request).askedUrl();
   let attempts = 0;
   const attempt = async () => {
@@ -61,6 +92,7 @@ export async function exchange(
 
 /** How far an attempt has come, for the message if it fails. */
 interface Progress {
+  agent: EarlyAgent | undefined;
   client: Client | undefined;
   /** The role that STS is asked for; undefined before the first request. */
   roleArn: string | undefined;
@@ -141,7 +173,7 @@ async function ask(
   keys?: Omit<Keys, "expiresAt">,
 ): Promise<Session> {
   progress.client?.sts.destroy();
-  const client = makeClient(request, keys);
+  const client = makeClient(request, { keys, httpsAgent: progress.agent });
   progress.client = client;
   progress.roleArn = input.RoleArn;
   const { WebIdentityToken, ...assume } = input;

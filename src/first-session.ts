@@ -6,12 +6,13 @@ import { bundlePath } from "./base/bundles.ts";
 import type { Claims } from "./base/jwt.ts";
 import { findProxy } from "./base/proxy.ts";
 import type { ExchangeFailure, Session, SessionRequest, SessionSource } from "./base/session.ts";
+import type { Prepared } from "./exchange.ts";
 import { explainChainFailure } from "./explain/chain.ts";
 import { explainStsFailure } from "./explain/sts.ts";
 import type { Inputs } from "./inputs.ts";
-import type { Plan } from "./plan.ts";
+import { needsKeys, type Plan } from "./plan.ts";
 
-export type Exchange = typeof import("./exchange.ts");
+type Exchange = typeof import("./exchange.ts");
 
 /** What main knows of a session: no keys and no lifetime where it did not try one. */
 export type KnownSession = Pick<Session, "accountId" | "assumedRoleArn"> & Partial<Session>;
@@ -45,22 +46,33 @@ export function sessionRequest({ inputs }: Plan): SessionRequest {
  * before; and the job's keys only where they are the source.
  */
 export function sdkEnvironment({ inputs, job }: Plan, env: NodeJS.ProcessEnv): Record<string, string> {
-  const { source, profile } = inputs;
-  const needsKeys = source !== "id-token" && "credentials" in source && source.credentials === "Environment";
   const ambient = Object.entries(env).filter(
-    ([name, value]) => name.startsWith("AWS_") && value && (needsKeys || !KEYS.includes(name)),
+    ([name, value]) => name.startsWith("AWS_") && value && (needsKeys(inputs) || !KEYS.includes(name)),
   );
   return {
     ...(Object.fromEntries(ambient) as Record<string, string>),
     AWS_CONFIG_FILE: job.config,
     AWS_SHARED_CREDENTIALS_FILE: job.credentials,
-    AWS_PROFILE: profile,
+    AWS_PROFILE: inputs.profile,
   };
 }
 
+/**
+ * The exchange, with its connection open as soon as it is loaded. Not for a later use: the SDK would read the
+ * job's config file now, and remember it as it is before this use's profile is in it.
+ */
+export async function prepareExchange(plan: Plan, env: NodeJS.ProcessEnv): Promise<PreparedExchange> {
+  env.HOME ??= home();
+  const bundle = await loadExchange();
+  const isLater = env.AWS_CONFIG_FILE === plan.job.config;
+  return { ...bundle, prepared: isLater ? undefined : await bundle.prepare(sessionRequest(plan)) };
+}
+
+export type PreparedExchange = Exchange & { prepared?: Prepared | undefined };
+
 /** Tries the role once. Throws a UserError that explains why STS gave no session. */
 export async function firstSession(
-  { exchange }: Exchange,
+  { exchange, prepared }: PreparedExchange,
   plan: Plan,
   source: SessionSource,
   idToken: Exchanged | undefined,
@@ -69,7 +81,7 @@ export async function firstSession(
   Object.assign(env, sdkEnvironment(plan, env));
   // The SDK asks for the home folder and fails without one.
   env.HOME ??= home();
-  const result = await exchange(sessionRequest(plan), source, logRetry);
+  const result = await exchange(sessionRequest(plan), source, logRetry, prepared);
   if ("session" in result) return result.session;
   throw explainFailure(result.failure, plan, idToken, env);
 }

@@ -1,33 +1,35 @@
 import { UserError } from "./base/errors.ts";
 import { parseBoolean, type Reader } from "./input-readers.ts";
 
-// The inputs of aws-actions/configure-aws-credentials that this action does not share. The runner hands main
-// every input of a step, also those that action.yml does not declare: none is dropped in silence.
+// The inputs of aws-actions/configure-aws-credentials that this action does not honour. The runner hands main
+// every input of a step, also those that action.yml does not declare, so none is dropped silently.
+// docs/migration.md has the same table for users; a test compares the two.
 
-/** Has no effect: why. In action.yml, so that the runner does not warn about it. */
+/** Inputs without effect, and why. They are in action.yml, so that the runner does not warn about them. */
 export const WITHOUT_EFFECT: Record<string, string> = {
-  "role-skip-session-tagging": "this action sends no session tags",
-  "special-characters-workaround": "later steps get no keys in which characters could be special",
-  "unset-current-credentials": "keys that are set in the environment are emptied anyway",
-  "overwrite-aws-profile": "a profile of the same name is replaced for this job, and restored afterwards",
-  "output-env-credentials": "no keys are exported",
-  "disable-retry": "what may be temporary is repeated for up to 30 s",
-  "retry-max-attempts": "what may be temporary is repeated for up to 30 s",
-  "action-timeout-s": "each request is bounded; timeout-minutes bounds the step",
-  "force-skip-oidc": "another source has to be named: source-profile, role-chaining or credential-source",
+  "role-skip-session-tagging": "this action never sends session tags",
+  "special-characters-workaround": "later steps get no keys, so no key can contain a special character",
+  "unset-current-credentials": "keys in the environment are always emptied for later steps",
+  "overwrite-aws-profile": "a profile of the same name is always replaced, for this job only",
+  "output-env-credentials": "keys are never exported",
+  "disable-retry": "requests that fail for a temporary reason are retried for up to 30 s",
+  "retry-max-attempts": "requests that fail for a temporary reason are retried for up to 30 s",
+  "action-timeout-s": "every request has a deadline; timeout-minutes limits the step",
+  "force-skip-oidc":
+    "the role is assumed with an ID token only if role-chaining, source-profile and credential-source are not given",
   "use-existing-credentials": "the role is always assumed",
 };
 
-const CHAIN = "source-profile, role-chaining or credential-source";
+const CHAIN = "role-chaining, source-profile or credential-source";
 const KEYS =
-  "This action takes no static keys: they are long-lived, and later steps could not renew them. Let the role trust GitHub's ID tokens; " +
-  "or keep the keys in the step's env and write credential-source: Environment.";
+  "This action has no inputs for static keys, because they are long-lived secrets. Let the role trust GitHub's ID tokens; or put the keys into " +
+  "the step's env (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY) and write credential-source: Environment.";
 const TAGS =
-  "A session for an ID token has the tags that GitHub puts into the token, and no others (sts:TagSession). For a role that needs more, reach " +
-  "it with a profile of your own.";
+  "A session for an ID token takes its tags from the token, and GitHub's ID tokens contain none. Give the job a role of its own where a policy " +
+  "asks for tags, or keep configure-aws-credentials for this role.";
 
 interface Refusal {
-  /** Only with this value. */
+  /** Refused only with this value; undefined: with any. */
   value?: boolean;
   why: string;
 }
@@ -38,14 +40,14 @@ export const REFUSED: Record<string, Refusal> = {
   "aws-session-token": { why: KEYS },
   "output-env-credentials": {
     value: true,
-    why: "Keys in the environment expire in the middle of the job, and every process can read them. Remove it: later steps find the profile. For one tool that reads nothing else, write output-credentials: true.",
+    why: "Keys in the environment expire in the middle of the job. Remove it, and let later steps use the profile. For a tool that reads nothing else, use output-credentials: true.",
   },
   "use-existing-credentials": {
     value: true,
-    why: "Which role the steps then have would depend on the runner. Remove it; or reach the role from those credentials with credential-source.",
+    why: "Which role later steps have would depend on the runner. Remove it; or reach the role from those credentials with credential-source.",
   },
   "web-identity-token-file": {
-    why: "Write a profile with web_identity_token_file and role_arn into your AWS config file, and name it in source-profile.",
+    why: "Write a profile with web_identity_token_file and role_arn into your AWS config file. SDKs use it without this action. To reach another role from it, name it in source-profile.",
   },
   "custom-tags": { why: TAGS },
   "transitive-tag-keys": { why: TAGS },
@@ -59,7 +61,7 @@ export function checkIncumbentInputs(read: Reader): string[] {
     // Not the value: it may be a key.
     throw new UserError(
       "input-refused",
-      `${name}${value === undefined ? "" : `: ${value}`} cannot be honoured. ${why}`,
+      `${name}${value === undefined ? "" : `: ${value}`} is not supported. ${why}`,
     );
   }
   const hasSource = ["source-profile", "role-chaining", "credential-source"].some(
@@ -68,7 +70,7 @@ export function checkIncumbentInputs(read: Reader): string[] {
   if (parseBoolean(read("force-skip-oidc")) && !hasSource) {
     throw new UserError(
       "input-refused",
-      `force-skip-oidc: true leaves no way to reach the role. Say where it is reached from: ${CHAIN}; or remove it.`,
+      `force-skip-oidc: true is not supported without ${CHAIN}, because nothing else can assume the role. Give one of them, or remove force-skip-oidc.`,
     );
   }
   return Object.entries(WITHOUT_EFFECT)

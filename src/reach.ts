@@ -14,6 +14,7 @@ import {
   loadExchange,
   logRetry,
   plannedSession,
+  prepareExchange,
   sdkEnvironment,
   sessionRequest,
 } from "./first-session.ts";
@@ -53,18 +54,22 @@ export async function byTokenFile(
   const { inputs, endpoint } = plan;
   if (!endpoint) throw new Error("planned without an endpoint");
   const isTried = inputs.trial || inputs.outputCredentials;
-  const [first, exchange] = await Promise.all([
-    firstToken(keeper, { endpoint, audience: inputs.audience }, env),
-    isTried ? loadExchange() : undefined,
-  ]);
-  core.setSecret(first.token);
-  const use = await enter(first.token);
-  const session = exchange
-    ? await firstSession(exchange, plan, { idToken: first.token }, first, env)
-    : plannedSession(inputs);
-  accept(plan, session);
-  await handOverToken(plan, keeper, first);
-  return { use, session, idToken: first };
+  const preparing = isTried ? prepareExchange(plan, env) : undefined;
+  preparing?.catch(() => {}); // the failure shows where it is awaited
+  try {
+    const first = await firstToken(keeper, { endpoint, audience: inputs.audience }, env);
+    core.setSecret(first.token);
+    const use = await enter(first.token);
+    const exchange = await preparing;
+    const session = exchange
+      ? await firstSession(exchange, plan, { idToken: first.token }, first, env)
+      : plannedSession(inputs);
+    accept(plan, session);
+    await handOverToken(plan, keeper, first);
+    return { use, session, idToken: first };
+  } finally {
+    (await preparing?.catch(() => undefined))?.prepared?.close();
+  }
 }
 
 /** Another use's healthy keeper may watch over the same token already. */
@@ -93,13 +98,12 @@ export async function bySession(
   const use = await enter();
   const { inputs, endpoint } = plan;
   const { audience, source, outlivesIdTokens } = inputs;
-  const needsIdTokens = use.keepers.length > 1 || source === "id-token";
   const renewal: Renewal = {
     ask: source === "id-token" && endpoint ? { endpoint, audience } : undefined,
     request: sessionRequest(plan),
     profile: targetProfile(plan.id),
     environment: sdkEnvironment(plan, env),
-    idTokensEnd: needsIdTokens ? plan.endsAt : undefined,
+    idTokensEnd: use.endsWithIdTokens || outlivesIdTokens ? plan.endsAt : undefined,
     outlivesIdTokens,
   };
   const { session, idToken } = await firstShared(plan, renewal, env);
@@ -150,10 +154,11 @@ export async function byProfile(plan: Plan, enter: Enter, env: NodeJS.ProcessEnv
 /** Before anything is exported. */
 function accept({ inputs }: Plan, session: KnownSession): void {
   if (inputs.maskAccountId && session.accountId !== undefined) core.setSecret(session.accountId);
-  maskKeys(session.keys);
+  if (inputs.sharedSession || inputs.outputCredentials) maskKeys(session.keys);
   checkAccount(inputs, session.accountId);
 }
 
+/** Those that steps can read. */
 function maskKeys(keys: Session["keys"] | undefined): void {
   if (keys === undefined) return;
   for (const secret of [keys.accessKeyId, keys.secretAccessKey, keys.sessionToken]) core.setSecret(secret);

@@ -1,4 +1,5 @@
 import { pathToFileURL } from "node:url";
+import { home } from "./aws/user-files.ts";
 import { bundlePath } from "./base/bundles.ts";
 import { requestIdToken } from "./base/id-token.ts";
 import { RequestError } from "./base/network.ts";
@@ -17,6 +18,8 @@ process.once("message", (job: RenewalJob) => void run(job));
 
 async function run(job: RenewalJob): Promise<void> {
   Object.assign(process.env, job.environment);
+  // The SDK asks for the home folder and fails without one.
+  process.env.HOME ??= home();
   process.send?.(await replyTo(job));
 }
 

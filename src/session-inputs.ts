@@ -1,4 +1,4 @@
-import type { CredentialSource } from "./aws/profile.ts";
+import type { CredentialSource } from "./aws/section.ts";
 import { errorText, UserError } from "./base/errors.ts";
 import { type Name, parseBoolean, type Reader, readBoolean, refused } from "./input-readers.ts";
 
@@ -27,7 +27,8 @@ export function readSessionInputs(read: Reader, notes: string[]): SessionInputs 
   const policyArns = readPolicyArns(read);
   const outlivesIdTokens = readBoolean(read, "outlive-id-tokens", false);
   const isChain = source !== "id-token";
-  // A web identity profile cannot say any of these, and a chained profile only the duration.
+  // A web identity profile cannot express any of these, and a chained profile only the duration. Later steps do not
+  // have the keys of this step's environment.
   const needs: [Name, boolean][] = [
     ["inline-session-policy", policy !== undefined],
     ["managed-session-policies", policyArns !== undefined],
@@ -42,7 +43,7 @@ export function readSessionInputs(read: Reader, notes: string[]): SessionInputs 
   const isUseless = durationSeconds !== undefined && durationSeconds >= 3600 && !sharedSession;
   if (isUseless)
     notes.push(
-      "role-duration-seconds: the credentials of later steps renew themselves, so no session needs to be longer than an hour",
+      "role-duration-seconds: SDKs in later steps renew their sessions, so no session needs to be longer than an hour",
     );
   return {
     source,
@@ -61,8 +62,8 @@ function readShared(read: Reader, needs: Name[]): boolean {
   if (value === undefined) throw refused("shared-session", given, "auto is right for most jobs.");
   const [need] = needs;
   if (!value && need !== undefined) {
-    const why = `${need} needs a shared session: a profile that later steps exchange by themselves cannot express it.`;
-    throw refused("shared-session", given, `${why} Leave shared-session at auto, or leave ${need} out.`);
+    const why = `${need} works only with a shared session, because later steps cannot do it by themselves.`;
+    throw refused("shared-session", given, `${why} Remove shared-session, or remove ${need}.`);
   }
   return value;
 }
@@ -80,17 +81,21 @@ function readSource(read: Reader): "id-token" | RoleSource {
   if (first && second) {
     throw new UserError(
       "input-refused",
-      `${first} and ${second} are both given, but a role is reached from one place. Give one of them.`,
+      `${first} and ${second} are both given, but a role can be reached from only one source. Remove one of them.`,
     );
   }
   if (isChaining) return { sameProfile: true };
   if (profile !== "") {
     if (/^[A-Za-z0-9_.-]{1,64}$/.test(profile)) return { profile };
-    throw refused("source-profile", profile, "Every SDK reads these names in the same way.");
+    throw refused(
+      "source-profile",
+      profile,
+      "SDKs do not agree on how to read other names. Rename the profile.",
+    );
   }
   if (credentials === "") return "id-token";
   if (isCredentialSource(credentials)) return { credentials };
-  throw refused("credential-source", credentials, "Leave it out to use the job's ID token.");
+  throw refused("credential-source", credentials, "Remove it to use the job's ID token.");
 }
 
 function isCredentialSource(text: string): text is CredentialSource {
@@ -105,7 +110,7 @@ function readDuration(read: Reader): number | undefined {
   throw refused(
     "role-duration-seconds",
     given,
-    "Leave it out for an hour, after which credentials renew themselves.",
+    "Remove it to get an hour; SDKs and the keeper renew sessions.",
   );
 }
 
@@ -113,12 +118,16 @@ function readExternalId(read: Reader, isChain: boolean): string | undefined {
   const given = read("role-external-id");
   if (given === "") return undefined;
   if (!/^[\w+=,.@:/-]{2,1224}$/.test(given))
-    throw refused("role-external-id", given, "The trust policy of the role says which one.");
+    throw refused(
+      "role-external-id",
+      given,
+      "It must be the value of sts:ExternalId in the role's trust policy.",
+    );
   if (isChain) return given;
   throw new UserError(
     "input-refused",
-    "role-external-id is given, but the role is assumed with an ID token, and AssumeRoleWithWebIdentity has no external id. Remove it; " +
-      "or reach the role from another one: role-chaining, source-profile or credential-source.",
+    "role-external-id is given, but AWS has no external ID for a role that is assumed with an ID token. Remove it; or reach the role from " +
+      "another source: role-chaining, source-profile or credential-source.",
   );
 }
 
@@ -135,12 +144,12 @@ function readPolicy(read: Reader): string | undefined {
     throw new UserError("input-refused", `inline-session-policy is not JSON: ${errorText(error)}`);
   }
   if (typeof policy !== "object" || policy === null || !("Statement" in policy))
-    throw refused("inline-session-policy", given, "It has no Statement.");
+    throw refused("inline-session-policy", given, "This has no Statement.");
   const text = JSON.stringify(policy);
   if (text.length <= MAX_POLICY) return text;
   throw new UserError(
     "session-policy",
-    `inline-session-policy has ${text.length} characters without white space; STS allows ${MAX_POLICY}. Combine statements, use wildcards, or put it into a managed policy and name that in managed-session-policies.`,
+    `inline-session-policy has ${text.length} characters without white space, and STS allows ${MAX_POLICY}. Combine statements, use wildcards, or make it a managed policy and name that in managed-session-policies.`,
   );
 }
 
@@ -151,7 +160,7 @@ function readPolicyArns(read: Reader): string[] | undefined {
     (arn) => !/^arn:aws[a-z-]*:iam::(?:\d{12}|aws):policy\/[\w+=,.@/-]{1,512}$/.test(arn),
   );
   if (wrong !== undefined)
-    throw refused("managed-session-policies", wrong, "A managed policy's page in IAM shows its ARN.");
+    throw refused("managed-session-policies", wrong, "Copy it from the policy's page in IAM.");
   if (arns.length <= 10) return arns;
-  throw refused("managed-session-policies", `${arns.length} ARNs`, "STS accepts no more.");
+  throw refused("managed-session-policies", `${arns.length} ARNs`, "STS does not accept more.");
 }

@@ -65,6 +65,7 @@ async function enterUse(
     ...{ id, startedAt: Date.now(), profile, roleArn: role.arn, sessionName, stsEndpoint },
     audience: source === "id-token" ? inputs.audience : undefined,
     keepers: keeper === undefined ? [] : [keeper],
+    outlives: inputs.outlivesIdTokens,
     exported: exports,
     ...{ visible, hidden, token },
     source: source === "id-token" || "credentials" in source ? undefined : source,

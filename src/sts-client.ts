@@ -1,3 +1,4 @@
+import type * as https from "node:https";
 import { Readable } from "node:stream";
 import { STSClient } from "@aws-sdk/client-sts";
 import { errorCode, errorText } from "./base/errors.ts";
@@ -16,8 +17,16 @@ export interface Client {
   serverTime(): number | undefined;
 }
 
-/** @param keys to sign with; the exchange of an ID token is not signed */
-export function makeClient({ region, endpoint }: SessionRequest, keys?: Omit<Keys, "expiresAt">): Client {
+export interface ClientOptions {
+  /** To sign with; the exchange of an ID token is not signed. */
+  keys?: Omit<Keys, "expiresAt"> | undefined;
+  httpsAgent?: https.Agent | undefined;
+  /** Throw where a request would leave: the client then knows its URL, and has done most of its work once. */
+  isDry?: boolean;
+}
+
+export function makeClient({ region, endpoint }: SessionRequest, options: ClientOptions = {}): Client {
+  const { keys, isDry = false } = options;
   const agent = { keepAlive: false, proxyEnv: process.env };
   const sts = new STSClient({
     region,
@@ -31,7 +40,7 @@ export function makeClient({ region, endpoint }: SessionRequest, keys?: Omit<Key
       requestTimeout: 10_000,
       throwOnRequestTimeout: true,
       httpAgent: agent,
-      httpsAgent: agent,
+      httpsAgent: options.httpsAgent ?? agent,
     },
   });
   let asked = endpoint ?? `https://sts.${region}.amazonaws.com${region.startsWith("cn-") ? ".cn" : ""}`;
@@ -40,6 +49,7 @@ export function makeClient({ region, endpoint }: SessionRequest, keys?: Omit<Key
     (next) => (args) => {
       const server = args.request as { protocol: string; hostname: string; port?: number };
       asked = `${server.protocol}//${server.hostname}${server.port === undefined ? "" : `:${server.port}`}`;
+      if (isDry) throw new Error("a dry run");
       return next(args);
     },
     { step: "finalizeRequest" },

@@ -128,6 +128,19 @@ const cliPath = findCli();
 );
 
 (cliPath === undefined ? test.skip : test)(
+  `the AWS CLI never writes a shared session to disk${unless(cliPath !== undefined, "needs the AWS CLI")}`,
+  async () => {
+    const scene = await startScene({ runner: { environment: { PATH: cliPath ?? "" } } });
+    const { job } = scene;
+    const use = worked(await job.use(ACTION, { with: { ...WITH, "shared-session": "true" } }));
+    const step = worked(await job.run("aws sts get-caller-identity --query Arn --output text"));
+    expect(step.stdout.trim()).toBe(sessionArn(use));
+    expect(existsSync(cacheOf(scene)) ? readdirSync(cacheOf(scene)) : []).toEqual([]);
+    await finishClean(scene);
+  },
+);
+
+(cliPath === undefined ? test.skip : test)(
   "the AWS CLI leaves nothing on disk where the server returns no ARN",
   async () => {
     const scene = await startScene({ runner: { environment: { PATH: cliPath ?? "" } } });

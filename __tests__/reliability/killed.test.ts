@@ -1,5 +1,6 @@
 // A keeper that somebody kills comes back at once, and post tells.
-import { readdirSync, readFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "@jest/globals";
@@ -20,6 +21,7 @@ import {
   expectNothingLeft,
   finishClean,
   keepers,
+  NODE,
   processesOf,
   type Scene,
   startScene,
@@ -113,6 +115,21 @@ test("no process of ours has node in its name or its command line", async () => 
   for (const { pid } of ours)
     expect(readFileSync(`/proc/${pid}/comm`, "utf8")).not.toMatch(/node|MainThread/);
   await finishClean(scene);
+});
+
+test("the kernel is not asked to end the keeper first, as it is with the steps", async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), "oom-"));
+  const node = path.join(folder, "node");
+  // As the runner does for each step (actions/runner, src/Runner.Sdk/ProcessInvoker.cs).
+  writeFileSync(node, `#!/bin/bash\necho 500 > /proc/self/oom_score_adj\nexec '${NODE}' "$@"\n`, {
+    mode: 0o755,
+  });
+  const scene = await startScene({ runner: { node } });
+  worked(await scene.job.use(ACTION, { with: WITH }));
+  const { pid } = await watched(directoryOf(scene));
+  expect(readFileSync(`/proc/${pid}/oom_score_adj`, "utf8").trim()).toBe("0");
+  await finishClean(scene);
+  rmSync(folder, { recursive: true });
 });
 
 test("the watcher holds the configuration in its memory alone", async () => {

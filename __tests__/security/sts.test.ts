@@ -14,17 +14,16 @@ const EXCHANGE = `
   const request = {
     roleArn: "arn:aws:iam::111122223333:role/deploy",
     sessionName: "test",
-    token: "x",
     region: "eu-west-1",
     endpoint: process.argv[1],
   };
-  const result = await exchange(request, () => {});
+  const result = await exchange(request, { idToken: "x" }, () => {});
   console.log(JSON.stringify({ ...result, peakMb: process.resourceUsage().maxRSS / 1024 }));`;
 
 const HEAD = "HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\n";
 const session = (arn: string): string => {
   const keys =
-    "<AccessKeyId>x</AccessKeyId><SecretAccessKey>x</SecretAccessKey><SessionToken>x</SessionToken>";
+    "<AccessKeyId>x</AccessKeyId><SecretAccessKey>x</SecretAccessKey><SessionToken>x</SessionToken><Expiration>2030-01-01T00:00:00Z</Expiration>";
   const xml = `<AssumeRoleWithWebIdentityResponse><AssumeRoleWithWebIdentityResult><Credentials>${keys}</Credentials><AssumedRoleUser><Arn>${arn}</Arn></AssumedRoleUser></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>`;
   return `${HEAD}Content-Length: ${Buffer.byteLength(xml)}\r\nConnection: close\r\n\r\n${xml}`;
 };

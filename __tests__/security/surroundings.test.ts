@@ -244,6 +244,7 @@ loop();
           ".": "d700",
           config: "-600",
           tokens: "d700",
+          sessions: "d700",
           uses: "d700",
           finished: "d700",
         });

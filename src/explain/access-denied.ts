@@ -76,17 +76,23 @@ function judged({ allowed, statements }: ReturnType<typeof evaluateTrustPolicy>)
       ],
     };
   }
-  const shown = statements.slice(0, 20);
-  const rest = statements.length - shown.length;
   return {
     first: decisive(statements),
     lines: [
       "The trust policy in explain-trust-policy does not accept this job:",
-      ...shown.flatMap(statementLines),
-      ...(rest > 0 ? [`  and ${rest} more statements`] : []),
+      ...verdictLines(statements),
       "Other causes:",
     ],
   };
+}
+
+/** What each statement did and why, the first twenty of them. */
+export function verdictLines(statements: StatementVerdict[]): string[] {
+  const rest = statements.length - 20;
+  return [
+    ...statements.slice(0, 20).flatMap(statementLines),
+    ...(rest > 0 ? [`  and ${rest} more statements`] : []),
+  ];
 }
 
 /** A Deny that applies, or the Allow that has the fewest reasons not to, with the first of them. */

@@ -13,14 +13,14 @@ export interface ChainSituation {
   stsEndpoint: string | undefined;
   endpointHost: string;
   proxy: ProxySetting | undefined;
-  /** Where the role is reached from, in the words of the inputs. */
+  /** Where the role is reached from, in terms of the inputs. */
   source: string;
   durationSeconds: number | undefined;
   /** The role assumes itself: outlive-id-tokens. */
   isSelf: boolean;
 }
 
-/** Explains why a role could not be reached from its source: which link refused, and what it lacks. */
+/** Explains why a role could not be reached from its source: which role refused, and what is missing. */
 export function explainChainFailure(failure: ExchangeFailure, situation: ChainSituation): UserError {
   const { endpointHost: host } = situation;
   const code = (failure.code ?? "").replace(/Exception$/, "");
@@ -38,7 +38,7 @@ function textOf(failure: ExchangeFailure, code: string, situation: ChainSituatio
     return text(
       "chain-refused",
       `${source} has no credentials to assume ${shortened(roleArn, 140)} with`,
-      "Fix: the first line of this log says what the SDK looked for. A later step would find the same.",
+      "Fix: the first line shows the SDK's own message. Later steps would fail in the same way.",
     );
   }
   const shape = explainShape(failure, code, { ...situation, roleArn });
@@ -46,7 +46,7 @@ function textOf(failure: ExchangeFailure, code: string, situation: ChainSituatio
   if (code !== "AccessDenied") {
     return text(
       "chain-refused",
-      `STS did not give a session of ${shortened(roleArn, 140)}: ${code || "no error code"}`,
+      `STS returned no session of ${shortened(roleArn, 140)}: ${code || "no error code"}`,
       `The role is reached from ${source}.`,
       "Fix: follow the message. Common codes: https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html",
     );
@@ -59,16 +59,16 @@ function cannotAssumeItself(roleArn: string): Text {
   return text(
     "role-cannot-assume-itself",
     `${shortened(roleArn, 140)} may not assume itself, which outlive-id-tokens needs`,
-    "After about six hours GitHub issues no more ID tokens to a job. From then on the role has to assume itself; this step has tried whether it may.",
+    "Cause: after about six hours GitHub stops issuing ID tokens to a job, and from then on the role must assume itself. This step tried that once, and AWS refused.",
     "Fix: add this statement to the role's trust policy, or remove outlive-id-tokens:",
     "",
     ...jsonLines(statement({ Principal: { AWS: roleArn } })),
     "",
-    "With inline-session-policy or managed-session-policies, those have to allow sts:AssumeRole on the role as well.",
+    "If inline-session-policy or managed-session-policies are given, they must allow sts:AssumeRole on the role, too.",
   );
 }
 
-/** AWS says in some answers which of the two policies is the reason. */
+/** Some answers of AWS name which of the two policies is the reason. */
 function refused(
   { message, callerArn, roleArn: link }: ExchangeFailure,
   roleArn: string,
@@ -80,7 +80,7 @@ function refused(
   const isOwn = roleArn === situation.roleArn;
   const who = caller === undefined ? situation.source : quoted(caller, 200);
   const permission = [
-    `${callerRole ? quoted(callerRole) : "The source"} needs this permission:`,
+    `${callerRole ? quoted(callerRole) : "The source"} needs a policy with this statement:`,
     "",
     ...jsonLines(statement({ Resource: roleArn })),
     "",
@@ -90,6 +90,7 @@ function refused(
     "",
     ...jsonLines(statement({ Principal: { AWS: callerRole ?? caller ?? "ARN OF THE SOURCE" } })),
     "",
+    ...(callerRole ? ["If the source has a path, add it to this ARN: AWS's answer leaves it out."] : []),
     ...(isOwn
       ? ["If the policy requires an external id (sts:ExternalId), give it in role-external-id."]
       : []),
@@ -106,7 +107,7 @@ function refused(
     `The role is reached from ${situation.source}.`,
     "",
     ...(reason ?? [
-      "AWS gives no further detail. A role is assumed by another one only if both of these hold (or the role does not exist):",
+      "AWS gives no further detail. Usually one of these two statements is missing, or the role does not exist.",
       "",
       ...permission,
       ...trust,
@@ -118,7 +119,7 @@ function statement(about: object): object {
   return { Effect: "Allow", Action: "sts:AssumeRole", ...about };
 }
 
-/** The role of a session's ARN, as far as that tells: it leaves out the role's path. */
+/** The role of a session's ARN. That ARN leaves out the role's path. */
 function roleOf(arn: string | undefined): string | undefined {
   const [partition, account, role] = (arn && parseRole(arn)?.role.split(":")) || [];
   return role === undefined ? undefined : `arn:${partition}:iam::${account}:role/${role}`;
