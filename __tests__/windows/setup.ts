@@ -32,11 +32,17 @@ export function expectFresh(seen: Sightings): void {
   if (wasPunctual(seen)) expect(stale).toBe(0);
 }
 
-/** The post step of each use, latest first, and asserts that the action has left nothing and warned of nothing. */
-export async function finishClean(job: WindowsJob, uses: Use[]): Promise<Ran[]> {
+/**
+ * The post step of each use, latest first, and asserts that the action has left nothing and warned of nothing.
+ * @param isBusy whether this machine was too busy to keep a token of seconds fresh, of which post warns
+ */
+export async function finishClean(job: WindowsJob, uses: Use[], isBusy = false): Promise<Ran[]> {
   const posts: Ran[] = [];
   for (const use of uses.toReversed()) posts.push(await job.post(use));
-  for (const { exitCode, warnings } of posts) expect([exitCode, warnings]).toEqual([0, []]);
+  for (const { exitCode, warnings } of posts) {
+    const others = warnings.filter((warning) => !isBusy || !warning.startsWith("The ID token was stale"));
+    expect([exitCode, others]).toEqual([0, []]);
+  }
   expect(job.left()).toEqual([]);
   return posts;
 }

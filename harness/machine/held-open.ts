@@ -1,6 +1,7 @@
 /** Windows' refusal to touch a file that another program has open, for code that runs on another system. */
 import { execFileSync } from "node:child_process";
 import path from "node:path";
+import { pathToFileURL } from "node:url";
 import { repository } from "../repository.ts";
 
 export interface HeldOpen {
@@ -28,7 +29,7 @@ export function withHeldOpen<T>(held: HeldOpen, body: string): { result: T; refu
     for (const name of ["renameSync", "unlinkSync"]) {
       const original = fs[name];
       fs[name] = (...paths) => {
-        if (refused < times && paths.at(-1).endsWith(file)) {
+        if (refused < times && paths.at(-1).replaceAll("\\\\", "/").endsWith(file)) {
           refused += 1;
           throw Object.assign(new Error(code + ": " + name), { code, path: paths[0] });
         }
@@ -37,7 +38,7 @@ export function withHeldOpen<T>(held: HeldOpen, body: string): { result: T; refu
     }
     syncBuiltinESMExports();
     Object.defineProperty(process, "platform", { value: platform });
-    const load = (module) => import(${JSON.stringify(path.join(repository(), "lib", "src"))} + "/" + module);
+    const load = (module) => import(${JSON.stringify(pathToFileURL(path.join(repository(), "lib", "src")).href)} + "/" + module);
     const run = async () => { ${body} };
     const result = await run();
     console.log(JSON.stringify({ result, refused }));`;
