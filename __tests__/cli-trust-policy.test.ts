@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import { pathToFileURL } from "node:url";
 import { afterAll, describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { claimsIn, readClaims, subjectsOf } from "../cli/trust-policy-claims.ts";
@@ -17,13 +18,16 @@ const folder = mkdtempSync(path.join(os.tmpdir(), "arr-trust-policy-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const MODULE = path.join(repository(), "lib", "cli", "trust-policy.js");
-const PROGRAM = `const { run } = await import(${JSON.stringify(`file://${MODULE}`)}); process.exitCode = await run(process.argv.slice(1));`;
+const PROGRAM = `const { run } = await import(${JSON.stringify(pathToFileURL(MODULE).href)}); process.exitCode = await run(process.argv.slice(1));`;
 
-/** Runs the command. It has no environment, so neither credentials nor a proxy. */
+/** No credentials and no proxy. Windows cannot start a program without its own folder. */
+const ENVIRONMENT = process.env.SYSTEMROOT === undefined ? {} : { SYSTEMROOT: process.env.SYSTEMROOT };
+
+/** Runs the command. */
 function trustPolicy(args: string[], input = "") {
   const program = ["--input-type=module", "-e", PROGRAM, "--", ...args];
   const { status, stdout, stderr } = spawnSync(process.execPath, program, {
-    ...{ input, env: {}, cwd: folder, encoding: "utf8", timeout: 30_000 },
+    ...{ input, env: ENVIRONMENT, cwd: folder, encoding: "utf8", timeout: 30_000 },
   });
   return { status, stdout, stderr };
 }

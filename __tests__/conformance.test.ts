@@ -8,8 +8,8 @@ import { CLIENTS, FOLDERS } from "../conformance/clients.ts";
 import { clientNamed } from "../conformance/install.ts";
 import { judgeAfter, judgeCalls, judgeStale, regressions } from "../conformance/judge.ts";
 import { RESULTS_FILE, renderPages } from "../conformance/report.ts";
-import { type Results, type RowResult, stable, type Verdict } from "../conformance/results.ts";
-import { AFTER_ROWS, HOSTILE_ROWS, shortRows } from "../conformance/scenarios.ts";
+import { type Results, type RowResult, stable, type Verdict, withOthers } from "../conformance/results.ts";
+import { AFTER_ROWS, HOSTILE_ROWS, MODES, SESSION_ROWS, shortRows } from "../conformance/scenarios.ts";
 import { repository } from "../harness/repository.ts";
 
 const ROOT = repository();
@@ -50,7 +50,15 @@ describe("the committed results", () => {
       results.rows.filter((row) => row.scenario === scenario).map(({ id }) => id);
     expect(rows(3)).toEqual(HOSTILE_ROWS.map(({ id }) => id));
     expect(rows(4)).toEqual(AFTER_ROWS.map(({ id }) => id));
+    expect(rows(6)).toEqual(MODES.map(({ id }) => id));
+    expect(rows(7)).toEqual(SESSION_ROWS.map(({ id }) => id));
     expect([rows(1).length, rows(2).length, rows(5).length]).toEqual([2, 1, 6]);
+    for (const { scenario, id, steps } of results.rows) {
+      expect(results.dates[scenario]).toMatch(/^\d{4}-\d\d-\d\d$/);
+      // A step is of every client, or of those whose matter it is.
+      const [first] = steps;
+      expect([id, Object.keys(first?.cells ?? {}).length]).toEqual([id, CLIENTS.length]);
+    }
   });
 
   test("prove scenario 1 by scenario 2: a client that never failed there proves nothing", () => {
@@ -129,6 +137,23 @@ test("a cell that was right and is not any more is worse; one that never was is 
   expect(regressions([row("right")], [row("right")])).toEqual([]);
 });
 
+test("what a run did not run stays as it was, with the day of its run", () => {
+  const row = (scenario: 3 | 6, id: string): RowResult => ({
+    ...{ scenario, id, title: "", ambient: "", warnings: [] },
+    steps: [],
+  });
+  const committed: Results = {
+    ...{ dates: { 3: "2026-01-01", 6: "2026-01-01" }, system: "old", node: "", versions: {}, refused: {} },
+    rows: [row(3, "kept"), row(6, "gone")],
+  };
+  const run = { ...committed, dates: { 6: "2026-02-02" }, system: "new", rows: [row(6, "anew")] };
+  expect(withOthers(run, committed)).toEqual({
+    ...run,
+    dates: { 3: "2026-01-01", 6: "2026-02-02" },
+    rows: [row(3, "kept"), row(6, "anew")],
+  });
+});
+
 describe("the verdict", () => {
   const right = (at: number): Call => ({
     at: at * 1000,
@@ -147,6 +172,10 @@ describe("the verdict", () => {
     expect(judgeCalls([right(0), { at: 1, principal: "keys" }, failed(20, "x")], 0)).toEqual({
       verdict: "wrong",
       text: "1 of 3 calls ran as keys",
+    });
+    expect(judgeCalls([right(0), right(1)], 0, "chained")).toEqual({
+      verdict: "wrong",
+      text: "2 of 2 calls ran as role",
     });
   });
 

@@ -84,6 +84,8 @@ export interface Client {
   short?: true;
   /** It keeps credentials on the disk, under HOME. */
   diskCache?: true;
+  /** It knows no other name for the credentials file, where it looks for a session that a keeper holds. */
+  credentialsFile?: string;
   /** What a reader must know of how it was run. */
   note?: string;
 }
@@ -234,6 +236,7 @@ const ENTRIES: (Omit<Client, "folder" | "endpoints"> & Partial<Pick<Client, "fol
     start: java,
     explicit: "ProfileCredentialsProvider",
     endpoints: ["proxy"],
+    credentialsFile: "AWS_CREDENTIAL_PROFILES_FILE",
   },
   {
     name: "rust",
@@ -243,7 +246,7 @@ const ENTRIES: (Omit<Client, "folder" | "endpoints"> & Partial<Pick<Client, "fol
     start: inside("client"),
     authority: "SSL_CERT_FILE",
     explicit: "ConfigLoader::profile_name",
-    note: "the version is that of the crate aws-config",
+    note: "the version is that of the crate aws-config; reads a shared session by its feature credentials-process, one of the default ones",
   },
   {
     name: "cdk",
@@ -295,19 +298,19 @@ export const READ_NOT_RUN: { title: string; source: string; finding: string }[] 
     title: "SDK for PHP",
     source: "aws-sdk-php, CredentialProvider.php; aws/aws-sdk-php#2939",
     finding:
-      "Reads profiles from ~/.aws alone, and ignores AWS_CONFIG_FILE, so it does not find this action's. `mirror-environment: true` gives it the role through AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE.",
+      "Reads profiles from ~/.aws alone, and ignores AWS_CONFIG_FILE, so it does not find this action's. `mirror-environment: true` gives it the role through AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE. It reads credential_process from the file of AWS_SHARED_CREDENTIALS_FILE, where the action writes it for a shared session. It follows source_profile only to static keys.",
   },
   {
     title: "SDK for .NET",
     source:
       "aws-sdk-net, SharedCredentialsFile.cs, CredentialProfileTypeDetector.cs, AssumeRoleWithWebIdentityCredentials.cs",
     finding:
-      "Reads web identity profiles, if AWSSDK.SecurityToken is there at run time, with an absolute path of the token file, and if AWS_CONFIG_FILE exists when the process starts; reads the token at each refresh.",
+      "Reads web identity profiles, if AWSSDK.SecurityToken is there at run time, with an absolute path of the token file, and if AWS_CONFIG_FILE exists when the process starts; reads the token at each refresh. Reads credential_process, and follows source_profile.",
   },
   {
     title: "SDK for C++",
-    source: "aws-sdk-cpp, STSCredentialsProvider.cpp",
+    source: "aws-sdk-cpp, STSCredentialsProvider.cpp, AWSCredentialsProviderChain.cpp",
     finding:
-      "Reads web identity profiles and the token at each refresh; does not follow source_profile in the default chain.",
+      "Reads web identity profiles and the token at each refresh. Its default chain reads credential_process, and does not follow source_profile: use shared-session: true for a chain.",
   },
 ];

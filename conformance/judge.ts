@@ -15,20 +15,22 @@ export function judgeCall(call: Call, expected: Principal): Cell {
  * A client that asks for a new session at the very second of expiry, as Go does, may have signed a call just
  * before: one that fails alone, for its expired session, is not a failure of the refresh.
  */
-function failedAtExpiry(calls: Call[], index: number): boolean {
-  return /ExpiredToken\b/.test(calls[index]?.error ?? "") && calls[index + 1]?.principal === "role";
+function failedAtExpiry(calls: Call[], index: number, expected: Principal): boolean {
+  return /ExpiredToken\b/.test(calls[index]?.error ?? "") && calls[index + 1]?.principal === expected;
 }
 
-/** Scenario 1: calls that should all have run as the role, over so many seconds. */
-export function judgeCalls(calls: Call[], mustLastSeconds: number): Cell {
-  const others = calls.filter(({ error, principal }) => error === undefined && principal !== "role");
+/** Scenarios 1 and 6: calls that should all have run as `expected`, over so many seconds. */
+export function judgeCalls(calls: Call[], mustLastSeconds: number, expected: Principal = "role"): Cell {
+  const others = calls.filter(({ error, principal }) => error === undefined && principal !== expected);
   if (others[0] !== undefined) {
     return {
       verdict: "wrong",
       text: `${others.length} of ${calls.length} calls ran as ${others[0].principal}`,
     };
   }
-  const failed = calls.filter(({ error }, index) => error !== undefined && !failedAtExpiry(calls, index));
+  const failed = calls.filter(
+    ({ error }, index) => error !== undefined && !failedAtExpiry(calls, index, expected),
+  );
   if (failed[0] !== undefined) {
     const count = failed.length === calls.length ? "all calls" : `${failed.length} of ${calls.length} calls`;
     return { verdict: "error", text: `${count} failed: ${stable(failed[0].error ?? "")}` };

@@ -4,6 +4,7 @@ import { repository } from "../harness/repository.ts";
 import { ADVICE, adviceFor, exceptions, type Where } from "./advice.ts";
 import { CLIENTS, type Client, READ_NOT_RUN } from "./clients.ts";
 import type { Results, RowResult, Scenario, StepResult, Verdict } from "./results.ts";
+import { MODES } from "./scenarios.ts";
 
 export const RESULTS_FILE = path.join(repository(), "conformance", "results.json");
 
@@ -18,12 +19,13 @@ const VERDICTS: Record<Verdict, string> = {
 export function renderPages(results: Results): Record<string, string> {
   const clients = CLIENTS.filter(({ name }) => name in results.versions);
   const of = (scenario: Scenario): RowResult[] => results.rows.filter((row) => row.scenario === scenario);
-  const run = `Run on ${results.date}, ${results.system}; the action on Node.js ${results.node.replace(/^v/, "")}.`;
+  const run = `Run on ${days(results.dates)}, ${results.system}; the action on Node.js ${results.node.replace(/^v/, "")}.`;
   return {
     "docs/compatibility.md": page([
       COMPATIBILITY,
       run,
       summarySection(clients, results.versions, of),
+      sessionSummary(clients, of(6)),
       adviceSection(results.rows),
       readNotRunSection(),
     ]),
@@ -35,6 +37,8 @@ export function renderPages(results: Results): Record<string, string> {
       hostileSection(of(3)),
       afterSection(of(4)),
       formSection(of(5)),
+      sessionSection(of(6)),
+      hostileSection(of(7), "Hostile environments of shared sessions and chains"),
       clientSection(clients, results.refused),
     ]).replaceAll("](#note-", "](../docs/compatibility.md#note-"),
   };
@@ -108,9 +112,50 @@ function refreshSection(clients: Client[], rows: RowResult[]): string {
   );
 }
 
-function hostileSection(rows: RowResult[]): string {
+/** The day of the run; where scenarios ran on other days, those too. */
+function days(dates: Results["dates"]): string {
+  const all = [...new Set(Object.values(dates))].sort();
+  if (all.length < 2) return all.join("");
+  const of = (day: string): string =>
+    Object.keys(dates)
+      .filter((scenario) => dates[Number(scenario) as Scenario] === day)
+      .join(", ");
+  return all.map((day) => `${day} (scenarios ${of(day)})`).join(" and ");
+}
+
+/** A column for each way to a role, a line for each client. */
+function sessionSummary(clients: Client[], rows: RowResult[]): string {
+  const cellOf = (row: RowResult, client: Client): string => {
+    // What a step can set so that the client works does not count against it, nor for it.
+    const others = exceptions([row]).filter(
+      (where) => where.client === client.name && where.step.id !== "by-file",
+    );
+    if (others.length === 0) return "yes";
+    const cells = row.steps.flatMap(({ id, cells }) => (id === "by-file" ? [] : (cells[client.name] ?? [])));
+    return `${cells.length === others.length ? "no" : `${cells.length - others.length} of ${cells.length}`} ${notes(others)}`;
+  };
   return section(
-    "Hostile environments",
+    "Sessions and chains: who reads what",
+    "Over three sessions: one long-lived process, and new processes. A *shared session* is a file that the keeper renews and that the profile prints (`credential_process`). " +
+      "A *chain* is a role that is reached through another one: by a profile with `source_profile`, which the client follows, or as a shared session, which the keeper reaches for it.",
+    ["Client", ...MODES.map(({ head }) => head)],
+    clients.map((client) => [client.title, ...rows.map((row) => cellOf(row, client))]),
+  );
+}
+
+function sessionSection(rows: RowResult[]): string {
+  return section(
+    "Sessions and chains",
+    "As under *Refresh*, with sessions that a keeper holds (`shared-session`), with a duration and session policies, and with roles that are reached through another role. " +
+      "STS saw the duration and the policies in every exchange, and one exchange for each renewal, however many processes there were.",
+    ["Inputs", "What", "Outcome"],
+    rows.flatMap((row) => row.steps.map((step) => [row.title, step.title, outcomes(row, step)])),
+  );
+}
+
+function hostileSection(rows: RowResult[], title = "Hostile environments"): string {
+  return section(
+    title,
     "*Ambient* is what the job's environment contained before the action. The other columns show how the action was used, and which profile the step chose. *Warned* means that main's log names what it found and what it did.",
     ["Ambient", "Use", "Step", "Warned", "Outcome"],
     rows.flatMap((row) =>

@@ -35,11 +35,11 @@ export interface RowResult {
   steps: StepResult[];
 }
 
-export type Scenario = 1 | 2 | 3 | 4 | 5;
+export type Scenario = 1 | 2 | 3 | 4 | 5 | 6 | 7;
 
 export interface Results {
-  /** ISO 8601, the day of the run. */
-  date: string;
+  /** ISO 8601, the day on which each scenario ran. */
+  dates: Partial<Record<Scenario, string>>;
   system: string;
   /** Version of the Node that ran the action. */
   node: string;
@@ -48,6 +48,16 @@ export interface Results {
   /** Why a client did not run, by its name. */
   refused: Record<string, string>;
   rows: RowResult[];
+}
+
+/** The results of a run, and of earlier runs of the scenarios that it did not run. */
+export function withOthers(results: Results, earlier: Results): Results {
+  const others = earlier.rows.filter(({ scenario }) => results.dates[scenario] === undefined);
+  return {
+    ...results,
+    dates: { ...earlier.dates, ...results.dates },
+    rows: [...others, ...results.rows].sort((one, other) => one.scenario - other.scenario),
+  };
 }
 
 const VOLATILE: [RegExp, string][] = [

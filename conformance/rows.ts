@@ -4,7 +4,8 @@ import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { repository } from "../harness/repository.ts";
 import { waitFor } from "../harness/wait.ts";
-import { append, type Profile, renderProfile } from "../src/aws/profile.ts";
+import { append } from "../src/aws/profile.ts";
+import { renderProfile } from "../src/aws/section.ts";
 import { type Call, callForSeconds, callOnce, Turns } from "./calls.ts";
 import type { Client } from "./clients.ts";
 import type { Installation } from "./install.ts";
@@ -36,7 +37,7 @@ export interface Run {
 }
 
 /** Opens a world for one scenario, and closes it when `act` is over. */
-async function inWorld<T>(
+export async function inWorld<T>(
   run: Run,
   lifetimes: Pick<WorldOptions, "idTokenSeconds" | "sessionSeconds">,
   act: (world: World) => Promise<T>,
@@ -50,7 +51,7 @@ async function inWorld<T>(
 }
 
 /** Resolves with a result for every client, in their order. */
-async function everyClient(
+export async function everyClient(
   run: Run,
   act: (client: Client, directory: string) => Promise<Cell | undefined>,
 ): Promise<Record<string, Cell>> {
@@ -65,7 +66,7 @@ async function everyClient(
 }
 
 /** Every client makes one call in the step's environment. */
-function callAll(
+export function callAll(
   run: Run,
   world: World,
   environment: Record<string, string>,
@@ -82,7 +83,7 @@ function callAll(
 }
 
 /** Runs the uses of a row. Resolves with the warnings, and with the message of a main that failed. */
-async function runUses(
+export async function runUses(
   world: World,
   scene: Scene,
   { uses }: Pick<Row, "uses">,
@@ -173,7 +174,7 @@ export function staleRows(run: Run): Promise<RowResult[]> {
   return inWorld(run, FAST, async (world) => {
     const folder = await world.folder("token written once ");
     const tokenFile = path.join(folder, "token");
-    const environment = await byHand(world, folder, renderProfile(profileFor(tokenFile)));
+    const environment = await byHand(world, folder, webIdentity(tokenFile));
     await writeFile(tokenFile, world.idToken(), { mode: 0o600 });
     const seconds = 2 * SESSION_SECONDS;
     run.progress(`scenario 2: ${seconds} s`);
@@ -196,13 +197,10 @@ export function staleRows(run: Run): Promise<RowResult[]> {
   });
 }
 
-function profileFor(tokenFile: string): Profile {
-  return {
-    profile: "default",
-    region: REGION,
-    stsEndpoint: undefined,
-    identity: { roleArn: ROLE_ARNS.role, sessionName: "by-hand", tokenFile },
-  };
+/** The section that the action writes for an ambient use of the role. */
+function webIdentity(tokenFile: string): string {
+  const identity = { roleArn: ROLE_ARNS.role, sessionName: "by-hand", tokenFile };
+  return renderProfile({ profile: "default", region: REGION, stsEndpoint: undefined, identity });
 }
 
 /** The environment that the action would leave, for a config file that it did not write. */
@@ -222,8 +220,8 @@ async function byHand(world: World, folder: string, config: string): Promise<Rec
   };
 }
 
-/** Scenario 3. */
-export function hostileRows(run: Run, rows: Row[]): Promise<RowResult[]> {
+/** Scenario 3, and 7 with other uses. */
+export function hostileRows(run: Run, rows: Row[], scenario: 3 | 7 = 3): Promise<RowResult[]> {
   return inWorld(run, { idTokenSeconds: 300, sessionSeconds: HOSTILE_SESSION_SECONDS }, async (world) => {
     return inTurns(run, rows, (row) =>
       world.scene(row.ambient, async (scene): Promise<RowResult> => {
@@ -239,7 +237,7 @@ export function hostileRows(run: Run, rows: Row[]): Promise<RowResult[]> {
         await scene.job.finish();
         const refused = refusal === undefined ? {} : { refusal };
         const { id, title, ambient } = row;
-        return { scenario: 3, id, title, ambient: ambient.title, warnings, ...refused, steps };
+        return { scenario, id, title, ambient: ambient.title, warnings, ...refused, steps };
       }),
     );
   });
@@ -278,13 +276,7 @@ async function afterRow(run: Run, world: World, scene: Scene, row: Row): Promise
   const cells = await callAll(run, world, JSON.parse(left) as Record<string, string>, {}, (call, client) =>
     judgeAfter(before.get(client.name), call),
   );
-  const cached = await cachedSessions(home);
-  const cacheCells = await everyClient(run, async (client): Promise<Cell | undefined> => {
-    if (!client.diskCache) return undefined;
-    return cached.length === 0
-      ? { verdict: "right" }
-      : { verdict: "wrong", text: `left in ~/.aws/cli/cache: ${cached.map(stable).join(", ")}` };
-  });
+  const cacheCells = await judgeCache(run, await cachedSessions(home));
   await writeFile(path.join(meeting, "go"), "");
   await finished;
   const steps: StepResult[] = [{ id: "after", title: "a call after post", cells }];
@@ -293,8 +285,18 @@ async function afterRow(run: Run, world: World, scene: Scene, row: Row): Promise
   return { scenario: 4, id: row.id, title: row.title, ambient: row.ambient.title, warnings, steps };
 }
 
+/** Of every client that keeps credentials on the disk: whether some were left. */
+export function judgeCache(run: Run, left: string[]): Promise<Record<string, Cell>> {
+  return everyClient(run, async ({ diskCache }): Promise<Cell | undefined> => {
+    if (!diskCache) return undefined;
+    return left.length === 0
+      ? { verdict: "right" }
+      : { verdict: "wrong", text: `left in ~/.aws/cli/cache: ${left.map(stable).join(", ")}` };
+  });
+}
+
 /** The sessions of our roles that the AWS CLI keeps on the disk. */
-async function cachedSessions(home: string): Promise<string[]> {
+export async function cachedSessions(home: string): Promise<string[]> {
   const directory = path.join(home, ".aws", "cli", "cache");
   const names = await readdir(directory).catch((): string[] => []);
   const texts = await Promise.all(
@@ -316,7 +318,7 @@ export function formRows(run: Run): Promise<RowResult[]> {
       const token = path.join(folder, tokenFile);
       await mkdir(path.dirname(token), { recursive: true });
       await writeFile(token, world.idToken());
-      const written = append(before, renderProfile(profileFor(tokenFile)));
+      const written = append(before, webIdentity(tokenFile));
       const environment = await byHand(world, folder, change?.(written) ?? written);
       const cells = await callAll(run, world, environment, { cwd: folder }, (call) =>
         judgeCall(call, "role"),
@@ -328,12 +330,13 @@ export function formRows(run: Run): Promise<RowResult[]> {
 }
 
 /** As many rows at once as the machine takes; results in the order of the rows. */
-async function inTurns<R extends { id: string }>(
+export async function inTurns<R extends { id: string }>(
   run: Run,
   rows: R[],
   act: (row: R) => Promise<RowResult>,
+  atOnce = ROWS_AT_ONCE,
 ): Promise<RowResult[]> {
-  const turns = new Turns(ROWS_AT_ONCE);
+  const turns = new Turns(atOnce);
   let done = 0;
   return Promise.all(
     rows.map((row) =>

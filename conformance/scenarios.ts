@@ -355,6 +355,138 @@ export function shortRows(rows: Row[]): Row[] {
   );
 }
 
+/** Scenario 6: a way to a role that is not the plain web identity profile. */
+export interface Mode {
+  id: string;
+  title: string;
+  /** In short, as the head of a column. */
+  head: string;
+  uses: Use[];
+  expect: Principal;
+  /** Whose sessions a keeper holds for the steps, or for the source of the chain. */
+  held?: keyof typeof ROLE_ARNS;
+  /** What every exchange for a shared session has to ask for. */
+  shape?: { durationSeconds: number; policy: string; policyArns: string[] };
+}
+
+const SHARED = { "shared-session": "true" };
+const SHAPE = {
+  durationSeconds: 900,
+  policy: '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:Get*","Resource":"*"}}',
+  policyArns: ["arn:aws:iam::aws:policy/ReadOnlyAccess", `arn:aws:iam::${ACCOUNTS.role}:policy/deploy`],
+};
+const SOURCE_USE: Use = { profile: "build", role: "role" };
+const CHAIN_USE: Use = { profile: "default", role: "chained", with: { "source-profile": "build" } };
+
+export const MODES: Mode[] = [
+  {
+    id: "shared",
+    title: "shared-session: true",
+    head: "Shared session",
+    uses: [{ ...AMBIENT_USE, with: SHARED }],
+    expect: "role",
+    held: "role",
+  },
+  {
+    id: "shaped",
+    title: "role-duration-seconds, inline-session-policy and managed-session-policies",
+    head: "Shared, with duration and policies",
+    uses: [
+      {
+        ...AMBIENT_USE,
+        with: {
+          "role-duration-seconds": String(SHAPE.durationSeconds),
+          "inline-session-policy": SHAPE.policy,
+          "managed-session-policies": SHAPE.policyArns.join("\n"),
+        },
+      },
+    ],
+    expect: "role",
+    held: "role",
+    shape: SHAPE,
+  },
+  {
+    id: "chain",
+    title: "source-profile, which names a use with ID tokens",
+    head: "Chain by source-profile",
+    uses: [SOURCE_USE, CHAIN_USE],
+    expect: "chained",
+  },
+  {
+    id: "chain-on-shared",
+    title: "source-profile, which names a use with shared-session: true",
+    head: "Chain on a shared session",
+    uses: [{ ...SOURCE_USE, with: SHARED }, CHAIN_USE],
+    expect: "chained",
+    held: "role",
+  },
+  {
+    id: "chain-as-shared",
+    title: "role-chaining and shared-session: true",
+    head: "Chain as a shared session",
+    uses: [AMBIENT_USE, { ...CHAIN_USE, with: { "role-chaining": "true", ...SHARED } }],
+    expect: "chained",
+    held: "chained",
+  },
+];
+
+const SHARED_USE: Use = { ...AMBIENT_USE, with: SHARED };
+const SHARED_NAMED_USE: Use = { ...NAMED_USE, with: SHARED };
+const MARKED: Ambient = {
+  id: "marked",
+  title: "files of the user's own with CRLF and a byte order mark",
+  files: (given) =>
+    Object.fromEntries(
+      Object.entries(HOME_KEYS(given)).map(([name, text]) => [
+        name,
+        `\ufeff${text.replaceAll("\n", "\r\n")}`,
+      ]),
+    ),
+};
+const OF_THE_SAME_NAME: Ambient = {
+  id: "same-name",
+  title: "static keys of the use's own profile in ~/.aws/credentials",
+  files: (given) => ({ ...USERS_FILES(given), ".aws/credentials": keySection("deploy", given.keys.home) }),
+};
+const EXPIRED: Ambient = {
+  id: "expiration",
+  title: "temporary keys and AWS_CREDENTIAL_EXPIRATION, long past",
+  variables: ({ keys }) => ({
+    ...keyVariables(keys.session),
+    AWS_CREDENTIAL_EXPIRATION: "2020-01-01T00:00:00Z",
+  }),
+};
+
+const sessionRow = (kind: string, ambient: Ambient, uses: Use[], steps: Step[], title: string): Row => ({
+  id: `${ambient.id}/${kind}`,
+  title,
+  ambient,
+  uses,
+  steps,
+});
+
+/** Scenario 7: some of scenario 3's environments, around a shared session and around a chain. */
+export const SESSION_ROWS: Row[] = [
+  ...[
+    ...["none", "keys", "irsa", "irsa-S", "profile", "default-profile", "config-file"].map(ambientNamed),
+    ...["home-keys", "home-role", "container", "region"].map(ambientNamed),
+    MARKED,
+    EXPIRED,
+  ].map((ambient) => sessionRow("shared", ambient, [SHARED_USE], [AMBIENT_STEP], "shared session")),
+  ...[...["keys", "irsa", "container"].map(ambientNamed), OF_THE_SAME_NAME].map((ambient) =>
+    sessionRow("shared-named", ambient, [SHARED_NAMED_USE], [BY_VARIABLE, EXPLICIT], "named shared session"),
+  ),
+  ...["keys", "irsa-S", "profile", "home-keys", "container"].map((id) =>
+    sessionRow(
+      "chain",
+      ambientNamed(id),
+      [SOURCE_USE, CHAIN_USE],
+      [{ ...AMBIENT_STEP, expect: "chained" }],
+      "chain by source-profile",
+    ),
+  ),
+];
+
 /** Scenario 5: the config file as the action would write it on another system. */
 export interface Form {
   id: string;

@@ -12,9 +12,10 @@ import { CLIENTS } from "./clients.ts";
 import { CACHE_DIRECTORY, install } from "./install.ts";
 import { regressions } from "./judge.ts";
 import { RESULTS_FILE, renderPages } from "./report.ts";
-import { type Results, type RowResult, type Scenario, stable } from "./results.ts";
+import { type Results, type RowResult, type Scenario, stable, withOthers } from "./results.ts";
 import { afterRows, formRows, hostileRows, type Run, refreshRows, staleRows } from "./rows.ts";
-import { AFTER_ROWS, HOSTILE_ROWS, type Row, shortRows } from "./scenarios.ts";
+import { AFTER_ROWS, HOSTILE_ROWS, MODES, type Row, SESSION_ROWS, shortRows } from "./scenarios.ts";
+import { sessionRows } from "./sessions.ts";
 
 /** Clients at once: some wait for the network, most for one of two cores. */
 const CLIENTS_AT_ONCE = 3;
@@ -25,6 +26,8 @@ const SCENARIOS: Record<Scenario, string> = {
   3: "hostile environments",
   4: "what post leaves behind",
   5: "config files of Windows and macOS",
+  6: "shared sessions and chains over several sessions",
+  7: "hostile environments of shared sessions and chains",
 };
 
 const USAGE = `usage: npm run conformance -- [--only NAME,NAME] [--scenario N,N] [--row TEXT] [--short] [--json FILE] [--write] [--render]
@@ -33,10 +36,11 @@ const USAGE = `usage: npm run conformance -- [--only NAME,NAME] [--scenario N,N]
   --scenario NS    these scenarios: ${Object.entries(SCENARIOS)
     .map(([number, title]) => `${number} (${title})`)
     .join(", ")}
-  --row TEXT       of scenarios 3 and 4, the rows whose id contains TEXT
+  --row TEXT       of scenarios 3, 4, 6 and 7, the rows whose id contains TEXT
   --short          few clients and rows
   --json FILE      write the results to FILE
-  --write          write conformance/results.json, conformance/RESULTS.md and docs/compatibility.md; only for a whole run
+  --write          write conformance/results.json, conformance/RESULTS.md and docs/compatibility.md; only with every client and row.
+                   With --scenario, the others' results stay as they are
   --render         write the two pages anew from conformance/results.json, and run nothing
 
 Exit code: 1 if a cell is not right that was right in conformance/results.json, if one that is not right has no advice, or if nothing ran.
@@ -52,24 +56,26 @@ function readOptions() {
     write: { type: "boolean", default: false },
     render: { type: "boolean", default: false },
   });
-  const isWhole = [flags.only, flags.scenario, flags.row].every((flag) => flag === undefined) && !flags.short;
-  if (flags.write && !isWhole) throw new UsageError("--write: only a whole run can be written");
+  const isWhole = flags.only === undefined && flags.row === undefined && !flags.short;
+  if (flags.write && !isWhole) throw new UsageError("--write: only every client and row can be written");
   const known = CLIENTS.map(({ name }) => name);
   const names =
     flags.only?.split(",") ?? CLIENTS.filter(({ short }) => short || !flags.short).map(({ name }) => name);
   const unknown = names.find((name) => !known.includes(name));
   if (unknown !== undefined) throw new UsageError(`--only: there is no client ${unknown}`);
   const wanted =
-    flags.scenario?.split(",") ?? Object.keys(SCENARIOS).filter((one) => !flags.short || one !== "5");
+    flags.scenario?.split(",") ??
+    Object.keys(SCENARIOS).filter((one) => !flags.short || !["5", "7"].includes(one));
   const none = wanted.find((one) => !(one in SCENARIOS));
   if (none !== undefined) throw new ScriptError(`nothing ran: there is no scenario ${none}`);
   const chosen = (rows: Row[]): Row[] =>
     (flags.short ? shortRows(rows) : rows).filter(({ id }) => id.includes(flags.row ?? ""));
   const scenarios = wanted.map(Number) as Scenario[];
-  const [hostile, after] = [chosen(HOSTILE_ROWS), chosen(AFTER_ROWS)];
-  if (hostile.length + after.length === 0)
-    throw new ScriptError(`nothing ran: no row of scenarios 3 and 4 has ${flags.row} in its id`);
-  return { ...flags, names, scenarios, hostile, after };
+  const [hostile, after, sessions] = [chosen(HOSTILE_ROWS), chosen(AFTER_ROWS), chosen(SESSION_ROWS)];
+  const modes = MODES.filter(({ id }) => id.includes(flags.row ?? ""));
+  if (hostile.length + after.length + sessions.length + modes.length === 0)
+    throw new ScriptError(`nothing ran: no row of scenarios 3, 4, 6 and 7 has ${flags.row} in its id`);
+  return { ...flags, names, scenarios, hostile, after, sessions, modes };
 }
 
 async function conformance(cleanup: Cleanup): Promise<number> {
@@ -97,7 +103,9 @@ async function conformance(cleanup: Cleanup): Promise<number> {
   const rows = await runScenarios(run, options);
 
   const results: Results = {
-    date: new Date(started).toISOString().slice(0, 10),
+    dates: Object.fromEntries(
+      options.scenarios.map((one) => [one, new Date(started).toISOString().slice(0, 10)]),
+    ),
     system: `${os.type()} ${os.arch()}`,
     node: execFileSync(installation.node24 ?? process.execPath, ["--version"], { encoding: "utf8" }).trim(),
     versions: Object.fromEntries([...installation.installed].map(([name, { version }]) => [name, version])),
@@ -125,25 +133,25 @@ async function conformance(cleanup: Cleanup): Promise<number> {
   if (options.json !== undefined)
     await writeFile(options.json, `${JSON.stringify({ ...counts, ...results }, undefined, 1)}\n`);
   if (options.write) {
-    await writeFile(RESULTS_FILE, `${JSON.stringify(results, undefined, 1)}\n`);
-    await writePages(results);
+    const whole = withOthers(results, committed);
+    await writeFile(RESULTS_FILE, `${JSON.stringify(whole, undefined, 1)}\n`);
+    await writePages(whole);
   }
   return faults.length > 0 ? 1 : 0;
 }
 
-async function runScenarios(
-  run: Run,
-  { scenarios, hostile, after }: { scenarios: Scenario[]; hostile: Row[]; after: Row[] },
-): Promise<RowResult[]> {
+async function runScenarios(run: Run, options: ReturnType<typeof readOptions>): Promise<RowResult[]> {
   const parts: Record<Scenario, () => Promise<RowResult[]>> = {
     1: () => refreshRows(run),
     2: () => staleRows(run),
-    3: () => hostileRows(run, hostile),
-    4: () => afterRows(run, after),
+    3: () => hostileRows(run, options.hostile),
+    4: () => afterRows(run, options.after),
     5: () => formRows(run),
+    6: () => sessionRows(run, options.modes, options.short),
+    7: () => hostileRows(run, options.sessions, 7),
   };
   const rows: RowResult[] = [];
-  for (const scenario of scenarios.toSorted()) rows.push(...(await parts[scenario]()));
+  for (const scenario of options.scenarios.toSorted()) rows.push(...(await parts[scenario]()));
   return rows;
 }
 

@@ -1,5 +1,5 @@
 // Installs what checks examples/ and workflow-templates/, each pinned, into .cache/examples: `npm run examples -- install`.
-// Without names, all of it: python (cfn-lint, zizmor, a provider for Terraform), cdk, act, tofu.
+// Without names, all of it: python (cfn-lint, zizmor, a provider for Terraform), cdk, browser, act, tofu.
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -13,6 +13,7 @@ const ACT = "github.com/nektos/act@v0.2.87";
 const TOFU = "github.com/opentofu/opentofu@v1.10.10";
 const REQUIREMENTS = path.join(repository(), "harness", "examples", "requirements.txt");
 const CDK = path.join(repository(), "examples", "aws", "cdk");
+const BROWSER = path.join(repository(), "harness", "examples", "browser");
 const inTools = (...names: string[]): string => path.join(TOOLS_DIRECTORY, ...names);
 
 /** For each tool: what a new installation depends on, how to install it, and why that is not needed or not possible. */
@@ -33,15 +34,8 @@ const INSTALLERS: Record<string, { of: () => string; install: () => Promise<void
       ]);
     },
   },
-  cdk: {
-    of: () => readFileSync(path.join(CDK, "package-lock.json"), "utf8"),
-    install: async () => {
-      mkdirSync(inTools("cdk"));
-      for (const file of ["package.json", "package-lock.json"])
-        cpSync(path.join(CDK, file), inTools("cdk", file));
-      await inside(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], inTools("cdk"));
-    },
-  },
+  cdk: fromNpm("cdk", CDK),
+  browser: fromNpm("browser", BROWSER),
   act: {
     of: () => ACT,
     not: () => (inPath("go") ? "" : "Go is not installed"),
@@ -64,6 +58,19 @@ const INSTALLERS: Record<string, { of: () => string; install: () => Promise<void
     },
   },
 };
+
+/** The packages of a folder's lock file, none of whose scripts run. */
+function fromNpm(name: string, folder: string): { of: () => string; install: () => Promise<void> } {
+  return {
+    of: () => readFileSync(path.join(folder, "package-lock.json"), "utf8"),
+    install: async () => {
+      mkdirSync(inTools(name));
+      for (const file of ["package.json", "package-lock.json"])
+        cpSync(path.join(folder, file), inTools(name, file));
+      await inside(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], inTools(name));
+    },
+  };
+}
 
 async function inside(command: string[], cwd = repository(), env: NodeJS.ProcessEnv = {}): Promise<string> {
   const ran = await run(command, TIMEOUT_MS, { cwd, env: { ...process.env, ...env } });

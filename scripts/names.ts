@@ -5,7 +5,7 @@ import path from "node:path";
 import { slug } from "../harness/examples/slug.ts";
 
 /** Built, or text of others. */
-const NOT_OURS = /^(?:dist\/|LICENSE$)|\.(?:png|jar)$/;
+const NOT_OURS = /^(?:dist\/|docs\/setup\/|LICENSE$)|\.(?:png|jar)$/;
 
 /** The files of a checkout that may name the repository, by their paths in it. */
 export function namingFiles(root: string): string[] {

@@ -10,7 +10,7 @@ try {
   const files = namingFiles(root);
   const changed = what === "owner" ? setOwner(root, files, value) : setVersion(root, files, value, today);
   for (const file of changed) console.log(file);
-  console.log(changed.length === 0 ? "Nothing to change." : "Now run: npm run build");
+  console.log(changed.length === 0 ? "Nothing to change." : "Now run: npm run build && npm run setup-page");
 } catch (error) {
   console.error((error as Error).message);
   process.exitCode = 2;

@@ -196,7 +196,9 @@ function main(): number {
     path.join("node_modules", "jest", "bin", "jest.js"),
     "--forceExit",
   ];
-  const command = [process.execPath, ...jest, "--testPathPatterns", "windows", ...process.argv.slice(2)];
+  const given = process.argv.slice(2);
+  const isChoice = given.some((each) => !each.startsWith("-"));
+  const command = [process.execPath, ...jest, ...(isChoice ? [] : ["__tests__/windows"]), ...given];
   const run = (command: string[]) => {
     const [program = "", ...args] = wrap(command);
     const env = { ...process.env, ...lane.environment, [LANE_VARIABLE]: file };

@@ -10,7 +10,7 @@ import type { Prepared } from "./exchange.ts";
 import { explainChainFailure } from "./explain/chain.ts";
 import { explainStsFailure } from "./explain/sts.ts";
 import type { Inputs } from "./inputs.ts";
-import type { Plan } from "./plan.ts";
+import { needsKeys, type Plan } from "./plan.ts";
 
 type Exchange = typeof import("./exchange.ts");
 
@@ -46,16 +46,14 @@ export function sessionRequest({ inputs }: Plan): SessionRequest {
  * before; and the job's keys only where they are the source.
  */
 export function sdkEnvironment({ inputs, job }: Plan, env: NodeJS.ProcessEnv): Record<string, string> {
-  const { source, profile } = inputs;
-  const needsKeys = source !== "id-token" && "credentials" in source && source.credentials === "Environment";
   const ambient = Object.entries(env).filter(
-    ([name, value]) => name.startsWith("AWS_") && value && (needsKeys || !KEYS.includes(name)),
+    ([name, value]) => name.startsWith("AWS_") && value && (needsKeys(inputs) || !KEYS.includes(name)),
   );
   return {
     ...(Object.fromEntries(ambient) as Record<string, string>),
     AWS_CONFIG_FILE: job.config,
     AWS_SHARED_CREDENTIALS_FILE: job.credentials,
-    AWS_PROFILE: profile,
+    AWS_PROFILE: inputs.profile,
   };
 }
 

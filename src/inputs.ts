@@ -42,6 +42,9 @@ export function loadInputs(read: Reader, run: Run): Inputs {
   const notes = checkIncumbentInputs(read);
   input.readProxy(read);
   const session = readSessionInputs(read, notes);
+  if (session.source !== "id-token")
+    for (const name of ["audience", "explain-trust-policy"].filter((one) => read(one) !== ""))
+      notes.push(`${name}: the role is not assumed with an ID token`);
   return {
     role,
     region: input.readRegion(read),

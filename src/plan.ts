@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { type EnvironmentPlan, planEnvironment } from "./aws/environment.ts";
-import type { Profile } from "./aws/profile.ts";
+import type { Profile } from "./aws/section.ts";
 import { UserError } from "./base/errors.ts";
 import type { Endpoint } from "./base/id-token.ts";
 import { decodeClaims, timeClaim } from "./base/jwt.ts";
@@ -54,7 +54,9 @@ export function makePlan(inputs: Inputs, env: NodeJS.ProcessEnv): Plan {
   const endpoint = inputs.source === "id-token" || hasEndpoint(env) ? readEndpoint(env) : undefined;
   const { keeper, visible, hidden } = profilesOf(inputs, id, job);
   const files = { configFile: job.config, credentialsFile: job.credentials };
-  const { exports, warnings } = planEnvironment(env, { ...visible, ...files, sessionName, mirror });
+  const keysAreSource = needsKeys(inputs);
+  const use = { ...visible, ...files, sessionName, mirror, keysAreSource };
+  const { exports, warnings } = planEnvironment(env, use);
   checkProxies(env);
   const asked = endpoint?.url ?? stsEndpoint ?? `https://sts.${region}.amazonaws.com`;
   warnings.push(...[proxyWarning(env, asked), tlsWarning(env)].filter((text) => text !== undefined));
@@ -72,6 +74,11 @@ export function makePlan(inputs: Inputs, env: NodeJS.ProcessEnv): Plan {
     warnings,
     masks: inputs.maskAccountId && role.accountId !== undefined ? [role.accountId] : [],
   };
+}
+
+/** Whether the role is assumed with keys in the environment. */
+export function needsKeys({ source }: Inputs): boolean {
+  return source !== "id-token" && "credentials" in source && source.credentials === "Environment";
 }
 
 /** The profile that steps find, the one that only the keeper reads, and which keeper that is. */

@@ -46,9 +46,7 @@ function outputKeys({ session: { keys } }: Reached): void {
  * is no such time.
  */
 function refreshableUntil({ inputs, endsAt }: Plan, { use, session }: Reached): string | undefined {
-  const dependsOnIdTokens =
-    inputs.source === "id-token" || use.keepers.length > (inputs.sharedSession ? 1 : 0);
-  if (endsAt === undefined || !dependsOnIdTokens || inputs.outlivesIdTokens) return undefined;
+  if (endsAt === undefined || !use.endsWithIdTokens) return undefined;
   return time(inputs.sharedSession ? endsAt - LAST_RENEWAL_MS + (session.lifetimeMs ?? 0) : endsAt);
 }
 

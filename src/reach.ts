@@ -98,13 +98,12 @@ export async function bySession(
   const use = await enter();
   const { inputs, endpoint } = plan;
   const { audience, source, outlivesIdTokens } = inputs;
-  const needsIdTokens = use.keepers.length > 1 || source === "id-token";
   const renewal: Renewal = {
     ask: source === "id-token" && endpoint ? { endpoint, audience } : undefined,
     request: sessionRequest(plan),
     profile: targetProfile(plan.id),
     environment: sdkEnvironment(plan, env),
-    idTokensEnd: needsIdTokens ? plan.endsAt : undefined,
+    idTokensEnd: use.endsWithIdTokens || outlivesIdTokens ? plan.endsAt : undefined,
     outlivesIdTokens,
   };
   const { session, idToken } = await firstShared(plan, renewal, env);

@@ -1,4 +1,4 @@
-import type { CredentialSource } from "./aws/profile.ts";
+import type { CredentialSource } from "./aws/section.ts";
 import { errorText, UserError } from "./base/errors.ts";
 import { type Name, parseBoolean, type Reader, readBoolean, refused } from "./input-readers.ts";
 

@@ -7,6 +7,7 @@ import { checkAccount, loadInputs } from "./inputs.ts";
 import { locked } from "./job/lock.ts";
 import type { PublishedUse } from "./job/records.ts";
 import { beginUse, endUse } from "./job/uses.ts";
+import { findWorker } from "./job/worker.ts";
 import type { LaunchedKeeper } from "./keeper/launch.ts";
 import { readStatus } from "./keeper/record.ts";
 import { makePlan, type Plan } from "./plan.ts";
@@ -64,11 +65,12 @@ async function enterUse(
     ...{ id, startedAt: Date.now(), profile, roleArn: role.arn, sessionName, stsEndpoint },
     audience: source === "id-token" ? inputs.audience : undefined,
     keepers: keeper === undefined ? [] : [keeper],
+    outlives: inputs.outlivesIdTokens,
     exported: exports,
     ...{ visible, hidden, token },
     source: source === "id-token" || "credentials" in source ? undefined : source,
   };
-  const published = await beginUse(plan.job, use, plan.jobSecret, env, home());
+  const published = await beginUse(plan.job, use, plan.jobSecret, env, home(), findWorker());
   deleteCachedSessions(cliCache(), role.arn, sessionName);
   return published;
 }

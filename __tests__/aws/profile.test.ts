@@ -6,15 +6,14 @@ import { loadSharedConfigFiles } from "@smithy/core/config";
 import fc from "fast-check";
 import {
   append,
-  type Profile,
   placeInConfig,
   placeInCredentials,
-  renderProfile,
   roleArnsIn,
   stsEndpointIn,
   takeFromConfig,
   takeFromCredentials,
 } from "../../src/aws/profile.ts";
+import { type Profile, renderProfile } from "../../src/aws/section.ts";
 
 const IDENTITY = {
   roleArn: "arn:aws:iam::111122223333:role/team/deploy",

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { renderProfile } from "../../src/aws/profile.ts";
+import { renderProfile } from "../../src/aws/section.ts";
 import { checkEndpoints, type EndpointUse } from "../../src/aws/sts-endpoint.ts";
 import { UserError } from "../../src/base/errors.ts";
 

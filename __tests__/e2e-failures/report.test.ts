@@ -1,9 +1,12 @@
 // What post tells of a job in which a token went stale, a keeper died, or nothing happened at all.
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import os from "node:os";
+import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "@jest/globals";
+import { killForGood } from "../../harness/machine/stage.ts";
 import type { StepResult } from "../../harness/runner/runner.ts";
+import { type KeeperDirectory, keeperDirectoryAt } from "../../src/base/layout.ts";
 import type { KeeperStatus } from "../../src/keeper/status.ts";
 import { duration } from "../../src/report/intervals.ts";
 import {
@@ -34,9 +37,12 @@ async function finish({
   return { warnings: annotations.map(({ message }) => message), summaries, posts };
 }
 
+function directoryOf(use: StepResult): KeeperDirectory {
+  return keeperDirectoryAt(path.dirname(use.outputs["web-identity-token-file"] ?? ""));
+}
+
 function statusOf(use: StepResult): KeeperStatus {
-  const token = use.outputs["web-identity-token-file"] ?? "";
-  return JSON.parse(readFileSync(token.replace(/token$/, "status.json"), "utf8")) as KeeperStatus;
+  return JSON.parse(readFileSync(directoryOf(use).status, "utf8")) as KeeperStatus;
 }
 
 describe("a job in which all went well", () => {
@@ -163,7 +169,7 @@ describe("a job in which something happened", () => {
   test("the keeper was killed: since when nobody could get a session", async () => {
     const scene = await startScene({ idTokenSeconds: 3 });
     const use = worked(await scene.job.use(ACTION, { with: WITH }));
-    for (const { pid } of keepers(scene.runner)) process.kill(pid, "SIGKILL");
+    await killForGood(directoryOf(use));
     await until("a stale token", () => Date.now() > statusOf(use).tokenExpiresAt + 1_100);
     const { warnings, summaries } = await finish(scene);
     expect(warnings).toEqual([
@@ -180,8 +186,7 @@ describe("a job in which something happened", () => {
 
   test("the keeper was killed shortly before the end: no call was at risk", async () => {
     const scene = await startScene();
-    worked(await scene.job.use(ACTION, { with: WITH }));
-    for (const { pid } of keepers(scene.runner)) process.kill(pid, "SIGKILL");
+    await killForGood(directoryOf(worked(await scene.job.use(ACTION, { with: WITH }))));
     const { warnings, summaries } = await finish(scene);
     expect(warnings).toEqual([
       expect.stringContaining("valid until the job's steps were over, so no call was at risk."),

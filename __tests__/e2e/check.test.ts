@@ -3,6 +3,7 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, test } from "@jest/globals";
+import { killForGood } from "../../harness/machine/stage.ts";
 import type { StepResult } from "../../harness/runner/runner.ts";
 import { readJson } from "../../src/base/files.ts";
 import { decodeClaims, timeClaim } from "../../src/base/jwt.ts";
@@ -91,7 +92,7 @@ test("it reports how often the token was refreshed", async () => {
 const DAMAGE: [name: string, damage: (kept: Kept) => unknown, reason: string][] = [
   [
     "kills the keeper",
-    ({ pid }) => process.kill(pid, "SIGKILL"),
+    ({ directory }) => killForGood(directory),
     "token valid for N s, the keeper had been killed",
   ],
   [
@@ -155,7 +156,7 @@ describe("a step", () => {
   test("kills the keeper, and the token expires: the check names the time, and so does post", async () => {
     const scene = await kept(3);
     const { tokenExpiresAt } = readJson<KeeperStatus>(scene.directory.status) as KeeperStatus;
-    process.kill(scene.pid, "SIGKILL");
+    await killForGood(scene.directory);
     await until("its expiry", () => Date.now() > tokenExpiresAt + 1_000);
     scene.clouds.github.idTokenSeconds = 300;
     const check = await scene.job.use(CHECK);

@@ -2,9 +2,15 @@
 // in, and jobs that must not (a fork, another branch, another repository, another owner, a renamed repository).
 import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import { isTrusted, type TrustPolicy } from "../../harness/clouds/trust.ts";
-import { ACCOUNT, deploy, type Resource, readTemplate } from "../../harness/examples/cloudformation.ts";
+import {
+  ACCOUNT,
+  deploy,
+  type Resource,
+  readTemplates,
+  type Template,
+} from "../../harness/examples/cloudformation.ts";
 import { TOKENS, WANTED, type Wanted } from "../../harness/examples/tokens.ts";
 import {
   MISSING,
@@ -19,6 +25,9 @@ import {
 import { unless } from "../../harness/machine/means.ts";
 import { repository } from "../../harness/repository.ts";
 import { evaluateTrustPolicy, parseTrustPolicy } from "../../src/explain/trust-policy.ts";
+
+// Each starts several programs, which take ten times as long on a busy machine.
+jest.setTimeout(240_000);
 
 const AWS = path.join(repository(), "examples", "aws");
 const ISSUER = "token.actions.githubusercontent.com";
@@ -79,10 +88,14 @@ withPython(`CloudFormation${unless(tools.python !== undefined, MISSING)}`, () =>
   const FOLDER = path.join(AWS, "cloudformation");
   const files = readdirSync(FOLDER);
   const roleOf = (resources: Record<string, Resource>) => resources.Role?.Properties ?? {};
-  const read = new Map<string, ReturnType<typeof readTemplate>>();
-  const template = (file: string) => read.get(file) ?? readTemplate(path.join(FOLDER, file));
+  let read: Template[] = [];
+  const template = (file: string): Template => {
+    const found = read[files.indexOf(file)];
+    if (found === undefined) throw new Error(`no template ${file}`);
+    return found;
+  };
   beforeAll(() => {
-    for (const file of files) read.set(file, readTemplate(path.join(FOLDER, file)));
+    read = readTemplates(files.map((file) => path.join(FOLDER, file)));
   });
 
   test("cfn-lint finds nothing", () => {

@@ -1,7 +1,7 @@
 // What an organization copies: workflow-templates/ and the reusable workflows in examples/workflows, by actionlint, zizmor and act.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { afterEach, beforeEach, describe, expect, jest, test } from "@jest/globals";
 import { type Clouds, startClouds } from "../../harness/clouds/clouds.ts";
 import { GITHUB_PROVIDER, type TrustPolicy, trustGitHub } from "../../harness/clouds/trust.ts";
 import { runUnderAct } from "../../harness/examples/act.ts";
@@ -9,6 +9,9 @@ import { slug } from "../../harness/examples/slug.ts";
 import { MISSING, outputOf, pythonTool, runTool, tools } from "../../harness/examples/tools.ts";
 import { unless } from "../../harness/machine/means.ts";
 import { repository } from "../../harness/repository.ts";
+
+// Each starts several programs, which take ten times as long on a busy machine.
+jest.setTimeout(240_000);
 
 const ROOT = repository();
 const read = (...names: string[]) => readFileSync(path.join(ROOT, ...names), "utf8");

@@ -2,12 +2,15 @@
 // and what they say about the keeper is what a real one does.
 import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import path from "node:path";
-import { describe, expect, test } from "@jest/globals";
+import { describe, expect, jest, test } from "@jest/globals";
 import { runTool } from "../../harness/examples/tools.ts";
 import { keepersOf, Stage } from "../../harness/machine/stage.ts";
 import { repository } from "../../harness/repository.ts";
 import { printable } from "../../src/base/text.ts";
 import { refreshDelay, requestTimeout, retryDelay } from "../../src/keeper/schedule.ts";
+
+// Each starts several programs, which take ten times as long on a busy machine.
+jest.setTimeout(240_000);
 
 const PAGES = ["docs/organizations.md", "docs/network-and-processes.md", "examples/aws/README.md"];
 const read = (file: string) => readFileSync(path.join(repository(), file), "utf8");

@@ -2,11 +2,14 @@
 // RELEASE.md says what only GitHub can run.
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { describe, expect, test } from "@jest/globals";
+import { describe, expect, jest, test } from "@jest/globals";
 import { runUnderAct } from "../../harness/examples/act.ts";
 import { MISSING, outputOf, tools } from "../../harness/examples/tools.ts";
 import { unless } from "../../harness/machine/means.ts";
 import { repository } from "../../harness/repository.ts";
+
+// Each starts several programs, which take ten times as long on a busy machine.
+jest.setTimeout(240_000);
 
 interface Step {
   name?: string;

@@ -130,6 +130,13 @@ describe("a directory that another job uses", () => {
 });
 
 describe("a directory that a crashed job left", () => {
+  test("is taken over where another process got the pid of the worker, whose start is not known", async () => {
+    await begin(newUse("01d"), {}, TOKEN, "another job's");
+    setWorker({ pid: process.pid });
+    await begin(newUse("a"));
+    expect(readdirSync(job.uses)).toEqual(["a.json"]);
+  });
+
   test("is emptied, its keeper ended, and this job's made of it", async () => {
     seedHome();
     await begin(newUse("01d"), { AWS_CONFIG_FILE: `${temp}/old` }, TOKEN, "another job's");

@@ -7,7 +7,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach } from "@jest/globals";
-import { renderProfile } from "../../src/aws/profile.ts";
+import { renderProfile } from "../../src/aws/section.ts";
 import { writeRecord } from "../../src/base/files.ts";
 import {
   type JobDirectory,

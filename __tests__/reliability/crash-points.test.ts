@@ -4,34 +4,12 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node
 import os from "node:os";
 import path from "node:path";
 import { afterAll, expect, test } from "@jest/globals";
-import { crashAt } from "../../harness/machine/crash.ts";
+import { crashAt, everywhere } from "../../harness/machine/crash.ts";
 import { Stage } from "../../harness/machine/stage.ts";
 import { waitFor } from "../../harness/wait.ts";
 
-/** So many machines at work at once. */
-const MACHINES = 3;
 const folder = mkdtempSync(path.join(os.tmpdir(), "crash "));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-/**
- * Calls `crash` for 1, 2, 3 … on machines of their own until it says that there was nothing left to crash.
- * Returns how many times.
- */
-async function everywhere(crash: (stage: Stage, n: number) => Promise<boolean>): Promise<number> {
-  let next = 1;
-  let last = Number.POSITIVE_INFINITY;
-  await Promise.all(
-    Array.from({ length: MACHINES }, async () => {
-      const stage = await Stage.start();
-      try {
-        for (let n = next++; n < last; n = next++) if (!(await crash(stage, n))) last = Math.min(last, n);
-      } finally {
-        await stage.close();
-      }
-    }),
-  );
-  return last - 1;
-}
 
 /** Nothing of the action is left on the machine, and nothing was said to have gone wrong. */
 async function expectGone(stage: Stage, left: string[], where: string): Promise<void> {

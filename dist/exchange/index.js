@@ -1667,7 +1667,7 @@ const parseUrl = (url) => {
 
 /***/ }),
 
-/***/ 417:
+/***/ 18:
 /***/ ((__unused_webpack_module, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -1746,9 +1746,9 @@ const getTransformedHeaders = (headers) => {
 };
 
 
-;// CONCATENATED MODULE: external "node:https"
-const external_node_https_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:https");
-var external_node_https_default = /*#__PURE__*/__nccwpck_require__.n(external_node_https_namespaceObject);
+// EXTERNAL MODULE: external "node:https"
+var external_node_https_ = __nccwpck_require__(708);
+var external_node_https_default = /*#__PURE__*/__nccwpck_require__.n(external_node_https_);
 ;// CONCATENATED MODULE: ../node_modules/@smithy/node-http-handler/dist-es/timing.js
 const timing = {
     setTimeout: (cb, ms) => setTimeout(cb, ms),
@@ -2256,6 +2256,13 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:http");
 
 /***/ }),
 
+/***/ 708:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:https");
+
+/***/ }),
+
 /***/ 161:
 /***/ ((module) => {
 
@@ -2483,7 +2490,8 @@ var __webpack_exports__ = {};
 
 // EXPORTS
 __nccwpck_require__.d(__webpack_exports__, {
-  c: () => (/* binding */ exchange)
+  c: () => (/* binding */ exchange),
+  i: () => (/* binding */ prepare)
 });
 
 ;// CONCATENATED MODULE: ../node_modules/@smithy/types/dist-es/middleware.js
@@ -4549,16 +4557,16 @@ var GetWebIdentityToken$ = [9, n0, _GWIT,
     0, () => GetWebIdentityTokenRequest$, () => GetWebIdentityTokenResponse$
 ];
 
-;// CONCATENATED MODULE: ../node_modules/@aws-sdk/client-sts/dist-es/commands/AssumeRoleCommand.js
-
-
-class AssumeRoleCommand extends command(_ep0, _mw0, "AssumeRole", AssumeRole$) {
-}
-
 ;// CONCATENATED MODULE: ../node_modules/@aws-sdk/client-sts/dist-es/commands/AssumeRoleWithWebIdentityCommand.js
 
 
 class AssumeRoleWithWebIdentityCommand extends command(_ep0, _mw0, "AssumeRoleWithWebIdentity", AssumeRoleWithWebIdentity$) {
+}
+
+;// CONCATENATED MODULE: ../node_modules/@aws-sdk/client-sts/dist-es/commands/AssumeRoleCommand.js
+
+
+class AssumeRoleCommand extends command(_ep0, _mw0, "AssumeRole", AssumeRole$) {
 }
 
 // EXTERNAL MODULE: ../node_modules/@smithy/core/dist-es/submodules/config/shared-ini-file-loader/parseKnownFiles.js + 1 modules
@@ -4971,7 +4979,7 @@ function escaped(json) {
 ;// CONCATENATED MODULE: ../lib/src/base/errors.js
 
 /** An error whose text is meant for the user of the action: what happened, and how to fix it. */
-class UserError extends Error {
+class errors_UserError extends Error {
     name = "UserError";
     /** The entry in docs/troubleshooting.md that explains more. */
     anchor;
@@ -4991,6 +4999,65 @@ function errorText(error) {
 function errorCode(error) {
     const code = error?.code;
     return typeof code === "string" ? code : undefined;
+}
+
+// EXTERNAL MODULE: external "node:http"
+var external_node_http_ = __nccwpck_require__(67);
+// EXTERNAL MODULE: external "node:https"
+var external_node_https_ = __nccwpck_require__(708);
+;// CONCATENATED MODULE: ../lib/src/base/proxy.js
+// Node.js itself uses the proxies (https://nodejs.org/api/http.html#built-in-proxy-support): agents with
+// `proxyEnv`, since Node.js 24.5. This file only explains to the user which proxy that is.
+
+
+
+/** Whether a version of Node has agents with `proxyEnv`. */
+function knowsProxies(version) {
+    const [major = 0, minor = 0] = version.split(".").map(Number);
+    return major > 24 || (major === 24 && minor >= 5);
+}
+/** Undefined where the environment names no proxy, or exempts the URL. */
+function findProxy(env, url) {
+    const name = new URL(url).protocol === "http:" ? "http_proxy" : "https_proxy";
+    const proxy = env[name] || env[name.toUpperCase()];
+    if (!proxy || isExempt(env, new URL(url)))
+        return undefined;
+    return /^https?:\/\//.test(proxy) && URL.canParse(proxy)
+        ? { url: new URL(proxy).origin }
+        : { unusable: "its URL does not begin with http:// or https://" };
+}
+function isExempt(env, url) {
+    const entries = (env.no_proxy || env.NO_PROXY || "").match(/[^\s,]+/g) ?? [];
+    return entries.some((entry) => ["*", url.host, url.hostname].includes(entry) ||
+        url.hostname.endsWith(`.${entry.replace(/^\*?\./, "")}`));
+}
+/**
+ * Throws a UserError where Node.js cannot parse a proxy of the environment: since 24.5 each agent would throw
+ * for it (parseProxyUrl, lib/internal/http.js in nodejs/node), the SDK's agents where nothing catches it. The
+ * value may hold a password and is not shown.
+ */
+function checkProxies(env) {
+    for (const { Agent } of [http, https]) {
+        const name = Agent === http.Agent ? "http_proxy" : "https_proxy";
+        try {
+            new Agent({ keepAlive: false, proxyEnv: env });
+        }
+        catch {
+            throw new UserError("proxy-cannot-be-used", `${env[name] ? name : name.toUpperCase()} does not hold a URL that Node.js can parse. Write http://HOST:PORT or http://USER:PASSWORD@HOST:PORT, ` +
+                "and percent-encode special characters in user and password (%40 for @); or remove the variable.");
+        }
+    }
+}
+/** The warning where a proxy is set that this Node.js cannot use. */
+function proxyWarning(env, url, version = process.versions.node) {
+    const proxy = findProxy(env, url);
+    if (proxy === undefined)
+        return undefined;
+    if ("unusable" in proxy)
+        return `Node.js cannot use the proxy that is set in the environment, because ${proxy.unusable}, so requests bypass it. Write it as http://HOST:PORT.`;
+    if (knowsProxies(version))
+        return undefined;
+    return `Node.js ${version} cannot use the proxy ${proxy.url}, so requests bypass it. Use a runner whose Node.js is 24.5 or newer.`;
 }
 
 ;// CONCATENATED MODULE: external "node:timers/promises"
@@ -5041,6 +5108,38 @@ async function retrying(request, onRetry) {
             onRetry(error.failure, wait);
             await (0,promises_namespaceObject.setTimeout)(wait);
         }
+    }
+}
+
+;// CONCATENATED MODULE: ../lib/src/early-agent.js
+
+/**
+ * Opens its first connection before there is a request for it: TCP and TLS then cost no time of their own.
+ * The certificate is verified as for any other connection of the agent.
+ */
+class EarlyAgent extends external_node_https_.Agent {
+    #early;
+    /** A failure shows when a request is made, which then opens a connection itself. */
+    open({ hostname: host, port: given }) {
+        const port = Number(given || 443);
+        const socket = super.createConnection({ host, port, servername: host });
+        if (!socket)
+            return;
+        this.#early = { socket, host, port };
+        socket.on("error", () => this.close()).on("close", () => this.close());
+    }
+    /** Closes what no request has used. */
+    close() {
+        const { socket } = this.#early ?? {};
+        this.#early = undefined;
+        socket?.destroy();
+    }
+    createConnection(options, callback) {
+        const early = this.#early;
+        if (!early || options.host !== early.host || Number(options.port) !== early.port)
+            return super.createConnection(options, callback);
+        this.#early = undefined;
+        return early.socket;
     }
 }
 
@@ -9515,8 +9614,8 @@ const calculateBodyLength = (body) => {
     throw new Error(`Body Length computation failed for ${body}`);
 };
 
-// EXTERNAL MODULE: ../node_modules/@smithy/node-http-handler/dist-es/node-http-handler.js + 12 modules
-var node_http_handler = __nccwpck_require__(417);
+// EXTERNAL MODULE: ../node_modules/@smithy/node-http-handler/dist-es/node-http-handler.js + 11 modules
+var node_http_handler = __nccwpck_require__(18);
 // EXTERNAL MODULE: ../node_modules/@smithy/core/dist-es/submodules/serde/util-stream/stream-collector.js
 var stream_collector = __nccwpck_require__(606);
 ;// CONCATENATED MODULE: ../node_modules/@smithy/core/dist-es/submodules/transport/isValidHostname.js
@@ -11943,8 +12042,8 @@ class STSClient extends Client {
 
 /** An answer of STS is about 2 kB. */
 const MAX_ANSWER_BYTES = 256 * 1024;
-/** @param keys to sign with; the exchange of an ID token is not signed */
-function makeClient({ region, endpoint }, keys) {
+function makeClient({ region, endpoint }, options = {}) {
+    const { keys, isDry = false } = options;
     const agent = { keepAlive: false, proxyEnv: process.env };
     const sts = new STSClient({
         region,
@@ -11958,7 +12057,7 @@ function makeClient({ region, endpoint }, keys) {
             requestTimeout: 10_000,
             throwOnRequestTimeout: true,
             httpAgent: agent,
-            httpsAgent: agent,
+            httpsAgent: options.httpsAgent ?? agent,
         },
     });
     let asked = endpoint ?? `https://sts.${region}.amazonaws.com${region.startsWith("cn-") ? ".cn" : ""}`;
@@ -11966,6 +12065,8 @@ function makeClient({ region, endpoint }, keys) {
     sts.middlewareStack.add((next) => (args) => {
         const server = args.request;
         asked = `${server.protocol}//${server.hostname}${server.port === undefined ? "" : `:${server.port}`}`;
+        if (isDry)
+            throw new Error("a dry run");
         return next(args);
     }, { step: "finalizeRequest" });
     // Nearest to the network: the SDK would collect an answer of any size in memory.
@@ -12025,17 +12126,39 @@ function kindOf(code, httpStatus, message) {
 
 
 
+
+
 /** One attempt, from the connection to the last byte. A chain makes a request for each of its roles. */
 const ATTEMPT_TIMEOUT_MS = 15_000;
 /** Of a session, at AWS and at servers with an STS API. */
 const ARN = /^arn:[\w-]+:[\w-]*:[\w-]*:[\w-]*:[\w+=,.@/:-]{1,1024}$/;
 /**
+ * Runs the client up to where a request would leave, since its first call is slow, and opens the connection
+ * that it would use, except through a proxy. No failure of this matters.
+ */
+async function prepare(request) {
+    const agent = new EarlyAgent({ keepAlive: false, proxyEnv: process.env });
+    const { sts, askedUrl } = makeClient(request, { isDry: true });
+    const input = { RoleArn: request.roleArn, RoleSessionName: request.sessionName, WebIdentityToken: "none" };
+    await sts.send(new AssumeRoleWithWebIdentityCommand(input)).catch(() => { });
+    sts.destroy();
+    const url = new URL(askedUrl());
+    if (url.protocol === "https:" && !findProxy(process.env, url.href))
+        agent.open(url);
+    return { agent, close: () => agent.close() };
+}
+/**
  * One session of a role, for an ID token, from a profile, or for another session of the role. No message
  * holds a token or a key.
  * @param onRetry is called with a line for the log before each repetition; without it there is none
  */
-async function exchange(request, source, onRetry) {
-    const progress = { client: undefined, roleArn: undefined, callerArn: undefined };
+async function exchange(request, source, onRetry, prepared) {
+    const progress = {
+        agent: prepared?.agent,
+        client: undefined,
+        roleArn: undefined,
+        callerArn: undefined,
+    };
     const url = () => progress.client?.askedUrl() ?? makeClient(request).askedUrl();
     let attempts = 0;
     const attempt = async () => {
@@ -12112,7 +12235,7 @@ async function fromProfile(request, profile, progress, signal) {
 /** One request to STS. */
 async function ask(request, progress, input, abortSignal, keys) {
     progress.client?.sts.destroy();
-    const client = makeClient(request, keys);
+    const client = makeClient(request, { keys, httpsAgent: progress.agent });
     progress.client = client;
     progress.roleArn = input.RoleArn;
     const { WebIdentityToken, ...assume } = input;
@@ -12154,4 +12277,5 @@ function read({ Credentials, AssumedRoleUser }, serverTime) {
 }
 
 var __webpack_exports__exchange = __webpack_exports__.c;
-export { __webpack_exports__exchange as exchange };
+var __webpack_exports__prepare = __webpack_exports__.i;
+export { __webpack_exports__exchange as exchange, __webpack_exports__prepare as prepare };

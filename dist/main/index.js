@@ -390,7 +390,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 (0,_keeper_launch_js__WEBPACK_IMPORTED_MODULE_0__/* .applyProxyInputs */ .cz)(process.env);
 // The keeper's process takes longer to start than anything else, so it starts before the rest is loaded.
 const keeper = (0,_keeper_launch_js__WEBPACK_IMPORTED_MODULE_0__/* .launchKeeper */ .i4)();
-const { run } = await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 877));
+const { run } = await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 333));
 await run(keeper);
 
 __webpack_async_result__();
@@ -398,7 +398,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 877:
+/***/ 333:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -1424,14 +1424,17 @@ function troubleshooting_troubleshootingLink(anchor) {
 const external_node_crypto_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:crypto");
 ;// CONCATENATED MODULE: external "node:fs"
 const external_node_fs_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs");
+;// CONCATENATED MODULE: external "node:timers/promises"
+const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
 ;// CONCATENATED MODULE: ../lib/src/base/files.js
+
 
 
 
 /**
  * Replaces a file as a whole: a reader sees the old content or the new, never an empty or half file. If
  * `path` is a symlink or a FIFO, it is replaced and not followed. Mode 0600 under any umask. On failure the
- * old file stays and no other is left.
+ * old file stays and no other is left. On Windows it waits for readers, for up to 3 s.
  */
 function writeFileAtomic(path, content) {
     const temporary = `${path}.${(0,external_node_crypto_namespaceObject.randomBytes)(6).toString("hex")}.tmp`;
@@ -1446,11 +1449,57 @@ function writeFileAtomic(path, content) {
         finally {
             external_node_fs_namespaceObject.closeSync(file);
         }
-        external_node_fs_namespaceObject.renameSync(temporary, path);
+        patiently(() => external_node_fs_namespaceObject.renameSync(temporary, path));
     }
     catch (error) {
         external_node_fs_namespaceObject.rmSync(temporary, { force: true });
         throw error;
+    }
+}
+const PATIENCE_MS = 3_000;
+const PAUSE_MS = 1;
+/**
+ * Whether an error can mean that another program has the file open: Windows then refuses to replace or
+ * delete it. On other systems these codes have other causes, which last.
+ */
+function isHeld(error) {
+    return process.platform === "win32" && /^(EPERM|EACCES|EBUSY|ENOTEMPTY)$/.test((0,errors/* errorCode */.CA)(error) ?? "");
+}
+/**
+ * Repeats, for up to 3 s, what Windows refuses because another program has the file open: an SDK that reads
+ * the token, a virus scanner. Blocks the process meanwhile, because readers that take turns leave gaps of
+ * less than a millisecond, and a timer of Windows is late by up to 16.
+ */
+function patiently(action) {
+    const deadline = performance.now() + PATIENCE_MS;
+    for (let tries = 1;; tries++) {
+        try {
+            return action();
+        }
+        catch (error) {
+            if (!isHeld(error) || performance.now() > deadline)
+                throw error;
+        }
+        if (tries % 20 === 0)
+            Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE_MS);
+    }
+}
+/**
+ * Replaces a file as writeFileAtomic does. On Windows it lets the process do other things between attempts, and
+ * goes on for `limitMs` while another program has the file open. Throws what writeFileAtomic throws.
+ */
+async function layInPlace(path, content, limitMs, over) {
+    const deadline = performance.now() + limitMs;
+    for (;;) {
+        try {
+            writeFileAtomic(path, content);
+            return;
+        }
+        catch (error) {
+            if (!isHeld(error) || performance.now() > deadline || over.aborted)
+                throw error;
+        }
+        await sleep(PAUSE_MS);
     }
 }
 const MAX_FILE_BYTES = 16 * 1024 * 1024;
@@ -1464,7 +1513,7 @@ function readFileIfExists(path, limit = MAX_FILE_BYTES) {
     let file;
     try {
         // O_NONBLOCK: opening a FIFO would wait for its writer for ever.
-        file = external_node_fs_namespaceObject.openSync(path, external_node_fs_namespaceObject.constants.O_RDONLY | (external_node_fs_namespaceObject.constants.O_NONBLOCK ?? 0));
+        file = patiently(() => external_node_fs_namespaceObject.openSync(path, external_node_fs_namespaceObject.constants.O_RDONLY | (external_node_fs_namespaceObject.constants.O_NONBLOCK ?? 0)));
     }
     catch (error) {
         if ((0,errors/* errorCode */.CA)(error) === "ENOENT")
@@ -1662,6 +1711,65 @@ function tokenId(audience) {
     return (0,external_node_crypto_namespaceObject.createHash)("sha256").update(audience).digest("hex").slice(0, 16);
 }
 
+;// CONCATENATED MODULE: ../lib/src/aws/section.js
+// The section that a use writes for its profile: the text that every SDK reads in the same way.
+/**
+ * The section of a profile for a config file. Keys are in lower case at column 0, without quotes and inline
+ * comments, so that every SDK reads the same values (docs/compatibility.md). Throws on a value that could add
+ * a line or be cut short, even though every input was checked before.
+ */
+function renderProfile({ profile, region, stsEndpoint, identity }) {
+    const section = [headerOf(profile), ...identityLines(identity), `region = ${region}`];
+    if (stsEndpoint !== undefined) {
+        const services = servicesName(profile);
+        // Not endpoint_url in the profile itself: that would send every service's calls there.
+        section.push(`services = ${services}`, `[services ${services}]`, "sts =", `  endpoint_url = ${stsEndpoint}`);
+    }
+    for (const line of section) {
+        if (!/^[\x20-\x7e]*$/.test(line) || /[#;]|\s$/.test(line))
+            throw new Error(`not fit for a config file: ${JSON.stringify(line)}`);
+    }
+    return `${section.join("\n")}\n`;
+}
+function headerOf(profile) {
+    return profile === "default" ? "[default]" : `[profile ${profile}]`;
+}
+function identityLines(identity) {
+    if ("sessionFile" in identity)
+        return [`credential_process = ${printCommand(identity.sessionFile)}`];
+    const role = `role_arn = ${identity.roleArn}`;
+    const name = `role_session_name = ${identity.sessionName}`;
+    if ("tokenFile" in identity)
+        return [role, `web_identity_token_file = ${identity.tokenFile}`, name];
+    const { source, externalId, durationSeconds } = identity;
+    return [
+        role,
+        "profile" in source ? `source_profile = ${source.profile}` : `credential_source = ${source.credentials}`,
+        name,
+        ...(externalId === undefined ? [] : [`external_id = ${externalId}`]),
+        ...(durationSeconds === undefined ? [] : [`duration_seconds = ${durationSeconds}`]),
+    ];
+}
+/** The command that prints a file: SDKs run it by a shell, or split it as one would. */
+function printCommand(file) {
+    return process.platform === "win32" ? `cmd /c type "${file.replaceAll("/", "\\")}"` : `cat '${file}'`;
+}
+/** The same section, for the credentials file: some SDKs look for a credential process only there. */
+function renderForCredentials(section, profile) {
+    const command = /^credential_process = .*\n/m.exec(section)?.[0];
+    return command === undefined ? "" : `[${profile}]\n${command}`;
+}
+/** A section of renderProfile under another name. */
+function renamed(section, from, to) {
+    return section
+        .replace(headerOf(from), headerOf(to))
+        .replaceAll(new RegExp(`(?<=services[ =]+)${servicesName(from).replaceAll(".", "\\.")}(?=\\]|$)`, "gm"), servicesName(to));
+}
+/** The name of the section with the STS endpoint of a profile. */
+function servicesName(profileName) {
+    return `aws-role-refresh-${profileName}`;
+}
+
 ;// CONCATENATED MODULE: ../lib/src/aws/settings.js
 // The settings in a section of an AWS config or credentials file: which of its lines stay when a use of this
 // action puts another identity there. As text, like profile.ts.
@@ -1749,58 +1857,7 @@ function settingsIn(entries, others) {
 // so the user's comments, nested keys, line ends and odd headers stay as they are, byte for byte. Callers
 // decode files as latin1, which maps every byte to one character and back.
 
-/**
- * The section of a profile for a config file. Keys are in lower case at column 0, without quotes and inline
- * comments, so that every SDK reads the same values (docs/compatibility.md). Throws on a value that could add
- * a line or be cut short, even though every input was checked before.
- */
-function renderProfile({ profile, region, stsEndpoint, identity }) {
-    const section = [headerOf(profile), ...identityLines(identity), `region = ${region}`];
-    if (stsEndpoint !== undefined) {
-        const services = servicesName(profile);
-        // Not endpoint_url in the profile itself: that would send every service's calls there.
-        section.push(`services = ${services}`, `[services ${services}]`, "sts =", `  endpoint_url = ${stsEndpoint}`);
-    }
-    for (const line of section) {
-        if (!/^[\x20-\x7e]*$/.test(line) || /[#;]|\s$/.test(line))
-            throw new Error(`not fit for a config file: ${JSON.stringify(line)}`);
-    }
-    return `${section.join("\n")}\n`;
-}
-function headerOf(profile) {
-    return profile === "default" ? "[default]" : `[profile ${profile}]`;
-}
-function identityLines(identity) {
-    if ("sessionFile" in identity)
-        return [`credential_process = ${printCommand(identity.sessionFile)}`];
-    const role = `role_arn = ${identity.roleArn}`;
-    const name = `role_session_name = ${identity.sessionName}`;
-    if ("tokenFile" in identity)
-        return [role, `web_identity_token_file = ${identity.tokenFile}`, name];
-    const { source, externalId, durationSeconds } = identity;
-    return [
-        role,
-        "profile" in source ? `source_profile = ${source.profile}` : `credential_source = ${source.credentials}`,
-        name,
-        ...(externalId === undefined ? [] : [`external_id = ${externalId}`]),
-        ...(durationSeconds === undefined ? [] : [`duration_seconds = ${durationSeconds}`]),
-    ];
-}
-/** The command that prints a file: SDKs run it by a shell, or split it as one would. */
-function printCommand(file) {
-    return process.platform === "win32" ? `cmd /c type "${file.replaceAll("/", "\\")}"` : `cat '${file}'`;
-}
-/** The same section, for the credentials file: some SDKs look for a credential process only there. */
-function renderForCredentials(section, profile) {
-    const command = /^credential_process = .*\n/m.exec(section)?.[0];
-    return command === undefined ? "" : `[${profile}]\n${command}`;
-}
-/** A section of renderProfile under another name. */
-function renamed(section, from, to) {
-    return section
-        .replace(headerOf(from), headerOf(to))
-        .replaceAll(new RegExp(`(?<=services[ =]+)${servicesName(from).replaceAll(".", "\\.")}(?=\\]|$)`, "gm"), servicesName(to));
-}
+
 /** Whether either file has a section that SDKs would read for a profile. */
 function hasProfile(config, credentials, profile) {
     return (takeFromConfig(config, profile).taken !== "" || takeFromCredentials(credentials, profile).taken !== "");
@@ -1810,9 +1867,6 @@ function profileNames(config, credentials) {
     const headers = (text) => [...text.matchAll(/^[ \t]*\[([^\]\n]*)\]/gm)].map(([, header = ""]) => header.trim());
     const inConfig = headers(config).flatMap((header) => /^(?:profile\s+(\S+)|(default))$/.exec(header)?.slice(1) ?? []);
     return [...new Set([...inConfig, ...headers(credentials)])].filter((name) => name !== undefined && name !== "");
-}
-function servicesName(profileName) {
-    return `aws-role-refresh-${profileName}`;
 }
 /** Takes every section of a profile, and the services section of renderProfile, from a config file. */
 function takeFromConfig(text, profileName) {
@@ -2493,40 +2547,41 @@ function digits(text) {
 ;// CONCATENATED MODULE: ../lib/src/incumbent-inputs.js
 
 
-// The inputs of aws-actions/configure-aws-credentials that this action does not share. The runner hands main
-// every input of a step, also those that action.yml does not declare: none is dropped in silence.
-/** Has no effect: why. In action.yml, so that the runner does not warn about it. */
+// The inputs of aws-actions/configure-aws-credentials that this action does not honour. The runner hands main
+// every input of a step, also those that action.yml does not declare, so none is dropped silently.
+// docs/migration.md has the same table for users; a test compares the two.
+/** Inputs without effect, and why. They are in action.yml, so that the runner does not warn about them. */
 const WITHOUT_EFFECT = {
-    "role-skip-session-tagging": "this action sends no session tags",
-    "special-characters-workaround": "later steps get no keys in which characters could be special",
-    "unset-current-credentials": "keys that are set in the environment are emptied anyway",
-    "overwrite-aws-profile": "a profile of the same name is replaced for this job, and restored afterwards",
-    "output-env-credentials": "no keys are exported",
-    "disable-retry": "what may be temporary is repeated for up to 30 s",
-    "retry-max-attempts": "what may be temporary is repeated for up to 30 s",
-    "action-timeout-s": "each request is bounded; timeout-minutes bounds the step",
-    "force-skip-oidc": "another source has to be named: source-profile, role-chaining or credential-source",
+    "role-skip-session-tagging": "this action never sends session tags",
+    "special-characters-workaround": "later steps get no keys, so no key can contain a special character",
+    "unset-current-credentials": "keys in the environment are always emptied for later steps",
+    "overwrite-aws-profile": "a profile of the same name is always replaced, for this job only",
+    "output-env-credentials": "keys are never exported",
+    "disable-retry": "requests that fail for a temporary reason are retried for up to 30 s",
+    "retry-max-attempts": "requests that fail for a temporary reason are retried for up to 30 s",
+    "action-timeout-s": "every request has a deadline; timeout-minutes limits the step",
+    "force-skip-oidc": "the role is assumed with an ID token only if role-chaining, source-profile and credential-source are not given",
     "use-existing-credentials": "the role is always assumed",
 };
-const CHAIN = "source-profile, role-chaining or credential-source";
-const KEYS = "This action takes no static keys: they are long-lived, and later steps could not renew them. Let the role trust GitHub's ID tokens; " +
-    "or keep the keys in the step's env and write credential-source: Environment.";
-const TAGS = "A session for an ID token has the tags that GitHub puts into the token, and no others (sts:TagSession). For a role that needs more, reach " +
-    "it with a profile of your own.";
+const CHAIN = "role-chaining, source-profile or credential-source";
+const KEYS = "This action has no inputs for static keys, because they are long-lived secrets. Let the role trust GitHub's ID tokens; or put the keys into " +
+    "the step's env (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY) and write credential-source: Environment.";
+const TAGS = "A session for an ID token takes its tags from the token, and GitHub's ID tokens contain none. Give the job a role of its own where a policy " +
+    "asks for tags, or keep configure-aws-credentials for this role.";
 const REFUSED = {
     "aws-access-key-id": { why: KEYS },
     "aws-secret-access-key": { why: KEYS },
     "aws-session-token": { why: KEYS },
     "output-env-credentials": {
         value: true,
-        why: "Keys in the environment expire in the middle of the job, and every process can read them. Remove it: later steps find the profile. For one tool that reads nothing else, write output-credentials: true.",
+        why: "Keys in the environment expire in the middle of the job. Remove it, and let later steps use the profile. For a tool that reads nothing else, use output-credentials: true.",
     },
     "use-existing-credentials": {
         value: true,
-        why: "Which role the steps then have would depend on the runner. Remove it; or reach the role from those credentials with credential-source.",
+        why: "Which role later steps have would depend on the runner. Remove it; or reach the role from those credentials with credential-source.",
     },
     "web-identity-token-file": {
-        why: "Write a profile with web_identity_token_file and role_arn into your AWS config file, and name it in source-profile.",
+        why: "Write a profile with web_identity_token_file and role_arn into your AWS config file. SDKs use it without this action. To reach another role from it, name it in source-profile.",
     },
     "custom-tags": { why: TAGS },
     "transitive-tag-keys": { why: TAGS },
@@ -2538,11 +2593,11 @@ function checkIncumbentInputs(read) {
         if (given === "" || (value !== undefined && parseBoolean(given) !== value))
             continue;
         // Not the value: it may be a key.
-        throw new errors/* UserError */.yo("input-refused", `${name}${value === undefined ? "" : `: ${value}`} cannot be honoured. ${why}`);
+        throw new errors/* UserError */.yo("input-refused", `${name}${value === undefined ? "" : `: ${value}`} is not supported. ${why}`);
     }
     const hasSource = ["source-profile", "role-chaining", "credential-source"].some((name) => !["", "false"].includes(read(name)));
     if (parseBoolean(read("force-skip-oidc")) && !hasSource) {
-        throw new errors/* UserError */.yo("input-refused", `force-skip-oidc: true leaves no way to reach the role. Say where it is reached from: ${CHAIN}; or remove it.`);
+        throw new errors/* UserError */.yo("input-refused", `force-skip-oidc: true is not supported without ${CHAIN}, because nothing else can assume the role. Give one of them, or remove force-skip-oidc.`);
     }
     return Object.entries(WITHOUT_EFFECT)
         .filter(([name]) => read(name) !== "")
@@ -2560,7 +2615,8 @@ function readSessionInputs(read, notes) {
     const policyArns = readPolicyArns(read);
     const outlivesIdTokens = readBoolean(read, "outlive-id-tokens", false);
     const isChain = source !== "id-token";
-    // A web identity profile cannot say any of these, and a chained profile only the duration.
+    // A web identity profile cannot express any of these, and a chained profile only the duration. Later steps do not
+    // have the keys of this step's environment.
     const needs = [
         ["inline-session-policy", policy !== undefined],
         ["managed-session-policies", policyArns !== undefined],
@@ -2571,7 +2627,7 @@ function readSessionInputs(read, notes) {
     const sharedSession = readShared(read, needs.filter(([, isNeeded]) => isNeeded).map(([name]) => name));
     const isUseless = durationSeconds !== undefined && durationSeconds >= 3600 && !sharedSession;
     if (isUseless)
-        notes.push("role-duration-seconds: the credentials of later steps renew themselves, so no session needs to be longer than an hour");
+        notes.push("role-duration-seconds: SDKs in later steps renew their sessions, so no session needs to be longer than an hour");
     return {
         source,
         externalId: readExternalId(read, isChain),
@@ -2589,8 +2645,8 @@ function readShared(read, needs) {
         throw refused("shared-session", given, "auto is right for most jobs.");
     const [need] = needs;
     if (!value && need !== undefined) {
-        const why = `${need} needs a shared session: a profile that later steps exchange by themselves cannot express it.`;
-        throw refused("shared-session", given, `${why} Leave shared-session at auto, or leave ${need} out.`);
+        const why = `${need} works only with a shared session, because later steps cannot do it by themselves.`;
+        throw refused("shared-session", given, `${why} Remove shared-session, or remove ${need}.`);
     }
     return value;
 }
@@ -2605,20 +2661,20 @@ function readSource(read) {
     ];
     const [first, second] = given.filter((name) => name !== "" && name !== false);
     if (first && second) {
-        throw new errors/* UserError */.yo("input-refused", `${first} and ${second} are both given, but a role is reached from one place. Give one of them.`);
+        throw new errors/* UserError */.yo("input-refused", `${first} and ${second} are both given, but a role can be reached from only one source. Remove one of them.`);
     }
     if (isChaining)
         return { sameProfile: true };
     if (profile !== "") {
         if (/^[A-Za-z0-9_.-]{1,64}$/.test(profile))
             return { profile };
-        throw refused("source-profile", profile, "Every SDK reads these names in the same way.");
+        throw refused("source-profile", profile, "SDKs do not agree on how to read other names. Rename the profile.");
     }
     if (credentials === "")
         return "id-token";
     if (isCredentialSource(credentials))
         return { credentials };
-    throw refused("credential-source", credentials, "Leave it out to use the job's ID token.");
+    throw refused("credential-source", credentials, "Remove it to use the job's ID token.");
 }
 function isCredentialSource(text) {
     return ["Ec2InstanceMetadata", "EcsContainer", "Environment"].includes(text);
@@ -2630,18 +2686,18 @@ function readDuration(read) {
     const seconds = /^\d{1,6}$/.test(given) ? Number(given) : Number.NaN;
     if (seconds >= 900 && seconds <= 43_200)
         return seconds;
-    throw refused("role-duration-seconds", given, "Leave it out for an hour, after which credentials renew themselves.");
+    throw refused("role-duration-seconds", given, "Remove it to get an hour; SDKs and the keeper renew sessions.");
 }
 function readExternalId(read, isChain) {
     const given = read("role-external-id");
     if (given === "")
         return undefined;
     if (!/^[\w+=,.@:/-]{2,1224}$/.test(given))
-        throw refused("role-external-id", given, "The trust policy of the role says which one.");
+        throw refused("role-external-id", given, "It must be the value of sts:ExternalId in the role's trust policy.");
     if (isChain)
         return given;
-    throw new errors/* UserError */.yo("input-refused", "role-external-id is given, but the role is assumed with an ID token, and AssumeRoleWithWebIdentity has no external id. Remove it; " +
-        "or reach the role from another one: role-chaining, source-profile or credential-source.");
+    throw new errors/* UserError */.yo("input-refused", "role-external-id is given, but AWS has no external ID for a role that is assumed with an ID token. Remove it; or reach the role from " +
+        "another source: role-chaining, source-profile or credential-source.");
 }
 /** https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html: 2048 characters without white space. */
 const MAX_POLICY = 2048;
@@ -2657,11 +2713,11 @@ function readPolicy(read) {
         throw new errors/* UserError */.yo("input-refused", `inline-session-policy is not JSON: ${(0,errors/* errorText */.kc)(error)}`);
     }
     if (typeof policy !== "object" || policy === null || !("Statement" in policy))
-        throw refused("inline-session-policy", given, "It has no Statement.");
+        throw refused("inline-session-policy", given, "This has no Statement.");
     const text = JSON.stringify(policy);
     if (text.length <= MAX_POLICY)
         return text;
-    throw new errors/* UserError */.yo("session-policy", `inline-session-policy has ${text.length} characters without white space; STS allows ${MAX_POLICY}. Combine statements, use wildcards, or put it into a managed policy and name that in managed-session-policies.`);
+    throw new errors/* UserError */.yo("session-policy", `inline-session-policy has ${text.length} characters without white space, and STS allows ${MAX_POLICY}. Combine statements, use wildcards, or make it a managed policy and name that in managed-session-policies.`);
 }
 function readPolicyArns(read) {
     const arns = read("managed-session-policies").match(/[^\s,]+/g) ?? [];
@@ -2669,10 +2725,10 @@ function readPolicyArns(read) {
         return undefined;
     const wrong = arns.find((arn) => !/^arn:aws[a-z-]*:iam::(?:\d{12}|aws):policy\/[\w+=,.@/-]{1,512}$/.test(arn));
     if (wrong !== undefined)
-        throw refused("managed-session-policies", wrong, "A managed policy's page in IAM shows its ARN.");
+        throw refused("managed-session-policies", wrong, "Copy it from the policy's page in IAM.");
     if (arns.length <= 10)
         return arns;
-    throw refused("managed-session-policies", `${arns.length} ARNs`, "STS accepts no more.");
+    throw refused("managed-session-policies", `${arns.length} ARNs`, "STS does not accept more.");
 }
 
 ;// CONCATENATED MODULE: ../lib/src/inputs.js
@@ -2690,6 +2746,9 @@ function loadInputs(read, run) {
     const notes = checkIncumbentInputs(read);
     readProxy(read);
     const session = readSessionInputs(read, notes);
+    if (session.source !== "id-token")
+        for (const name of ["audience", "explain-trust-policy"].filter((one) => read(one) !== ""))
+            notes.push(`${name}: the role is not assumed with an ID token`);
     return {
         role,
         region: readRegion(read),
@@ -2718,8 +2777,6 @@ function checkAccount({ allowedAccountIds, role }, accountId) {
         "Correct the ARN or the list.");
 }
 
-;// CONCATENATED MODULE: external "node:timers/promises"
-const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
 ;// CONCATENATED MODULE: ../lib/src/base/process.js
 
 
@@ -2788,6 +2845,7 @@ var external_node_path_ = __nccwpck_require__(760);
 
 
 
+
 /**
  * Makes the job directory, or checks the one that exists: it must be a real directory of this user and closed
  * to others. Throws a UserError for any other, because whoever made it could read the token or choose the
@@ -2826,7 +2884,7 @@ function ensurePrivateDirectory(directory) {
 function makePrivateDirectory(directory) {
     const umask = process.umask(0o077);
     try {
-        external_node_fs_namespaceObject.mkdirSync(directory, 0o700);
+        patiently(() => external_node_fs_namespaceObject.mkdirSync(directory, 0o700));
     }
     finally {
         process.umask(umask);
@@ -2915,6 +2973,7 @@ function private_directory_entriesOf(directory) {
 
 
 
+
 const WAIT_MS = 30_000;
 /**
  * Far longer than any action holds the lock. Where the process that holds it has died, its pid usually shows
@@ -2947,7 +3006,7 @@ async function withLock(job, waitMs, action) {
     const own = `lock.${process.pid}.${identify(process.pid).started ?? ""}.${(0,external_node_crypto_namespaceObject.randomBytes)(6).toString("hex")}`;
     const deadline = performance.now() + waitMs;
     for (;;) {
-        external_node_fs_namespaceObject.closeSync(external_node_fs_namespaceObject.openSync(`${job.path}/${own}`, "wx", 0o600));
+        external_node_fs_namespaceObject.closeSync(patiently(() => external_node_fs_namespaceObject.openSync(`${job.path}/${own}`, "wx", 0o600)));
         try {
             const locks = external_node_fs_namespaceObject.readdirSync(job.path).filter((name) => name.startsWith("lock."));
             // Ours is missing if the directory was replaced in between: the next round tries in the new one.
@@ -2955,7 +3014,7 @@ async function withLock(job, waitMs, action) {
                 return await action();
         }
         finally {
-            external_node_fs_namespaceObject.rmSync(`${job.path}/${own}`, { force: true });
+            patiently(() => external_node_fs_namespaceObject.rmSync(`${job.path}/${own}`, { force: true }));
         }
         if (performance.now() > deadline) {
             throw new errors/* UserError */.yo("job-directory-locked", `Another use of this action has kept ${job.path} locked for ${Math.round(waitMs / 1000)} s. Run the job again.`);
@@ -3008,25 +3067,25 @@ function planEnvironment(ambient, use) {
         warnings: parts.flatMap((part) => part.warnings ?? []),
     };
 }
-function staticKeys(ambient) {
+function staticKeys(ambient, { keysAreSource }) {
     const set = nonEmpty(ambient, environment_KEYS);
+    if (keysAreSource)
+        return { exports: environment_all(set, "") };
     // No others: an empty AWS_SESSION_TOKEN beside keys that post restores would break Ruby and PHP.
     return emptied(set, set, "nearly every SDK", " Use static keys and a role in separate jobs.");
 }
 function containerCredentials(ambient, { identity }) {
     const set = nonEmpty(ambient, CONTAINER);
-    if ("source" in identity &&
-        "credentials" in identity.source &&
-        identity.source.credentials === "EcsContainer") {
-        return set.length === 0
-            ? {}
-            : {
-                warnings: [
-                    `${are(set)} the source of this role. The SDK for JavaScript v2 prefers ${them(set)} to the profile; it needs shared-session: true.`,
-                ],
-            };
-    }
-    return emptied(nonEmpty(ambient, CONTAINER), CONTAINER, "some SDKs");
+    const source = "source" in identity && "credentials" in identity.source ? identity.source.credentials : "";
+    if (source !== "EcsContainer")
+        return emptied(set, CONTAINER, "some SDKs");
+    if (set.length === 0)
+        return {};
+    return {
+        warnings: [
+            `${are(set)} the source of this role. The SDK for JavaScript v2 prefers ${them(set)} to the profile; it needs shared-session: true.`,
+        ],
+    };
 }
 function emptied(set, names, where, advice = "") {
     if (set.length === 0)
@@ -3425,6 +3484,7 @@ const SEALED = schema_text(/^[A-Za-z0-9+/]{1,1000000}={0,2}$/);
 const records_VARIABLE = /^AWS_[A-Z0-9_]{1,64}$/;
 const published = {
     ...about,
+    endsWithIdTokens: schema_boolean,
     exported: dictionary(records_VARIABLE, schema_text(/^[^\p{Cc}]{0,8192}$/u)),
     previous: SEALED,
 };
@@ -3535,6 +3595,7 @@ function writeText(file, text) {
 
 
 
+
 /** The names of the profiles that this action adds for itself. */
 const PREFIX = "aws-role-refresh-";
 const targetProfile = (useId) => `${PREFIX}${useId}`;
@@ -3545,7 +3606,8 @@ function findSource(job, use, source, uses) {
     const earlier = uses.findLast(({ profile }) => profile === name);
     if (earlier) {
         const profile = sourceProfile(use.id);
-        return { profile, copy: renamed(earlier.section, name, profile), keepers: earlier.keepers };
+        const { keepers, endsWithIdTokens } = earlier;
+        return { profile, copy: renamed(earlier.section, name, profile), keepers, endsWithIdTokens };
     }
     if ("sameProfile" in source) {
         throw new errors/* UserError */.yo("chain-without-source", `role-chaining is true, but no earlier step of this job uses this action with profile ${(0,base_text/* quoted */.TL)(name)}. Use the action for the first ` +
@@ -3554,7 +3616,7 @@ function findSource(job, use, source, uses) {
     }
     const [config, credentials] = [readText(job.config), readText(job.credentials)];
     if (name !== use.profile && hasProfile(config, credentials, name))
-        return { profile: name, copy: "", keepers: [] };
+        return { profile: name, copy: "", keepers: [], endsWithIdTokens: false };
     const names = profileNames(config, credentials).filter((one) => one !== use.profile && !one.startsWith(PREFIX));
     throw new errors/* UserError */.yo("chain-without-source", name === use.profile
         ? `source-profile is ${(0,base_text/* quoted */.TL)(name)}, which is the profile that this use itself writes. Give this use another profile.`
@@ -3629,7 +3691,7 @@ async function stopKeeper(directory) {
     return { keeper: readStatus(directory) ?? status };
 }
 /**
- * Ends a keeper whose directory is not where it was, and deletes the token, wherever a step has moved the
+ * Ends a keeper whose directory is not where it was, and deletes what it kept, wherever a step has moved the
  * directory. Does nothing if that process has ended, or without /proc.
  */
 async function stopMovedKeeper({ pid, started }) {
@@ -3642,7 +3704,8 @@ async function stopMovedKeeper({ pid, started }) {
             return;
         process.kill(pid, "SIGKILL");
         await within(STOP_TIMEOUT_MS, isGone);
-        fs.rmSync(`/proc/self/fd/${directory}/token`, { force: true });
+        for (const secret of ["token", "session"])
+            fs.rmSync(`/proc/self/fd/${directory}/${secret}`, { force: true });
     }
     finally {
         fs.closeSync(directory);
@@ -3725,6 +3788,7 @@ async function within(ms, isTrue) {
 
 
 
+
 /**
  * Gives us back the permissions that a step may have taken away or given to others, on the job directory and
  * the directories in it. To delete what is ours, owner and "not a link" are enough; to trust it takes more.
@@ -3752,7 +3816,14 @@ async function takeSecret(directory) {
     if (!removal_isOurs(directory.path))
         return {};
     const stopped = await stopKeeper(directory);
-    removeTree(directory.secret);
+    try {
+        removeNow(directory.secret);
+    }
+    catch (error) {
+        // Windows, and a program has it open: the caller removes the directory, and waits for that program then.
+        if (!isHeld(error))
+            throw error;
+    }
     return stopped;
 }
 /** Renames the job directory first, so that its name is free at once, and then deletes it. */
@@ -3785,19 +3856,56 @@ function clearRemains(job) {
 }
 /**
  * Deletes a path with everything in it, and enters no link. What cannot be deleted does not stop it from
- * deleting the rest.
+ * deleting the rest. On Windows it waits for programs that have a file open, for up to 3 s. What they still
+ * hold is then empty, and the error names the first.
  */
 function removeTree(target) {
     try {
-        if (external_node_fs_namespaceObject.lstatSync(target).isDirectory())
+        patiently(() => removeNow(target));
+    }
+    catch (error) {
+        const { path: held } = error;
+        if (!isHeld(error) || held === undefined)
+            throw error;
+        const state = isEmpty(held) ? "It is empty now" : "It could not be emptied, either";
+        throw new Error(`Windows does not delete ${held}, because another program has it open. ${state}`, {
+            cause: error,
+        });
+    }
+}
+function removeNow(target) {
+    try {
+        const stat = external_node_fs_namespaceObject.lstatSync(target);
+        if (stat.isDirectory())
             removeDirectory(target);
         else
-            external_node_fs_namespaceObject.unlinkSync(target);
+            removeFile(target, stat.isFile());
     }
     catch (error) {
         if ((0,errors/* errorCode */.CA)(error) !== "ENOENT")
             throw error;
     }
+}
+/** Empties what Windows does not let it delete: whoever has it open may share it for writing. */
+function removeFile(file, isRegular) {
+    try {
+        external_node_fs_namespaceObject.unlinkSync(file);
+    }
+    catch (error) {
+        try {
+            if (isRegular && isHeld(error))
+                external_node_fs_namespaceObject.truncateSync(file);
+        }
+        catch {
+            // Not even that.
+        }
+        throw error;
+    }
+}
+/** A directory is, and what is gone. */
+function isEmpty(target) {
+    const stat = external_node_fs_namespaceObject.lstatSync(target, { throwIfNoEntry: false });
+    return !stat?.isFile() || stat.size === 0;
 }
 function removeDirectory(target) {
     try {
@@ -3808,9 +3916,12 @@ function removeDirectory(target) {
     }
     inside(target, (directory) => {
         const failures = [];
-        for (const name of external_node_fs_namespaceObject.readdirSync(directory)) {
+        // The lock of a job directory last, and only when all else is gone: another main waits for it.
+        for (const name of external_node_fs_namespaceObject.readdirSync(directory).sort((one, other) => isLock(one) - isLock(other))) {
+            if (failures.length > 0 && isLock(name))
+                break;
             try {
-                removeTree(`${directory}/${name}`);
+                removeNow(`${directory}/${name}`);
             }
             catch (error) {
                 failures.push(error);
@@ -3820,6 +3931,9 @@ function removeDirectory(target) {
             throw failures[0];
     });
     external_node_fs_namespaceObject.rmdirSync(target);
+}
+function isLock(name) {
+    return Number(name.startsWith("lock."));
 }
 /**
  * On Linux, a path that names the very directory, even if somebody renames it or puts a link in its place.
@@ -3867,10 +3981,10 @@ function removal_isOurs(directory) {
  * Makes the directory this job's, and copies the user's AWS files into it, unless an earlier use has done so.
  * Throws a UserError while another job uses it.
  */
-async function claim_claim(job, jobSecret, ambient, home) {
+async function claim_claim(job, jobSecret, ambient, home, worker) {
     const identity = identityOf(jobSecret);
     const found = records_readClaim(job);
-    const claimed = found?.job === identity ? found : await takeOver(job, found, identity, ambient);
+    const claimed = found?.job === identity ? found : await takeOver(job, found, identity, ambient, worker);
     seed(job.config, "AWS_CONFIG_FILE", claimed, home);
     seed(job.credentials, "AWS_SHARED_CREDENTIALS_FILE", claimed, home);
     return claimed;
@@ -3889,16 +4003,21 @@ function isOfAnotherJob(job, jobSecret) {
 function identityOf(jobSecret) {
     return (0,external_node_crypto_namespaceObject.createHash)("sha256").update(jobSecret).digest("hex");
 }
-/** Where no worker is known (containers, macOS, other runners), a keeper shows that its job runs. */
+/**
+ * Where no worker is known (containers, macOS, other runners), a keeper shows that its job runs. Also on
+ * Windows, where another process may have got the worker's pid since.
+ */
 function isAlive(job, { worker }) {
-    if (worker)
-        return process_isRunning(worker);
+    if (worker && !process_isRunning(worker))
+        return false;
+    if (worker?.started !== undefined)
+        return true;
     return keeperDirectories(job).some(hasKeeper);
 }
 /**
  * Empties the directory first: a job that crashed may have left anything in it, and none of it is trusted.
  */
-async function takeOver(job, found, identity, ambient) {
+async function takeOver(job, found, identity, ambient, worker) {
     if (found && isAlive(job, found)) {
         throw new errors/* UserError */.yo("job-directory", `${job.path} belongs to another job that is still running. Two jobs cannot share one RUNNER_TEMP: give each runner its own work folder.`);
     }
@@ -3913,7 +4032,6 @@ async function takeOver(job, found, identity, ambient) {
         const value = ambient[name];
         return value?.startsWith(`${job.path}/`) ? null : (value ?? null);
     };
-    const worker = findWorker();
     const made = {
         job: identity,
         ...(worker && { worker }),
@@ -3948,7 +4066,130 @@ function seed(target, variable, { previous }, home) {
     writeFileAtomic(target, content ?? "");
 }
 
+;// CONCATENATED MODULE: ../lib/src/job/parts.js
+
+/** Runs the parts of the cleanup one after another; a part that fails does not stop the next. */
+class Parts {
+    /** What could not be done, and why. */
+    damage = [];
+    async try(what, action) {
+        try {
+            await action();
+        }
+        catch (error) {
+            this.damage.push(`${what}: ${(0,errors/* errorText */.kc)(error)}`);
+        }
+    }
+}
+
+;// CONCATENATED MODULE: ../lib/src/base/session.js
+
+/** AWS limits a session that a role got through another role, or through itself, to an hour. */
+const LONGEST_CHAINED_SECONDS = 3600;
+/** The request for a session of the same role by its own session. */
+function chained(request) {
+    const { durationSeconds = LONGEST_CHAINED_SECONDS } = request;
+    return { ...request, durationSeconds: Math.min(durationSeconds, LONGEST_CHAINED_SECONDS) };
+}
+/**
+ * What SDKs read from a credential process:
+ * https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html
+ */
+function credentialProcessOutput({ expiresAt, ...keys }) {
+    return `${JSON.stringify({
+        Version: 1,
+        AccessKeyId: keys.accessKeyId,
+        SecretAccessKey: keys.secretAccessKey,
+        SessionToken: keys.sessionToken,
+        Expiration: new Date(expiresAt).toISOString().replace(/\.\d+Z$/, "Z"),
+    })}\n`;
+}
+/** The keys in a file of that form; empty ones if there are none. */
+function readKeys(file) {
+    const read = readJson(file) ?? {};
+    const text = (name) => String(read[name] ?? "");
+    return {
+        accessKeyId: text("AccessKeyId"),
+        secretAccessKey: text("SecretAccessKey"),
+        sessionToken: text("SessionToken"),
+        expiresAt: Date.parse(text("Expiration")) || 0,
+    };
+}
+
+// EXTERNAL MODULE: external "node:child_process"
+var external_node_child_process_ = __nccwpck_require__(421);
+;// CONCATENATED MODULE: ../lib/src/job/worker.js
+
+
+const TASKLIST_TIMEOUT_MS = 5_000;
+let onWindows;
+/** The runner's worker, whose end is the end of the job, or undefined: see findWorker in base/process.ts. */
+function worker_findWorker() {
+    if (process.platform !== "win32")
+        return findWorker();
+    onWindows ??= { found: parentIfWorker() };
+    return onWindows.found;
+}
+/**
+ * The runner starts an action's node.exe itself (actions/runner, src/Runner.Worker/Handlers/StepHost.cs), so its
+ * worker is the parent of this process. No other ancestor can be found without another program. Under a runner
+ * of another name, the parent may be a shell that ends with the step.
+ */
+function parentIfWorker() {
+    const program = `${process.env.SystemRoot ?? "C:\\Windows"}\\System32\\tasklist.exe`;
+    const { stdout } = (0,external_node_child_process_.spawnSync)(program, ["/NH", "/FO", "CSV", "/FI", `PID eq ${process.ppid}`], {
+        stdio: ["ignore", "pipe", "ignore"],
+        encoding: "latin1",
+        timeout: TASKLIST_TIMEOUT_MS,
+        windowsHide: true,
+    });
+    // One line, which begins with the name of the program. Wine's tasklist prints UTF-16.
+    const line = stdout?.replaceAll("\0", "").trim() ?? "";
+    return line.startsWith('"Runner.Worker.exe",') ? { pid: process.ppid } : undefined;
+}
+
+;// CONCATENATED MODULE: ../lib/src/job/replace-keeper.js
+
+
+
+
+
+
+
+
+
+/**
+ * Lets a keeper watch over a directory. Ends the keeper before it, in any state, and removes what a step left
+ * there. Call it with the job directory locked.
+ */
+async function replaceKeeper(directory, keeper, handover) {
+    ensurePrivateDirectory(directory.path);
+    const before = readStatus(directory);
+    if (before)
+        await stopKeeper(directory);
+    // After that, since a keeper deletes the file when it ends.
+    external_node_fs_namespaceObject.rmSync(directory.stop, { recursive: true, force: true });
+    const isSession = "renewal" in handover;
+    const content = isSession ? credentialProcessOutput(handover.first.keys) : handover.token;
+    writeFileAtomic(directory.secret, content);
+    const watch = { directory: directory.path, worker: worker_findWorker(), dead: readStatus(directory) };
+    await keeper.watch(isSession ? { ...watch, renewal: handover.renewal, first: handover.first } : watch);
+}
+const MAX_TOKEN_BYTES = 64 * 1024;
+/** Another use's keeper may have written a newer token while this use waited for the lock. */
+function writeToken(directory, token) {
+    ensurePrivateDirectory(directory.path);
+    if (expiry(readText(directory.secret, MAX_TOKEN_BYTES)) < expiry(token))
+        writeFileAtomic(directory.secret, token);
+}
+function expiry(token) {
+    return timeClaim(decodeClaims(token), "exp") ?? 0;
+}
+
 ;// CONCATENATED MODULE: ../lib/src/job/uses.js
+
+
+
 
 
 
@@ -3967,15 +4208,14 @@ function seed(target, variable, { previous }, home) {
 
 /** Post should not take long, and a process that holds the lock for longer than this hangs. */
 const POST_LOCK_WAIT_MS = 12_000;
-const MAX_TOKEN_BYTES = 64 * 1024;
 /**
  * Enters a use into the job directory: token file, record, profile. In this order, so that post can undo a
  * main that was killed at any point. Returns what post needs in case the record does not last.
  * @param jobSecret what every step of this job has, and no other job (base/seal.ts)
  */
-async function beginUse(job, { visible, hidden, source, token, ...use }, jobSecret, ambient, home) {
+async function beginUse(job, { visible, hidden, source, token, outlives = false, ...use }, jobSecret, ambient, home, worker = findWorker()) {
     return locked(job, async () => {
-        const claimed = await claim_claim(job, jobSecret, ambient, home);
+        const claimed = await claim_claim(job, jobSecret, ambient, home, worker);
         const uses = activeUses(job);
         const earlier = uses.findLast((other) => other.profile === use.profile);
         refuseSourceOfAnother(use.profile, uses);
@@ -3993,6 +4233,7 @@ async function beginUse(job, { visible, hidden, source, token, ...use }, jobSecr
             ...use,
             section,
             keepers: [...new Set([...use.keepers, ...(from?.keepers ?? [])])],
+            endsWithIdTokens: !outlives && (use.audience !== undefined || (from?.endsWithIdTokens ?? false)),
             order: Math.max(0, ...uses.map((other) => other.order)) + 1,
             original: earlier?.original ?? seal(JSON.stringify(original), jobSecret),
             previous: seal(JSON.stringify({ ...previous, ...claimed.previous }), jobSecret),
@@ -4002,12 +4243,6 @@ async function beginUse(job, { visible, hidden, source, token, ...use }, jobSecr
         const { order: _, section: __, original: ___, ...published } = record;
         return published;
     });
-}
-/** Another use's keeper may have written a newer token while this use waited for the lock. */
-function writeToken(directory, token) {
-    ensurePrivateDirectory(directory.path);
-    if (expiry(readText(directory.secret, MAX_TOKEN_BYTES)) < expiry(token))
-        writeFileAtomic(directory.secret, token);
 }
 /**
  * Removes a use from the job directory, and the directory with the last use. Every step may be interrupted
@@ -4045,19 +4280,6 @@ async function endUse(job, id, { jobSecret, outcome = "over", restore = () => { 
         return ended;
     }
 }
-/** Runs the parts of the cleanup one after another; a part that fails does not stop the next. */
-class Parts {
-    /** What could not be done, and why. */
-    damage = [];
-    async try(what, action) {
-        try {
-            await action();
-        }
-        catch (error) {
-            this.damage.push(`${what}: ${(0,errors/* errorText */.kc)(error)}`);
-        }
-    }
-}
 /** Others may have written anything into it. So only what can be verified is used: the keeper's process. */
 async function removeUnbelieved(job, open) {
     const parts = new Parts();
@@ -4089,7 +4311,9 @@ async function end(job, id, { jobSecret, outcome, restore }) {
             const { keeper: status, keeperDied: died = false } = await takeSecret(directory);
             if (status)
                 over.ended.push({ id: keeper, status, died });
-            removeTree(directory.path);
+            // Else with the job directory, or what Windows does not delete would be waited for and reported twice.
+            if (others.length > 0)
+                removeTree(directory.path);
         });
     let config = "";
     await parts.try("restore the profile", () => {
@@ -4105,9 +4329,10 @@ async function end(job, id, { jobSecret, outcome, restore }) {
     });
     const finished = finishedUses(job).filter((other) => other.id !== id);
     await parts.try("delete the job directory", async () => {
-        removeTree(`${job.uses}/${id}.json`);
         if (others.length === 0)
             await removeAll(job);
+        else
+            removeTree(`${job.uses}/${id}.json`);
     });
     return {
         use,
@@ -4118,11 +4343,12 @@ async function end(job, id, { jobSecret, outcome, restore }) {
     };
 }
 async function removeAll(job) {
-    await takeSecrets(job);
-    removeJobDirectory(job);
-}
-function expiry(token) {
-    return timeClaim(decodeClaims(token), "exp") ?? 0;
+    try {
+        await takeSecrets(job);
+    }
+    finally {
+        removeJobDirectory(job);
+    }
 }
 
 ;// CONCATENATED MODULE: external "node:http"
@@ -4341,7 +4567,9 @@ function makePlan(inputs, env) {
     const endpoint = inputs.source === "id-token" || hasEndpoint(env) ? readEndpoint(env) : undefined;
     const { keeper, visible, hidden } = profilesOf(inputs, id, job);
     const files = { configFile: job.config, credentialsFile: job.credentials };
-    const { exports, warnings } = planEnvironment(env, { ...visible, ...files, sessionName, mirror });
+    const keysAreSource = needsKeys(inputs);
+    const use = { ...visible, ...files, sessionName, mirror, keysAreSource };
+    const { exports, warnings } = planEnvironment(env, use);
     checkProxies(env);
     const asked = endpoint?.url ?? stsEndpoint ?? `https://sts.${region}.amazonaws.com`;
     warnings.push(...[proxyWarning(env, asked), tlsWarning(env)].filter((text) => text !== undefined));
@@ -4359,6 +4587,10 @@ function makePlan(inputs, env) {
         warnings,
         masks: inputs.maskAccountId && role.accountId !== undefined ? [role.accountId] : [],
     };
+}
+/** Whether the role is assumed with keys in the environment. */
+function needsKeys({ source }) {
+    return source !== "id-token" && "credentials" in source && source.credentials === "Environment";
 }
 /** The profile that steps find, the one that only the keeper reads, and which keeper that is. */
 function profilesOf(inputs, id, job) {
@@ -4416,19 +4648,27 @@ var bundles = __nccwpck_require__(781);
 ;// CONCATENATED MODULE: ../lib/src/explain/shape.js
 
 
-/** What STS says about the duration and the policies of a session. Undefined: the failure is about neither. */
+/** Explains what STS refused about the duration or the policies of a session. Undefined: it is about neither. */
 function explainShape(failure, code, { roleArn, durationSeconds }) {
     const name = (0,base_text/* shellWord */.r7)(roleArn.slice(roleArn.lastIndexOf("/") + 1));
     if (code === "ValidationError" && /DurationSeconds|MaxSessionDuration/.test(failure.message)) {
-        return explained_text("session-duration", `The role does not allow sessions of ${durationSeconds ?? 3600} s`, /role chaining/i.test(failure.message)
-            ? "Cause: AWS limits a session that a role got through another role to one hour. Fix: remove role-duration-seconds; the session renews itself."
-            : "Cause: the role's MaxSessionDuration is shorter. Fix: remove role-duration-seconds, since the session renews itself, or raise it:", `  aws iam update-role --role-name ${name} --max-session-duration ${durationSeconds ?? 3600}`, `Check: aws iam get-role --role-name ${name} --query Role.MaxSessionDuration`);
+        return explained_text("session-duration", `The role does not allow sessions of ${durationSeconds ?? 3600} s`, ...(/role chaining/i.test(failure.message)
+            ? [
+                "Cause: AWS limits the session of a role that is assumed with another role to one hour.",
+                "Fix: remove role-duration-seconds. The session is renewed for as long as the job runs.",
+            ]
+            : [
+                "Cause: the role's MaxSessionDuration is shorter.",
+                "Fix: remove role-duration-seconds, because the session is renewed anyway. Or allow longer sessions:",
+                `  aws iam update-role --role-name ${name} --max-session-duration ${durationSeconds ?? 3600}`,
+                `Check: aws iam get-role --role-name ${name} --query Role.MaxSessionDuration`,
+            ]));
     }
     if (code === "PackedPolicyTooLarge") {
-        return explained_text("session-policy", "The session policies are too large for STS", `Cause: STS packs inline-session-policy, managed-session-policies and the token's tags into a binary form, and it says: ${(0,base_text/* printable */.g$)(failure.message, 200)}`, "Fix: shorten inline-session-policy (wildcards, fewer statements and ARNs), or put it into a managed policy and name that in managed-session-policies.");
+        return explained_text("session-policy", "The session policies are too large for STS", `Cause: STS packs inline-session-policy and managed-session-policies into a binary format of limited size: ${(0,base_text/* printable */.g$)(failure.message, 200)}`, "Fix: shorten inline-session-policy (wildcards, fewer statements), or make it a managed policy and name that in managed-session-policies.");
     }
     if (code === "MalformedPolicyDocument") {
-        return explained_text("session-policy", "STS does not accept inline-session-policy", `Cause: ${(0,base_text/* printable */.g$)(failure.message, 300)}`, "Fix: a session policy is an identity-based policy: Version, and statements with Effect, Action and Resource, without Principal.");
+        return explained_text("session-policy", "STS rejected inline-session-policy", `Cause: ${(0,base_text/* printable */.g$)(failure.message, 300)}`, "Fix: write it like a policy of a role: Version, and statements with Effect, Action and Resource, without Principal.");
     }
     return undefined;
 }
@@ -4439,7 +4679,7 @@ function explainShape(failure, code, { roleArn, durationSeconds }) {
 
 
 
-/** Explains why a role could not be reached from its source: which link refused, and what it lacks. */
+/** Explains why a role could not be reached from its source: which role refused, and what is missing. */
 function explainChainFailure(failure, situation) {
     const { endpointHost: host } = situation;
     const code = (failure.code ?? "").replace(/Exception$/, "");
@@ -4453,21 +4693,21 @@ function chain_textOf(failure, code, situation) {
     const { source, isSelf } = situation;
     const roleArn = failure.roleArn ?? situation.roleArn;
     if (code === "NoSource") {
-        return explained_text("chain-refused", `${source} has no credentials to assume ${(0,base_text/* shortened */.vI)(roleArn, 140)} with`, "Fix: the first line of this log says what the SDK looked for. A later step would find the same.");
+        return explained_text("chain-refused", `${source} has no credentials to assume ${(0,base_text/* shortened */.vI)(roleArn, 140)} with`, "Fix: the first line shows the SDK's own message. Later steps would fail in the same way.");
     }
     const shape = explainShape(failure, code, { ...situation, roleArn });
     if (shape)
         return shape;
     if (code !== "AccessDenied") {
-        return explained_text("chain-refused", `STS did not give a session of ${(0,base_text/* shortened */.vI)(roleArn, 140)}: ${code || "no error code"}`, `The role is reached from ${source}.`, "Fix: follow the message. Common codes: https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html");
+        return explained_text("chain-refused", `STS returned no session of ${(0,base_text/* shortened */.vI)(roleArn, 140)}: ${code || "no error code"}`, `The role is reached from ${source}.`, "Fix: follow the message. Common codes: https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html");
     }
     return isSelf ? cannotAssumeItself(roleArn) : chain_refused(failure, roleArn, situation);
 }
 /** https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_manage-assume.html */
 function cannotAssumeItself(roleArn) {
-    return explained_text("role-cannot-assume-itself", `${(0,base_text/* shortened */.vI)(roleArn, 140)} may not assume itself, which outlive-id-tokens needs`, "After about six hours GitHub issues no more ID tokens to a job. From then on the role has to assume itself; this step has tried whether it may.", "Fix: add this statement to the role's trust policy, or remove outlive-id-tokens:", "", ...(0,base_text/* jsonLines */.i7)(statement({ Principal: { AWS: roleArn } })), "", "With inline-session-policy or managed-session-policies, those have to allow sts:AssumeRole on the role as well.");
+    return explained_text("role-cannot-assume-itself", `${(0,base_text/* shortened */.vI)(roleArn, 140)} may not assume itself, which outlive-id-tokens needs`, "Cause: after about six hours GitHub stops issuing ID tokens to a job, and from then on the role must assume itself. This step tried that once, and AWS refused.", "Fix: add this statement to the role's trust policy, or remove outlive-id-tokens:", "", ...(0,base_text/* jsonLines */.i7)(statement({ Principal: { AWS: roleArn } })), "", "If inline-session-policy or managed-session-policies are given, they must allow sts:AssumeRole on the role, too.");
 }
-/** AWS says in some answers which of the two policies is the reason. */
+/** Some answers of AWS name which of the two policies is the reason. */
 function chain_refused({ message, callerArn, roleArn: link }, roleArn, situation) {
     const caller = /\bUser: (arn:[\w+=,.@/:-]+)/.exec(message)?.[1] ?? callerArn;
     const callerRole = roleOf(caller);
@@ -4475,7 +4715,7 @@ function chain_refused({ message, callerArn, roleArn: link }, roleArn, situation
     const isOwn = roleArn === situation.roleArn;
     const who = caller === undefined ? situation.source : (0,base_text/* quoted */.TL)(caller, 200);
     const permission = [
-        `${callerRole ? (0,base_text/* quoted */.TL)(callerRole) : "The source"} needs this permission:`,
+        `${callerRole ? (0,base_text/* quoted */.TL)(callerRole) : "The source"} needs a policy with this statement:`,
         "",
         ...(0,base_text/* jsonLines */.i7)(statement({ Resource: roleArn })),
         "",
@@ -4485,6 +4725,7 @@ function chain_refused({ message, callerArn, roleArn: link }, roleArn, situation
         "",
         ...(0,base_text/* jsonLines */.i7)(statement({ Principal: { AWS: callerRole ?? caller ?? "ARN OF THE SOURCE" } })),
         "",
+        ...(callerRole ? ["If the source has a path, add it to this ARN: AWS's answer leaves it out."] : []),
         ...(isOwn
             ? ["If the policy requires an external id (sts:ExternalId), give it in role-external-id."]
             : []),
@@ -4496,7 +4737,7 @@ function chain_refused({ message, callerArn, roleArn: link }, roleArn, situation
             ? trust
             : undefined;
     return explained_text("chain-refused", `AWS refused to let ${who} assume ${(0,base_text/* shortened */.vI)(link ?? roleArn, 140)}${isOwn ? "" : `, a role on the way to ${(0,base_text/* shortened */.vI)(situation.roleArn, 140)}`}`, `The role is reached from ${situation.source}.`, "", ...(reason ?? [
-        "AWS gives no further detail. A role is assumed by another one only if both of these hold (or the role does not exist):",
+        "AWS gives no further detail. Usually one of these two statements is missing, or the role does not exist.",
         "",
         ...permission,
         ...trust,
@@ -4505,7 +4746,7 @@ function chain_refused({ message, callerArn, roleArn: link }, roleArn, situation
 function statement(about) {
     return { Effect: "Allow", Action: "sts:AssumeRole", ...about };
 }
-/** The role of a session's ARN, as far as that tells: it leaves out the role's path. */
+/** The role of a session's ARN. That ARN leaves out the role's path. */
 function roleOf(arn) {
     const [partition, account, role] = (arn && parseRole(arn)?.role.split(":")) || [];
     return role === undefined ? undefined : `arn:${partition}:iam::${account}:role/${role}`;
@@ -4564,17 +4805,22 @@ function judged({ allowed, statements }) {
             ],
         };
     }
-    const shown = statements.slice(0, 20);
-    const rest = statements.length - shown.length;
     return {
         first: decisive(statements),
         lines: [
             "The trust policy in explain-trust-policy does not accept this job:",
-            ...shown.flatMap(statementLines),
-            ...(rest > 0 ? [`  and ${rest} more statements`] : []),
+            ...verdictLines(statements),
             "Other causes:",
         ],
     };
+}
+/** What each statement did and why, the first twenty of them. */
+function verdictLines(statements) {
+    const rest = statements.length - 20;
+    return [
+        ...statements.slice(0, 20).flatMap(statementLines),
+        ...(rest > 0 ? [`  and ${rest} more statements`] : []),
+    ];
 }
 /** A Deny that applies, or the Allow that has the fewest reasons not to, with the first of them. */
 function decisive(statements) {
@@ -4800,6 +5046,7 @@ var __rewriteRelativeImportExtension = (undefined && undefined.__rewriteRelative
 
 
 
+
 /** The AWS SDK is in a separate bundle, loaded only where it is needed. */
 function loadExchange() {
     return import(__rewriteRelativeImportExtension(/* webpackIgnore: true */ (0,external_node_url_.pathToFileURL)((0,bundles/* bundlePath */.E)("exchange")).href));
@@ -4821,22 +5068,30 @@ function sessionRequest({ inputs }) {
  * before; and the job's keys only where they are the source.
  */
 function sdkEnvironment({ inputs, job }, env) {
-    const { source, profile } = inputs;
-    const needsKeys = source !== "id-token" && "credentials" in source && source.credentials === "Environment";
-    const ambient = Object.entries(env).filter(([name, value]) => name.startsWith("AWS_") && value && (needsKeys || !environment_KEYS.includes(name)));
+    const ambient = Object.entries(env).filter(([name, value]) => name.startsWith("AWS_") && value && (needsKeys(inputs) || !environment_KEYS.includes(name)));
     return {
         ...Object.fromEntries(ambient),
         AWS_CONFIG_FILE: job.config,
         AWS_SHARED_CREDENTIALS_FILE: job.credentials,
-        AWS_PROFILE: profile,
+        AWS_PROFILE: inputs.profile,
     };
 }
+/**
+ * The exchange, with its connection open as soon as it is loaded. Not for a later use: the SDK would read the
+ * job's config file now, and remember it as it is before this use's profile is in it.
+ */
+async function prepareExchange(plan, env) {
+    env.HOME ??= home();
+    const bundle = await loadExchange();
+    const isLater = env.AWS_CONFIG_FILE === plan.job.config;
+    return { ...bundle, prepared: isLater ? undefined : await bundle.prepare(sessionRequest(plan)) };
+}
 /** Tries the role once. Throws a UserError that explains why STS gave no session. */
-async function firstSession({ exchange }, plan, source, idToken, env) {
+async function firstSession({ exchange, prepared }, plan, source, idToken, env) {
     Object.assign(env, sdkEnvironment(plan, env));
     // The SDK asks for the home folder and fails without one.
     env.HOME ??= home();
-    const result = await exchange(sessionRequest(plan), source, logRetry);
+    const result = await exchange(sessionRequest(plan), source, logRetry, prepared);
     if ("session" in result)
         return result.session;
     throw explainFailure(result.failure, plan, idToken, env);
@@ -4928,8 +5183,7 @@ function outputKeys({ session: { keys } }) {
  * is no such time.
  */
 function refreshableUntil({ inputs, endsAt }, { use, session }) {
-    const dependsOnIdTokens = inputs.source === "id-token" || use.keepers.length > (inputs.sharedSession ? 1 : 0);
-    if (endsAt === undefined || !dependsOnIdTokens || inputs.outlivesIdTokens)
+    if (endsAt === undefined || !use.endsWithIdTokens)
         return undefined;
     return time(inputs.sharedSession ? endsAt - LAST_RENEWAL_MS + (session.lifetimeMs ?? 0) : endsAt);
 }
@@ -4984,66 +5238,6 @@ async function firstToken(keeper, { endpoint, audience }, env, log = info) {
         const proxy = findProxy(env, endpoint.url);
         throw explainIdTokenFailure(error.failure, { audience, endpointHost, proxy });
     }
-}
-
-;// CONCATENATED MODULE: ../lib/src/base/session.js
-
-/** AWS limits a session that a role got through another role, or through itself, to an hour. */
-const LONGEST_CHAINED_SECONDS = 3600;
-/** The request for a session of the same role by its own session. */
-function chained(request) {
-    const { durationSeconds = LONGEST_CHAINED_SECONDS } = request;
-    return { ...request, durationSeconds: Math.min(durationSeconds, LONGEST_CHAINED_SECONDS) };
-}
-/**
- * What SDKs read from a credential process:
- * https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html
- */
-function credentialProcessOutput({ expiresAt, ...keys }) {
-    return `${JSON.stringify({
-        Version: 1,
-        AccessKeyId: keys.accessKeyId,
-        SecretAccessKey: keys.secretAccessKey,
-        SessionToken: keys.sessionToken,
-        Expiration: new Date(expiresAt).toISOString().replace(/\.\d+Z$/, "Z"),
-    })}\n`;
-}
-/** The keys in a file of that form; empty ones if there are none. */
-function readKeys(file) {
-    const read = readJson(file) ?? {};
-    const text = (name) => String(read[name] ?? "");
-    return {
-        accessKeyId: text("AccessKeyId"),
-        secretAccessKey: text("SecretAccessKey"),
-        sessionToken: text("SessionToken"),
-        expiresAt: Date.parse(text("Expiration")) || 0,
-    };
-}
-
-;// CONCATENATED MODULE: ../lib/src/job/replace-keeper.js
-
-
-
-
-
-
-
-/**
- * Lets a keeper watch over a directory. Ends the keeper before it, in any state, and removes what a step left
- * there. Call it with the job directory locked.
- */
-async function replaceKeeper(directory, keeper, handover) {
-    ensurePrivateDirectory(directory.path);
-    const before = readStatus(directory);
-    if (before)
-        await stopKeeper(directory);
-    // After that, since a keeper deletes the file when it ends.
-    external_node_fs_namespaceObject.rmSync(directory.stop, { recursive: true, force: true });
-    const isSession = "renewal" in handover;
-    const content = isSession ? credentialProcessOutput(handover.first.keys) : handover.token;
-    writeFileAtomic(directory.secret, content);
-    const watch = { directory: directory.path, worker: findWorker(), dead: readStatus(directory) };
-    await keeper.watch(isSession ? { ...watch, renewal: handover.renewal, first: handover.first } : watch);
 }
 
 ;// CONCATENATED MODULE: ../lib/src/keeper/health.js
@@ -5107,8 +5301,6 @@ function expiryOf(file) {
 
 // EXTERNAL MODULE: ../lib/src/keeper/launch.js + 1 modules
 var launch = __nccwpck_require__(674);
-// EXTERNAL MODULE: external "node:child_process"
-var external_node_child_process_ = __nccwpck_require__(421);
 ;// CONCATENATED MODULE: ../lib/src/keeper/renewal.js
 
 
@@ -5296,18 +5488,23 @@ async function byTokenFile(plan, keeper, enter, env) {
     if (!endpoint)
         throw new Error("planned without an endpoint");
     const isTried = inputs.trial || inputs.outputCredentials;
-    const [first, exchange] = await Promise.all([
-        firstToken(keeper, { endpoint, audience: inputs.audience }, env),
-        isTried ? loadExchange() : undefined,
-    ]);
-    core_setSecret(first.token);
-    const use = await enter(first.token);
-    const session = exchange
-        ? await firstSession(exchange, plan, { idToken: first.token }, first, env)
-        : plannedSession(inputs);
-    accept(plan, session);
-    await handOverToken(plan, keeper, first);
-    return { use, session, idToken: first };
+    const preparing = isTried ? prepareExchange(plan, env) : undefined;
+    preparing?.catch(() => { }); // the failure shows where it is awaited
+    try {
+        const first = await firstToken(keeper, { endpoint, audience: inputs.audience }, env);
+        core_setSecret(first.token);
+        const use = await enter(first.token);
+        const exchange = await preparing;
+        const session = exchange
+            ? await firstSession(exchange, plan, { idToken: first.token }, first, env)
+            : plannedSession(inputs);
+        accept(plan, session);
+        await handOverToken(plan, keeper, first);
+        return { use, session, idToken: first };
+    }
+    finally {
+        (await preparing?.catch(() => undefined))?.prepared?.close();
+    }
 }
 /** Another use's healthy keeper may watch over the same token already. */
 async function handOverToken({ job, keeper: id }, keeper, first) {
@@ -5328,13 +5525,12 @@ async function bySession(plan, keeper, enter, env) {
     const use = await enter();
     const { inputs, endpoint } = plan;
     const { audience, source, outlivesIdTokens } = inputs;
-    const needsIdTokens = use.keepers.length > 1 || source === "id-token";
     const renewal = {
         ask: source === "id-token" && endpoint ? { endpoint, audience } : undefined,
         request: sessionRequest(plan),
         profile: targetProfile(plan.id),
         environment: sdkEnvironment(plan, env),
-        idTokensEnd: needsIdTokens ? plan.endsAt : undefined,
+        idTokensEnd: use.endsWithIdTokens || outlivesIdTokens ? plan.endsAt : undefined,
         outlivesIdTokens,
     };
     const { session, idToken } = await firstShared(plan, renewal, env);
@@ -5381,9 +5577,11 @@ async function byProfile(plan, enter, env) {
 function accept({ inputs }, session) {
     if (inputs.maskAccountId && session.accountId !== undefined)
         core_setSecret(session.accountId);
-    maskKeys(session.keys);
+    if (inputs.sharedSession || inputs.outputCredentials)
+        maskKeys(session.keys);
     checkAccount(inputs, session.accountId);
 }
+/** Those that steps can read. */
 function maskKeys(keys) {
     if (keys === undefined)
         return;
@@ -5424,6 +5622,7 @@ function loadUse(env) {
 }
 
 ;// CONCATENATED MODULE: ../lib/src/start.js
+
 
 
 
@@ -5483,11 +5682,12 @@ async function enterUse(plan, token, env) {
         ...{ id, startedAt: Date.now(), profile, roleArn: role.arn, sessionName, stsEndpoint },
         audience: source === "id-token" ? inputs.audience : undefined,
         keepers: keeper === undefined ? [] : [keeper],
+        outlives: inputs.outlivesIdTokens,
         exported: exports,
         ...{ visible, hidden, token },
         source: source === "id-token" || "credentials" in source ? undefined : source,
     };
-    const published = await beginUse(plan.job, use, plan.jobSecret, env, home());
+    const published = await beginUse(plan.job, use, plan.jobSecret, env, home(), worker_findWorker());
     deleteCachedSessions(cliCache(), role.arn, sessionName);
     return published;
 }

@@ -1,7 +1,7 @@
 import { createRequire as __WEBPACK_EXTERNAL_createRequire } from "module";
 /******/ var __webpack_modules__ = ({
 
-/***/ 265:
+/***/ 127:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -957,6 +957,8 @@ function getIDToken(aud) {
 //# sourceMappingURL=core.js.map
 ;// CONCATENATED MODULE: external "node:crypto"
 const external_node_crypto_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:crypto");
+;// CONCATENATED MODULE: external "node:timers/promises"
+const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
 ;// CONCATENATED MODULE: ../lib/src/base/text.js
 // Text from outside (claims, inputs, answers of servers) made safe for the log of a job. The runner treats a
 // line that begins with `::`, after white space, and `##[` anywhere in a line, as a command; control and
@@ -1043,10 +1045,11 @@ function errors_errorCode(error) {
 
 
 
+
 /**
  * Replaces a file as a whole: a reader sees the old content or the new, never an empty or half file. If
  * `path` is a symlink or a FIFO, it is replaced and not followed. Mode 0600 under any umask. On failure the
- * old file stays and no other is left.
+ * old file stays and no other is left. On Windows it waits for readers, for up to 3 s.
  */
 function files_writeFileAtomic(path, content) {
     const temporary = `${path}.${(0,external_node_crypto_namespaceObject.randomBytes)(6).toString("hex")}.tmp`;
@@ -1061,11 +1064,57 @@ function files_writeFileAtomic(path, content) {
         finally {
             external_node_fs_namespaceObject.closeSync(file);
         }
-        external_node_fs_namespaceObject.renameSync(temporary, path);
+        patiently(() => external_node_fs_namespaceObject.renameSync(temporary, path));
     }
     catch (error) {
         external_node_fs_namespaceObject.rmSync(temporary, { force: true });
         throw error;
+    }
+}
+const PATIENCE_MS = 3_000;
+const PAUSE_MS = 1;
+/**
+ * Whether an error can mean that another program has the file open: Windows then refuses to replace or
+ * delete it. On other systems these codes have other causes, which last.
+ */
+function isHeld(error) {
+    return process.platform === "win32" && /^(EPERM|EACCES|EBUSY|ENOTEMPTY)$/.test(errors_errorCode(error) ?? "");
+}
+/**
+ * Repeats, for up to 3 s, what Windows refuses because another program has the file open: an SDK that reads
+ * the token, a virus scanner. Blocks the process meanwhile, because readers that take turns leave gaps of
+ * less than a millisecond, and a timer of Windows is late by up to 16.
+ */
+function patiently(action) {
+    const deadline = performance.now() + PATIENCE_MS;
+    for (let tries = 1;; tries++) {
+        try {
+            return action();
+        }
+        catch (error) {
+            if (!isHeld(error) || performance.now() > deadline)
+                throw error;
+        }
+        if (tries % 20 === 0)
+            Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE_MS);
+    }
+}
+/**
+ * Replaces a file as writeFileAtomic does. On Windows it lets the process do other things between attempts, and
+ * goes on for `limitMs` while another program has the file open. Throws what writeFileAtomic throws.
+ */
+async function layInPlace(path, content, limitMs, over) {
+    const deadline = performance.now() + limitMs;
+    for (;;) {
+        try {
+            files_writeFileAtomic(path, content);
+            return;
+        }
+        catch (error) {
+            if (!isHeld(error) || performance.now() > deadline || over.aborted)
+                throw error;
+        }
+        await sleep(PAUSE_MS);
     }
 }
 const MAX_FILE_BYTES = 16 * 1024 * 1024;
@@ -1079,7 +1128,7 @@ function files_readFileIfExists(path, limit = MAX_FILE_BYTES) {
     let file;
     try {
         // O_NONBLOCK: opening a FIFO would wait for its writer for ever.
-        file = external_node_fs_namespaceObject.openSync(path, external_node_fs_namespaceObject.constants.O_RDONLY | (external_node_fs_namespaceObject.constants.O_NONBLOCK ?? 0));
+        file = patiently(() => external_node_fs_namespaceObject.openSync(path, external_node_fs_namespaceObject.constants.O_RDONLY | (external_node_fs_namespaceObject.constants.O_NONBLOCK ?? 0)));
     }
     catch (error) {
         if (errors_errorCode(error) === "ENOENT")
@@ -1099,7 +1148,7 @@ function files_readFileIfExists(path, limit = MAX_FILE_BYTES) {
     }
 }
 /** The JSON object in a file, at most 1 MiB, or undefined if there is none. */
-function readJson(path) {
+function files_readJson(path) {
     try {
         const value = JSON.parse(files_readFileIfExists(path, MAX_RECORD_BYTES)?.toString("utf8") ?? "");
         return typeof value === "object" && value !== null && !Array.isArray(value) ? value : undefined;
@@ -1113,7 +1162,7 @@ function readJson(path) {
  * version and form: a crash or a step may have left anything there.
  */
 function readRecord(path, schema) {
-    const value = readJson(path);
+    const value = files_readJson(path);
     if (value?.version !== VERSION)
         return undefined;
     try {
@@ -1151,7 +1200,7 @@ function deleteCachedSessions(directory, roleArn, sessionName, isOurs = () => fa
         const path = `${directory}/${name}`;
         try {
             if (name !== ownName) {
-                const arn = readJson(path)?.AssumedRoleUser?.Arn;
+                const arn = files_readJson(path)?.AssumedRoleUser?.Arn;
                 if (typeof arn !== "string")
                     continue;
                 const found = parseRole(arn);
@@ -1262,6 +1311,65 @@ function troubleshootingLink(anchor) {
     return `${PAGE}#${anchor}`;
 }
 
+;// CONCATENATED MODULE: ../lib/src/aws/section.js
+// The section that a use writes for its profile: the text that every SDK reads in the same way.
+/**
+ * The section of a profile for a config file. Keys are in lower case at column 0, without quotes and inline
+ * comments, so that every SDK reads the same values (docs/compatibility.md). Throws on a value that could add
+ * a line or be cut short, even though every input was checked before.
+ */
+function section_renderProfile({ profile, region, stsEndpoint, identity }) {
+    const section = [headerOf(profile), ...identityLines(identity), `region = ${region}`];
+    if (stsEndpoint !== undefined) {
+        const services = servicesName(profile);
+        // Not endpoint_url in the profile itself: that would send every service's calls there.
+        section.push(`services = ${services}`, `[services ${services}]`, "sts =", `  endpoint_url = ${stsEndpoint}`);
+    }
+    for (const line of section) {
+        if (!/^[\x20-\x7e]*$/.test(line) || /[#;]|\s$/.test(line))
+            throw new Error(`not fit for a config file: ${JSON.stringify(line)}`);
+    }
+    return `${section.join("\n")}\n`;
+}
+function headerOf(profile) {
+    return profile === "default" ? "[default]" : `[profile ${profile}]`;
+}
+function identityLines(identity) {
+    if ("sessionFile" in identity)
+        return [`credential_process = ${printCommand(identity.sessionFile)}`];
+    const role = `role_arn = ${identity.roleArn}`;
+    const name = `role_session_name = ${identity.sessionName}`;
+    if ("tokenFile" in identity)
+        return [role, `web_identity_token_file = ${identity.tokenFile}`, name];
+    const { source, externalId, durationSeconds } = identity;
+    return [
+        role,
+        "profile" in source ? `source_profile = ${source.profile}` : `credential_source = ${source.credentials}`,
+        name,
+        ...(externalId === undefined ? [] : [`external_id = ${externalId}`]),
+        ...(durationSeconds === undefined ? [] : [`duration_seconds = ${durationSeconds}`]),
+    ];
+}
+/** The command that prints a file: SDKs run it by a shell, or split it as one would. */
+function printCommand(file) {
+    return process.platform === "win32" ? `cmd /c type "${file.replaceAll("/", "\\")}"` : `cat '${file}'`;
+}
+/** The same section, for the credentials file: some SDKs look for a credential process only there. */
+function renderForCredentials(section, profile) {
+    const command = /^credential_process = .*\n/m.exec(section)?.[0];
+    return command === undefined ? "" : `[${profile}]\n${command}`;
+}
+/** A section of renderProfile under another name. */
+function section_renamed(section, from, to) {
+    return section
+        .replace(headerOf(from), headerOf(to))
+        .replaceAll(new RegExp(`(?<=services[ =]+)${servicesName(from).replaceAll(".", "\\.")}(?=\\]|$)`, "gm"), servicesName(to));
+}
+/** The name of the section with the STS endpoint of a profile. */
+function servicesName(profileName) {
+    return `aws-role-refresh-${profileName}`;
+}
+
 ;// CONCATENATED MODULE: ../lib/src/aws/settings.js
 // The settings in a section of an AWS config or credentials file: which of its lines stay when a use of this
 // action puts another identity there. As text, like profile.ts.
@@ -1349,58 +1457,7 @@ function settingsIn(entries, others) {
 // so the user's comments, nested keys, line ends and odd headers stay as they are, byte for byte. Callers
 // decode files as latin1, which maps every byte to one character and back.
 
-/**
- * The section of a profile for a config file. Keys are in lower case at column 0, without quotes and inline
- * comments, so that every SDK reads the same values (docs/compatibility.md). Throws on a value that could add
- * a line or be cut short, even though every input was checked before.
- */
-function profile_renderProfile({ profile, region, stsEndpoint, identity }) {
-    const section = [headerOf(profile), ...identityLines(identity), `region = ${region}`];
-    if (stsEndpoint !== undefined) {
-        const services = servicesName(profile);
-        // Not endpoint_url in the profile itself: that would send every service's calls there.
-        section.push(`services = ${services}`, `[services ${services}]`, "sts =", `  endpoint_url = ${stsEndpoint}`);
-    }
-    for (const line of section) {
-        if (!/^[\x20-\x7e]*$/.test(line) || /[#;]|\s$/.test(line))
-            throw new Error(`not fit for a config file: ${JSON.stringify(line)}`);
-    }
-    return `${section.join("\n")}\n`;
-}
-function headerOf(profile) {
-    return profile === "default" ? "[default]" : `[profile ${profile}]`;
-}
-function identityLines(identity) {
-    if ("sessionFile" in identity)
-        return [`credential_process = ${printCommand(identity.sessionFile)}`];
-    const role = `role_arn = ${identity.roleArn}`;
-    const name = `role_session_name = ${identity.sessionName}`;
-    if ("tokenFile" in identity)
-        return [role, `web_identity_token_file = ${identity.tokenFile}`, name];
-    const { source, externalId, durationSeconds } = identity;
-    return [
-        role,
-        "profile" in source ? `source_profile = ${source.profile}` : `credential_source = ${source.credentials}`,
-        name,
-        ...(externalId === undefined ? [] : [`external_id = ${externalId}`]),
-        ...(durationSeconds === undefined ? [] : [`duration_seconds = ${durationSeconds}`]),
-    ];
-}
-/** The command that prints a file: SDKs run it by a shell, or split it as one would. */
-function printCommand(file) {
-    return process.platform === "win32" ? `cmd /c type "${file.replaceAll("/", "\\")}"` : `cat '${file}'`;
-}
-/** The same section, for the credentials file: some SDKs look for a credential process only there. */
-function renderForCredentials(section, profile) {
-    const command = /^credential_process = .*\n/m.exec(section)?.[0];
-    return command === undefined ? "" : `[${profile}]\n${command}`;
-}
-/** A section of renderProfile under another name. */
-function profile_renamed(section, from, to) {
-    return section
-        .replace(headerOf(from), headerOf(to))
-        .replaceAll(new RegExp(`(?<=services[ =]+)${servicesName(from).replaceAll(".", "\\.")}(?=\\]|$)`, "gm"), servicesName(to));
-}
+
 /** Whether either file has a section that SDKs would read for a profile. */
 function profile_hasProfile(config, credentials, profile) {
     return (takeFromConfig(config, profile).taken !== "" || takeFromCredentials(credentials, profile).taken !== "");
@@ -1410,9 +1467,6 @@ function profile_profileNames(config, credentials) {
     const headers = (text) => [...text.matchAll(/^[ \t]*\[([^\]\n]*)\]/gm)].map(([, header = ""]) => header.trim());
     const inConfig = headers(config).flatMap((header) => /^(?:profile\s+(\S+)|(default))$/.exec(header)?.slice(1) ?? []);
     return [...new Set([...inConfig, ...headers(credentials)])].filter((name) => name !== undefined && name !== "");
-}
-function servicesName(profileName) {
-    return `aws-role-refresh-${profileName}`;
 }
 /** Takes every section of a profile, and the services section of renderProfile, from a config file. */
 function takeFromConfig(text, profileName) {
@@ -1600,25 +1654,25 @@ function planEnvironment(ambient, use) {
         warnings: parts.flatMap((part) => part.warnings ?? []),
     };
 }
-function staticKeys(ambient) {
+function staticKeys(ambient, { keysAreSource }) {
     const set = nonEmpty(ambient, KEYS);
+    if (keysAreSource)
+        return { exports: environment_all(set, "") };
     // No others: an empty AWS_SESSION_TOKEN beside keys that post restores would break Ruby and PHP.
     return emptied(set, set, "nearly every SDK", " Use static keys and a role in separate jobs.");
 }
 function containerCredentials(ambient, { identity }) {
     const set = nonEmpty(ambient, CONTAINER);
-    if ("source" in identity &&
-        "credentials" in identity.source &&
-        identity.source.credentials === "EcsContainer") {
-        return set.length === 0
-            ? {}
-            : {
-                warnings: [
-                    `${are(set)} the source of this role. The SDK for JavaScript v2 prefers ${them(set)} to the profile; it needs shared-session: true.`,
-                ],
-            };
-    }
-    return emptied(nonEmpty(ambient, CONTAINER), CONTAINER, "some SDKs");
+    const source = "source" in identity && "credentials" in identity.source ? identity.source.credentials : "";
+    if (source !== "EcsContainer")
+        return emptied(set, CONTAINER, "some SDKs");
+    if (set.length === 0)
+        return {};
+    return {
+        warnings: [
+            `${are(set)} the source of this role. The SDK for JavaScript v2 prefers ${them(set)} to the profile; it needs shared-session: true.`,
+        ],
+    };
 }
 function emptied(set, names, where, advice = "") {
     if (set.length === 0)
@@ -2063,7 +2117,7 @@ const keeperStatus = object({
     ended: optional(object({ at: amount, why })),
 });
 /** The last status of the keeper of a token directory, if it wrote one. */
-function readStatus(directory) {
+function record_readStatus(directory) {
     return readRecord(directory.status, keeperStatus);
 }
 function writeStatus(directory, status) {
@@ -2073,6 +2127,7 @@ function writeStatus(directory, status) {
 ;// CONCATENATED MODULE: external "node:path"
 const external_node_path_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
 ;// CONCATENATED MODULE: ../lib/src/job/private-directory.js
+
 
 
 
@@ -2114,7 +2169,7 @@ function private_directory_ensurePrivateDirectory(directory) {
 function makePrivateDirectory(directory) {
     const umask = process.umask(0o077);
     try {
-        external_node_fs_namespaceObject.mkdirSync(directory, 0o700);
+        patiently(() => external_node_fs_namespaceObject.mkdirSync(directory, 0o700));
     }
     finally {
         process.umask(umask);
@@ -2224,6 +2279,7 @@ const SEALED = schema_text(/^[A-Za-z0-9+/]{1,1000000}={0,2}$/);
 const records_VARIABLE = /^AWS_[A-Z0-9_]{1,64}$/;
 const published = {
     ...about,
+    endsWithIdTokens: schema_boolean,
     exported: dictionary(records_VARIABLE, schema_text(/^[^\p{Cc}]{0,8192}$/u)),
     previous: SEALED,
 };
@@ -2275,105 +2331,6 @@ function readAll(directory, schema) {
         const record = readRecord(`${directory}/${name}`, schema);
         return record && name === `${record.id}.json` ? record : [];
     });
-}
-
-;// CONCATENATED MODULE: ../lib/src/job/aws-files.js
-
-
-
-
-/**
- * Puts a use's section in the place of every other section of its profile.
- * @param others sections of names of our own, which stay until the directory goes: a keeper may use them for
- * longer than this use
- */
-function aws_files_placeProfile(job, { profile, section }, others) {
-    const config = placeInConfig(aws_files_readText(job.config), profile, section);
-    const credentials = placeInCredentials(aws_files_readText(job.credentials), profile, section);
-    const text = append(config.text, others);
-    return {
-        config: text,
-        original: { config: config.taken, credentials: credentials.taken },
-        save() {
-            writeText(job.config, text);
-            writeText(job.credentials, credentials.text);
-        },
-    };
-}
-/** Restores the profile as it was before a use: the section of another use, or the user's own. */
-function restoreProfile(job, use, others, jobSecret) {
-    const config = aws_files_readText(job.config);
-    const earlier = others.findLast((other) => other.profile === use.profile);
-    if (earlier) {
-        writeText(job.config, profile_placeInConfig(config, use.profile, earlier.section).text);
-        const credentials = aws_files_readText(job.credentials);
-        writeText(job.credentials, profile_placeInCredentials(credentials, use.profile, earlier.section).text);
-        return;
-    }
-    // Ours goes in any case, also where the user's own cannot be read.
-    let original = { config: "", credentials: "" };
-    try {
-        original = originalSections(JSON.parse(unseal(use.original, jobSecret)));
-    }
-    finally {
-        writeText(job.config, profile_append(takeFromConfig(config, use.profile).kept, original.config));
-        const credentials = takeFromCredentials(aws_files_readText(job.credentials), use.profile);
-        writeText(job.credentials, profile_append(credentials.kept, original.credentials));
-    }
-}
-/** As latin1, which maps every byte to one character and back. "" if there is no file. */
-function aws_files_readText(file, limit) {
-    return (files_readFileIfExists(file, limit) ?? Buffer.alloc(0)).toString("latin1");
-}
-function writeText(file, text) {
-    files_writeFileAtomic(file, Buffer.from(text, "latin1"));
-}
-
-;// CONCATENATED MODULE: ../lib/src/job/chain.js
-
-
-
-
-/** The names of the profiles that this action adds for itself. */
-const PREFIX = "aws-role-refresh-";
-const targetProfile = (useId) => `${PREFIX}${useId}`;
-const sourceProfile = (useId) => `${PREFIX}${useId}-source`;
-/** Throws a UserError if there is no such profile. */
-function chain_findSource(job, use, source, uses) {
-    const name = "profile" in source ? source.profile : use.profile;
-    const earlier = uses.findLast(({ profile }) => profile === name);
-    if (earlier) {
-        const profile = sourceProfile(use.id);
-        return { profile, copy: renamed(earlier.section, name, profile), keepers: earlier.keepers };
-    }
-    if ("sameProfile" in source) {
-        throw new UserError("chain-without-source", `role-chaining is true, but no earlier step of this job uses this action with profile ${quoted(name)}. Use the action for the first ` +
-            "role before, with the same profile; or name where the role is reached from: source-profile (a profile of your own AWS files) or " +
-            "credential-source (keys in the environment, or the runner's own role).");
-    }
-    const [config, credentials] = [readText(job.config), readText(job.credentials)];
-    if (name !== use.profile && hasProfile(config, credentials, name))
-        return { profile: name, copy: "", keepers: [] };
-    const names = profileNames(config, credentials).filter((one) => one !== use.profile && !one.startsWith(PREFIX));
-    throw new UserError("chain-without-source", name === use.profile
-        ? `source-profile is ${quoted(name)}, which is the profile that this use itself writes. Give this use another profile.`
-        : `source-profile is ${quoted(name)}, but there is no such profile. ${names.length === 0 ? "There are no others" : `There are: ${names.slice(0, 10).join(", ")}`}. ` +
-            "It may be the profile of an earlier use of this action in this job, or one of your own AWS files (AWS_CONFIG_FILE).");
-}
-/** A profile with the name of its source in it. */
-function chain_reachedFrom(profile, source) {
-    const { identity } = profile;
-    if (source === undefined || !("source" in identity))
-        return profile;
-    return { ...profile, identity: { ...identity, source: { profile: source.profile } } };
-}
-/** A use in the place of a user's profile would change where an earlier chain begins. */
-function chain_refuseSourceOfAnother(profile, uses) {
-    const line = `\nsource_profile = ${profile}\n`;
-    const chain = uses.find(({ section }) => section.includes(line));
-    if (chain === undefined)
-        return;
-    throw new UserError("chain-without-source", `Profile ${quoted(profile)} is the source of ${quoted(chain.roleArn)}, which an earlier use of this action reaches from it. Give this use another profile.`);
 }
 
 ;// CONCATENATED MODULE: ../lib/src/base/process.js
@@ -2438,8 +2395,107 @@ function process_findWorker() {
     return undefined;
 }
 
-;// CONCATENATED MODULE: external "node:timers/promises"
-const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
+;// CONCATENATED MODULE: ../lib/src/job/aws-files.js
+
+
+
+
+/**
+ * Puts a use's section in the place of every other section of its profile.
+ * @param others sections of names of our own, which stay until the directory goes: a keeper may use them for
+ * longer than this use
+ */
+function aws_files_placeProfile(job, { profile, section }, others) {
+    const config = placeInConfig(aws_files_readText(job.config), profile, section);
+    const credentials = placeInCredentials(aws_files_readText(job.credentials), profile, section);
+    const text = append(config.text, others);
+    return {
+        config: text,
+        original: { config: config.taken, credentials: credentials.taken },
+        save() {
+            writeText(job.config, text);
+            writeText(job.credentials, credentials.text);
+        },
+    };
+}
+/** Restores the profile as it was before a use: the section of another use, or the user's own. */
+function restoreProfile(job, use, others, jobSecret) {
+    const config = aws_files_readText(job.config);
+    const earlier = others.findLast((other) => other.profile === use.profile);
+    if (earlier) {
+        writeText(job.config, profile_placeInConfig(config, use.profile, earlier.section).text);
+        const credentials = aws_files_readText(job.credentials);
+        writeText(job.credentials, profile_placeInCredentials(credentials, use.profile, earlier.section).text);
+        return;
+    }
+    // Ours goes in any case, also where the user's own cannot be read.
+    let original = { config: "", credentials: "" };
+    try {
+        original = originalSections(JSON.parse(unseal(use.original, jobSecret)));
+    }
+    finally {
+        writeText(job.config, profile_append(takeFromConfig(config, use.profile).kept, original.config));
+        const credentials = takeFromCredentials(aws_files_readText(job.credentials), use.profile);
+        writeText(job.credentials, profile_append(credentials.kept, original.credentials));
+    }
+}
+/** As latin1, which maps every byte to one character and back. "" if there is no file. */
+function aws_files_readText(file, limit) {
+    return (files_readFileIfExists(file, limit) ?? Buffer.alloc(0)).toString("latin1");
+}
+function writeText(file, text) {
+    files_writeFileAtomic(file, Buffer.from(text, "latin1"));
+}
+
+;// CONCATENATED MODULE: ../lib/src/job/chain.js
+
+
+
+
+
+/** The names of the profiles that this action adds for itself. */
+const PREFIX = "aws-role-refresh-";
+const targetProfile = (useId) => `${PREFIX}${useId}`;
+const sourceProfile = (useId) => `${PREFIX}${useId}-source`;
+/** Throws a UserError if there is no such profile. */
+function chain_findSource(job, use, source, uses) {
+    const name = "profile" in source ? source.profile : use.profile;
+    const earlier = uses.findLast(({ profile }) => profile === name);
+    if (earlier) {
+        const profile = sourceProfile(use.id);
+        const { keepers, endsWithIdTokens } = earlier;
+        return { profile, copy: renamed(earlier.section, name, profile), keepers, endsWithIdTokens };
+    }
+    if ("sameProfile" in source) {
+        throw new UserError("chain-without-source", `role-chaining is true, but no earlier step of this job uses this action with profile ${quoted(name)}. Use the action for the first ` +
+            "role before, with the same profile; or name where the role is reached from: source-profile (a profile of your own AWS files) or " +
+            "credential-source (keys in the environment, or the runner's own role).");
+    }
+    const [config, credentials] = [readText(job.config), readText(job.credentials)];
+    if (name !== use.profile && hasProfile(config, credentials, name))
+        return { profile: name, copy: "", keepers: [], endsWithIdTokens: false };
+    const names = profileNames(config, credentials).filter((one) => one !== use.profile && !one.startsWith(PREFIX));
+    throw new UserError("chain-without-source", name === use.profile
+        ? `source-profile is ${quoted(name)}, which is the profile that this use itself writes. Give this use another profile.`
+        : `source-profile is ${quoted(name)}, but there is no such profile. ${names.length === 0 ? "There are no others" : `There are: ${names.slice(0, 10).join(", ")}`}. ` +
+            "It may be the profile of an earlier use of this action in this job, or one of your own AWS files (AWS_CONFIG_FILE).");
+}
+/** A profile with the name of its source in it. */
+function chain_reachedFrom(profile, source) {
+    const { identity } = profile;
+    if (source === undefined || !("source" in identity))
+        return profile;
+    return { ...profile, identity: { ...identity, source: { profile: source.profile } } };
+}
+/** A use in the place of a user's profile would change where an earlier chain begins. */
+function chain_refuseSourceOfAnother(profile, uses) {
+    const line = `\nsource_profile = ${profile}\n`;
+    const chain = uses.find(({ section }) => section.includes(line));
+    if (chain === undefined)
+        return;
+    throw new UserError("chain-without-source", `Profile ${quoted(profile)} is the source of ${quoted(chain.roleArn)}, which an earlier use of this action reaches from it. Give this use another profile.`);
+}
+
 ;// CONCATENATED MODULE: ../lib/src/keeper/stop.js
 
 
@@ -2448,7 +2504,7 @@ const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.ur
 
 /** Whether a keeper is running for a token directory. */
 function hasKeeper(directory) {
-    const status = readStatus(directory);
+    const status = record_readStatus(directory);
     return status !== undefined && status.ended === undefined && isKeeperOf(directory, status);
 }
 const STOP_TIMEOUT_MS = 2_000;
@@ -2458,8 +2514,8 @@ const BY_POST = "post\n";
  * Ends the keeper of a token directory, if there is one: first with the stop file, and if that has no effect
  * with signals. Only the process that wrote the status file and works in this directory ever gets a signal.
  */
-async function stopKeeper(directory) {
-    const status = readStatus(directory);
+async function stop_stopKeeper(directory) {
+    const status = record_readStatus(directory);
     if (status !== undefined && !isKeeperOf(directory, status)) {
         stopWatcher(status);
         const keeper = isAskedByPost(directory) ? status : notByPost(status);
@@ -2469,7 +2525,7 @@ async function stopKeeper(directory) {
     if (status === undefined)
         return {};
     const isGone = () => !isRunning(status);
-    const hasEnded = () => readStatus(directory)?.ended !== undefined;
+    const hasEnded = () => record_readStatus(directory)?.ended !== undefined;
     if (isAsked)
         await within(STOP_TIMEOUT_MS, () => isGone() || hasEnded());
     for (const signal of signalsFor(status, isAsked, hasEnded())) {
@@ -2489,10 +2545,10 @@ async function stopKeeper(directory) {
     }
     if (status.started === undefined)
         await within(STOP_TIMEOUT_MS, isGone);
-    return { keeper: readStatus(directory) ?? status };
+    return { keeper: record_readStatus(directory) ?? status };
 }
 /**
- * Ends a keeper whose directory is not where it was, and deletes the token, wherever a step has moved the
+ * Ends a keeper whose directory is not where it was, and deletes what it kept, wherever a step has moved the
  * directory. Does nothing if that process has ended, or without /proc.
  */
 async function stopMovedKeeper({ pid, started }) {
@@ -2505,7 +2561,8 @@ async function stopMovedKeeper({ pid, started }) {
             return;
         process.kill(pid, "SIGKILL");
         await within(STOP_TIMEOUT_MS, isGone);
-        external_node_fs_namespaceObject.rmSync(`/proc/self/fd/${directory}/token`, { force: true });
+        for (const secret of ["token", "session"])
+            external_node_fs_namespaceObject.rmSync(`/proc/self/fd/${directory}/${secret}`, { force: true });
     }
     finally {
         external_node_fs_namespaceObject.closeSync(directory);
@@ -2588,6 +2645,7 @@ async function within(ms, isTrue) {
 
 
 
+
 /**
  * Gives us back the permissions that a step may have taken away or given to others, on the job directory and
  * the directories in it. To delete what is ours, owner and "not a link" are enough; to trust it takes more.
@@ -2614,8 +2672,15 @@ async function removal_takeSecrets(job) {
 async function takeSecret(directory) {
     if (!removal_isOurs(directory.path))
         return {};
-    const stopped = await stopKeeper(directory);
-    removal_removeTree(directory.secret);
+    const stopped = await stop_stopKeeper(directory);
+    try {
+        removeNow(directory.secret);
+    }
+    catch (error) {
+        // Windows, and a program has it open: the caller removes the directory, and waits for that program then.
+        if (!isHeld(error))
+            throw error;
+    }
     return stopped;
 }
 /** Renames the job directory first, so that its name is free at once, and then deletes it. */
@@ -2648,19 +2713,56 @@ function clearRemains(job) {
 }
 /**
  * Deletes a path with everything in it, and enters no link. What cannot be deleted does not stop it from
- * deleting the rest.
+ * deleting the rest. On Windows it waits for programs that have a file open, for up to 3 s. What they still
+ * hold is then empty, and the error names the first.
  */
 function removal_removeTree(target) {
     try {
-        if (external_node_fs_namespaceObject.lstatSync(target).isDirectory())
+        patiently(() => removeNow(target));
+    }
+    catch (error) {
+        const { path: held } = error;
+        if (!isHeld(error) || held === undefined)
+            throw error;
+        const state = isEmpty(held) ? "It is empty now" : "It could not be emptied, either";
+        throw new Error(`Windows does not delete ${held}, because another program has it open. ${state}`, {
+            cause: error,
+        });
+    }
+}
+function removeNow(target) {
+    try {
+        const stat = external_node_fs_namespaceObject.lstatSync(target);
+        if (stat.isDirectory())
             removeDirectory(target);
         else
-            external_node_fs_namespaceObject.unlinkSync(target);
+            removeFile(target, stat.isFile());
     }
     catch (error) {
         if (errors_errorCode(error) !== "ENOENT")
             throw error;
     }
+}
+/** Empties what Windows does not let it delete: whoever has it open may share it for writing. */
+function removeFile(file, isRegular) {
+    try {
+        external_node_fs_namespaceObject.unlinkSync(file);
+    }
+    catch (error) {
+        try {
+            if (isRegular && isHeld(error))
+                external_node_fs_namespaceObject.truncateSync(file);
+        }
+        catch {
+            // Not even that.
+        }
+        throw error;
+    }
+}
+/** A directory is, and what is gone. */
+function isEmpty(target) {
+    const stat = external_node_fs_namespaceObject.lstatSync(target, { throwIfNoEntry: false });
+    return !stat?.isFile() || stat.size === 0;
 }
 function removeDirectory(target) {
     try {
@@ -2671,9 +2773,12 @@ function removeDirectory(target) {
     }
     inside(target, (directory) => {
         const failures = [];
-        for (const name of external_node_fs_namespaceObject.readdirSync(directory)) {
+        // The lock of a job directory last, and only when all else is gone: another main waits for it.
+        for (const name of external_node_fs_namespaceObject.readdirSync(directory).sort((one, other) => isLock(one) - isLock(other))) {
+            if (failures.length > 0 && isLock(name))
+                break;
             try {
-                removal_removeTree(`${directory}/${name}`);
+                removeNow(`${directory}/${name}`);
             }
             catch (error) {
                 failures.push(error);
@@ -2683,6 +2788,9 @@ function removeDirectory(target) {
             throw failures[0];
     });
     external_node_fs_namespaceObject.rmdirSync(target);
+}
+function isLock(name) {
+    return Number(name.startsWith("lock."));
 }
 /**
  * On Linux, a path that names the very directory, even if somebody renames it or puts a link in its place.
@@ -2730,10 +2838,10 @@ function removal_isOurs(directory) {
  * Makes the directory this job's, and copies the user's AWS files into it, unless an earlier use has done so.
  * Throws a UserError while another job uses it.
  */
-async function claim_claim(job, jobSecret, ambient, home) {
+async function claim_claim(job, jobSecret, ambient, home, worker) {
     const identity = identityOf(jobSecret);
     const found = readClaim(job);
-    const claimed = found?.job === identity ? found : await takeOver(job, found, identity, ambient);
+    const claimed = found?.job === identity ? found : await takeOver(job, found, identity, ambient, worker);
     seed(job.config, "AWS_CONFIG_FILE", claimed, home);
     seed(job.credentials, "AWS_SHARED_CREDENTIALS_FILE", claimed, home);
     return claimed;
@@ -2752,16 +2860,21 @@ function isOfAnotherJob(job, jobSecret) {
 function identityOf(jobSecret) {
     return (0,external_node_crypto_namespaceObject.createHash)("sha256").update(jobSecret).digest("hex");
 }
-/** Where no worker is known (containers, macOS, other runners), a keeper shows that its job runs. */
+/**
+ * Where no worker is known (containers, macOS, other runners), a keeper shows that its job runs. Also on
+ * Windows, where another process may have got the worker's pid since.
+ */
 function isAlive(job, { worker }) {
-    if (worker)
-        return isRunning(worker);
+    if (worker && !isRunning(worker))
+        return false;
+    if (worker?.started !== undefined)
+        return true;
     return keeperDirectories(job).some(hasKeeper);
 }
 /**
  * Empties the directory first: a job that crashed may have left anything in it, and none of it is trusted.
  */
-async function takeOver(job, found, identity, ambient) {
+async function takeOver(job, found, identity, ambient, worker) {
     if (found && isAlive(job, found)) {
         throw new UserError("job-directory", `${job.path} belongs to another job that is still running. Two jobs cannot share one RUNNER_TEMP: give each runner its own work folder.`);
     }
@@ -2776,7 +2889,6 @@ async function takeOver(job, found, identity, ambient) {
         const value = ambient[name];
         return value?.startsWith(`${job.path}/`) ? null : (value ?? null);
     };
-    const worker = findWorker();
     const made = {
         job: identity,
         ...(worker && { worker }),
@@ -2818,6 +2930,7 @@ function seed(target, variable, { previous }, home) {
 
 
 
+
 const WAIT_MS = 30_000;
 /**
  * Far longer than any action holds the lock. Where the process that holds it has died, its pid usually shows
@@ -2850,7 +2963,7 @@ async function withLock(job, waitMs, action) {
     const own = `lock.${process.pid}.${identify(process.pid).started ?? ""}.${(0,external_node_crypto_namespaceObject.randomBytes)(6).toString("hex")}`;
     const deadline = performance.now() + waitMs;
     for (;;) {
-        external_node_fs_namespaceObject.closeSync(external_node_fs_namespaceObject.openSync(`${job.path}/${own}`, "wx", 0o600));
+        external_node_fs_namespaceObject.closeSync(patiently(() => external_node_fs_namespaceObject.openSync(`${job.path}/${own}`, "wx", 0o600)));
         try {
             const locks = external_node_fs_namespaceObject.readdirSync(job.path).filter((name) => name.startsWith("lock."));
             // Ours is missing if the directory was replaced in between: the next round tries in the new one.
@@ -2858,7 +2971,7 @@ async function withLock(job, waitMs, action) {
                 return await action();
         }
         finally {
-            external_node_fs_namespaceObject.rmSync(`${job.path}/${own}`, { force: true });
+            patiently(() => external_node_fs_namespaceObject.rmSync(`${job.path}/${own}`, { force: true }));
         }
         if (performance.now() > deadline) {
             throw new errors_UserError("job-directory-locked", `Another use of this action has kept ${job.path} locked for ${Math.round(waitMs / 1000)} s. Run the job again.`);
@@ -2887,7 +3000,130 @@ function clearIfStale(job, name) {
     }
 }
 
+;// CONCATENATED MODULE: ../lib/src/job/parts.js
+
+/** Runs the parts of the cleanup one after another; a part that fails does not stop the next. */
+class Parts {
+    /** What could not be done, and why. */
+    damage = [];
+    async try(what, action) {
+        try {
+            await action();
+        }
+        catch (error) {
+            this.damage.push(`${what}: ${errors_errorText(error)}`);
+        }
+    }
+}
+
+;// CONCATENATED MODULE: ../lib/src/base/session.js
+
+/** AWS limits a session that a role got through another role, or through itself, to an hour. */
+const LONGEST_CHAINED_SECONDS = 3600;
+/** The request for a session of the same role by its own session. */
+function chained(request) {
+    const { durationSeconds = LONGEST_CHAINED_SECONDS } = request;
+    return { ...request, durationSeconds: Math.min(durationSeconds, LONGEST_CHAINED_SECONDS) };
+}
+/**
+ * What SDKs read from a credential process:
+ * https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html
+ */
+function session_credentialProcessOutput({ expiresAt, ...keys }) {
+    return `${JSON.stringify({
+        Version: 1,
+        AccessKeyId: keys.accessKeyId,
+        SecretAccessKey: keys.secretAccessKey,
+        SessionToken: keys.sessionToken,
+        Expiration: new Date(expiresAt).toISOString().replace(/\.\d+Z$/, "Z"),
+    })}\n`;
+}
+/** The keys in a file of that form; empty ones if there are none. */
+function readKeys(file) {
+    const read = readJson(file) ?? {};
+    const text = (name) => String(read[name] ?? "");
+    return {
+        accessKeyId: text("AccessKeyId"),
+        secretAccessKey: text("SecretAccessKey"),
+        sessionToken: text("SessionToken"),
+        expiresAt: Date.parse(text("Expiration")) || 0,
+    };
+}
+
+;// CONCATENATED MODULE: external "node:child_process"
+const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
+;// CONCATENATED MODULE: ../lib/src/job/worker.js
+
+
+const TASKLIST_TIMEOUT_MS = 5_000;
+let onWindows;
+/** The runner's worker, whose end is the end of the job, or undefined: see findWorker in base/process.ts. */
+function worker_findWorker() {
+    if (process.platform !== "win32")
+        return findAncestor();
+    onWindows ??= { found: parentIfWorker() };
+    return onWindows.found;
+}
+/**
+ * The runner starts an action's node.exe itself (actions/runner, src/Runner.Worker/Handlers/StepHost.cs), so its
+ * worker is the parent of this process. No other ancestor can be found without another program. Under a runner
+ * of another name, the parent may be a shell that ends with the step.
+ */
+function parentIfWorker() {
+    const program = `${process.env.SystemRoot ?? "C:\\Windows"}\\System32\\tasklist.exe`;
+    const { stdout } = spawnSync(program, ["/NH", "/FO", "CSV", "/FI", `PID eq ${process.ppid}`], {
+        stdio: ["ignore", "pipe", "ignore"],
+        encoding: "latin1",
+        timeout: TASKLIST_TIMEOUT_MS,
+        windowsHide: true,
+    });
+    // One line, which begins with the name of the program. Wine's tasklist prints UTF-16.
+    const line = stdout?.replaceAll("\0", "").trim() ?? "";
+    return line.startsWith('"Runner.Worker.exe",') ? { pid: process.ppid } : undefined;
+}
+
+;// CONCATENATED MODULE: ../lib/src/job/replace-keeper.js
+
+
+
+
+
+
+
+
+
+/**
+ * Lets a keeper watch over a directory. Ends the keeper before it, in any state, and removes what a step left
+ * there. Call it with the job directory locked.
+ */
+async function replaceKeeper(directory, keeper, handover) {
+    ensurePrivateDirectory(directory.path);
+    const before = readStatus(directory);
+    if (before)
+        await stopKeeper(directory);
+    // After that, since a keeper deletes the file when it ends.
+    fs.rmSync(directory.stop, { recursive: true, force: true });
+    const isSession = "renewal" in handover;
+    const content = isSession ? credentialProcessOutput(handover.first.keys) : handover.token;
+    writeFileAtomic(directory.secret, content);
+    const watch = { directory: directory.path, worker: findWorker(), dead: readStatus(directory) };
+    await keeper.watch(isSession ? { ...watch, renewal: handover.renewal, first: handover.first } : watch);
+}
+const MAX_TOKEN_BYTES = (/* unused pure expression or super */ null && (64 * 1024));
+/** Another use's keeper may have written a newer token while this use waited for the lock. */
+function replace_keeper_writeToken(directory, token) {
+    ensurePrivateDirectory(directory.path);
+    if (expiry(readText(directory.secret, MAX_TOKEN_BYTES)) < expiry(token))
+        writeFileAtomic(directory.secret, token);
+}
+function expiry(token) {
+    return timeClaim(decodeClaims(token), "exp") ?? 0;
+}
+
 ;// CONCATENATED MODULE: ../lib/src/job/uses.js
+
+
+
 
 
 
@@ -2906,15 +3142,14 @@ function clearIfStale(job, name) {
 
 /** Post should not take long, and a process that holds the lock for longer than this hangs. */
 const POST_LOCK_WAIT_MS = 12_000;
-const MAX_TOKEN_BYTES = (/* unused pure expression or super */ null && (64 * 1024));
 /**
  * Enters a use into the job directory: token file, record, profile. In this order, so that post can undo a
  * main that was killed at any point. Returns what post needs in case the record does not last.
  * @param jobSecret what every step of this job has, and no other job (base/seal.ts)
  */
-async function beginUse(job, { visible, hidden, source, token, ...use }, jobSecret, ambient, home) {
+async function beginUse(job, { visible, hidden, source, token, outlives = false, ...use }, jobSecret, ambient, home, worker = findWorker()) {
     return locked(job, async () => {
-        const claimed = await claim(job, jobSecret, ambient, home);
+        const claimed = await claim(job, jobSecret, ambient, home, worker);
         const uses = activeUses(job);
         const earlier = uses.findLast((other) => other.profile === use.profile);
         refuseSourceOfAnother(use.profile, uses);
@@ -2932,6 +3167,7 @@ async function beginUse(job, { visible, hidden, source, token, ...use }, jobSecr
             ...use,
             section,
             keepers: [...new Set([...use.keepers, ...(from?.keepers ?? [])])],
+            endsWithIdTokens: !outlives && (use.audience !== undefined || (from?.endsWithIdTokens ?? false)),
             order: Math.max(0, ...uses.map((other) => other.order)) + 1,
             original: earlier?.original ?? seal(JSON.stringify(original), jobSecret),
             previous: seal(JSON.stringify({ ...previous, ...claimed.previous }), jobSecret),
@@ -2941,12 +3177,6 @@ async function beginUse(job, { visible, hidden, source, token, ...use }, jobSecr
         const { order: _, section: __, original: ___, ...published } = record;
         return published;
     });
-}
-/** Another use's keeper may have written a newer token while this use waited for the lock. */
-function writeToken(directory, token) {
-    ensurePrivateDirectory(directory.path);
-    if (expiry(readText(directory.secret, MAX_TOKEN_BYTES)) < expiry(token))
-        writeFileAtomic(directory.secret, token);
 }
 /**
  * Removes a use from the job directory, and the directory with the last use. Every step may be interrupted
@@ -2984,19 +3214,6 @@ async function endUse(job, id, { jobSecret, outcome = "over", restore = () => { 
         return ended;
     }
 }
-/** Runs the parts of the cleanup one after another; a part that fails does not stop the next. */
-class Parts {
-    /** What could not be done, and why. */
-    damage = [];
-    async try(what, action) {
-        try {
-            await action();
-        }
-        catch (error) {
-            this.damage.push(`${what}: ${errors_errorText(error)}`);
-        }
-    }
-}
 /** Others may have written anything into it. So only what can be verified is used: the keeper's process. */
 async function removeUnbelieved(job, open) {
     const parts = new Parts();
@@ -3028,7 +3245,9 @@ async function end(job, id, { jobSecret, outcome, restore }) {
             const { keeper: status, keeperDied: died = false } = await takeSecret(directory);
             if (status)
                 over.ended.push({ id: keeper, status, died });
-            removal_removeTree(directory.path);
+            // Else with the job directory, or what Windows does not delete would be waited for and reported twice.
+            if (others.length > 0)
+                removal_removeTree(directory.path);
         });
     let config = "";
     await parts.try("restore the profile", () => {
@@ -3044,9 +3263,10 @@ async function end(job, id, { jobSecret, outcome, restore }) {
     });
     const finished = finishedUses(job).filter((other) => other.id !== id);
     await parts.try("delete the job directory", async () => {
-        removal_removeTree(`${job.uses}/${id}.json`);
         if (others.length === 0)
             await removeAll(job);
+        else
+            removal_removeTree(`${job.uses}/${id}.json`);
     });
     return {
         use,
@@ -3057,11 +3277,12 @@ async function end(job, id, { jobSecret, outcome, restore }) {
     };
 }
 async function removeAll(job) {
-    await removal_takeSecrets(job);
-    removeJobDirectory(job);
-}
-function expiry(token) {
-    return timeClaim(decodeClaims(token), "exp") ?? 0;
+    try {
+        await removal_takeSecrets(job);
+    }
+    finally {
+        removeJobDirectory(job);
+    }
 }
 
 ;// CONCATENATED MODULE: ../lib/src/report/intervals.js
@@ -3137,7 +3358,7 @@ function ganttChart(keepers) {
         `  axisFormat ${axis}`,
         "  todayMarker off",
         ...keepers.flatMap((lives, index) => [
-            ...(keepers.length > 1 ? [`  section Audience ${index + 1}`] : []),
+            ...(keepers.length > 1 ? [`  section Keeper ${index + 1}`] : []),
             ...bars(lives, keepers.length === 1).map((bar) => `  ${bar.name} :${bar.tags}${timestamp(bar.from)}, ${timestamp(bar.to)}`),
         ]),
         "```",
@@ -3332,7 +3553,10 @@ function numbers(uses, watches) {
 function table(uses, watches) {
     const several = watches.length > 1;
     const rows = uses.slice(0, MAX_USES).map((use) => {
-        const numbers = watches.flatMap(({ id, until }, index) => use.keepers.includes(id) && use.endedAt <= until ? [index + 1] : []);
+        // Of keepers one after another, the one that ran when the use was over.
+        const numbers = use.keepers
+            .map((keeper) => watches.findIndex(({ id, until }) => id === keeper && use.endedAt <= until) + 1)
+            .filter((number) => number > 0);
         const audience = use.audience === undefined ? "" : `: ${codeSpan(use.audience)}`;
         const keeper = `${numbers.join(", ") || "none"}${audience}`;
         return [...[use.profile, use.roleArn, use.sessionName].map(codeSpan), ...(several ? [keeper] : [])];
@@ -3557,7 +3781,7 @@ async function report({ finished }, summary) {
 /***/ ((__webpack_module__, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony import */ var _finish_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(265);
+/* harmony import */ var _finish_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(127);
 
 await (0,_finish_js__WEBPACK_IMPORTED_MODULE_0__/* .finish */ .O)(process.env);
 

@@ -17,11 +17,14 @@ export interface Resource {
 export const ACCOUNT = "111122223333";
 const NO_VALUE = Symbol("AWS::NoValue");
 
-/** A YAML template as cfn-lint reads it: short forms such as !Ref become objects. */
-export function readTemplate(file: string): Template {
-  const program =
-    "import json, sys; from cfnlint.decode import decode; t, e = decode(sys.argv[1]); assert not e, e; print(json.dumps(t))";
-  return JSON.parse(outputOf([tools.python ?? "python3", "-c", program, file])) as Template;
+/** YAML templates as cfn-lint reads them: short forms such as !Ref become objects. */
+export function readTemplates(files: string[]): Template[] {
+  const program = `import json, sys
+from cfnlint.decode import decode
+read = [decode(file) for file in sys.argv[1:]]
+assert not any(errors for _, errors in read), read
+print(json.dumps([template for template, _ in read]))`;
+  return JSON.parse(outputOf([tools.python ?? "python3", "-c", program, ...files])) as Template[];
 }
 
 /** The resources of a stack with these parameters, those whose condition does not hold left out. */

@@ -25,6 +25,7 @@ export function inPath(name: string): string | undefined {
 export const tools = {
   python: existing(inTools("python", "bin", "python")),
   cdk: existing(inTools("cdk", "node_modules", "aws-cdk-lib")) && inTools("cdk"),
+  browser: existing(inTools("browser", "node_modules", "puppeteer-core")) && inTools("browser"),
   terraform: existing(inTools("bin", "tofu")) ?? inPath("tofu") ?? inPath("terraform"),
   act: existing(inTools("bin", "act")) ?? inPath("act"),
 };
@@ -77,10 +78,10 @@ interface PlannedModule {
 }
 
 /**
- * The resources that the module in examples/aws/terraform plans for these variables. Its provider is
- * aws_provider.py. Throws with the error of `validate` or `plan`.
+ * The resources that the module in examples/aws/terraform plans for these variables, or for this text of HCL, which names the
+ * module "./github". Its provider is aws_provider.py. Throws with the error of `validate` or `plan`.
  */
-export function planTerraform(variables: object, partition = "aws"): PlannedResource[] {
+export function planTerraform(main: object | string, partition = "aws"): PlannedResource[] {
   const directory = mkdtempSync(path.join(os.tmpdir(), "arr-terraform-"));
   try {
     cpSync(path.join(repository(), "examples/aws/terraform"), path.join(directory, "github"), {
@@ -92,8 +93,11 @@ export function planTerraform(variables: object, partition = "aws"): PlannedReso
     writeFileSync(path.join(provider, "terraform-provider-aws"), script, { mode: 0o755 });
     const overrides = `provider_installation {\n  dev_overrides { "hashicorp/aws" = "${provider}" }\n}\n`;
     writeFileSync(path.join(directory, "tofurc"), overrides);
-    const module = { github: { source: "./github", ...variables } };
-    writeFileSync(path.join(directory, "main.tf.json"), JSON.stringify({ module }));
+    if (typeof main === "string") writeFileSync(path.join(directory, "main.tf"), main);
+    else {
+      const module = { github: { source: "./github", ...main } };
+      writeFileSync(path.join(directory, "main.tf.json"), JSON.stringify({ module }));
+    }
     const env = {
       PATH: process.env.PATH,
       HOME: directory,

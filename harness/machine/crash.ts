@@ -1,6 +1,7 @@
 /** Kills a step of an action right before the n-th thing it does to the world. */
 import { writeFileSync } from "node:fs";
 import path from "node:path";
+import { Stage } from "./stage.ts";
 
 /**
  * The `env:` of a step whose script `entry` (main or post) is killed right before its n-th effect: a change
@@ -25,6 +26,29 @@ export function crashAt(
     },
     count,
   };
+}
+
+/** So many machines at work at once. */
+const MACHINES = 3;
+
+/**
+ * Calls `crash` for 1, 2, 3 … on machines of their own until it says that there was nothing left to crash.
+ * Returns how many times.
+ */
+export async function everywhere(crash: (stage: Stage, n: number) => Promise<boolean>): Promise<number> {
+  let next = 1;
+  let last = Number.POSITIVE_INFINITY;
+  await Promise.all(
+    Array.from({ length: MACHINES }, async () => {
+      const stage = await Stage.start();
+      try {
+        for (let n = next++; n < last; n = next++) if (!(await crash(stage, n))) last = Math.min(last, n);
+      } finally {
+        await stage.close();
+      }
+    }),
+  );
+  return last - 1;
 }
 
 const HOOK = `

@@ -17,7 +17,7 @@ import path from "node:path";
 import type { Endpoint } from "../../src/base/id-token.ts";
 import { type KeeperDirectory, keeperDirectoryAt, tokenId } from "../../src/base/layout.ts";
 import type { ProcessIdentity } from "../../src/base/process.ts";
-import type { Ask, Reply, Watch } from "../../src/keeper/messages.ts";
+import type { Ask, Reply, Watch, WatchSession } from "../../src/keeper/messages.ts";
 import type { KeeperStatus } from "../../src/keeper/status.ts";
 import { repository } from "../repository.ts";
 import { ask } from "../run.ts";
@@ -55,10 +55,14 @@ export class Keeper {
   readonly #child: ChildProcess;
   readonly #folder: string;
 
-  constructor(child: ChildProcess, folder: string, root: string, audience: string) {
+  /**
+   * @param folder what close() removes
+   * @param root the job directory
+   */
+  constructor(child: ChildProcess, folder: string, root: string, directory: KeeperDirectory) {
     this.pid = child.pid as number;
     this.root = root;
-    this.directory = keeperDirectoryAt(path.join(root, "tokens", tokenId(audience)));
+    this.directory = directory;
     this.#child = child;
     this.#folder = folder;
     for (const stream of [child.stdout, child.stderr]) {
@@ -112,7 +116,7 @@ export class Keeper {
   }
 
   /** Sends a message and resolves with the reply. */
-  async converse(message: Ask | Watch): Promise<Reply> {
+  async converse(message: Ask | Watch | WatchSession): Promise<Reply> {
     return (await ask(this.#child, message, READY_LIMIT_MS).catch((cause) => {
       throw new Error(`the keeper did not start: ${this.output}`, { cause });
     })) as Reply;
@@ -149,7 +153,7 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
     env: { PATH: process.env.PATH ?? "", HOME: folder, RUNNER_TEMP: path.dirname(root), ...options.env },
     ...(uid === undefined ? {} : { uid, gid: uid }),
   });
-  const keeper = new Keeper(child, folder, root, audience);
+  const keeper = new Keeper(child, folder, root, directory);
   try {
     const reply = await keeper.converse({ endpoint: options.endpoint, audience });
     if (!("first" in reply)) throw new Error(`no first token: ${JSON.stringify(reply)}`);

@@ -6,6 +6,7 @@ import { existsSync, readdirSync } from "node:fs";
 import path from "node:path";
 import { readJson } from "../../src/base/files.ts";
 import { type KeeperDirectory, keeperDirectoryAt } from "../../src/base/layout.ts";
+import { isSuspended } from "../../src/base/process.ts";
 import type { KeeperStatus } from "../../src/keeper/status.ts";
 import { type Clouds, type CloudsOptions, startClouds } from "../clouds/clouds.ts";
 import type { CloudJob } from "../clouds/github.ts";
@@ -20,6 +21,7 @@ import {
   type RunnerOptions,
   type StepResult,
 } from "../runner/runner.ts";
+import { waitFor } from "../wait.ts";
 
 export const ACCOUNT = "111122223333";
 export const ROLE = `arn:aws:iam::${ACCOUNT}:role/deploy`;
@@ -31,6 +33,20 @@ export const AUDIENCES = ["sts.amazonaws.com", "second.example", "third.example"
 export interface StartedJob {
   job: Job;
   cloudJob: CloudJob;
+}
+
+/** Kills a keeper together with the shell that would bring it back. */
+export async function killForGood(directory: KeeperDirectory): Promise<void> {
+  const recorded = () => readJson<KeeperStatus>(directory.status);
+  const keeper = await waitFor("a keeper with its watcher", 20_000, () => {
+    const status = recorded();
+    return status?.watcher ? status : undefined;
+  });
+  // Or it would start another shell.
+  process.kill(keeper.pid, "SIGSTOP");
+  await waitFor("its suspension", 20_000, () => (isSuspended(keeper) ? true : undefined));
+  process.kill(recorded()?.watcher?.pid ?? Number.NaN, "SIGKILL");
+  process.kill(keeper.pid, "SIGKILL");
 }
 
 /** Every keeper process that a job of this machine has started and that lives. */

@@ -1,4 +1,4 @@
-/** A reader of a token file that never looks away: what any SDK could have read at any moment. */
+/** A reader of a token or session file that never looks away: what any SDK could have read at any moment. */
 import { readFileSync } from "node:fs";
 
 const EVERY_MS = 10;
@@ -33,12 +33,13 @@ export class TokenReader {
   #expires = 0;
   #staleSince: number | undefined;
 
-  constructor(file: string) {
+  /** @param expiryOf when what is in the file expires, in milliseconds since 1970; undefined if it is not whole */
+  constructor(file: string, expiryOf: (content: string) => number | undefined = expiry) {
     const look = () => {
       const now = performance.now();
       this.seen.blindMs = Math.max(this.seen.blindMs, now - this.#last - EVERY_MS);
       this.#last = now;
-      this.#look(file);
+      this.#look(file, expiryOf);
     };
     look();
     this.#timer = setInterval(look, EVERY_MS);
@@ -54,7 +55,7 @@ export class TokenReader {
     return this.seen;
   }
 
-  #look(file: string): void {
+  #look(file: string, expiryOf: typeof expiry): void {
     const { seen } = this;
     seen.reads += 1;
     let token: string;
@@ -65,7 +66,7 @@ export class TokenReader {
       return;
     }
     if (token !== this.#token) {
-      const expires = expiry(token);
+      const expires = expiryOf(token);
       if (expires === undefined) {
         seen.torn += 1;
         return;
@@ -92,6 +93,19 @@ export function expiry(token: string): number | undefined {
       exp?: unknown;
     };
     return typeof exp === "number" ? exp * 1000 : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Expiration of a session in milliseconds since the epoch; undefined if it is not a whole one. */
+export function sessionExpiry(content: string): number | undefined {
+  try {
+    const { Version, Expiration, ...keys } = JSON.parse(content) as Record<string, unknown>;
+    const names = ["AccessKeyId", "SecretAccessKey", "SessionToken"];
+    const isWhole =
+      Version === 1 && names.every((name) => typeof keys[name] === "string" && keys[name] !== "");
+    return (isWhole && Date.parse(String(Expiration))) || undefined;
   } catch {
     return undefined;
   }

@@ -177,8 +177,14 @@ export class WindowsJob {
 
   async close(): Promise<void> {
     // The runner ends what carries the job's RUNNER_TRACKING_ID. Here the only such process is known.
-    const keeper = fs.existsSync(path.join(this.root, "tokens")) ? this.status() : undefined;
-    if (keeper && !keeper.ended) await this.machine.kill(keeper.pid).catch(() => {});
+    let pid: number | undefined;
+    try {
+      const { ended, ...keeper } = this.status();
+      if (!ended) pid = keeper.pid;
+    } catch {
+      // There is no keeper any more.
+    }
+    if (pid !== undefined) await this.machine.kill(pid).catch(() => {});
     await this.machine.close();
     await this.clouds.close();
   }

@@ -1,6 +1,6 @@
 import { UserError } from "../base/errors.ts";
 import { quoted } from "../base/text.ts";
-import type { Profile } from "./profile.ts";
+import type { Profile } from "./section.ts";
 import { refusePlainHttp } from "./sts-endpoint.ts";
 
 /** Whether the profile is also exported as AWS_ROLE_ARN and its companions: `mirror-environment`. */
@@ -12,6 +12,8 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 /** What the plan needs of a use. */
 export interface PlannedUse extends Profile {
   sessionName: string;
+  /** Whether the role is assumed with the keys in the environment, which later steps then do not need. */
+  keysAreSource?: boolean;
   configFile: string;
   credentialsFile: string;
   mirror: Mirror;
@@ -49,28 +51,23 @@ export function planEnvironment(ambient: Environment, use: PlannedUse): Environm
   };
 }
 
-function staticKeys(ambient: Environment): Partial<EnvironmentPlan> {
+function staticKeys(ambient: Environment, { keysAreSource }: PlannedUse): Partial<EnvironmentPlan> {
   const set = nonEmpty(ambient, KEYS);
+  if (keysAreSource) return { exports: all(set, "") };
   // No others: an empty AWS_SESSION_TOKEN beside keys that post restores would break Ruby and PHP.
   return emptied(set, set, "nearly every SDK", " Use static keys and a role in separate jobs.");
 }
 
 function containerCredentials(ambient: Environment, { identity }: PlannedUse): Partial<EnvironmentPlan> {
   const set = nonEmpty(ambient, CONTAINER);
-  if (
-    "source" in identity &&
-    "credentials" in identity.source &&
-    identity.source.credentials === "EcsContainer"
-  ) {
-    return set.length === 0
-      ? {}
-      : {
-          warnings: [
-            `${are(set)} the source of this role. The SDK for JavaScript v2 prefers ${them(set)} to the profile; it needs shared-session: true.`,
-          ],
-        };
-  }
-  return emptied(nonEmpty(ambient, CONTAINER), CONTAINER, "some SDKs");
+  const source = "source" in identity && "credentials" in identity.source ? identity.source.credentials : "";
+  if (source !== "EcsContainer") return emptied(set, CONTAINER, "some SDKs");
+  if (set.length === 0) return {};
+  return {
+    warnings: [
+      `${are(set)} the source of this role. The SDK for JavaScript v2 prefers ${them(set)} to the profile; it needs shared-session: true.`,
+    ],
+  };
 }
 
 function emptied(set: string[], names: string[], where: string, advice = ""): Partial<EnvironmentPlan> {

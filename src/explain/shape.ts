@@ -39,7 +39,7 @@ export function explainShape(
       "session-policy",
       "STS rejected inline-session-policy",
       `Cause: ${printable(failure.message, 300)}`,
-      "Fix: write it like a policy of a role: Version, and statements with Effect, Action and Resource. A session policy has no Principal.",
+      "Fix: write it like a policy of a role: Version, and statements with Effect, Action and Resource, without Principal.",
     );
   }
   return undefined;

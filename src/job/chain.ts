@@ -1,4 +1,5 @@
-import { hasProfile, type Profile, profileNames, renamed } from "../aws/profile.ts";
+import { hasProfile, profileNames } from "../aws/profile.ts";
+import { type Profile, renamed } from "../aws/section.ts";
 import { UserError } from "../base/errors.ts";
 import type { JobDirectory, KeeperId } from "../base/layout.ts";
 import { quoted } from "../base/text.ts";
@@ -19,6 +20,7 @@ export interface Source {
   /** The section of an earlier use under that name; "" where the profile is the user's own. */
   copy: string;
   keepers: KeeperId[];
+  endsWithIdTokens: boolean;
 }
 
 /** The names of the profiles that this action adds for itself. */
@@ -37,7 +39,8 @@ export function findSource(
   const earlier = uses.findLast(({ profile }) => profile === name);
   if (earlier) {
     const profile = sourceProfile(use.id);
-    return { profile, copy: renamed(earlier.section, name, profile), keepers: earlier.keepers };
+    const { keepers, endsWithIdTokens } = earlier;
+    return { profile, copy: renamed(earlier.section, name, profile), keepers, endsWithIdTokens };
   }
   if ("sameProfile" in source) {
     throw new UserError(
@@ -49,7 +52,7 @@ export function findSource(
   }
   const [config, credentials] = [readText(job.config), readText(job.credentials)];
   if (name !== use.profile && hasProfile(config, credentials, name))
-    return { profile: name, copy: "", keepers: [] };
+    return { profile: name, copy: "", keepers: [], endsWithIdTokens: false };
   const names = profileNames(config, credentials).filter(
     (one) => one !== use.profile && !one.startsWith(PREFIX),
   );

@@ -4,7 +4,7 @@ import { defaultFiles, type FileVariable } from "../aws/user-files.ts";
 import { errorCode, errorText, UserError } from "../base/errors.ts";
 import { readFileIfExists, writeFileAtomic, writeRecord } from "../base/files.ts";
 import type { JobDirectory } from "../base/layout.ts";
-import { findWorker, isRunning } from "../base/process.ts";
+import { isRunning, type ProcessIdentity } from "../base/process.ts";
 import { hasKeeper } from "../keeper/stop.ts";
 import { openJobDirectory } from "./private-directory.ts";
 import { type Claim, readClaim } from "./records.ts";
@@ -19,10 +19,11 @@ export async function claim(
   jobSecret: string,
   ambient: NodeJS.ProcessEnv,
   home: string,
+  worker: ProcessIdentity | undefined,
 ): Promise<Claim> {
   const identity = identityOf(jobSecret);
   const found = readClaim(job);
-  const claimed = found?.job === identity ? found : await takeOver(job, found, identity, ambient);
+  const claimed = found?.job === identity ? found : await takeOver(job, found, identity, ambient, worker);
   seed(job.config, "AWS_CONFIG_FILE", claimed, home);
   seed(job.credentials, "AWS_SHARED_CREDENTIALS_FILE", claimed, home);
   return claimed;
@@ -44,9 +45,13 @@ function identityOf(jobSecret: string): string {
   return createHash("sha256").update(jobSecret).digest("hex");
 }
 
-/** Where no worker is known (containers, macOS, other runners), a keeper shows that its job runs. */
+/**
+ * Where no worker is known (containers, macOS, other runners), a keeper shows that its job runs. Also on
+ * Windows, where another process may have got the worker's pid since.
+ */
 function isAlive(job: JobDirectory, { worker }: Claim): boolean {
-  if (worker) return isRunning(worker);
+  if (worker && !isRunning(worker)) return false;
+  if (worker?.started !== undefined) return true;
   return keeperDirectories(job).some(hasKeeper);
 }
 
@@ -58,6 +63,7 @@ async function takeOver(
   found: Claim | undefined,
   identity: string,
   ambient: NodeJS.ProcessEnv,
+  worker: ProcessIdentity | undefined,
 ): Promise<Claim> {
   if (found && isAlive(job, found)) {
     throw new UserError(
@@ -75,7 +81,6 @@ async function takeOver(
     const value = ambient[name];
     return value?.startsWith(`${job.path}/`) ? null : (value ?? null);
   };
-  const worker = findWorker();
   const made: Claim = {
     job: identity,
     ...(worker && { worker }),

@@ -31,6 +31,8 @@ export interface Use {
   audience?: string | undefined;
   /** The keepers that it depends on, those of its source included. */
   keepers: KeeperId[];
+  /** Whether nothing renews it once GitHub issues no more ID tokens to the job. */
+  endsWithIdTokens: boolean;
   /** The input; undefined: the STS of the region. */
   stsEndpoint?: string | undefined;
   /** The profile's section in the config file. */
@@ -109,6 +111,7 @@ const SEALED = text(/^[A-Za-z0-9+/]{1,1000000}={0,2}$/);
 const VARIABLE = /^AWS_[A-Z0-9_]{1,64}$/;
 const published = {
   ...about,
+  endsWithIdTokens: boolean,
   exported: dictionary(VARIABLE, text(/^[^\p{Cc}]{0,8192}$/u)),
   previous: SEALED,
 };

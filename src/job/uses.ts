@@ -1,22 +1,18 @@
 import * as fs from "node:fs";
-import { type Profile, renderProfile, roleArnsIn } from "../aws/profile.ts";
+import { roleArnsIn } from "../aws/profile.ts";
 import { IDENTITY_VARIABLES } from "../aws/restore.ts";
+import { type Profile, renderProfile } from "../aws/section.ts";
 import { checkEndpoints } from "../aws/sts-endpoint.ts";
 import { errorCode, errorText } from "../base/errors.ts";
-import { writeFileAtomic, writeRecord } from "../base/files.ts";
-import { decodeClaims, timeClaim } from "../base/jwt.ts";
-import {
-  type JobDirectory,
-  type KeeperDirectory,
-  keeperDirectory,
-  kindOf,
-  tokenDirectory,
-} from "../base/layout.ts";
+import { writeRecord } from "../base/files.ts";
+import { type JobDirectory, keeperDirectory, kindOf, tokenDirectory } from "../base/layout.ts";
+import { findWorker } from "../base/process.ts";
 import { seal } from "../base/seal.ts";
 import { placeProfile, readText, restoreProfile } from "./aws-files.ts";
 import { findSource, reachedFrom, refuseSourceOfAnother, type SourceName } from "./chain.ts";
 import { claim, isOfAnotherJob } from "./claim.ts";
 import { locked, withLock } from "./lock.ts";
+import { Parts } from "./parts.ts";
 import { ensurePrivateDirectory, notOurs, openness } from "./private-directory.ts";
 import {
   activeUses,
@@ -36,8 +32,10 @@ import {
   takeSecret,
   takeSecrets,
 } from "./removal.ts";
+import { writeToken } from "./replace-keeper.ts";
 
-export interface NewUse extends Omit<Use, "order" | "original" | "previous" | "section"> {
+export interface NewUse
+  extends Omit<Use, "order" | "original" | "previous" | "section" | "endsWithIdTokens"> {
   /** What steps find under its profile. */
   visible: Profile;
   /** The role itself, where a keeper reaches it from another profile and steps find only its session. */
@@ -46,11 +44,12 @@ export interface NewUse extends Omit<Use, "order" | "original" | "previous" | "s
   source?: SourceName | undefined;
   /** The ID token for its audience; undefined where it keeps none. */
   token?: string | undefined;
+  /** Whether the role assumes itself when there are no ID tokens any more. */
+  outlives?: boolean;
 }
 
 /** Post should not take long, and a process that holds the lock for longer than this hangs. */
 const POST_LOCK_WAIT_MS = 12_000;
-const MAX_TOKEN_BYTES = 64 * 1024;
 
 /**
  * Enters a use into the job directory: token file, record, profile. In this order, so that post can undo a
@@ -59,13 +58,14 @@ const MAX_TOKEN_BYTES = 64 * 1024;
  */
 export async function beginUse(
   job: JobDirectory,
-  { visible, hidden, source, token, ...use }: NewUse,
+  { visible, hidden, source, token, outlives = false, ...use }: NewUse,
   jobSecret: string,
   ambient: NodeJS.ProcessEnv,
   home: string,
+  worker = findWorker(),
 ): Promise<PublishedUse> {
   return locked(job, async () => {
-    const claimed = await claim(job, jobSecret, ambient, home);
+    const claimed = await claim(job, jobSecret, ambient, home, worker);
 
     const uses = activeUses(job);
     const earlier = uses.findLast((other) => other.profile === use.profile);
@@ -85,6 +85,7 @@ export async function beginUse(
       ...use,
       section,
       keepers: [...new Set([...use.keepers, ...(from?.keepers ?? [])])],
+      endsWithIdTokens: !outlives && (use.audience !== undefined || (from?.endsWithIdTokens ?? false)),
       order: Math.max(0, ...uses.map((other) => other.order)) + 1,
       original: earlier?.original ?? seal(JSON.stringify(original), jobSecret),
       previous: seal(JSON.stringify({ ...previous, ...claimed.previous }), jobSecret),
@@ -94,13 +95,6 @@ export async function beginUse(
     const { order: _, section: __, original: ___, ...published } = record;
     return published;
   });
-}
-
-/** Another use's keeper may have written a newer token while this use waited for the lock. */
-function writeToken(directory: KeeperDirectory, token: string): void {
-  ensurePrivateDirectory(directory.path);
-  if (expiry(readText(directory.secret, MAX_TOKEN_BYTES)) < expiry(token))
-    writeFileAtomic(directory.secret, token);
 }
 
 /** What post learns when it ends a use. */
@@ -158,20 +152,6 @@ export async function endUse(
     const ended = await end(job, id, { jobSecret, outcome, restore });
     ended?.damage.unshift(`lock the job directory: ${errorText(error)}`);
     return ended;
-  }
-}
-
-/** Runs the parts of the cleanup one after another; a part that fails does not stop the next. */
-class Parts {
-  /** What could not be done, and why. */
-  readonly damage: string[] = [];
-
-  async try(what: string, action: () => void | Promise<void>): Promise<void> {
-    try {
-      await action();
-    } catch (error) {
-      this.damage.push(`${what}: ${errorText(error)}`);
-    }
   }
 }
 
@@ -243,8 +223,4 @@ async function removeAll(job: JobDirectory): Promise<void> {
   } finally {
     removeJobDirectory(job);
   }
-}
-
-function expiry(token: string): number {
-  return timeClaim(decodeClaims(token), "exp") ?? 0;
 }

@@ -36,8 +36,8 @@ export function reasonToEnd(
   if (worker && !isRunning(worker)) return "job over";
   if (isOver) return "request token expired";
   // Where no worker can be watched (containers, macOS, other runners), GitHub's refusals are the end of the
-  // job.
-  return !worker && isRefused ? "job over" : undefined;
+  // job. Also on Windows, where another process may have got the worker's pid between two looks.
+  return worker?.started === undefined && isRefused ? "job over" : undefined;
 }
 
 /**

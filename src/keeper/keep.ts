@@ -1,11 +1,12 @@
 import * as fs from "node:fs";
 import { errorText } from "../base/errors.ts";
-import { layInPlace, writeRecord } from "../base/files.ts";
+import { layInPlace } from "../base/files.ts";
 import { type KeeperDirectory, keeperDirectoryAt } from "../base/layout.ts";
 import { RequestError } from "../base/network.ts";
-import type { ProcessIdentity } from "../base/process.ts";
+import { isRunning, type ProcessIdentity } from "../base/process.ts";
 import { expiry, hold, pastOf } from "./held-token.ts";
 import { JobWatch, reasonToEnd } from "./job-watch.ts";
+import { writeStatus } from "./record.ts";
 import { RenewalError } from "./renewal.ts";
 import { retryDelay } from "./schedule.ts";
 import { LONGEST_JOB_MS, type Source } from "./source.ts";
@@ -77,7 +78,7 @@ export async function keep(
   recordEnd(status, Date.now(), pastOf(held, performance.now()), job.ending);
   save(directory, status);
   // The worker is gone for certain, so post will not come.
-  if (worker && job.ending === "job over") emptyJobDirectory(directory, jobDirectory);
+  if (worker && !isRunning(worker) && job.ending === "job over") emptyJobDirectory(directory, jobDirectory);
 
   async function refresh(): Promise<void> {
     if (!source.canRenew()) {
@@ -86,11 +87,11 @@ export async function keep(
     }
     try {
       const answer = await source.next(source.timeout(held.lifetimeMs), job.over);
-      const answeredAt = performance.now();
+      const arrived = performance.now();
       await layInPlace(directory.secret, answer.content, answer.lifetimeMs / 2, job.over);
       const now = performance.now();
       // Windows: a program may have had the file open since the answer came.
-      const fresh = { ...answer, remainingMs: answer.remainingMs - (now - answeredAt) };
+      const fresh = { ...answer, remainingMs: answer.remainingMs - (now - arrived) };
       clockOffset = answer.clockOffsetMs ?? clockOffset;
       const serverNow = Date.now() + clockOffset;
       recordRefresh(status, Date.now(), pastOf(held, now, serverNow), fresh);
@@ -149,7 +150,7 @@ function deleteSecret(path: string): void {
  */
 function emptyJobDirectory(directory: KeeperDirectory, jobDirectory: fs.Stats): void {
   const root = `${directory.path}/../..`;
-  const name = fs.realpathSync(directory.path).split("/").slice(-2).join("/");
+  const name = fs.realpathSync(directory.path).split(/[\\/]/).slice(-2).join("/");
   const isSame = (one: fs.Stats, path: string) => {
     const { dev, ino } = fs.statSync(path);
     return one.dev === dev && one.ino === ino;
@@ -165,8 +166,7 @@ function emptyJobDirectory(directory: KeeperDirectory, jobDirectory: fs.Stats): 
 
 function save(directory: KeeperDirectory, status: KeeperStatus): void {
   try {
-    // Not by record.ts, whose schema would make the bundle a tenth larger.
-    writeRecord(directory.status, status);
+    writeStatus(directory, status);
   } catch {
     // A full disk: the next write may succeed, and the token matters more.
   }

@@ -1,4 +1,4 @@
-import { readRecord } from "../base/files.ts";
+import { readRecord, writeRecord } from "../base/files.ts";
 import type { KeeperDirectory } from "../base/layout.ts";
 import type { ProcessIdentity } from "../base/process.ts";
 import { amount, list, object, oneOf, optional, positive, text } from "../base/schema.ts";
@@ -55,4 +55,8 @@ export const keeperStatus = object<KeeperStatus>({
 /** The last status of the keeper of a token directory, if it wrote one. */
 export function readStatus(directory: KeeperDirectory): KeeperStatus | undefined {
   return readRecord(directory.status, keeperStatus);
+}
+
+export function writeStatus(directory: KeeperDirectory, status: KeeperStatus): void {
+  writeRecord(directory.status, status);
 }

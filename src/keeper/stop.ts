@@ -1,7 +1,7 @@
 import * as fs from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { readFileIfExists } from "../base/files.ts";
-import type { KeeperDirectory } from "../base/layout.ts";
+import { type KeeperDirectory, keeperDirectoryAt } from "../base/layout.ts";
 import { isRunning, type ProcessIdentity } from "../base/process.ts";
 import { readStatus } from "./record.ts";
 import type { KeeperStatus } from "./status.ts";
@@ -65,6 +65,10 @@ export async function stopMovedKeeper({ pid, started }: ProcessIdentity): Promis
   const directory = fs.openSync(`/proc/${pid}/cwd`, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY);
   try {
     if (isGone()) return;
+    // First the watcher, or it would bring back what is killed next; and no keeper that runs replaces it.
+    process.kill(pid, "SIGSTOP");
+    const status = readStatus(keeperDirectoryAt(`/proc/self/fd/${directory}`));
+    if (status?.pid === pid) stopWatcher(status);
     process.kill(pid, "SIGKILL");
     await within(STOP_TIMEOUT_MS, isGone);
     for (const secret of ["token", "session"])

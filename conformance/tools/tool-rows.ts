@@ -1,0 +1,129 @@
+/** Runs one tool in one job, under AWS's own names, for three sessions, and says how it went. */
+import type { Clouds } from "../../harness/clouds/clouds.ts";
+import { repository } from "../../harness/repository.ts";
+import { createRunner, type StepResult } from "../../harness/runner/runner.ts";
+import { describeLoop, isGood, type Loop, readLoop } from "./loops.ts";
+import { BUCKET } from "./minio.ts";
+import { type Names, REGION } from "./names.ts";
+import type { RowResult } from "./results.ts";
+import { LOOP_SECONDS, MODES, type Mode, type Tool, type Verdict } from "./tools.ts";
+
+/** A tool that still runs so long after its loop does not end by itself. */
+const GRACE_MS = 60_000;
+
+export interface ToolWorld {
+  clouds: Clouds;
+  names: Names;
+  folder: string;
+}
+
+export interface ToolRow extends RowResult {
+  tool: string;
+  mode: Mode;
+  version: string;
+  verdict: Verdict;
+  /** Exchanges at STS that the tool made itself. */
+  exchanges: number;
+}
+
+export async function runTool(tool: Tool, mode: Mode, world: ToolWorld): Promise<ToolRow> {
+  const { clouds, names, folder } = world;
+  const id = `${tool.name}-${mode}`;
+  const runner = await createRunner({
+    environment: {
+      PATH: process.env.PATH ?? "",
+      NODE_NO_WARNINGS: "1",
+      NODE_EXTRA_CA_CERTS: names.authority,
+    },
+  });
+  const faults: string[] = [];
+  try {
+    const trusted = ["AWS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE"];
+    const job = await runner.startJob({
+      environment: {
+        ...clouds.github.startJob().environment,
+        ...Object.fromEntries(trusted.map((name) => [name, names.bundle])),
+        BUCKET,
+        PREFIX: id,
+        TOOL: folder,
+      },
+    });
+    const use = await job.use(repository(), {
+      with: {
+        "role-to-assume": "arn:aws:iam::111122223333:role/deploy",
+        "aws-region": REGION,
+        ...MODES[mode].inputs,
+      },
+    });
+    if (use.outcome !== "success") throw new Error(`${id}: the action failed:\n${use.log}`);
+    const before = names.stsCalls.length;
+    const step = await job.run(tool.script, {
+      env: mode === "keys" ? keysOf(use) : {},
+      timeoutMs: LOOP_SECONDS * 1000 + GRACE_MS,
+    });
+    const calls = names.stsCalls
+      .slice(before)
+      .filter(({ sessionName, userAgent }) => !isOurs(userAgent) && !isOthers(sessionName, use));
+    const { verdict, text } = judge(tool, step);
+    const result = await job.finish();
+    const posts = result.posts.filter(({ outcome }) => outcome !== "success");
+    faults.push(...posts.map(({ log }) => `post failed:\n${log}`));
+    const expected = tool.expected[mode];
+    if (verdict !== expected) faults.push(`${verdict}, expected ${expected}: ${text}`);
+    return {
+      id,
+      title: `${tool.title} ${tool.version}, ${MODES[mode].title}`,
+      facts: [`${verdict}: ${text}`, `${calls.length} exchanges of its own`],
+      faults,
+      tool: tool.name,
+      mode,
+      version: tool.version,
+      verdict,
+      exchanges: calls.length,
+    };
+  } finally {
+    await runner.close();
+  }
+}
+
+/** The keys of the first session, which the action gives as outputs. */
+function keysOf({ outputs }: StepResult): Record<string, string> {
+  return {
+    AWS_ACCESS_KEY_ID: outputs["aws-access-key-id"] ?? "",
+    AWS_SECRET_ACCESS_KEY: outputs["aws-secret-access-key"] ?? "",
+    AWS_SESSION_TOKEN: outputs["aws-session-token"] ?? "",
+  };
+}
+
+/** The action's own exchanges: the bundle's SDK runs on no other program here. */
+const isOurs = (userAgent: string): boolean => /aws-sdk-js\//.test(userAgent);
+
+/** Of another job that runs at the same time. A tool that makes up a name of its own counts for this job. */
+const isOthers = (sessionName: string, { outputs }: StepResult): boolean =>
+  sessionName.startsWith("GitHubActions-") && sessionName !== outputs["role-session-name"];
+
+function judge(
+  { isWhole }: Tool,
+  { stdout, stderr, exitCode, signal, outcome }: StepResult,
+): {
+  verdict: Verdict;
+  text: string;
+} {
+  const last = `${stderr}\n${stdout}`.trim().split("\n").slice(-6).join(" | ").slice(-600);
+  const aborted = signal === "SIGABRT" || exitCode === 134;
+  if (aborted) return { verdict: "aborts", text: last };
+  if (isWhole) {
+    const isRight = exitCode === 0;
+    const text = isRight ? "one process, exit code 0" : `exit code ${exitCode}: ${last}`;
+    return { verdict: isRight ? "right" : "dies", text };
+  }
+  const loop = readLoop(stdout);
+  const text = `${describeLoop(loop)}${loop.turns === 0 ? ` ${last}` : ""}`;
+  return { verdict: verdictOf(loop, outcome), text };
+}
+
+function verdictOf(loop: Loop, outcome: StepResult["outcome"]): Verdict {
+  if (loop.good === 0) return "fails";
+  if (!isGood(loop)) return "dies";
+  return outcome === "success" ? "right" : "hangs";
+}

