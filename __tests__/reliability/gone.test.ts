@@ -274,7 +274,8 @@ test("the runner is stopped, with no post: the orphan cleanup takes the keeper, 
 });
 
 test("the request token runs out: the keeper ends when its last ID token does, and takes that with it", async () => {
-  const stage = await Stage.start({ clouds: { idTokenSeconds: 3, requestTokenSeconds: 2 } });
+  // Long enough for a busy machine to come to main.
+  const stage = await Stage.start({ clouds: { idTokenSeconds: 3, requestTokenSeconds: 10 } });
   stages.push(stage);
   const { job } = await stage.startJob();
   expect((await stage.use(job)).outcome).toBe("success");
