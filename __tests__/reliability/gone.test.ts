@@ -263,6 +263,7 @@ test("the runner is stopped, with no post: the orphan cleanup takes the keeper, 
   const stage = await stageWith();
   const { job } = await stage.startJob();
   await stage.use(job);
+  await waitFor("the watcher", 20_000, () => (stage.status().watcher ? true : undefined));
   const { orphans, tempLeft } = await job.shutdown();
   // And the shell that would bring it back.
   const names = orphans.map(({ command }) =>
