@@ -58,14 +58,18 @@ function bars(lives: Lives, alone: boolean): Bar[] {
   return [
     ...tokenBars(lives, breaks, alone && breaks.length === 0 ? 6 : 2),
     ...outages.map(bar("Outage", "crit, done, ")),
-    ...gaps.map(bar(`No valid ${lives.what}`, "crit, ")),
+    ...gaps.map(bar(`No valid ${nounOf(lives).toLowerCase()}`, "crit, ")),
   ].sort((a, b) => a.from - b.from || b.to - a.to);
+}
+
+function nounOf({ what }: Lives): string {
+  return what === "ID token" ? "Token" : "Session";
 }
 
 /** Tokens next to a break have a bar each, and so have those of a short run; a longer run shares one. */
 function tokenBars(lives: Lives, breaks: Interval[], shortRun: number): Bar[] {
   const { received } = lives;
-  const noun = lives.what === "ID token" ? "Token" : "Session";
+  const noun = nounOf(lives);
   const last = received.length - 1;
   const at = (index: number) => received[index] ?? (index < 0 ? -Infinity : Infinity);
   const numberOf = (index: number) => lives.count - last + index;
