@@ -25,6 +25,13 @@ import { cpuMsOf, memoryOf, processesWith } from "../harness/runner/processes.ts
 import { createRunner, type Job, type Runner, type StepResult } from "../harness/runner/runner.ts";
 import { waitFor } from "../harness/wait.ts";
 import {
+  type ClientTimes,
+  measureClients,
+  measureSessionKeeper,
+  renderClients,
+  type SessionKeeper,
+} from "./bench-sessions.ts";
+import {
   asJson,
   type Cleanup,
   readFlags,
@@ -49,9 +56,14 @@ const REFRESHES_PER_HOUR = 3600 / (REAL_TOKEN_SECONDS / 2);
 /** Long enough for the keeper's ticks between refreshes, of which there is one in 15 s at least. */
 const IDLE_SECONDS = 45;
 
-const USAGE = `usage: npm run bench -- [--runs N] [--peer DIR] [--peer-input NAME=VALUE]... [--json FILE]
+/** What is measured: main and post of the action, programs of later steps, and keepers. */
+const PARTS = ["actions", "clients", "keepers"] as const;
+type Part = (typeof PARTS)[number];
+
+const USAGE = `usage: npm run bench -- [--runs N] [--part NAME]... [--peer DIR] [--peer-input NAME=VALUE]... [--json FILE]
 
   --runs N         rounds to take the medians of (default and least ${LEAST_RUNS}; one more is run first and left out)
+  --part NAME      only this one of ${PARTS.join(", ")}; may be given twice
   --peer DIR       checkout of another action to run beside this one
   --peer-input     an input of that action; {role}, {region} and {sts} in the value stand for the role, the region and the STS address
   --json FILE      write every figure to FILE
@@ -66,6 +78,7 @@ const root = repository();
 
 interface Options {
   runs: number;
+  parts: readonly Part[];
   json: string | undefined;
   peer: { directory: string; inputs: Record<string, string> } | undefined;
 }
@@ -104,11 +117,17 @@ interface Keeper {
 function readOptions(): Options {
   const flags = readFlags({
     runs: { type: "string" },
+    part: { type: "string", multiple: true },
     json: { type: "string" },
     peer: { type: "string" },
     "peer-input": { type: "string", multiple: true },
   });
   const runs = wholeNumber("--runs", flags.runs ?? LEAST_RUNS, LEAST_RUNS);
+  const parts = (flags.part ?? PARTS).map((name): Part => {
+    const part = PARTS.find((each) => each === name);
+    if (part === undefined) throw new UsageError(`--part: one of ${PARTS.join(", ")}, not ${name}`);
+    return part;
+  });
   const inputs = (flags["peer-input"] ?? []).map((pair): [string, string] => {
     const equals = pair.indexOf("=");
     if (equals < 1) throw new UsageError(`--peer-input: NAME=VALUE, not ${pair}`);
@@ -118,7 +137,7 @@ function readOptions(): Options {
   if (flags.peer !== undefined && !existsSync(path.join(flags.peer, "action.yml")))
     throw new UsageError(`--peer: ${flags.peer} has no action.yml`);
   const peer = flags.peer && { directory: path.resolve(flags.peer), inputs: Object.fromEntries(inputs) };
-  return { runs, json: flags.json, peer: peer || undefined };
+  return { runs, parts, json: flags.json, peer: peer || undefined };
 }
 
 /** A stand-in for node that runs the real one and notes, a line each, wall and user seconds. */
@@ -384,6 +403,32 @@ async function bench(options: Options, cleanup: Cleanup): Promise<void> {
   console.log(
     `Node ${machine.node}, ${machine.cores} cores of ${machine.cpu}; medians of ${options.runs} paired runs, milliseconds`,
   );
+  const measured: Record<string, unknown> = { machine };
+  const measures = (part: Part): boolean => options.parts.includes(part);
+  if (measures("actions"))
+    Object.assign(measured, await benchActions(setup, contenders, directories, options));
+  if (measures("clients")) {
+    const clients: ClientTimes = await measureClients(clouds, await startJob(setup), inputs, options.runs);
+    console.log(renderClients(clients, median));
+    Object.assign(measured, { clients });
+  }
+  if (measures("keepers")) {
+    const keeper = await measureKeeper(setup, inputs);
+    printKeeper(keeper);
+    const sessionKeeper = await measureSessionKeeper(clouds, await startJob(setup), inputs);
+    printSessionKeeper(sessionKeeper);
+    Object.assign(measured, { keeper, sessionKeeper });
+  }
+  if (options.json !== undefined) await writeResult(options.json, asJson(measured));
+}
+
+/** Main and post of each contender at each latency, and the sizes of the actions. */
+async function benchActions(
+  { clouds }: Bench,
+  contenders: Contender[],
+  directories: [string, string][],
+  options: Options,
+): Promise<{ latencies: object; sizes: object }> {
   const base = (options.peer === undefined ? contenders[0] : contenders.at(-1)) as Contender;
   console.log(`ratio: to ${base.name}, round by round\n`);
   const latencies: Record<string, Record<string, Round[]>> = {};
@@ -405,10 +450,14 @@ async function bench(options: Options, cleanup: Cleanup): Promise<void> {
       `${name}: dist ${(totalBytes / 1e6).toFixed(2)} MB, of which JavaScript ${(scriptBytes / 1e6).toFixed(2)} MB`,
     );
   }
-  const keeper = await measureKeeper(setup, inputs);
-  printKeeper(keeper);
-  if (options.json !== undefined)
-    await writeResult(options.json, asJson({ machine, latencies, sizes, keeper }));
+  return { latencies, sizes };
+}
+
+function printSessionKeeper({ residentMiB, privateMiB, cpuMsPerRenewal }: SessionKeeper): void {
+  console.log(
+    `keeper of a shared session between renewals: ${residentMiB.toFixed(1)} MiB resident, ${privateMiB.toFixed(1)} MiB private; ` +
+      `${cpuMsPerRenewal.toFixed(1)} ms of CPU a renewal, without the process that makes the session`,
+  );
 }
 
 function printKeeper(keeper: Keeper): void {

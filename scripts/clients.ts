@@ -50,6 +50,8 @@ export async function environmentsOf(
     ...job.environment,
     AWS_ENDPOINT_URL_STS: clouds.sts.url,
     AWS_REGION: inputs["aws-region"],
+    // boto3 reads this one alone.
+    AWS_DEFAULT_REGION: inputs["aws-region"],
     // No request to a metadata service, which no test machine has.
     AWS_EC2_METADATA_DISABLED: "true",
   };

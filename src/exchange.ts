@@ -62,6 +62,7 @@ export async function exchange(
     client: undefined,
     roleArn: undefined,
     callerArn: undefined,
+    sent: undefined,
   };
   const url = () => progress.client?.askedUrl() ?? makeClient(request).askedUrl();
   let attempts = 0;
@@ -75,7 +76,9 @@ export async function exchange(
         (signal) => sessionFrom(request, source, progress, signal),
       );
     } catch (error) {
-      throw error instanceof RequestError ? error : new RequestError(failureOf(error), { cause: error });
+      throw error instanceof RequestError
+        ? error
+        : new RequestError(failureOf(error, progress.sent), { cause: error });
     } finally {
       progress.client?.sts.destroy();
     }
@@ -97,6 +100,8 @@ interface Progress {
   /** The role that STS is asked for; undefined before the first request. */
   roleArn: string | undefined;
   callerArn: string | undefined;
+  /** What signed the last request. */
+  sent: Partial<Keys> | undefined;
 }
 
 function sessionFrom(
@@ -176,6 +181,7 @@ async function ask(
   const client = makeClient(request, { keys, httpsAgent: progress.agent });
   progress.client = client;
   progress.roleArn = input.RoleArn;
+  progress.sent = keys;
   const { WebIdentityToken, ...assume } = input;
   const answer: AssumeRoleCommandOutput =
     WebIdentityToken === undefined

@@ -80,15 +80,24 @@ async function* bounded(body: Readable): AsyncGenerator<Buffer> {
   }
 }
 
-/** What an error of the SDK says, as plain data. */
-export function failureOf(error: unknown): Failure {
+/**
+ * What an error of the SDK says, as plain data.
+ * @param sent what signed the request: a server or a proxy may repeat it in its answer
+ */
+export function failureOf(error: unknown, sent: Partial<Keys> = {}): Failure {
   const code = (errorCode(error) ?? (error instanceof Error ? error.name : "Error")).replace(
     /Exception$/,
     "",
   );
   const status = (error as { $metadata?: { httpStatusCode?: unknown } } | null)?.$metadata?.httpStatusCode;
   const httpStatus = typeof status === "number" ? status : undefined;
-  const message = errorText(error);
+  const { accessKeyId, secretAccessKey, sessionToken } = sent;
+  const message = errorText(
+    [sessionToken, secretAccessKey, accessKeyId].reduce<string>(
+      (text, key) => (key ? text.replaceAll(key, "(key)") : text),
+      error instanceof Error ? error.message || error.name : String(error),
+    ),
+  );
   return { kind: kindOf(code, httpStatus, message), code, httpStatus, message };
 }
 

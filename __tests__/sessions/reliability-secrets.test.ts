@@ -124,10 +124,11 @@ test("no key in the environment, on a command line, in the log, in state, or in 
   // The keys of main's exchange are masked, each of them.
   for (const key of [first.AccessKeyId, first.SecretAccessKey, first.SessionToken])
     expect(job.masks.includes(key)).toBe(true);
-}, 120_000);
+}, 180_000);
 
 test("a server that repeats the session it was sent: not in the status, and not in the log", async () => {
-  const scene = await startScene({ sessionSeconds: 10, requestTokenSeconds: 3 });
+  // Long enough for main on a busy machine.
+  const scene = await startScene({ sessionSeconds: 20, requestTokenSeconds: 30 });
   const { job, clouds } = scene;
   const own = [trustGitHub("111122223333", "repo:*"), trustPrincipal(ROLE)];
   clouds.sts.addRole({ arn: ROLE, trust: { Statement: own.flatMap(({ Statement }) => Statement) } });
@@ -141,15 +142,19 @@ test("a server that repeats the session it was sent: not in the status, and not 
     return { error: "AccessDenied", message: `denied to ${AccessKeyId} with ${SessionToken}` };
   };
   const status = path.join(path.dirname(sessionFile(scene)), "status.json");
-  const said = await until("a failure", () => {
-    const text = readFileSync(status, "utf8");
-    return repeated > 1 && text.includes("denied to") && text;
-  });
+  const said = await until(
+    "a failure",
+    () => {
+      const text = readFileSync(status, "utf8");
+      return repeated > 1 && text.includes("denied to") && text;
+    },
+    60_000,
+  );
   const ids = [keysIn(scene).AccessKeyId];
   expect(found(scene, ids, said)).toEqual([]);
   const { posts } = await job.finish();
   expect(found(scene, ids, posts.map(producedBy).join())).toEqual([]);
-}, 90_000);
+}, 150_000);
 
 test("a step that prints the session of main shows stars for each key", async () => {
   const scene = await startScene();

@@ -15,7 +15,7 @@ import {
 } from "node:fs";
 import path from "node:path";
 
-/** GitHub itself takes no workflow of more than 512 kB. */
+/** Far more than any workflow has. */
 const LARGEST = 1_000_000;
 const YAML = /\.ya?ml$/i;
 
@@ -58,8 +58,8 @@ export function readText(file: string): string {
 }
 
 /**
- * Replaces a file whose text is `old`, as a whole: whoever reads it, and whatever ends this process, there is the old
- * text or the new one. Throws if the file is no longer what it was.
+ * Replaces a file whose text is `old`, as a whole: every reader finds the old text or the new one, also if this process
+ * is killed. Throws if the file is no longer what it was.
  */
 export function replaceFile(file: string, old: string, fresh: string): void {
   // A link stays a link.

@@ -52,7 +52,7 @@ export const INPUTS: Readonly<Record<string, Fate>> = {
   },
   "force-skip-oidc": {
     unlessFalse:
-      "this action needs GitHub's ID token; on runners with an identity of their own, use credential-source",
+      "this action needs GitHub's ID token; on runners that have their own identity in AWS, use credential-source",
   },
   "aws-access-key-id": { refused: KEYS },
   "aws-secret-access-key": { refused: KEYS },

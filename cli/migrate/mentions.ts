@@ -7,7 +7,7 @@ const BY_HAND =
   "keys that are set by hand do not refresh; a second step with role-chaining: true does the same";
 const OUTPUTS =
   "they do not refresh; let that use the profile, or keep output-credentials and change the step by hand";
-const IMAGE = "it does not see the token file where the profile says; see the limits in README.md";
+const IMAGE = "it does not see the token file at the path in the profile; see the limits in README.md";
 
 export interface Mention {
   line: number;

@@ -147,7 +147,7 @@ function copies({ scopes, lineOf }: Source): Finding[] {
 /** Steps that are not in the list of a job: behind an anchor, in a template, or in a file of another kind. */
 function elsewhere({ root, text, scopes, lineOf }: Source): Finding[] {
   const known = new Set(scopes.flatMap((scope) => scope.steps));
-  // As a rule there is none. To see that, the text is enough.
+  // Usually there is none, and the text is enough to see that.
   const written = text.match(/aws-actions\/configure-aws-credentials@/gi)?.length ?? 0;
   if (written <= [...known].filter((step) => ACTION.test(usesOf(step))).length) return [];
   const found: Finding[] = [];

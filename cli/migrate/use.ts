@@ -38,7 +38,7 @@ export function planUse(step: YAMLMap, ref: string, earlier: readonly YAMLMap[])
         return { text: `${name} is not false: ${fate.unlessFalse}` };
       drop.push(input);
     } else if (name === "mask-aws-account-id" && !isTrue(text) && !isFalse(text) && !/^$|\$\{\{/.test(text)) {
-      // The old action's first examples say 'no'. It takes all but "true" for false. This action refuses it.
+      // The old action's first examples say 'no'. It treats all but "true" as false. This action refuses it.
       if (given.flow) return { text: "mask-aws-account-id: must be true or false" };
       drop.push(input);
     }

@@ -15,7 +15,7 @@ import type { RowResult } from "./results.ts";
 /** A session of MinIO lives as long as the ID token that it was made of, unless a duration is asked for. */
 export const ID_TOKEN_SECONDS = 40;
 /** Three sessions, one after another. */
-const LOOP_SECONDS = 3 * ID_TOKEN_SECONDS;
+export const LOOP_SECONDS = 3 * ID_TOKEN_SECONDS;
 const SETUP_MS = 120_000;
 
 export interface World {
@@ -24,6 +24,8 @@ export interface World {
   /** Folders of the Python environment and of the SDK for JavaScript. */
   python: string;
   js: string;
+  /** How long the loops of a row last. */
+  seconds: number;
 }
 
 interface Scene {
@@ -95,21 +97,21 @@ const CLI_TURN = [
 
 /** The loops that a row can run side by side. */
 const LOOPS = {
-  boto3: ["python", program("loop.py"), "boto3", String(LOOP_SECONDS), "5"],
-  js: [process.execPath, program("loop.mjs"), "s3", String(LOOP_SECONDS), "5"],
-  cli: [process.execPath, COMMAND_LOOP, String(LOOP_SECONDS), "15", CLI_TURN],
+  boto3: (seconds: string) => ["python", program("loop.py"), "boto3", seconds, "5"],
+  js: (seconds: string) => [process.execPath, program("loop.mjs"), "s3", seconds, "5"],
+  cli: (seconds: string) => [process.execPath, COMMAND_LOOP, seconds, "15", CLI_TURN],
 };
 
 /** Runs loops in background steps. Each must be good throughout, except where `mustFail`. */
 async function loop(
-  { job, facts, faults }: Scene,
+  { job, facts, faults, world: { seconds } }: Scene,
   names: (keyof typeof LOOPS)[],
   env: Record<string, string> = {},
   mustFail = false,
 ): Promise<Map<string, Loop>> {
   const steps = names.map((name) => ({
     name,
-    step: job.background.run(LOOPS[name], { env, timeoutMs: LOOP_SECONDS * 1000 + SETUP_MS }),
+    step: job.background.run(LOOPS[name](String(seconds)), { env, timeoutMs: seconds * 1000 + SETUP_MS }),
   }));
   const loops = new Map<string, Loop>();
   for (const { name, step } of steps) {

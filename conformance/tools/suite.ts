@@ -7,6 +7,7 @@ import {
   runScript,
   ScriptError,
   UsageError,
+  wholeNumber,
   writeResult,
 } from "../../scripts/script.ts";
 import { chainsUnderAct } from "./act.ts";
@@ -14,23 +15,27 @@ import { type Installation, install, type RecipeName } from "./install.ts";
 import { startMinio } from "./minio.ts";
 import { isInside, runInside, S3_DOMAINS, serveNames, whyNotInside } from "./names.ts";
 import { NEIGHBOUR_ROWS, runNeighbour } from "./neighbours.ts";
-import { ID_TOKEN_SECONDS, prepare, REAL_ROWS, runReal, type World } from "./real.ts";
+import { writeResults } from "./page.ts";
+import { ID_TOKEN_SECONDS, LOOP_SECONDS, prepare, REAL_ROWS, runReal, type World } from "./real.ts";
 import type { RowResult } from "./results.ts";
-import { runTool } from "./tool-rows.ts";
+import { runTool, type ToolRow } from "./tool-rows.ts";
 import { type Mode, TOOLS, type Tool } from "./tools.ts";
 
 /** Jobs at once: most of the time they sleep between two turns. */
-const JOBS_AT_ONCE = 4;
+const JOBS_AT_ONCE = 8;
 
-const USAGE = `usage: npm run tools -- [--only PART,PART] [--row TEXT] [--peer DIR] [--json FILE]
+const USAGE = `usage: npm run tools -- [--only PART,PART] [--row TEXT,TEXT] [--peer DIR] [--seconds N] [--short] [--json FILE] [--write]
 
   --only PARTS   minio: the action against MinIO as STS and S3
                  act: a workflow that chains twice, under nektos/act
                  tools: programs that people run, under AWS's own names (takes root on Linux)
                  neighbours: other actions and other surroundings in one job
   --peer DIR     a checkout of configure-aws-credentials, for the rows of neighbours that have it in the same job
-  --row TEXT     only rows whose id contains TEXT
+  --seconds N    how long the loops against MinIO last (default and least ${LOOP_SECONDS})
+  --row TEXTS    only rows whose id contains one of these, separated by commas
+  --short        the parts that need no build and no network namespace: neighbours
   --json FILE    write what was found to FILE
+  --write        write conformance/tools/results.json and the table in docs/tools.md: the rows of tools that ran
 
 Installs what it needs into .cache/tools (TOOLS_CACHE names another folder). What cannot be installed is skipped, and said.
 Exit code: 1 if a row is not as it should be, or if nothing ran.
@@ -53,6 +58,8 @@ interface Context {
   cleanup: Cleanup;
   /** A checkout of configure-aws-credentials. */
   peer: string | undefined;
+  /** How long the loops against MinIO last. */
+  seconds: number;
 }
 
 const PARTS: Record<string, Part> = {
@@ -102,12 +109,12 @@ async function runTools(context: Context): Promise<RowResult[]> {
   });
 }
 
-async function runMinio({ folder, wanted, report, cleanup }: Context): Promise<RowResult[]> {
+async function runMinio({ seconds, folder, wanted, report, cleanup }: Context): Promise<RowResult[]> {
   const clouds = await startClouds({ idTokenSeconds: ID_TOKEN_SECONDS });
   cleanup(() => clouds.close());
   const minio = await startMinio(`${folder("minio")}/minio`, clouds.github.issuer);
   cleanup(() => minio.close());
-  const world: World = { clouds, minio, python: folder("python"), js: folder("js") };
+  const world: World = { clouds, minio, python: folder("python"), js: folder("js"), seconds };
   const first = await prepare(world);
   report(first);
   const queue = REAL_ROWS.filter(({ id }) => wanted(id));
@@ -145,11 +152,15 @@ async function main(cleanup: Cleanup): Promise<number> {
     only: { type: "string" },
     row: { type: "string" },
     peer: { type: "string" },
+    seconds: { type: "string" },
     json: { type: "string" },
+    write: { type: "boolean", default: false },
+    short: { type: "boolean", default: false },
   });
-  const names = flags.only?.split(",") ?? Object.keys(PARTS);
+  const names = flags.only?.split(",") ?? (flags.short ? ["neighbours"] : Object.keys(PARTS));
   const unknown = names.find((name) => !(name in PARTS));
   if (unknown !== undefined) throw new UsageError(`--only: there is no part ${unknown}`);
+  const seconds = wholeNumber("--seconds", flags.seconds ?? LOOP_SECONDS, LOOP_SECONDS);
   const started = Date.now();
   const progress = (line: string): void =>
     console.log(`${String(Math.round((Date.now() - started) / 1000)).padStart(5)} s  ${line}`);
@@ -160,7 +171,8 @@ async function main(cleanup: Cleanup): Promise<number> {
   };
 
   const parts = names.flatMap((name) => PARTS[name] ?? []);
-  const wanted = (id: string): boolean => id.includes(flags.row ?? "");
+  const texts = (flags.row ?? "").split(",");
+  const wanted = (id: string): boolean => texts.some((text) => id.includes(text));
   const recipes = new Set(parts.flatMap(({ needs, wants }) => [...needs, ...(wants?.(wanted) ?? [])]));
   // Inside there is no network: what can be installed is there by then.
   const installation = await install([...recipes], progress, !isInside());
@@ -178,13 +190,24 @@ async function main(cleanup: Cleanup): Promise<number> {
     }
     const has = (each: RecipeName): boolean => installation.installed.has(each);
     rows.push(
-      ...(await part.run({ folder: folderIn(installation), has, wanted, report, cleanup, peer: flags.peer })),
+      ...(await part.run({
+        folder: folderIn(installation),
+        has,
+        wanted,
+        report,
+        cleanup,
+        peer: flags.peer,
+        seconds,
+      })),
     );
   }
   for (const line of skipped) progress(line);
-  if (flags.json !== undefined) await writeResult(flags.json, asJson({ rows, skipped }));
-  if (rows.length === 0) throw new ScriptError(["nothing ran", ...skipped].join("\n"));
   const failed = rows.filter(({ faults }) => faults.length > 0).length;
+  const counts = { passed: rows.length - failed, failed, skipped: skipped.length };
+  if (flags.json !== undefined) await writeResult(flags.json, asJson({ ...counts, rows, skipped }));
+  if (rows.length === 0) throw new ScriptError(["nothing ran", ...skipped].join("\n"));
+  const ofTools = rows.filter((row): row is ToolRow => "verdict" in row);
+  if (flags.write) await writeResults(ofTools, new Date(started).toISOString().slice(0, 10));
   progress(`${rows.length - failed} rows right, ${failed} not, ${skipped.length} skipped`);
   return failed > 0 ? 1 : 0;
 }

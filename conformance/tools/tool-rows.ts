@@ -111,7 +111,8 @@ function judge(
 } {
   const last = `${stderr}\n${stdout}`.trim().split("\n").slice(-6).join(" | ").slice(-600);
   const aborted = signal === "SIGABRT" || exitCode === 134;
-  if (aborted) return { verdict: "aborts", text: last };
+  if (aborted)
+    return { verdict: "aborts", text: stderr.trim().split("\n").slice(0, 2).join(" | ").slice(0, 300) };
   if (isWhole) {
     const isRight = exitCode === 0;
     const text = isRight ? "one process, exit code 0" : `exit code ${exitCode}: ${last}`;

@@ -5,11 +5,23 @@ import type { RecipeName } from "./install.ts";
 
 /** How the action is used for a row. */
 export const MODES = {
-  default: { title: "as it is", inputs: {} },
-  mirror: { title: "mirror-environment: true", inputs: { "mirror-environment": "true" } },
-  shared: { title: "shared-session: true", inputs: { "shared-session": "true" } },
+  default: { title: "as it is", heading: "As it is", inputs: {} },
+  mirror: {
+    title: "mirror-environment: true",
+    heading: "`mirror-environment: true`",
+    inputs: { "mirror-environment": "true" },
+  },
+  shared: {
+    title: "shared-session: true",
+    heading: "`shared-session: true`",
+    inputs: { "shared-session": "true" },
+  },
   /** The control, which must fail: the keys of one session in the environment, as configure-aws-credentials does. */
-  keys: { title: "keys exported once", inputs: { "output-credentials": "true" } },
+  keys: {
+    title: "keys exported once",
+    heading: "Keys exported once",
+    inputs: { "output-credentials": "true" },
+  },
 } as const;
 
 export type Mode = keyof typeof MODES;

@@ -12090,12 +12090,16 @@ async function* bounded(body) {
         yield chunk;
     }
 }
-/** What an error of the SDK says, as plain data. */
-function failureOf(error) {
+/**
+ * What an error of the SDK says, as plain data.
+ * @param sent what signed the request: a server or a proxy may repeat it in its answer
+ */
+function failureOf(error, sent = {}) {
     const code = (errorCode(error) ?? (error instanceof Error ? error.name : "Error")).replace(/Exception$/, "");
     const status = error?.$metadata?.httpStatusCode;
     const httpStatus = typeof status === "number" ? status : undefined;
-    const message = errorText(error);
+    const { accessKeyId, secretAccessKey, sessionToken } = sent;
+    const message = errorText([sessionToken, secretAccessKey, accessKeyId].reduce((text, key) => (key ? text.replaceAll(key, "(key)") : text), error instanceof Error ? error.message || error.name : String(error)));
     return { kind: kindOf(code, httpStatus, message), code, httpStatus, message };
 }
 // https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html, and the other services' names for
@@ -12158,6 +12162,7 @@ async function exchange(request, source, onRetry, prepared) {
         client: undefined,
         roleArn: undefined,
         callerArn: undefined,
+        sent: undefined,
     };
     const url = () => progress.client?.askedUrl() ?? makeClient(request).askedUrl();
     let attempts = 0;
@@ -12168,7 +12173,9 @@ async function exchange(request, source, onRetry, prepared) {
             return await withDeadline(() => new URL(url()).host, ATTEMPT_TIMEOUT_MS, (signal) => sessionFrom(request, source, progress, signal));
         }
         catch (error) {
-            throw error instanceof RequestError ? error : new RequestError(failureOf(error), { cause: error });
+            throw error instanceof RequestError
+                ? error
+                : new RequestError(failureOf(error, progress.sent), { cause: error });
         }
         finally {
             progress.client?.sts.destroy();
@@ -12238,6 +12245,7 @@ async function ask(request, progress, input, abortSignal, keys) {
     const client = makeClient(request, { keys, httpsAgent: progress.agent });
     progress.client = client;
     progress.roleArn = input.RoleArn;
+    progress.sent = keys;
     const { WebIdentityToken, ...assume } = input;
     const answer = WebIdentityToken === undefined
         ? await client.sts.send(new AssumeRoleCommand(assume), { abortSignal })

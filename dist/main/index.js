@@ -1693,13 +1693,13 @@ function sessionKeeper(useId) {
     return `sessions/${useId}`;
 }
 function keeperDirectory(job, id) {
-    return keeperDirectoryAt(`${job.path}/${id}`, kindOf(id));
+    return layout_keeperDirectoryAt(`${job.path}/${id}`, kindOf(id));
 }
 /** The token directory of an audience. */
 function tokenDirectory(job, audience) {
     return keeperDirectory(job, tokenKeeper(audience));
 }
-function keeperDirectoryAt(path, kind = "token") {
+function layout_keeperDirectoryAt(path, kind = "token") {
     return { path, secret: `${path}/${kind}`, status: `${path}/status.json`, stop: `${path}/stop` };
 }
 /** What a keeper keeps fresh. */
@@ -3449,7 +3449,7 @@ const keeperStatus = schema_object({
     ended: optional(schema_object({ at: amount, why })),
 });
 /** The last status of the keeper of a token directory, if it wrote one. */
-function readStatus(directory) {
+function record_readStatus(directory) {
     return readRecord(directory.status, keeperStatus);
 }
 function writeStatus(directory, status) {
@@ -3645,9 +3645,10 @@ function refuseSourceOfAnother(profile, uses) {
 
 
 
+
 /** Whether a keeper is running for a token directory. */
 function hasKeeper(directory) {
-    const status = readStatus(directory);
+    const status = record_readStatus(directory);
     return status !== undefined && status.ended === undefined && isKeeperOf(directory, status);
 }
 const STOP_TIMEOUT_MS = 2_000;
@@ -3658,7 +3659,7 @@ const BY_POST = "post\n";
  * with signals. Only the process that wrote the status file and works in this directory ever gets a signal.
  */
 async function stopKeeper(directory) {
-    const status = readStatus(directory);
+    const status = record_readStatus(directory);
     if (status !== undefined && !isKeeperOf(directory, status)) {
         stopWatcher(status);
         const keeper = isAskedByPost(directory) ? status : notByPost(status);
@@ -3668,7 +3669,7 @@ async function stopKeeper(directory) {
     if (status === undefined)
         return {};
     const isGone = () => !process_isRunning(status);
-    const hasEnded = () => readStatus(directory)?.ended !== undefined;
+    const hasEnded = () => record_readStatus(directory)?.ended !== undefined;
     if (isAsked)
         await within(STOP_TIMEOUT_MS, () => isGone() || hasEnded());
     for (const signal of signalsFor(status, isAsked, hasEnded())) {
@@ -3688,7 +3689,7 @@ async function stopKeeper(directory) {
     }
     if (status.started === undefined)
         await within(STOP_TIMEOUT_MS, isGone);
-    return { keeper: readStatus(directory) ?? status };
+    return { keeper: record_readStatus(directory) ?? status };
 }
 /**
  * Ends a keeper whose directory is not where it was, and deletes what it kept, wherever a step has moved the
@@ -3702,6 +3703,11 @@ async function stopMovedKeeper({ pid, started }) {
     try {
         if (isGone())
             return;
+        // First the watcher, or it would bring back what is killed next; and no keeper that runs replaces it.
+        process.kill(pid, "SIGSTOP");
+        const status = readStatus(keeperDirectoryAt(`/proc/self/fd/${directory}`));
+        if (status?.pid === pid)
+            stopWatcher(status);
         process.kill(pid, "SIGKILL");
         await within(STOP_TIMEOUT_MS, isGone);
         for (const secret of ["token", "session"])
@@ -3954,7 +3960,7 @@ function inside(target, action) {
 }
 /** The directories of all keepers of a job. */
 function keeperDirectories(job) {
-    const inside = (folder, kind) => removal_isOurs(folder) ? private_directory_entriesOf(folder).map((name) => keeperDirectoryAt(`${folder}/${name}`, kind)) : [];
+    const inside = (folder, kind) => removal_isOurs(folder) ? private_directory_entriesOf(folder).map((name) => layout_keeperDirectoryAt(`${folder}/${name}`, kind)) : [];
     return [...inside(job.tokens, "token"), ...inside(job.sessions, "session")];
 }
 function removal_isOurs(directory) {
@@ -4164,7 +4170,7 @@ function parentIfWorker() {
  */
 async function replaceKeeper(directory, keeper, handover) {
     ensurePrivateDirectory(directory.path);
-    const before = readStatus(directory);
+    const before = record_readStatus(directory);
     if (before)
         await stopKeeper(directory);
     // After that, since a keeper deletes the file when it ends.
@@ -4172,7 +4178,7 @@ async function replaceKeeper(directory, keeper, handover) {
     const isSession = "renewal" in handover;
     const content = isSession ? credentialProcessOutput(handover.first.keys) : handover.token;
     writeFileAtomic(directory.secret, content);
-    const watch = { directory: directory.path, worker: worker_findWorker(), dead: readStatus(directory) };
+    const watch = { directory: directory.path, worker: worker_findWorker(), dead: record_readStatus(directory) };
     await keeper.watch(isSession ? { ...watch, renewal: handover.renewal, first: handover.first } : watch);
 }
 const MAX_TOKEN_BYTES = 64 * 1024;
@@ -5254,7 +5260,7 @@ async function firstToken(keeper, { endpoint, audience }, env, log = info) {
  * `stop`, too.
  */
 function healthOf(directory, now = Date.now()) {
-    const status = readStatus(directory);
+    const status = record_readStatus(directory);
     const expires = expiryOf(directory.secret);
     const remainingMs = expires === undefined ? undefined : expires - (now + (status?.clockOffsetMs ?? 0));
     const trouble = troubleOfKeeper(directory, status, now) ?? troubleOfToken(remainingMs);
@@ -5692,7 +5698,7 @@ async function enterUse(plan, token, env) {
     return published;
 }
 function keeperOf({ job, keeper }) {
-    const { pid, started } = (keeper && readStatus(keeperDirectory(job, keeper))) ?? {};
+    const { pid, started } = (keeper && record_readStatus(keeperDirectory(job, keeper))) ?? {};
     return pid === undefined ? {} : { keeper: { pid, ...(started !== undefined && { started }) } };
 }
 /** Post would do the same; but the job may go on after this step, if it has continue-on-error. */

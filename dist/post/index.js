@@ -2502,6 +2502,7 @@ function chain_refuseSourceOfAnother(profile, uses) {
 
 
 
+
 /** Whether a keeper is running for a token directory. */
 function hasKeeper(directory) {
     const status = record_readStatus(directory);
@@ -2559,6 +2560,11 @@ async function stopMovedKeeper({ pid, started }) {
     try {
         if (isGone())
             return;
+        // First the watcher, or it would bring back what is killed next; and no keeper that runs replaces it.
+        process.kill(pid, "SIGSTOP");
+        const status = record_readStatus(keeperDirectoryAt(`/proc/self/fd/${directory}`));
+        if (status?.pid === pid)
+            stopWatcher(status);
         process.kill(pid, "SIGKILL");
         await within(STOP_TIMEOUT_MS, isGone);
         for (const secret of ["token", "session"])
