@@ -1,14 +1,12 @@
 import * as fs from "node:fs";
 import { writeFileAtomic } from "../base/files.ts";
 import type { IdToken } from "../base/id-token.ts";
-import { decodeClaims, timeClaim } from "../base/jwt.ts";
 import type { KeeperDirectory } from "../base/layout.ts";
 import { credentialProcessOutput } from "../base/session.ts";
 import type { LaunchedKeeper } from "../keeper/launch.ts";
 import type { WatchSession } from "../keeper/messages.ts";
 import { readStatus } from "../keeper/record.ts";
 import { stopKeeper } from "../keeper/stop.ts";
-import { readText } from "./aws-files.ts";
 import { ensurePrivateDirectory } from "./private-directory.ts";
 import { findWorker } from "./worker.ts";
 
@@ -34,17 +32,4 @@ export async function replaceKeeper(
   writeFileAtomic(directory.secret, content);
   const watch = { directory: directory.path, worker: findWorker(), dead: readStatus(directory) };
   await keeper.watch(isSession ? { ...watch, renewal: handover.renewal, first: handover.first } : watch);
-}
-
-const MAX_TOKEN_BYTES = 64 * 1024;
-
-/** Another use's keeper may have written a newer token while this use waited for the lock. */
-export function writeToken(directory: KeeperDirectory, token: string): void {
-  ensurePrivateDirectory(directory.path);
-  if (expiry(readText(directory.secret, MAX_TOKEN_BYTES)) < expiry(token))
-    writeFileAtomic(directory.secret, token);
-}
-
-function expiry(token: string): number {
-  return timeClaim(decodeClaims(token), "exp") ?? 0;
 }

@@ -32,7 +32,7 @@ import {
   takeSecret,
   takeSecrets,
 } from "./removal.ts";
-import { writeToken } from "./replace-keeper.ts";
+import { writeToken } from "./token-file.ts";
 
 export interface NewUse
   extends Omit<Use, "order" | "original" | "previous" | "section" | "endsWithIdTokens"> {
