@@ -92,3 +92,19 @@ test(
   },
   LIMIT_MS,
 );
+
+test(
+  "a shared session is read by Windows programs, through a path with spaces",
+  async () => {
+    const job = await startJob();
+    const use = await job.use({ profile: "shared", "shared-session": "true" });
+    const env = { CLIENT_SECONDS: "1", CLIENT_PROFILE: "shared" };
+    const clients = [await job.run("node", [job.machine.windows(jsClient)], env)];
+    if (goClient !== undefined) clients.push(await job.run(goClient, [], env));
+    for (const { ended } of clients) expect(calls(await ended)).toContain(assumed(ROLE));
+    const exchanges = job.clouds.sts.requests.filter(({ action }) => action === "AssumeRoleWithWebIdentity");
+    expect(exchanges).toHaveLength(1);
+    await finishClean(job, [use]);
+  },
+  LIMIT_MS,
+);
