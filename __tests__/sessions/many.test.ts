@@ -32,25 +32,25 @@ async function read(file: string): Promise<{ seen: Promise<Seen> }> {
     "session",
   ]);
   readers.push(reader);
-  // So many that never pause would leave nothing for the keeper on a small machine.
-  os.setPriority(reader.pid ?? 0, 19);
   let output = "";
   reader.stdout.on("data", (chunk: Buffer) => {
     output += chunk;
   });
   const closed = new Promise<void>((resolve) => reader.stdout.once("close", resolve));
-  await waitFor("the reader", 30_000, () => output.startsWith("ready\n"));
+  await waitFor("the reader", 60_000, () => output.startsWith("ready\n"));
+  // So many that never pause would leave nothing for the keeper on a small machine.
+  os.setPriority(reader.pid ?? 0, 19);
   return { seen: closed.then(() => JSON.parse(output.split("\n")[1] ?? "{}") as Seen) };
 }
 
 test(`${READERS} processes that read in a tight loop while the session is replaced`, async () => {
   const held = await HeldSession.start({ sessionSeconds: 24 });
   try {
-    const seen: Promise<Seen>[] = [];
-    for (let n = 0; n < READERS; n++) seen.push((await read(held.keeper.directory.secret)).seen);
+    const file = held.keeper.directory.secret;
+    const started = await Promise.all(Array.from({ length: READERS }, () => read(file)));
     const { refreshes } = await held.keeper.until("sessions", ({ refreshes }) => refreshes >= 3, 90_000);
     await held.keeper.stop();
-    const all = await Promise.all(seen);
+    const all = await Promise.all(started.map(({ seen }) => seen));
     for (const one of all) expect(one).toMatchObject({ empty: 0, broken: 0, stale: 0 });
     // Each has met every session, unless it was not given its turn for half a life.
     for (const { different } of all) expect(different).toBeGreaterThan(1);
@@ -59,7 +59,7 @@ test(`${READERS} processes that read in a tight loop while the session is replac
   } finally {
     await held.close();
   }
-}, 180_000);
+}, 240_000);
 
 const WHO_AM_I = `
   import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
@@ -94,6 +94,6 @@ describe("processes of the JavaScript SDK, four at a time", () => {
       expect(made).toHaveLength(exchanges);
       await finishClean(scene);
     },
-    120_000,
+    240_000,
   );
 });
