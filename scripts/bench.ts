@@ -408,8 +408,8 @@ async function bench(options: Options, cleanup: Cleanup): Promise<void> {
   if (measures("actions"))
     Object.assign(measured, await benchActions(setup, contenders, directories, options));
   if (measures("clients")) {
-    const clients: ClientTimes = await measureClients(clouds, await startJob(setup), inputs, options.runs);
-    console.log(renderClients(clients, median));
+    const show = (times: ClientTimes): void => console.log(renderClients(times, median));
+    const clients = await measureClients(clouds, await startJob(setup), inputs, options.runs, show);
     Object.assign(measured, { clients });
   }
   if (measures("keepers")) {
