@@ -8,6 +8,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/gl
 import type { GitHubFault, StsFault } from "../../harness/clouds/faults.ts";
 import { faketime, unless } from "../../harness/machine/means.ts";
 import { HeldSession, type SessionKeeperOptions } from "../../harness/machine/session-keeper.ts";
+import { killForGood } from "../../harness/machine/stage.ts";
 import { together } from "../../harness/machine/together.ts";
 import { waitFor } from "../../harness/wait.ts";
 import { TICK_MS } from "../../src/keeper/schedule.ts";
@@ -146,7 +147,7 @@ describe("the process that makes the session", () => {
         // A renewal that was cancelled is no failure.
         expect(one.keeper.status().failures).toBe(0);
       } else {
-        one.keeper.signal("SIGKILL");
+        await killForGood(one.keeper.directory);
         await one.keeper.ended();
         // What it had laid there is valid to its end.
         expect(one.content === before).toBe(true);
