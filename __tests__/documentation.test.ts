@@ -1,5 +1,4 @@
 import { readdirSync, readFileSync } from "node:fs";
-import path from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { UserError } from "../src/base/errors.ts";
 import { REFUSED } from "../src/incumbent-inputs.ts";
@@ -272,33 +271,5 @@ describe("docs/reliability.md", () => {
     for (const life of [26 * MINUTE, 41 * MINUTE]) expect(left(life)).toBe(life / 2);
     expect(6 * 60 * MINUTE - lastRenewal(0, 6 * 60 * MINUTE)).toBe(5 * MINUTE);
     expect(40 * MINUTE - lastRenewal(0, 40 * MINUTE)).toBe(4 * MINUTE);
-  });
-});
-
-/** The anchors of a page: those of its headings, as GitHub makes them, and those that it names. */
-function anchorsOf(page: string): string[] {
-  const text = readFileSync(page, "utf8");
-  const headings = [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = ""]) =>
-    heading
-      .toLowerCase()
-      .replace(/[^\w\- ]/g, "")
-      .replaceAll(" ", "-"),
-  );
-  return [...headings, ...[...text.matchAll(/<a id="([\w-]+)">/g)].map(([, id = ""]) => id)];
-}
-
-describe("links to files of the repository and to headings lead somewhere", () => {
-  test.each([...filesIn(".", ".md"), ...filesIn("docs", ".md")])("in %s", (page) => {
-    const links = [...readFileSync(page, "utf8").matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)/g)];
-    const missing = links.filter(([, file, anchor]) => {
-      const target = file ? path.join(path.dirname(page), file) : page;
-      if (!readdirSync(path.dirname(target)).includes(path.basename(target))) return true;
-      return anchor !== undefined && !anchorsOf(target).includes(anchor);
-    });
-    expect(missing.map(([link]) => link)).toEqual([]);
-  });
-
-  test("and the README has some", () => {
-    expect(readFileSync("README.md", "utf8")).toMatch(/\]\(docs\//);
   });
 });
