@@ -1,4 +1,4 @@
-/** The names that stand in many files: OWNER/NAME of the repository, and the tag of the major version. package.json has both. */
+/** What stands in many files: OWNER/NAME of the repository, the tag of the major version, and the hash of the newest release. */
 import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -51,6 +51,25 @@ export function setVersion(root: string, files: string[], version: string, date:
       return text.replace(/^## Unreleased$/m, `## Unreleased\n\n## ${version} (${date})`);
     return text.replaceAll(tags, (...parts) => `${parts[1]}v${major}`);
   });
+}
+
+/**
+ * Pins the action to the commit of the release that package.json names, wherever a file shows the action by hash, and names that
+ * release where a file tells how to find the hash. Not part of setVersion, because a commit cannot contain its own hash. Returns
+ * the files that changed.
+ * @param hash 40 hex digits
+ */
+export function setPin(root: string, files: string[], hash: string): string[] {
+  if (!/^[0-9a-f]{40}$/.test(hash)) throw new Error(`${hash} is not the hash of a commit: 40 hex digits`);
+  const named = naming(slug(root)).source;
+  const { version } = readManifest(root);
+  const pins = new RegExp(`(${named}(?:/check)?@)[0-9a-f]{40} # v\\d+\\.\\d+\\.\\d+`, "g");
+  const commits = new RegExp(`(${named}/commits/v)\\d+\\.\\d+\\.\\d+`, "g");
+  return rewrite(root, files, (text) =>
+    text
+      .replaceAll(pins, (...parts) => `${parts[1]}${hash} # v${version}`)
+      .replaceAll(commits, (...parts) => `${parts[1]}${version}`),
+  );
 }
 
 /** The version stands twice in a lock file: of the project, and of its root package. */

@@ -1,11 +1,11 @@
-// npm run set-owner, npm run set-version: the repository's name and its major version stand in many files, and change together.
+// npm run set-owner, set-version, set-pin: what stands in many files changes in all of them.
 import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { slug as slugOf } from "../../harness/examples/slug.ts";
 import { repository } from "../../harness/repository.ts";
-import { naming, namingFiles, setOwner, setVersion } from "../../scripts/names.ts";
+import { naming, namingFiles, setOwner, setPin, setVersion } from "../../scripts/names.ts";
 
 const ROOT = repository();
 const files = namingFiles(ROOT);
@@ -109,6 +109,27 @@ describe("the version", () => {
 
   test.each(["1", "v2.0.0", "1.0.0-beta.1", version, "0.9.9"])("%s is refused", (wrong) => {
     expect(() => setVersion(ROOT, [], wrong, "2026-12-01")).toThrow(/is not (MAJOR|higher)/);
+  });
+});
+
+describe("the pin", () => {
+  const HASH = "0123456789abcdef".repeat(3).slice(0, 40);
+  const pins = new RegExp(`${naming(slug).source}(?:/check)?@[0-9a-f]{40}.*`, "g");
+  const commits = new RegExp(`${naming(slug).source}/commits/v[\\d.]+`, "g");
+
+  test("is the hash of the newest release, wherever the action is shown by hash", () => {
+    copyAll();
+    const before = found(copy, pins).length;
+    expect(before).toBeGreaterThan(0);
+    setVersion(copy, files, "9.8.7", "2026-12-01");
+    expect(setPin(copy, files, HASH)).toContain("README.md");
+    expect(found(copy, pins).filter((one) => one.endsWith(`@${HASH} # v9.8.7`))).toHaveLength(before);
+    expect(found(copy, commits)).toEqual([expect.stringMatching(/v9\.8\.7$/)]);
+    expect(setPin(copy, files, HASH)).toEqual([]);
+  });
+
+  test.each(["", "v1.0.0", HASH.slice(1), HASH.toUpperCase()])("%j is refused", (hash) => {
+    expect(() => setPin(ROOT, [], hash)).toThrow("is not the hash of a commit");
   });
 });
 
