@@ -5026,15 +5026,10 @@ function sdkEnvironment({ inputs, job }, env) {
         AWS_PROFILE: inputs.profile,
     };
 }
-/**
- * The exchange, with its connection open as soon as it is loaded. Not for a later use: the SDK would read the
- * job's config file now, and remember it as it is before this use's profile is in it.
- */
-async function prepareExchange(plan, env) {
-    env.HOME ??= home();
+/** The exchange, with its connection open as soon as it is loaded. */
+async function prepareExchange(plan) {
     const bundle = await loadExchange();
-    const isLater = env.AWS_CONFIG_FILE === plan.job.config;
-    return { ...bundle, prepared: isLater ? undefined : await bundle.prepare(sessionRequest(plan)) };
+    return { ...bundle, prepared: await bundle.prepare(sessionRequest(plan)) };
 }
 /** Tries the role once. Throws a UserError that explains why STS gave no session. */
 async function firstSession({ exchange, prepared }, plan, source, idToken, env) {
@@ -5498,7 +5493,7 @@ async function byTokenFile(plan, keeper, enter, env) {
     if (!endpoint)
         throw new Error("planned without an endpoint");
     const isTried = inputs.trial || inputs.outputCredentials;
-    const preparing = isTried ? prepareExchange(plan, env) : undefined;
+    const preparing = isTried ? prepareExchange(plan) : undefined;
     preparing?.catch(() => { }); // the failure shows where it is awaited
     try {
         const first = await firstToken(keeper, { endpoint, audience: inputs.audience }, env);
