@@ -262,9 +262,11 @@ function saidOfEnvironment(): Said[] {
   // All that the source has.
   const pushes = sources.flatMap(
     (source) =>
-      source.match(/\bwarnings(?:\.push\(|: \[|: .*\.map\(\s*\(name\) =>)\s*`|\breturn emptied\(/g) ?? [],
+      source.match(
+        /\bwarnings(?:\.push\(|: \[|: .*\.map\(\s*\(name\) =>)\s*`|\breturn emptied\(|\bconst warning = `/g,
+      ) ?? [],
   );
-  expect([warnings.length, losing.length, pushes.length]).toEqual([4, 3, 7]);
+  expect([warnings.length, losing.length, pushes.length]).toEqual([4, 3, 8]);
   return [
     ...warnings.map((warning): Said => ["ambient-variables-were-replaced", warning]),
     ...losing.map((warning): Said => ["a-chosen-profile-may-lose", warning]),
@@ -289,7 +291,7 @@ function saidOfEnvironment(): Said[] {
     saidBy(() => planEnvironment({}, { ...use, identity: { sessionFile: "/s" }, mirror: "always" })),
     saidBy(() => jobDirectoryPath(undefined)),
     saidBy(() => jobDirectoryPath("/a#b")),
-    saidBy(() => openJobDirectory(jobDirectory("/nowhere/aws-role-refresh"))),
+    saidBy(() => openJobDirectory(jobDirectory("/proc/nowhere/aws-role-refresh"))),
     saidBy(() => openJobDirectory(jobDirectory("/dev/null"))),
   ];
 }

@@ -298,7 +298,7 @@ export const READ_NOT_RUN: { title: string; source: string; finding: string }[] 
     title: "SDK for PHP",
     source: "aws-sdk-php, CredentialProvider.php; aws/aws-sdk-php#2939",
     finding:
-      "Reads profiles from ~/.aws alone, and ignores AWS_CONFIG_FILE, so it does not find this action's. `mirror-environment: true` gives it the role through AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE. It reads credential_process from the file of AWS_SHARED_CREDENTIALS_FILE, where the action writes it for a shared session. It follows source_profile only to static keys.",
+      "Ignores AWS_CONFIG_FILE, so it does not find a web identity profile of this action; `mirror-environment: true` gives it the role through AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE. A shared session it finds: it reads credential_process from the file that AWS_SHARED_CREDENTIALS_FILE names, and PHP's own parser reads the line as it is there (that much was run). It follows source_profile only to static keys.",
   },
   {
     title: "SDK for .NET",

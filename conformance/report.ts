@@ -112,27 +112,23 @@ function refreshSection(clients: Client[], rows: RowResult[]): string {
   );
 }
 
-/** The day of the run; where scenarios ran on other days, those too. */
+/** The day of the run; where sessions and chains ran on another day, that too. */
 function days(dates: Results["dates"]): string {
-  const all = [...new Set(Object.values(dates))].sort();
-  if (all.length < 2) return all.join("");
-  const of = (day: string): string =>
-    Object.keys(dates)
-      .filter((scenario) => dates[Number(scenario) as Scenario] === day)
-      .join(", ");
-  return all.map((day) => `${day} (scenarios ${of(day)})`).join(" and ");
+  const of = (...scenarios: Scenario[]): string =>
+    [...new Set(scenarios.flatMap((scenario) => dates[scenario] ?? []))].sort().join(" and ");
+  const [others, sessions] = [of(1, 2, 3, 4, 5), of(6, 7)];
+  return others === sessions ? others : `${others}, sessions and chains on ${sessions}`;
 }
 
 /** A column for each way to a role, a line for each client. */
 function sessionSummary(clients: Client[], rows: RowResult[]): string {
-  const cellOf = (row: RowResult, client: Client): string => {
-    // What a step can set so that the client works does not count against it, nor for it.
-    const others = exceptions([row]).filter(
-      (where) => where.client === client.name && where.step.id !== "by-file",
-    );
+  const cellOf = ({ steps, ...row }: RowResult, { name }: Client): string => {
+    const own = steps.filter(({ id, cells }) => id !== "by-file" && cells[name] !== undefined);
+    const others = exceptions([{ ...row, steps: own }]).filter(({ client }) => client === name);
     if (others.length === 0) return "yes";
-    const cells = row.steps.flatMap(({ id, cells }) => (id === "by-file" ? [] : (cells[client.name] ?? [])));
-    return `${cells.length === others.length ? "no" : `${cells.length - others.length} of ${cells.length}`} ${notes(others)}`;
+    const byFile = steps.find(({ id }) => id === "by-file")?.cells[name]?.verdict === "right";
+    const right = own.length - others.length;
+    return `${byFile ? "with a variable" : right === 0 ? "no" : `${right} of ${own.length}`} ${notes(others)}`;
   };
   return section(
     "Sessions and chains: who reads what",
@@ -149,7 +145,13 @@ function sessionSection(rows: RowResult[]): string {
     "As under *Refresh*, with sessions that a keeper holds (`shared-session`), with a duration and session policies, and with roles that are reached through another role. " +
       "STS saw the duration and the policies in every exchange, and one exchange for each renewal, however many processes there were.",
     ["Inputs", "What", "Outcome"],
-    rows.flatMap((row) => row.steps.map((step) => [row.title, step.title, outcomes(row, step)])),
+    rows.flatMap((row) =>
+      row.steps.map((step) => [
+        row.title,
+        step.title,
+        outcomes(row, step, step.id === "cache" ? "nothing left" : undefined),
+      ]),
+    ),
   );
 }
 

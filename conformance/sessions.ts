@@ -74,8 +74,9 @@ async function modeRow(
     }),
   ]);
   const steps: StepResult[] = [{ id: "calls", title: "a process that lives for three sessions", cells }];
-  if (Object.keys(byFile).length > 0)
-    steps.push({ id: "by-file", title: "the same, which is told the credentials file", cells: byFile });
+  for (const { name, title, credentialsFile } of run.clients)
+    if (byFile[name] !== undefined)
+      steps.push({ id: "by-file", title: `the same, ${title} with ${credentialsFile}`, cells: byFile });
   if (!isShort) steps.push(...(await newProcesses(run, world, scene, mode)));
   // The AWS CLI keeps no session that a process prints, and post removes those of a chain.
   const cached = mode.held === mode.expect ? await cachedSessions(scene.home) : [];

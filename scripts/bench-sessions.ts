@@ -54,6 +54,7 @@ export async function measureClients(
   job: Job,
   inputs: Role,
   runs: number,
+  onProgram: (times: ClientTimes) => void,
 ): Promise<ClientTimes> {
   const programs = await installPrograms();
   const environments = await environmentsOf(job, clouds, inputs);
@@ -73,6 +74,7 @@ export async function measureClients(
       byTrip[roundTripMs] = times;
     }
     all[program.title] = byTrip;
+    onProgram({ [program.title]: byTrip });
   }
   clouds.sts.latencyMs = 0;
   await job.finish();

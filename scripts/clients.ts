@@ -23,7 +23,7 @@ export interface Program {
 
 /** Installs boto3 and the SDKs for JavaScript v3 and Go v2, and leaves out what no registry serves. */
 export async function installPrograms(): Promise<Program[]> {
-  const names = ["boto3", "js-v3", "go-v2"];
+  const names = ["go-v2", "js-v3", "boto3"];
   const { installed, refused } = await install(names, undefined, (line) => console.log(line));
   for (const [name, reason] of refused) console.log(`${name}: not installed: ${reason}`);
   const programs = names.flatMap((name) => {

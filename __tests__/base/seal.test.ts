@@ -5,8 +5,8 @@ test("what is sealed comes back in the same job only", () => {
   const sealed = seal('{"a":"é\u2028"}', "this job's");
   expect(unseal(sealed, "this job's")).toBe('{"a":"é\u2028"}');
   expect(() => unseal(sealed, "another job's")).toThrow("encrypted in another job");
-  expect(() => unseal(sealed, undefined)).toThrow("ACTIONS_ID_TOKEN_REQUEST_TOKEN is not set");
-  expect(() => unseal(sealed, "")).toThrow("ACTIONS_ID_TOKEN_REQUEST_TOKEN is not set");
+  expect(() => unseal(sealed, undefined)).toThrow("ACTIONS_RUNTIME_TOKEN is set");
+  expect(() => unseal(sealed, "")).toThrow("ACTIONS_RUNTIME_TOKEN is set");
 });
 
 test("nothing of it can be read or changed, and no two are the same", () => {

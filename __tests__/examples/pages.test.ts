@@ -6,6 +6,7 @@ import { describe, expect, jest, test } from "@jest/globals";
 import { runTool } from "../../harness/examples/tools.ts";
 import { keepersOf, Stage } from "../../harness/machine/stage.ts";
 import { repository } from "../../harness/repository.ts";
+import { waitFor } from "../../harness/wait.ts";
 import { printable } from "../../src/base/text.ts";
 import { refreshDelay, requestTimeout, retryDelay } from "../../src/keeper/schedule.ts";
 
@@ -15,6 +16,11 @@ jest.setTimeout(240_000);
 const PAGES = ["docs/organizations.md", "docs/network-and-processes.md", "examples/aws/README.md"];
 const read = (file: string) => readFileSync(path.join(repository(), file), "utf8");
 const NETWORK = read("docs/network-and-processes.md");
+/** A row of its table of processes. */
+const row = (name: string): string => new RegExp(`^\\| ${name} \\|.*$`, "m").exec(NETWORK)?.[0] ?? "";
+/** Variables that the row "environment" names by what they are for. */
+const KNOWN =
+  /^(?:TMPDIR|TEMP|TMP|https?_proxy|no_proxy|NODE_EXTRA_CA_CERTS|SSL_CERT_\w+|NODE_USE_SYSTEM_CA)$/i;
 
 /** The fenced blocks of a page in one language, without their indentation. */
 const blocks = (page: string, language: string): string[] =>
@@ -92,27 +98,37 @@ describe("docs/network-and-processes.md", () => {
       await stage.use(job);
       const [keeper, ...more] = keepersOf(stage.runner);
       expect(more).toEqual([]);
-      const proc = (name: string) => `/proc/${keeper?.pid}/${name}`;
-      const args = readFileSync(proc("cmdline"), "utf8").split("\0").slice(1, -1);
-      const documented = /`node (--v8-pool-size=1) \[(--disable-sigusr1)\] …/.exec(NETWORK)?.slice(1);
-      expect(args.slice(0, -1).filter((arg) => !documented?.includes(arg))).toEqual([]);
-      expect(args.at(-1)).toMatch(/\/dist\/keeper\/index\.js$/);
-
-      const names = readFileSync(proc("environ"), "utf8")
-        .split("\0")
-        .map((line) => line.split("=")[0] ?? "");
-      const row = /^\| environment \|.*$/m.exec(NETWORK)?.[0] ?? "";
+      const proc = (name: string, pid = keeper?.pid) => `/proc/${pid}/${name}`;
+      const words = (name: string, pid?: number) =>
+        readFileSync(proc(name, pid), "utf8").split("\0").filter(Boolean);
+      expect(words("cmdline")).toEqual(["aws-role-refresh"]);
+      expect(row("command line")).toContain("| `aws-role-refresh`:");
+      expect(readlinkSync(proc("exe"))).toBe(readlinkSync("/proc/self/exe"));
+      const environmentOf = (pid?: number) => words("environ", pid).map((line) => line.split("=")[0] ?? "");
       // Node's own, for the channel that main closes.
-      const own = names.filter((name) => name !== "" && !name.startsWith("NODE_CHANNEL_"));
-      const known =
-        /^(?:TMPDIR|TEMP|TMP|https?_proxy|no_proxy|NODE_EXTRA_CA_CERTS|SSL_CERT_\w+|NODE_USE_SYSTEM_CA)$/i;
-      expect(own.filter((name) => !known.test(name) && !row.includes(`\`${name}\``))).toEqual([]);
+      const own = environmentOf().filter((name) => !name.startsWith("NODE_CHANNEL_"));
+      expect(own.filter((name) => !KNOWN.test(name) && !row("environment").includes(`\`${name}\``))).toEqual(
+        [],
+      );
+
+      const children = () =>
+        readFileSync(proc(`task/${keeper?.pid}/children`), "utf8")
+          .trim()
+          .split(" ")
+          .filter(Boolean);
+      await waitFor("the keeper's shell", 30_000, () => children().length === 1);
+      const shell = Number(children()[0]);
+      expect(words("cmdline", shell).slice(0, 2)).toEqual(["/bin/sh", "-c"]);
+      expect(words("cmdline", shell)[2]).toMatch(/^: aws-role-refresh, brings back its keeper\n/);
+      expect(row("command line")).toContain("`/bin/sh -c ': aws-role-refresh, brings back its keeper …'`");
+      expect(environmentOf(shell).filter((name) => !own.includes(name))).toEqual(["KEEPER_COMMAND"]);
+      expect(words("environ", shell).find((line) => line.startsWith("KEEPER_COMMAND="))).toMatch(
+        /\/dist\/keeper\/index\.js'? again$/,
+      );
 
       const directory = readlinkSync(proc("cwd"));
       expect(path.relative(stage.runner.temp, directory)).toMatch(/^aws-role-refresh\/tokens\/\w+$/);
       for (const fd of ["0", "1", "2"]) expect(readlinkSync(proc(`fd/${fd}`))).toBe("/dev/null");
-      const children = readFileSync(proc(`task/${keeper?.pid}/children`), "utf8").trim();
-      expect(children).toBe("");
       // Every file of the job directory is in the table of files.
       const table = NETWORK.slice(NETWORK.indexOf("## Files"));
       const unknown = readdirSync(stage.root).filter((name) => !new RegExp(`[\`/]${name}[/.\`]`).test(table));

@@ -263,6 +263,7 @@ test("the runner is stopped, with no post: the orphan cleanup takes the keeper, 
   const stage = await stageWith();
   const { job } = await stage.startJob();
   await stage.use(job);
+  await waitFor("the watcher", 20_000, () => (stage.status().watcher ? true : undefined));
   const { orphans, tempLeft } = await job.shutdown();
   // And the shell that would bring it back.
   const names = orphans.map(({ command }) =>
@@ -274,7 +275,8 @@ test("the runner is stopped, with no post: the orphan cleanup takes the keeper, 
 });
 
 test("the request token runs out: the keeper ends when its last ID token does, and takes that with it", async () => {
-  const stage = await Stage.start({ clouds: { idTokenSeconds: 3, requestTokenSeconds: 2 } });
+  // Long enough for a busy machine to come to main.
+  const stage = await Stage.start({ clouds: { idTokenSeconds: 3, requestTokenSeconds: 10 } });
   stages.push(stage);
   const { job } = await stage.startJob();
   expect((await stage.use(job)).outcome).toBe("success");

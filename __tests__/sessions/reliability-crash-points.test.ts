@@ -70,7 +70,7 @@ test("main is killed at every point: its post leaves nothing", async () => {
   });
   // Enough to have met the record, the profile, the process that makes the session, its file and the keeper.
   expect(points).toBeGreaterThan(30);
-}, 400_000);
+}, 1_200_000);
 
 test("post is killed at every point, then run again", async () => {
   const points = await everywhere(async (stage, n) => {
@@ -88,7 +88,7 @@ test("post is killed at every point, then run again", async () => {
     return !ended;
   });
   expect(points).toBeGreaterThan(10);
-}, 400_000);
+}, 1_200_000);
 
 test.each(["between renewals", "while a session is made"])(
   "the keeper is killed %s: the session stays whole, post reports it and leaves nothing",
@@ -107,7 +107,7 @@ test.each(["between renewals", "while a session is made"])(
       }
       process.kill(keeper?.pid ?? 0, "SIGKILL");
       await allGone(stage, when);
-      expect(sessions(stage)).toEqual(before);
+      expect(sessions(stage).join() === before.join()).toBe(true);
       expectWhole(stage, when);
       await expectGone(stage, job, when, [
         expect.objectContaining({ level: "warning", message: expect.stringContaining("keeper") }),

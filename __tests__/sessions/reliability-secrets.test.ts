@@ -163,7 +163,9 @@ test("a step that prints the session of main shows stars for each key", async ()
   const keys = keysIn(scene);
   const step = await job.run(["cat", sessionFile(scene)]);
   expect(step.stdout.includes(keys.SecretAccessKey)).toBe(true);
-  expect(step.log).toMatch(/"AccessKeyId":"\*\*\*","SecretAccessKey":"\*\*\*","SessionToken":"\*\*\*"/);
+  // Compared here: a failure must not print the keys.
+  const stars = /"AccessKeyId":"\*\*\*","SecretAccessKey":"\*\*\*","SessionToken":"\*\*\*"/;
+  expect(stars.test(step.log)).toBe(true);
   await finishClean(scene);
 });
 
@@ -175,7 +177,8 @@ test("output-credentials puts the keys into masked outputs, and still into no en
   expect(use.outputs["aws-session-token"] === keys.SessionToken).toBe(true);
   const elsewhere = JSON.stringify([use.state, use.exportedEnvironment, job.environment]);
   expect(scene.clouds.sts.findIssued(elsewhere)).toEqual([]);
-  expect(job.masks).toEqual(expect.arrayContaining(Object.values(keys).filter((key) => key.length > 30)));
+  for (const key of [keys.AccessKeyId, keys.SecretAccessKey, keys.SessionToken])
+    expect(job.masks.includes(key)).toBe(true);
   expect(processesWith("AWS_SECRET_ACCESS_KEY", (value) => value === keys.SecretAccessKey)).toEqual([]);
   await finishClean(scene);
 });

@@ -8,6 +8,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/gl
 import type { GitHubFault, StsFault } from "../../harness/clouds/faults.ts";
 import { faketime, unless } from "../../harness/machine/means.ts";
 import { HeldSession, type SessionKeeperOptions } from "../../harness/machine/session-keeper.ts";
+import { killForGood } from "../../harness/machine/stage.ts";
 import { together } from "../../harness/machine/together.ts";
 import { waitFor } from "../../harness/wait.ts";
 import { TICK_MS } from "../../src/keeper/schedule.ts";
@@ -23,9 +24,9 @@ const closeAll = async () => {
   await Promise.all(held.splice(0).map((one) => one.close()));
 };
 
-/** Nothing that works for this session runs any more. */
+/** Nothing that works for this session runs any more; sooner than a request to STS would end by itself. */
 const allGone = (one: HeldSession) =>
-  waitFor("the end of all processes", 15_000, () => one.processes().length === 0);
+  waitFor("the end of all processes", 8_000, () => one.processes().length === 0);
 
 describe("an outage that begins when the session is renewed", () => {
   const SECONDS = 40;
@@ -146,7 +147,7 @@ describe("the process that makes the session", () => {
         // A renewal that was cancelled is no failure.
         expect(one.keeper.status().failures).toBe(0);
       } else {
-        one.keeper.signal("SIGKILL");
+        await killForGood(one.keeper.directory);
         await one.keeper.ended();
         // What it had laid there is valid to its end.
         expect(one.content === before).toBe(true);

@@ -3,7 +3,7 @@
  * server that hands over to MinIO. So a tool that takes no endpoint is run as it is, and nothing leaves the machine.
  */
 import { spawn } from "node:child_process";
-import { appendFile, copyFile, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { appendFile, cp, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { request as forward, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer } from "node:https";
 import os from "node:os";
@@ -24,10 +24,10 @@ export const S3_DOMAINS = [
 const STS_NAMES = [`sts.${REGION}.amazonaws.com`, "sts.amazonaws.com"];
 /** Where the programs of Debian, and what was built on it, look for certificates. */
 const BUNDLE = "/etc/ssl/certs/ca-certificates.crt";
-/** The folder with the files that are mounted, in the process inside. */
+/** In the process inside: the folder with the /etc that it has. */
 const FOLDER_VARIABLE = "TOOLS_NAMES";
 
-const ENTER = `ip link set lo up && mount --bind "$1/hosts" /etc/hosts && mount --bind "$1/ca.pem" ${BUNDLE} && shift && exec "$@"`;
+const ENTER = 'ip link set lo up && mount --bind "$1/etc" /etc && shift && exec "$@"';
 
 export const isInside = (): boolean => process.env[FOLDER_VARIABLE] !== undefined;
 
@@ -50,11 +50,10 @@ export async function runInside(
   const folder = await mkdtemp(path.join(os.tmpdir(), "tools-names-"));
   cleanup(() => rm(folder, { recursive: true, force: true }));
   const names = [...STS_NAMES, ...S3_DOMAINS, ...S3_DOMAINS.map((domain) => `${BUCKET}.${domain}`)];
-  await writeFile(
-    path.join(folder, "hosts"),
-    `127.0.0.1 localhost ${os.hostname()}\n127.0.0.1 ${names.join(" ")}\n`,
-  );
-  await copyFile(BUNDLE, path.join(folder, "ca.pem"));
+  // A copy: what a recipe changes in /etc stays inside as well.
+  await cp("/etc", path.join(folder, "etc"), { recursive: true, verbatimSymlinks: true });
+  const hosts = `127.0.0.1 localhost ${os.hostname()}\n127.0.0.1 ${names.join(" ")}\n`;
+  await writeFile(path.join(folder, "etc", "hosts"), hosts);
   const program = [process.execPath, process.argv[1] ?? "", ...args];
   const enter = ["--mount", "--net", "--propagation", "private", "sh", "-c", ENTER, "sh", folder, ...program];
   const child = spawn("unshare", enter, {
@@ -76,8 +75,8 @@ export interface StsCall {
   at: number;
   host: string;
   userAgent: string;
-  /** Which job it is of. */
-  sessionName: string;
+  /** run_id of the ID token: which job it is of. */
+  runId: string;
   status: number;
 }
 
@@ -93,9 +92,9 @@ export interface Names {
 export async function serveNames(minioUrl: string): Promise<Names> {
   const folder = process.env[FOLDER_VARIABLE] ?? "";
   const { certificate, issue } = makeAuthority();
-  const [authority, bundle] = [path.join(folder, "authority.pem"), path.join(folder, "ca.pem")];
+  const authority = path.join(folder, "authority.pem");
   await writeFile(authority, certificate);
-  await appendFile(bundle, certificate);
+  await appendFile(BUNDLE, certificate);
   const contexts = new Map<string, SecureContext>();
   const contextOf = (host: string): SecureContext => {
     const made = contexts.get(host) ?? createSecureContext(issue(host));
@@ -116,7 +115,7 @@ export async function serveNames(minioUrl: string): Promise<Names> {
     server.once("error", reject);
     server.listen(443, "127.0.0.1", resolve);
   });
-  return { authority, bundle, stsCalls, close: () => stop([server], connections) };
+  return { authority, bundle: BUNDLE, stsCalls, close: () => stop([server], connections) };
 }
 
 /** S3: byte for byte, the signed Host header included. */
@@ -162,6 +161,12 @@ async function answerSts(
       `<AssumedRoleUser><Arn>${arn}</Arn><AssumedRoleId>AROA:x</AssumedRoleId></AssumedRoleUser><Credentials>`,
     );
   const { host = "", "user-agent": userAgent = "" } = request.headers;
-  calls.push({ at: Date.now(), host, userAgent, sessionName, status: answer.status });
+  calls.push({ at: Date.now(), host, userAgent, runId: runIdOf(form), status: answer.status });
   response.writeHead(answer.status, { "content-type": "text/xml" }).end(text);
+}
+
+function runIdOf(form: URLSearchParams): string {
+  const [, payload = ""] = (form.get("WebIdentityToken") ?? "").split(".");
+  const { run_id } = JSON.parse(Buffer.from(payload, "base64url").toString() || "{}") as { run_id?: string };
+  return run_id ?? "";
 }

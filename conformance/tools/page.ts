@@ -10,7 +10,7 @@ export const RESULTS_FILE = path.join(repository(), "conformance", "tools", "res
 export const PAGE_FILE = path.join(repository(), "docs", "tools.md");
 
 /** By the id of the row: what the last run of it found. */
-export type Results = Record<string, { verdict: Verdict; version: string; exchanges: number; date: string }>;
+export type Results = Record<string, { verdict: Verdict; version: string; date: string }>;
 
 const WORDS: Record<Verdict, string> = {
   right: "works",
@@ -49,7 +49,7 @@ export async function readResults(): Promise<Results> {
 /** Adds what a run found, and writes both files. */
 export async function writeResults(rows: ToolRow[], date: string): Promise<void> {
   const results = await readResults();
-  for (const { id, verdict, version, exchanges } of rows) results[id] = { verdict, version, exchanges, date };
+  for (const { id, verdict, version } of rows) results[id] = { verdict, version, date };
   const known = new Set(
     TOOLS.flatMap(({ name, expected }) => Object.keys(expected).map((mode) => `${name}-${mode}`)),
   );

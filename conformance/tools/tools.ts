@@ -43,6 +43,11 @@ export interface Tool {
   expected: Partial<Record<Mode, Verdict>>;
 }
 
+/** Whether a mode gave what it should. A slow machine may use up the keys of the control before the first turn. */
+export function isExpected({ expected }: Tool, mode: Mode, verdict: Verdict): boolean {
+  return verdict === expected[mode] || (mode === "keys" && verdict === "fails");
+}
+
 export const LOOP_SECONDS = 110;
 const INTERVAL = 5;
 const inTools = (...names: string[]): string => path.join(repository(), "conformance", "tools", ...names);
@@ -57,6 +62,10 @@ const commands = (interval: number, ...lines: string[]): string => {
   const loop = path.join(repository(), "lib", "conformance", "tools", "command-loop.js");
   return `${quote(process.execPath)} ${quote(loop)} ${LOOP_SECONDS} ${interval} ${quote(lines.join("\n"))}`;
 };
+
+/** DuckDB looks for certificates there, and nowhere else. */
+const WITH_BUNDLE_OF_RED_HAT =
+  "mkdir -p /etc/pki/tls/certs && ln -sf /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt";
 
 const WORKS_AS_IT_IS = { default: "right", mirror: "right", shared: "right", keys: "dies" } as const;
 const NEEDS_MIRROR = { default: "fails", mirror: "right", shared: "fails", keys: "dies" } as const;
@@ -86,10 +95,18 @@ export const TOOLS: Tool[] = [
   ),
   {
     name: "pyarrow-24-finalized",
-    title: "pyarrow with finalize_s3() at exit",
+    title: "pyarrow, finalize_s3() at the end",
     version: "24.0.0",
     recipe: "pyarrow-24",
     script: python("pyarrow_finalized"),
+    expected: { default: "hangs" },
+  },
+  {
+    name: "pyarrow-24-deleted",
+    title: "pyarrow, the file system deleted at the end",
+    version: "24.0.0",
+    recipe: "pyarrow-24",
+    script: python("pyarrow_deleted"),
     expected: { default: "right" },
   },
   {
@@ -106,7 +123,8 @@ export const TOOLS: Tool[] = [
     version: "2.1.0",
     recipe: "polars-boto3",
     script: python("polars"),
-    expected: { default: "right", shared: "right", keys: "dies" },
+    // AWS's sessions live for 15 minutes or longer, and with those it works as it is.
+    expected: { default: "fails", shared: "right", keys: "dies" },
   },
   {
     name: "deltalake",
@@ -134,10 +152,18 @@ export const TOOLS: Tool[] = [
   },
   {
     name: "duckdb",
-    title: "DuckDB, credential_chain with REFRESH auto",
+    title: "DuckDB, writes with one secret (REFRESH auto)",
     version: "1.4.4",
     recipe: "duckdb",
-    script: python("duckdb"),
+    script: [WITH_BUNDLE_OF_RED_HAT, python("duckdb")].join("\n"),
+    expected: { default: "dies", shared: "dies", keys: "dies" },
+  },
+  {
+    name: "duckdb-secret",
+    title: "DuckDB, a new secret before each write",
+    version: "1.4.4",
+    recipe: "duckdb",
+    script: [WITH_BUNDLE_OF_RED_HAT, python("duckdb_secret")].join("\n"),
     expected: { default: "right", shared: "right", keys: "dies" },
   },
   {
@@ -166,7 +192,7 @@ export const TOOLS: Tool[] = [
     recipe: "s5cmd",
     script: [
       'cd "$(mktemp -d)" && echo x > file',
-      `for n in $(seq ${LOOP_SECONDS / INTERVAL}); do echo "cp file s3://$BUCKET/$PREFIX/$n"; echo "ls s3://$BUCKET/$PREFIX/$n"; sleep ${INTERVAL}; done | "$TOOL/venv/bin/s5cmd" run`,
+      `for n in $(seq ${LOOP_SECONDS / INTERVAL}); do echo "cp file s3://$BUCKET/$PREFIX/$n"; sleep ${INTERVAL}; done | "$TOOL/venv/bin/s5cmd" run`,
     ].join("\n"),
     isWhole: true,
     expected: WORKS_AS_IT_IS,
@@ -181,7 +207,8 @@ export const TOOLS: Tool[] = [
       'echo "$N" > "$HOME/$PREFIX"',
       '"$TOOL/venv/bin/s3cmd" -q put "$HOME/$PREFIX" "s3://$BUCKET/$PREFIX/$N"',
     ),
-    expected: { default: "fails", mirror: "right", shared: "fails", keys: "dies" },
+    // As for polars with boto3: mirror works with AWS's sessions.
+    expected: { default: "fails", mirror: "fails", shared: "fails", keys: "dies" },
   },
   {
     name: "sccache",
@@ -199,7 +226,7 @@ export const TOOLS: Tool[] = [
       ),
       "sccache --stop-server > /dev/null 2>&1",
     ].join("\n"),
-    expected: { default: "fails", mirror: "right", shared: "fails", keys: "dies" },
+    expected: { default: "right", mirror: "right", shared: "fails", keys: "dies" },
   },
   {
     name: "aws-eks",

@@ -16,7 +16,8 @@ import { AUDIENCE, Keeper } from "./keeper.ts";
 import { sessionExpiry, TokenReader } from "./token-reader.ts";
 
 const ACCOUNT = "111122223333";
-const ROLE = `arn:aws:iam::${ACCOUNT}:role/deploy`;
+/** The role of the session. */
+export const ROLE = `arn:aws:iam::${ACCOUNT}:role/deploy`;
 const SESSION_NAME = "held";
 
 export interface SessionKeeperOptions extends CloudsOptions {

@@ -12,7 +12,7 @@ import { type Clouds, type CloudsOptions, startClouds } from "../clouds/clouds.t
 import type { CloudJob } from "../clouds/github.ts";
 import { trustGitHub } from "../clouds/trust.ts";
 import { repository } from "../repository.ts";
-import { isAlive, type ProcessInfo, processesWith } from "../runner/processes.ts";
+import { isAlive, type ProcessInfo, parentOf, processesWith } from "../runner/processes.ts";
 import {
   createRunner,
   type Job,
@@ -49,11 +49,16 @@ export async function killForGood(directory: KeeperDirectory): Promise<void> {
   process.kill(keeper.pid, "SIGKILL");
 }
 
-/** Every keeper process that a job of this machine has started and that lives. */
+/**
+ * Every keeper process that a job of this machine has started and that lives. A child of one that has not yet
+ * become another program is none.
+ */
 export function keepersOf({ temp }: Runner): ProcessInfo[] {
-  return processesWith("RUNNER_TEMP", (value) => value === temp).filter(
+  const named = processesWith("RUNNER_TEMP", (value) => value === temp).filter(
     ({ pid, command }) => isAlive(pid) && command.trim() === "aws-role-refresh",
   );
+  const pids = new Set(named.map(({ pid }) => pid));
+  return named.filter(({ pid }) => !pids.has(parentOf(pid)));
 }
 
 export class Stage {

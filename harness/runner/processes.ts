@@ -28,6 +28,15 @@ export function isAlive(pid: number): boolean {
   return state !== undefined && state !== "Z" && state !== "X";
 }
 
+/** The pid of a process's parent; 0 if the process is gone. */
+export function parentOf(pid: number): number {
+  return Number(
+    read(pid, "stat")
+      .replace(/^.*\) /s, "")
+      .split(" ")[1] ?? 0,
+  );
+}
+
 /**
  * Processes that were started with `name` set to a value that `matches` accepts. The environment is the one
  * given at exec (ProcessExtensions.cs:291-316).

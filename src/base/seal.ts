@@ -39,7 +39,8 @@ export function seal(text: string, jobSecret: string): string {
 
 /** Throws if it was not sealed in this job. */
 export function unseal(sealed: string, jobSecret: string | undefined): string {
-  if (!jobSecret) throw new Error("ACTIONS_ID_TOKEN_REQUEST_TOKEN is not set in this step");
+  if (!jobSecret)
+    throw new Error("neither ACTIONS_ID_TOKEN_REQUEST_TOKEN nor ACTIONS_RUNTIME_TOKEN is set in this step");
   const bytes = Buffer.from(sealed, "base64");
   try {
     const decipher = createDecipheriv(CIPHER, keyOf(jobSecret), bytes.subarray(0, IV_BYTES));

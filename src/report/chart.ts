@@ -5,6 +5,8 @@ import { day, duration, length, longest, plural, timestamp } from "./intervals.t
 export interface Lives
   extends Interval,
     Pick<KeeperStatus, "received" | "lifetimeMs" | "tokenExpiresAt" | "stale"> {
+  /** "ID token" or "shared session". */
+  what: string;
   /** How many tokens were received; the status lists only the last ones. */
   count: number;
   outages: Interval[];
@@ -31,7 +33,7 @@ export function ganttChart(keepers: Lives[]): string[] {
   return [
     "```mermaid",
     "gantt",
-    "  title ID tokens, UTC",
+    `  title ${[...new Set(keepers.map(({ what }) => `${what}s`))].join(" and ")}, UTC`,
     // Without a zone: the browser treats them as local times, and so shows them unchanged.
     "  dateFormat YYYY-MM-DD HH:mm:ss",
     `  axisFormat ${axis}`,
@@ -56,13 +58,18 @@ function bars(lives: Lives, alone: boolean): Bar[] {
   return [
     ...tokenBars(lives, breaks, alone && breaks.length === 0 ? 6 : 2),
     ...outages.map(bar("Outage", "crit, done, ")),
-    ...gaps.map(bar("No valid token", "crit, ")),
+    ...gaps.map(bar(`No valid ${nounOf(lives).toLowerCase()}`, "crit, ")),
   ].sort((a, b) => a.from - b.from || b.to - a.to);
+}
+
+function nounOf({ what }: Lives): string {
+  return what === "ID token" ? "Token" : "Session";
 }
 
 /** Tokens next to a break have a bar each, and so have those of a short run; a longer run shares one. */
 function tokenBars(lives: Lives, breaks: Interval[], shortRun: number): Bar[] {
   const { received } = lives;
+  const noun = nounOf(lives);
   const last = received.length - 1;
   const at = (index: number) => received[index] ?? (index < 0 ? -Infinity : Infinity);
   const numberOf = (index: number) => lives.count - last + index;
@@ -76,7 +83,7 @@ function tokenBars(lives: Lives, breaks: Interval[], shortRun: number): Bar[] {
     const from = first === 0 ? Math.min(lives.from, at(0)) : at(first);
     const number = first === 0 ? 1 : numberOf(first);
     const stale = lives.stale.filter((interval) => interval.from >= from && interval.to <= at(to)).length;
-    const name = number === numberOf(to) ? `Token ${number}` : `Tokens ${number} to ${numberOf(to)}`;
+    const name = number === numberOf(to) ? `${noun} ${number}` : `${noun}s ${number} to ${numberOf(to)}`;
     const ends = to === last ? lives.tokenExpiresAt : at(to) + lives.lifetimeMs;
     const times = stale > 0 ? ` (stale ${stale} ${plural(stale, "time")})` : "";
     return { name: name + times, tags: "", from, to: Math.min(ends, lives.to) };

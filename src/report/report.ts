@@ -1,5 +1,5 @@
 import { isOtherSts } from "../aws/sts-endpoint.ts";
-import { type KeeperId, kindOf } from "../base/layout.ts";
+import { type KeeperId, kindOf, sessionKeeper } from "../base/layout.ts";
 import { codeSpan, quoted } from "../base/text.ts";
 import { type Anchor, troubleshootingLink } from "../base/troubleshooting.ts";
 import type { EndedKeeper, FinishedUse } from "../job/records.ts";
@@ -186,7 +186,11 @@ function verdict(uses: FinishedUse[], watches: Watch[]): string {
 function numbers(uses: FinishedUse[], watches: Watch[]): string {
   const sum = (count: (keeper: KeeperStatus) => number) =>
     watches.reduce((all, { keeper }) => all + count(keeper), 0);
-  const issued = uses.filter(({ keepers }) => keepers.length > 0).length + sum(({ refreshes }) => refreshes);
+  // A chain uses what its source was issued.
+  const own = uses.filter(
+    ({ id, audience, keepers }) => audience !== undefined || keepers.includes(sessionKeeper(id)),
+  );
+  const issued = own.length + sum(({ refreshes }) => refreshes);
   const failures = sum((keeper) => keeper.failures);
   const ages = watches.map(({ keeper, until }) => ({
     age: keeper.ended ? keeper.longestAgeMs : Math.max(keeper.longestAgeMs, until - keeper.tokenReceivedAt),
@@ -219,9 +223,10 @@ function table(uses: FinishedUse[], watches: Watch[]): string[] {
 }
 
 function livesOf(watch: Watch): Lives {
-  const { keeper, until, outages, gaps } = watch;
+  const { what, keeper, until, outages, gaps } = watch;
   return {
     ...keeper,
+    what,
     // A keeper that took over from a killed one has the token of the use that started it, too.
     count: Math.max(keeper.refreshes + 1, keeper.received.length),
     from: keeper.startedAt,

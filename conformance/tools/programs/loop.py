@@ -5,6 +5,7 @@ usage: loop.py LIBRARY SECONDS INTERVAL; BUCKET names the bucket, PREFIX the fol
 import hashlib
 import json
 import os
+import pathlib
 import sys
 import time
 
@@ -58,14 +59,15 @@ def pyarrow():
 
 
 def pyarrow_finalized():
-    """With the way round the hang at exit that docs/tools.md has."""
-    import atexit
-
+    """With one way round the hang at exit."""
     from pyarrow import fs
 
-    turn = pyarrow()
-    atexit.register(fs.finalize_s3)
-    return turn
+    return pyarrow(), fs.finalize_s3
+
+
+def pyarrow_deleted():
+    """With the other one."""
+    return pyarrow(), lambda: globals().pop("store")
 
 
 def polars():
@@ -87,7 +89,7 @@ def deltalake():
     def turn(name, data):
         table = f"s3://{BUCKET}/{PREFIX}/table"
         write_deltalake(table, polars.DataFrame({"data": [data]}), mode="append", storage_options=options)
-        assert DeltaTable(table, storage_options=options).files()
+        assert DeltaTable(table, storage_options=options).file_uris()
 
     return turn
 
@@ -114,7 +116,8 @@ def rasterio():
     def turn(name, data):
         path = f"/vsis3/{BUCKET}/{name}.tif"
         shape = {"driver": "GTiff", "width": 8, "height": 8, "count": 1, "dtype": "uint8"}
-        with rasterio.Env(CPL_VSIL_USE_TEMP_FILE_FOR_RANDOM_WRITE="YES"):
+        # The wheel trusts certifi alone, and not the authority of this run.
+        with rasterio.Env(CPL_VSIL_USE_TEMP_FILE_FOR_RANDOM_WRITE="YES", GDAL_HTTP_UNSAFESSL="YES"):
             with rasterio.open(path, "w", **shape) as raster:
                 raster.write(numpy.full((1, 8, 8), len(data), "uint8"))
             with rasterio.open(path) as raster:
@@ -123,16 +126,19 @@ def rasterio():
     return turn
 
 
-def duckdb():
+def duckdb(secret_for_each_turn=False):
     import duckdb
 
     connection = duckdb.connect(config={"allow_unsigned_extensions": "true"})
+    root = pathlib.Path(duckdb.__file__).parent.parent / "duckdb_ext"
     for name in ("httpfs", "aws"):
-        module = __import__(f"duckdb_ext_{name}")
-        module.load(connection) if hasattr(module, "load") else connection.load_extension(name)
-    connection.sql("CREATE SECRET job (TYPE s3, PROVIDER credential_chain, REFRESH auto)")
+        connection.load_extension(str(next(root.rglob(f"{name}.duckdb_extension"))))
+    secret = "CREATE OR REPLACE SECRET job (TYPE s3, PROVIDER credential_chain, REFRESH auto)"
+    connection.sql(secret)
 
     def turn(name, data):
+        if secret_for_each_turn:
+            connection.sql(secret)
         where = f"s3://{BUCKET}/{name}.csv"
         connection.sql(f"COPY (SELECT {len(data)} AS size) TO '{where}'")
         assert connection.sql(f"SELECT size FROM read_csv('{where}')").fetchone()[0] == len(data)
@@ -140,14 +146,32 @@ def duckdb():
     return turn
 
 
+def duckdb_secret():
+    """With a new secret for each turn."""
+    return duckdb(True)
+
+
 LIBRARIES = {
     library.__name__: library
-    for library in (boto3, sts, pyarrow, pyarrow_finalized, polars, deltalake, s3fs, rasterio, duckdb)
+    for library in (
+        boto3,
+        sts,
+        pyarrow,
+        pyarrow_finalized,
+        pyarrow_deleted,
+        polars,
+        deltalake,
+        s3fs,
+        rasterio,
+        duckdb,
+        duckdb_secret,
+    )
 }
 
 
 def main(library, seconds, interval):
-    turn = LIBRARIES[library]()
+    made = LIBRARIES[library]()
+    turn, close = made if isinstance(made, tuple) else (made, None)
     end = time.monotonic() + float(seconds)
     count = 0
     while time.monotonic() < end:
@@ -163,6 +187,8 @@ def main(library, seconds, interval):
             line["error"] = f"{type(error).__name__}: {' '.join(str(error).split())[:400]}"
         print(json.dumps(line), flush=True)
         time.sleep(max(0, float(interval) - (time.monotonic() - start)))
+    if close:
+        close()
     print(json.dumps({"t": round(time.time() * 1000), "done": True}), flush=True)
 
 
