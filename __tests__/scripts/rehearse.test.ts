@@ -141,7 +141,7 @@ test.each([
   expect([await code, output.stderr]).toEqual([1, message]);
 });
 
-test.each(["rehearse.js", "bench.js", "fleet.js", "soak.js", SUITE])(
+test.each(["rehearse.js", "bench.js", "fleet.js", "soak.js", "processes.js", SUITE])(
   "%s --help prints the usage",
   async (script) => {
     const { code, output } = start(script, ["--help"]);
