@@ -18,6 +18,7 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { type Clouds, startClouds } from "../harness/clouds/clouds.ts";
+import { startDistance } from "../harness/clouds/distance.ts";
 import { trustGitHub } from "../harness/clouds/trust.ts";
 import { repository } from "../harness/repository.ts";
 import { readActionManifest } from "../harness/runner/action-manifest.ts";
@@ -43,6 +44,7 @@ import {
 import { formatTable } from "./table.ts";
 
 const LEAST_RUNS = 11;
+/** Without TLS: the wait before each answer. */
 const LATENCIES_MS = [0, 60];
 const ROLE = "arn:aws:iam::111122223333:role/bench";
 const REGION = "eu-west-1";
@@ -60,10 +62,11 @@ const IDLE_SECONDS = 45;
 const PARTS = ["actions", "clients", "keepers"] as const;
 type Part = (typeof PARTS)[number];
 
-const USAGE = `usage: npm run bench -- [--runs N] [--part NAME]... [--peer DIR] [--peer-input NAME=VALUE]... [--json FILE]
+const USAGE = `usage: npm run bench -- [--runs N] [--part NAME]... [--rtt LIST] [--peer DIR] [--peer-input NAME=VALUE]... [--json FILE]
 
   --runs N         rounds to take the medians of (default and least ${LEAST_RUNS}; one more is run first and left out)
   --part NAME      only this one of ${PARTS.join(", ")}; may be given twice
+  --rtt LIST       round trips in milliseconds, such as 0,40,80: both clouds over TLS, behind relays that are as far away
   --peer DIR       checkout of another action to run beside this one
   --peer-input     an input of that action; {role}, {region} and {sts} in the value stand for the role, the region and the STS address
   --json FILE      write every figure to FILE
@@ -79,6 +82,8 @@ const root = repository();
 interface Options {
   runs: number;
   parts: readonly Part[];
+  /** Undefined: no TLS, and a wait before each answer. */
+  rtts: number[] | undefined;
   json: string | undefined;
   peer: { directory: string; inputs: Record<string, string> } | undefined;
 }
@@ -118,12 +123,15 @@ function readOptions(): Options {
   const flags = readFlags({
     runs: { type: "string" },
     part: { type: "string", multiple: true },
+    rtt: { type: "string" },
     json: { type: "string" },
     peer: { type: "string" },
     "peer-input": { type: "string", multiple: true },
   });
   const runs = wholeNumber("--runs", flags.runs ?? LEAST_RUNS, LEAST_RUNS);
-  const parts = (flags.part ?? PARTS).map((name): Part => {
+  const rtts = flags.rtt?.split(",").map((ms) => wholeNumber("--rtt", ms, 0));
+  // Programs of later steps and keepers are measured near the clouds.
+  const parts = (flags.part ?? (rtts ? ["actions"] : PARTS)).map((name): Part => {
     const part = PARTS.find((each) => each === name);
     if (part === undefined) throw new UsageError(`--part: one of ${PARTS.join(", ")}, not ${name}`);
     return part;
@@ -137,7 +145,7 @@ function readOptions(): Options {
   if (flags.peer !== undefined && !existsSync(path.join(flags.peer, "action.yml")))
     throw new UsageError(`--peer: ${flags.peer} has no action.yml`);
   const peer = flags.peer && { directory: path.resolve(flags.peer), inputs: Object.fromEntries(inputs) };
-  return { runs, parts, json: flags.json, peer: peer || undefined };
+  return { runs, parts, rtts, json: flags.json, peer: peer || undefined };
 }
 
 /** A stand-in for node that runs the real one and notes, a line each, wall and user seconds. */
@@ -197,13 +205,46 @@ function requireSuccess({ name, outcome, log, stderr }: StepResult): void {
 
 interface Bench {
   clouds: Clouds;
+  /** With --rtt: what both clouds are behind. */
+  far: Far | undefined;
   runner: Runner;
   timed: TimedNode;
 }
 
-async function startJob({ clouds, runner }: Bench): Promise<Job> {
+async function startJob({ clouds, runner, far }: Bench): Promise<Job> {
   const { environment } = clouds.github.startJob({ repository: "org/repository" });
-  return runner.startJob({ environment: { ...environment } });
+  return runner.startJob({ environment: far ? far.reach(environment) : { ...environment } });
+}
+
+/** Both clouds over TLS, as far away as `setRtt` says. */
+interface Far {
+  stsUrl: string;
+  setRtt(ms: number): void;
+  /** The environment of a job that reaches GitHub there. */
+  reach(environment: Record<string, string>): Record<string, string>;
+}
+
+async function startFar({ github, sts, tls }: Clouds, cleanup: Cleanup): Promise<Far> {
+  const [ofGitHub, ofSts] = await Promise.all(
+    [github, sts].map(({ ports }) => startDistance(ports.tls ?? Number.NaN, 0)),
+  );
+  if (!ofGitHub || !ofSts || !tls) throw new Error("the clouds have no TLS");
+  for (const relay of [ofGitHub, ofSts]) cleanup(() => relay.close());
+  return {
+    stsUrl: `https://localhost:${ofSts.port}`,
+    setRtt: (ms) => {
+      ofGitHub.rttMs = ms;
+      ofSts.rttMs = ms;
+    },
+    reach: (environment) => {
+      const { pathname, search } = new URL(environment.ACTIONS_ID_TOKEN_REQUEST_URL ?? "");
+      return {
+        ...environment,
+        ACTIONS_ID_TOKEN_REQUEST_URL: `https://localhost:${ofGitHub.port}${pathname}${search}`,
+        NODE_EXTRA_CA_CERTS: tls.caFile,
+      };
+    },
+  };
 }
 
 function actionContender(
@@ -371,25 +412,27 @@ function renderLatency(latencyMs: number, rounds: Map<string, Round[]>, base: st
     "user CPU",
     "HTTP calls",
   ];
-  return `${formatTable([`${latencyMs} ms latency`, ...head], rows)}\n`;
+  return `${formatTable([`${latencyMs} ms`, ...head], rows)}\n`;
 }
 
 async function bench(options: Options, cleanup: Cleanup): Promise<void> {
-  const clouds = await startClouds();
+  const clouds = await startClouds({ tls: options.rtts !== undefined });
   cleanup(() => clouds.close());
   clouds.sts.addRole({ arn: ROLE, trust: trustGitHub("111122223333", "repo:org/repository:*") });
   const timed = await TimedNode.create();
   cleanup(() => timed.remove());
   const runner = await createRunner({ node: timed.script });
   cleanup(() => runner.close());
-  const setup: Bench = { clouds, runner, timed };
+  const far = options.rtts && (await startFar(clouds, cleanup));
+  const setup: Bench = { clouds, far, runner, timed };
 
-  const inputs = { "role-to-assume": ROLE, "aws-region": REGION, "sts-endpoint": clouds.sts.url };
+  const stsUrl = far?.stsUrl ?? clouds.sts.url;
+  const inputs = { "role-to-assume": ROLE, "aws-region": REGION, "sts-endpoint": stsUrl };
   const directories: [string, string][] = [["aws-role-refresh", root]];
   const contenders = [bareNode(setup), actionContender(setup, "aws-role-refresh", root, inputs)];
   if (options.peer !== undefined) {
     const fill = (value: string): string =>
-      value.replaceAll("{role}", ROLE).replaceAll("{region}", REGION).replaceAll("{sts}", clouds.sts.url);
+      value.replaceAll("{role}", ROLE).replaceAll("{region}", REGION).replaceAll("{sts}", stsUrl);
     const peerInputs = Object.fromEntries(
       Object.entries(options.peer.inputs).map(([name, value]) => [name, fill(value)]),
     );
@@ -424,7 +467,7 @@ async function bench(options: Options, cleanup: Cleanup): Promise<void> {
 
 /** Main and post of each contender at each latency, and the sizes of the actions. */
 async function benchActions(
-  { clouds }: Bench,
+  { clouds, far }: Bench,
   contenders: Contender[],
   directories: [string, string][],
   options: Options,
@@ -432,15 +475,17 @@ async function benchActions(
   const base = (options.peer === undefined ? contenders[0] : contenders.at(-1)) as Contender;
   console.log(`ratio: to ${base.name}, round by round\n`);
   const latencies: Record<string, Record<string, Round[]>> = {};
-  for (const latencyMs of LATENCIES_MS) {
-    clouds.github.latencyMs = latencyMs;
-    clouds.sts.latencyMs = latencyMs;
+  const setLatency = (ms: number): void => {
+    clouds.github.latencyMs = ms;
+    clouds.sts.latencyMs = ms;
+  };
+  for (const latencyMs of options.rtts ?? LATENCIES_MS) {
+    (far?.setRtt ?? setLatency)(latencyMs);
     const rounds = await runRounds(contenders, options.runs);
     latencies[latencyMs] = Object.fromEntries(rounds);
     console.log(renderLatency(latencyMs, rounds, base.name));
   }
-  clouds.github.latencyMs = 0;
-  clouds.sts.latencyMs = 0;
+  setLatency(0);
 
   const sizes = Object.fromEntries(
     await Promise.all(directories.map(async ([name, directory]) => [name, await sizeOf(directory)] as const)),

@@ -195,6 +195,9 @@ function main(): number {
     "--experimental-vm-modules",
     path.join("node_modules", "jest", "bin", "jest.js"),
     "--forceExit",
+    // They mostly wait.
+    "--maxWorkers",
+    "4",
   ];
   const given = process.argv.slice(2);
   const isChoice = given.some((each) => !each.startsWith("-"));

@@ -12,7 +12,7 @@ import { findProxy } from "./base/proxy.ts";
 import { retrying } from "./base/retry.ts";
 import type { ExchangeFailure, Keys, Session, SessionRequest, SessionSource } from "./base/session.ts";
 import { EarlyAgent } from "./early-agent.ts";
-import { type Client, failureOf, makeClient } from "./sts-client.ts";
+import { type Client, failureOf, makeClient, regionalEndpoint } from "./sts-client.ts";
 
 // The bundle with the AWS SDK. Plain data goes in and comes out: classes do not survive the border between
 // bundles.
@@ -33,17 +33,25 @@ export interface Prepared {
 
 /**
  * Runs the client up to where a request would leave, since its first call is slow, and opens the connection
- * that it would use, except through a proxy. No failure of this matters.
+ * that it will most likely use, except through a proxy. No failure of this matters.
  */
 export async function prepare(request: SessionRequest): Promise<Prepared> {
   const agent = new EarlyAgent({ keepAlive: false, proxyEnv: process.env } as https.AgentOptions);
-  const { sts, askedUrl } = makeClient(request, { isDry: true });
+  const endpoint = request.endpoint ?? likelyEndpoint(request.region, process.env);
+  const { sts } = makeClient({ ...request, endpoint }, { isDry: true });
   const input = { RoleArn: request.roleArn, RoleSessionName: request.sessionName, WebIdentityToken: "none" };
   await sts.send(new AssumeRoleWithWebIdentityCommand(input)).catch(() => {});
   sts.destroy();
-  const url = new URL(askedUrl());
-  if (url.protocol === "https:" && !findProxy(process.env, url.href)) agent.open(url);
+  const url = URL.canParse(endpoint) ? new URL(endpoint) : undefined;
+  if (url?.protocol === "https:" && !findProxy(process.env, url.href)) agent.open(url);
   return { agent, close: () => agent.close() };
+}
+
+/** What the SDK would ask without a setting in a file. */
+function likelyEndpoint(region: string, env: NodeJS.ProcessEnv): string {
+  const configured = env.AWS_ENDPOINT_URL_STS || env.AWS_ENDPOINT_URL;
+  const isIgnored = /^true$/i.test(env.AWS_IGNORE_CONFIGURED_ENDPOINT_URLS ?? "");
+  return configured && !isIgnored ? configured : regionalEndpoint(region);
 }
 
 /**

@@ -57,15 +57,10 @@ export function sdkEnvironment({ inputs, job }: Plan, env: NodeJS.ProcessEnv): R
   };
 }
 
-/**
- * The exchange, with its connection open as soon as it is loaded. Not for a later use: the SDK would read the
- * job's config file now, and remember it as it is before this use's profile is in it.
- */
-export async function prepareExchange(plan: Plan, env: NodeJS.ProcessEnv): Promise<PreparedExchange> {
-  env.HOME ??= home();
+/** The exchange, with its connection open as soon as it is loaded. */
+export async function prepareExchange(plan: Plan): Promise<PreparedExchange> {
   const bundle = await loadExchange();
-  const isLater = env.AWS_CONFIG_FILE === plan.job.config;
-  return { ...bundle, prepared: isLater ? undefined : await bundle.prepare(sessionRequest(plan)) };
+  return { ...bundle, prepared: await bundle.prepare(sessionRequest(plan)) };
 }
 
 export type PreparedExchange = Exchange & { prepared?: Prepared | undefined };

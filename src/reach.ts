@@ -54,7 +54,7 @@ export async function byTokenFile(
   const { inputs, endpoint } = plan;
   if (!endpoint) throw new Error("planned without an endpoint");
   const isTried = inputs.trial || inputs.outputCredentials;
-  const preparing = isTried ? prepareExchange(plan, env) : undefined;
+  const preparing = isTried ? prepareExchange(plan) : undefined;
   preparing?.catch(() => {}); // the failure shows where it is awaited
   try {
     const first = await firstToken(keeper, { endpoint, audience: inputs.audience }, env);

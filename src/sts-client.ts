@@ -21,9 +21,21 @@ export interface ClientOptions {
   /** To sign with; the exchange of an ID token is not signed. */
   keys?: Omit<Keys, "expiresAt"> | undefined;
   httpsAgent?: https.Agent | undefined;
-  /** Throw where a request would leave: the client then knows its URL, and has done most of its work once. */
+  /**
+   * Throw where a request would leave: the client has then done most of its work once. It reads no file, so it
+   * needs an endpoint.
+   */
   isDry?: boolean;
 }
+
+/** Every setting that the SDK would look for in the AWS files, where a step may have put a pipe. */
+const NOTHING_TO_READ = {
+  authSchemePreference: [],
+  sigv4aSigningRegionSet: [],
+  useDualstackEndpoint: false,
+  useFipsEndpoint: false,
+  userAgentAppId: "",
+};
 
 export function makeClient({ region, endpoint }: SessionRequest, options: ClientOptions = {}): Client {
   const { keys, isDry = false } = options;
@@ -32,6 +44,7 @@ export function makeClient({ region, endpoint }: SessionRequest, options: Client
     region,
     ...(endpoint !== undefined && { endpoint }),
     ...(keys && { credentials: keys }),
+    ...(isDry && NOTHING_TO_READ),
     maxAttempts: 1,
     retryMode: "standard",
     defaultsMode: "standard",
@@ -43,7 +56,7 @@ export function makeClient({ region, endpoint }: SessionRequest, options: Client
       httpsAgent: options.httpsAgent ?? agent,
     },
   });
-  let asked = endpoint ?? `https://sts.${region}.amazonaws.com${region.startsWith("cn-") ? ".cn" : ""}`;
+  let asked = endpoint ?? regionalEndpoint(region);
   let date: string | undefined;
   sts.middlewareStack.add(
     (next) => (args) => {
@@ -66,6 +79,10 @@ export function makeClient({ region, endpoint }: SessionRequest, options: Client
     { step: "deserialize", priority: "low" },
   );
   return { sts, askedUrl: () => asked, serverTime: () => Date.parse(date ?? "") || undefined };
+}
+
+export function regionalEndpoint(region: string): string {
+  return `https://sts.${region}.amazonaws.com${region.startsWith("cn-") ? ".cn" : ""}`;
 }
 
 async function* bounded(body: Readable): AsyncGenerator<Buffer> {

@@ -1,9 +1,19 @@
 // A keeper that somebody kills comes back at once, and post tells.
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "@jest/globals";
+import { unless } from "../../harness/machine/means.ts";
 import { isAlive } from "../../harness/runner/processes.ts";
 import { decodeClaims, timeClaim } from "../../src/base/jwt.ts";
 import {
@@ -114,6 +124,14 @@ test("no process of ours has node in its name or its command line", async () => 
   expect(ours.filter(({ command }) => command.includes("node"))).toEqual([]);
   for (const { pid } of ours)
     expect(readFileSync(`/proc/${pid}/comm`, "utf8")).not.toMatch(/node|MainThread/);
+  // What pkill would find with the same arguments.
+  for (const args of [["node"], ["-f", "node"], ["-f", "[Nn]ode"]]) {
+    const { error, stdout } = spawnSync("pgrep", args, { encoding: "utf8" });
+    if (error) break; // not installed
+    const found = stdout.trim().split("\n").map(Number);
+    if (args.length > 1) expect(found).toContain(process.pid);
+    expect(ours.filter(({ pid }) => found.includes(pid))).toEqual([]);
+  }
   await finishClean(scene);
 });
 
@@ -131,6 +149,40 @@ test("the kernel is not asked to end the keeper first, as it is with the steps",
   await finishClean(scene);
   rmSync(folder, { recursive: true });
 });
+
+const CGROUPS = "/sys/fs/cgroup/memory";
+const canLimit = process.getuid?.() === 0 && existsSync(path.join(CGROUPS, "memory.limit_in_bytes"));
+const limited = canLimit ? test : test.skip;
+limited(
+  `killed by the kernel, for want of memory${unless(canLimit, "needs root and memory cgroups, version 1")}`,
+  async () => {
+    const scene = await startScene({ idTokenSeconds: TOKEN_SECONDS });
+    worked(await scene.job.use(ACTION, { with: WITH }));
+    const directory = directoryOf(scene);
+    const before = await watched(directory);
+    const group = mkdtempSync(path.join(CGROUPS, "keeper-"));
+    try {
+      writeFileSync(path.join(group, "memory.limit_in_bytes"), String(256 * 1024));
+      // What it has is counted elsewhere; the next refresh needs more.
+      writeFileSync(path.join(group, "cgroup.procs"), String(before.pid));
+      await until(
+        "the next keeper",
+        () => statusOf(directory).pid !== before.pid && statusOf(directory).watcher,
+      );
+      expect(
+        Number(/oom_kill (\d+)/.exec(readFileSync(path.join(group, "memory.oom_control"), "utf8"))?.[1]),
+      ).toBe(1);
+      expect(expiryOf(readFileSync(directory.secret, "utf8"))).toBeGreaterThan(Date.now());
+      expect(await finish(scene)).toContain("was killed and brought back 1 time");
+    } finally {
+      await until("the end of the group", () => {
+        rmdirSync(group);
+        return true;
+      });
+    }
+  },
+  60_000,
+);
 
 test("the watcher holds the configuration in its memory alone", async () => {
   const scene = await startScene();

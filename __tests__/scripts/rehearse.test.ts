@@ -122,7 +122,7 @@ test.each([
   ["bench.js", ["--peer", "/nonexistent"], "--peer: /nonexistent has no action.yml"],
   [SUITE, ["--what"], "Unknown option '--what'"],
   [SUITE, ["--only", "go-v3"], "--only: there is no client go-v3"],
-  [SUITE, ["--write", "--short"], "--write: only a whole run can be written"],
+  [SUITE, ["--write", "--short"], "--write: only every client and row can be written"],
 ])("%s %j is refused with the usage", async (script, parameters, message) => {
   const { code, output } = start(script, parameters, { PATH: folder });
   expect(await code).toBe(2);
@@ -133,7 +133,7 @@ test.each([
 
 test.each([
   [["--scenario", "9"], "nothing ran: there is no scenario 9\n"],
-  [["--row", "nosuch"], "nothing ran: no row of scenarios 3 and 4 has nosuch in its id\n"],
+  [["--row", "nosuch"], "nothing ran: no row of scenarios 3, 4, 6 and 7 has nosuch in its id\n"],
   [["--only", "boto3"], "nothing ran: no client could be installed (is there a network?)\n"],
 ])("a suite that would run nothing fails with one line: %j", async (parameters, message) => {
   // Without a package manager in PATH nothing can be installed, as without a network.
@@ -141,7 +141,7 @@ test.each([
   expect([await code, output.stderr]).toEqual([1, message]);
 });
 
-test.each(["rehearse.js", "bench.js", "fleet.js", "soak.js", SUITE])(
+test.each(["rehearse.js", "bench.js", "fleet.js", "soak.js", "processes.js", SUITE])(
   "%s --help prints the usage",
   async (script) => {
     const { code, output } = start(script, ["--help"]);

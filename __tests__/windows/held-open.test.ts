@@ -2,36 +2,10 @@
 import { readdirSync, statSync } from "node:fs";
 import path from "node:path";
 import { expect, test } from "@jest/globals";
-import { waitFor } from "../../harness/wait.ts";
 import { readLane } from "../../harness/windows/lane.ts";
-import { expectFresh, finishClean, LIMIT_MS, startJob, wasPunctual } from "./setup.ts";
+import { expectFresh, finishClean, LIMIT_MS, startJob } from "./setup.ts";
 
 const { holder } = readLane();
-
-test(
-  "100 refreshes of two jobs under readers that keep the token file open cost no request more, and no reader sees a stale token",
-  async () => {
-    const refreshed = async (): Promise<void> => {
-      const job = await startJob({ idTokenSeconds: 4 });
-      const use = await job.use({ trial: "false" });
-      const readers = await Promise.all([20, 20, 20].map((ms) => job.read(job.directory.secret, ms, ms)));
-      const { refreshes, failures, outages } = await waitFor("50 refreshes", LIMIT_MS, () => {
-        const status = job.status();
-        return status.refreshes >= 50 && status;
-      });
-      // One more may be on its way.
-      expect(job.clouds.github.requests.length - (1 + refreshes + failures)).toBeLessThanOrEqual(1);
-      const seen = await Promise.all(readers.map((reader) => reader.stop()));
-      for (const sightings of seen) expectFresh(sightings);
-      // With lives of seconds, only a busy machine makes a request late, or leaves no moment to replace the file.
-      const isBusy = !seen.every(wasPunctual);
-      if (!isBusy) expect(outages).toEqual([]);
-      await finishClean(job, [use], isBusy);
-    };
-    await Promise.all([refreshed(), refreshed()]);
-  },
-  LIMIT_MS,
-);
 
 test(
   "main replaces a token file that readers keep open",

@@ -13,8 +13,8 @@ afterEach(async () => {
   for (const job of jobs.splice(0)) await job.close();
 });
 
-export async function startJob(options: CloudsOptions = {}): Promise<WindowsJob> {
-  const job = await WindowsJob.start(options);
+export async function startJob(options: CloudsOptions = {}, folder?: string): Promise<WindowsJob> {
+  const job = await WindowsJob.start(options, folder);
   jobs.push(job);
   return job;
 }

@@ -243,7 +243,7 @@ export const TOOLS: Tool[] = [
     recipe: "tofu",
     script: [
       'cd "$(mktemp -d)" && export TF_IN_AUTOMATION=1 CHECKPOINT_DISABLE=1',
-      'cat > main.tf <<END\nterraform {\n  backend "s3" {\n    bucket = "$BUCKET"\n    key = "$PREFIX/state"\n    region = "$AWS_REGION"\n    use_lockfile = true\n    skip_requesting_account_id = true\n    skip_metadata_api_check = true\n  }\n}\nresource "terraform_data" "slow" {\n  provisioner "local-exec" {\n    command = "sleep 80"\n  }\n}\nEND',
+      'cat > main.tf <<END\nterraform {\n  backend "s3" {\n    bucket = "$BUCKET"\n    key = "$PREFIX/state"\n    region = "$AWS_REGION"\n    use_lockfile = true\n    skip_requesting_account_id = true\n    skip_metadata_api_check = true\n    skip_credentials_validation = true\n    skip_region_validation = true\n  }\n}\nresource "terraform_data" "slow" {\n  provisioner "local-exec" {\n    command = "sleep 80"\n  }\n}\nEND',
       '"$TOOL/tofu" init -input=false -no-color && "$TOOL/tofu" apply -input=false -auto-approve -no-color',
       // The state is there, and the lock is gone: a second run would stop at it.
       '"$TOOL/tofu" plan -input=false -no-color -detailed-exitcode',
@@ -258,7 +258,7 @@ export const TOOLS: Tool[] = [
     recipe: "restic",
     script: [
       'export RESTIC_REPOSITORY="s3:https://s3.amazonaws.com/$BUCKET/$PREFIX" RESTIC_PASSWORD="$PREFIX" RESTIC_CACHE_DIR="$(mktemp -d)"',
-      'cd "$RESTIC_CACHE_DIR" && "$TOOL/restic" -q init',
+      'cd "$(mktemp -d)" && "$TOOL/restic" -q init',
       commands(10, 'echo "$N" > file && "$TOOL/restic" -q backup file && "$TOOL/restic" -q check'),
     ].join("\n"),
     expected: NEEDS_MIRROR,

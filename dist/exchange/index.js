@@ -12042,6 +12042,14 @@ class STSClient extends Client {
 
 /** An answer of STS is about 2 kB. */
 const MAX_ANSWER_BYTES = 256 * 1024;
+/** Every setting that the SDK would look for in the AWS files, where a step may have put a pipe. */
+const NOTHING_TO_READ = {
+    authSchemePreference: [],
+    sigv4aSigningRegionSet: [],
+    useDualstackEndpoint: false,
+    useFipsEndpoint: false,
+    userAgentAppId: "",
+};
 function makeClient({ region, endpoint }, options = {}) {
     const { keys, isDry = false } = options;
     const agent = { keepAlive: false, proxyEnv: process.env };
@@ -12049,6 +12057,7 @@ function makeClient({ region, endpoint }, options = {}) {
         region,
         ...(endpoint !== undefined && { endpoint }),
         ...(keys && { credentials: keys }),
+        ...(isDry && NOTHING_TO_READ),
         maxAttempts: 1,
         retryMode: "standard",
         defaultsMode: "standard",
@@ -12060,7 +12069,7 @@ function makeClient({ region, endpoint }, options = {}) {
             httpsAgent: options.httpsAgent ?? agent,
         },
     });
-    let asked = endpoint ?? `https://sts.${region}.amazonaws.com${region.startsWith("cn-") ? ".cn" : ""}`;
+    let asked = endpoint ?? regionalEndpoint(region);
     let date;
     sts.middlewareStack.add((next) => (args) => {
         const server = args.request;
@@ -12078,6 +12087,9 @@ function makeClient({ region, endpoint }, options = {}) {
         return result;
     }, { step: "deserialize", priority: "low" });
     return { sts, askedUrl: () => asked, serverTime: () => Date.parse(date ?? "") || undefined };
+}
+function regionalEndpoint(region) {
+    return `https://sts.${region}.amazonaws.com${region.startsWith("cn-") ? ".cn" : ""}`;
 }
 async function* bounded(body) {
     let size = 0;
@@ -12138,18 +12150,25 @@ const ATTEMPT_TIMEOUT_MS = 15_000;
 const ARN = /^arn:[\w-]+:[\w-]*:[\w-]*:[\w-]*:[\w+=,.@/:-]{1,1024}$/;
 /**
  * Runs the client up to where a request would leave, since its first call is slow, and opens the connection
- * that it would use, except through a proxy. No failure of this matters.
+ * that it will most likely use, except through a proxy. No failure of this matters.
  */
 async function prepare(request) {
     const agent = new EarlyAgent({ keepAlive: false, proxyEnv: process.env });
-    const { sts, askedUrl } = makeClient(request, { isDry: true });
+    const endpoint = request.endpoint ?? likelyEndpoint(request.region, process.env);
+    const { sts } = makeClient({ ...request, endpoint }, { isDry: true });
     const input = { RoleArn: request.roleArn, RoleSessionName: request.sessionName, WebIdentityToken: "none" };
     await sts.send(new AssumeRoleWithWebIdentityCommand(input)).catch(() => { });
     sts.destroy();
-    const url = new URL(askedUrl());
-    if (url.protocol === "https:" && !findProxy(process.env, url.href))
+    const url = URL.canParse(endpoint) ? new URL(endpoint) : undefined;
+    if (url?.protocol === "https:" && !findProxy(process.env, url.href))
         agent.open(url);
     return { agent, close: () => agent.close() };
+}
+/** What the SDK would ask without a setting in a file. */
+function likelyEndpoint(region, env) {
+    const configured = env.AWS_ENDPOINT_URL_STS || env.AWS_ENDPOINT_URL;
+    const isIgnored = /^true$/i.test(env.AWS_IGNORE_CONFIGURED_ENDPOINT_URLS ?? "");
+    return configured && !isIgnored ? configured : regionalEndpoint(region);
 }
 /**
  * One session of a role, for an ID token, from a profile, or for another session of the role. No message

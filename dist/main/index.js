@@ -390,7 +390,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 (0,_keeper_launch_js__WEBPACK_IMPORTED_MODULE_0__/* .applyProxyInputs */ .cz)(process.env);
 // The keeper's process takes longer to start than anything else, so it starts before the rest is loaded.
 const keeper = (0,_keeper_launch_js__WEBPACK_IMPORTED_MODULE_0__/* .launchKeeper */ .i4)();
-const { run } = await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 333));
+const { run } = await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 556));
 await run(keeper);
 
 __webpack_async_result__();
@@ -398,7 +398,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 333:
+/***/ 556:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -1750,9 +1750,16 @@ function identityLines(identity) {
         ...(durationSeconds === undefined ? [] : [`duration_seconds = ${durationSeconds}`]),
     ];
 }
-/** The command that prints a file: SDKs run it by a shell, or split it as one would. */
+/**
+ * The command that prints a file: SDKs run it by a shell, or split it as one would. On Windows without quotes
+ * where there can be none: Go's own quoting of them is not what cmd.exe reads (aws-sdk-go-v2,
+ * credentials/processcreds/provider.go; the documentation of os/exec, Command, names cmd.exe).
+ */
 function printCommand(file) {
-    return process.platform === "win32" ? `cmd /c type "${file.replaceAll("/", "\\")}"` : `cat '${file}'`;
+    if (process.platform !== "win32")
+        return `cat '${file}'`;
+    const name = file.replaceAll("/", "\\");
+    return `cmd /c type ${/^[\w:\\.-]+$/.test(name) ? name : `"${name}"`}`;
 }
 /** The same section, for the credentials file: some SDKs look for a credential process only there. */
 function renderForCredentials(section, profile) {
@@ -3319,7 +3326,7 @@ function seal(text, jobSecret) {
 /** Throws if it was not sealed in this job. */
 function unseal(sealed, jobSecret) {
     if (!jobSecret)
-        throw new Error("ACTIONS_ID_TOKEN_REQUEST_TOKEN is not set in this step");
+        throw new Error("neither ACTIONS_ID_TOKEN_REQUEST_TOKEN nor ACTIONS_RUNTIME_TOKEN is set in this step");
     const bytes = Buffer.from(sealed, "base64");
     try {
         const decipher = (0,external_node_crypto_namespaceObject.createDecipheriv)(CIPHER, keyOf(jobSecret), bytes.subarray(0, IV_BYTES));
@@ -4088,99 +4095,11 @@ class Parts {
     }
 }
 
-;// CONCATENATED MODULE: ../lib/src/base/session.js
-
-/** AWS limits a session that a role got through another role, or through itself, to an hour. */
-const LONGEST_CHAINED_SECONDS = 3600;
-/** The request for a session of the same role by its own session. */
-function chained(request) {
-    const { durationSeconds = LONGEST_CHAINED_SECONDS } = request;
-    return { ...request, durationSeconds: Math.min(durationSeconds, LONGEST_CHAINED_SECONDS) };
-}
-/**
- * What SDKs read from a credential process:
- * https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html
- */
-function credentialProcessOutput({ expiresAt, ...keys }) {
-    return `${JSON.stringify({
-        Version: 1,
-        AccessKeyId: keys.accessKeyId,
-        SecretAccessKey: keys.secretAccessKey,
-        SessionToken: keys.sessionToken,
-        Expiration: new Date(expiresAt).toISOString().replace(/\.\d+Z$/, "Z"),
-    })}\n`;
-}
-/** The keys in a file of that form; empty ones if there are none. */
-function readKeys(file) {
-    const read = readJson(file) ?? {};
-    const text = (name) => String(read[name] ?? "");
-    return {
-        accessKeyId: text("AccessKeyId"),
-        secretAccessKey: text("SecretAccessKey"),
-        sessionToken: text("SessionToken"),
-        expiresAt: Date.parse(text("Expiration")) || 0,
-    };
-}
-
-// EXTERNAL MODULE: external "node:child_process"
-var external_node_child_process_ = __nccwpck_require__(421);
-;// CONCATENATED MODULE: ../lib/src/job/worker.js
-
-
-const TASKLIST_TIMEOUT_MS = 5_000;
-let onWindows;
-/** The runner's worker, whose end is the end of the job, or undefined: see findWorker in base/process.ts. */
-function worker_findWorker() {
-    if (process.platform !== "win32")
-        return findWorker();
-    onWindows ??= { found: parentIfWorker() };
-    return onWindows.found;
-}
-/**
- * The runner starts an action's node.exe itself (actions/runner, src/Runner.Worker/Handlers/StepHost.cs), so its
- * worker is the parent of this process. No other ancestor can be found without another program. Under a runner
- * of another name, the parent may be a shell that ends with the step.
- */
-function parentIfWorker() {
-    const program = `${process.env.SystemRoot ?? "C:\\Windows"}\\System32\\tasklist.exe`;
-    const { stdout } = (0,external_node_child_process_.spawnSync)(program, ["/NH", "/FO", "CSV", "/FI", `PID eq ${process.ppid}`], {
-        stdio: ["ignore", "pipe", "ignore"],
-        encoding: "latin1",
-        timeout: TASKLIST_TIMEOUT_MS,
-        windowsHide: true,
-    });
-    // One line, which begins with the name of the program. Wine's tasklist prints UTF-16.
-    const line = stdout?.replaceAll("\0", "").trim() ?? "";
-    return line.startsWith('"Runner.Worker.exe",') ? { pid: process.ppid } : undefined;
-}
-
-;// CONCATENATED MODULE: ../lib/src/job/replace-keeper.js
+;// CONCATENATED MODULE: ../lib/src/job/token-file.js
 
 
 
 
-
-
-
-
-
-/**
- * Lets a keeper watch over a directory. Ends the keeper before it, in any state, and removes what a step left
- * there. Call it with the job directory locked.
- */
-async function replaceKeeper(directory, keeper, handover) {
-    ensurePrivateDirectory(directory.path);
-    const before = record_readStatus(directory);
-    if (before)
-        await stopKeeper(directory);
-    // After that, since a keeper deletes the file when it ends.
-    external_node_fs_namespaceObject.rmSync(directory.stop, { recursive: true, force: true });
-    const isSession = "renewal" in handover;
-    const content = isSession ? credentialProcessOutput(handover.first.keys) : handover.token;
-    writeFileAtomic(directory.secret, content);
-    const watch = { directory: directory.path, worker: worker_findWorker(), dead: record_readStatus(directory) };
-    await keeper.watch(isSession ? { ...watch, renewal: handover.renewal, first: handover.first } : watch);
-}
 const MAX_TOKEN_BYTES = 64 * 1024;
 /** Another use's keeper may have written a newer token while this use waited for the lock. */
 function writeToken(directory, token) {
@@ -4355,6 +4274,38 @@ async function removeAll(job) {
     finally {
         removeJobDirectory(job);
     }
+}
+
+// EXTERNAL MODULE: external "node:child_process"
+var external_node_child_process_ = __nccwpck_require__(421);
+;// CONCATENATED MODULE: ../lib/src/job/worker.js
+
+
+const TASKLIST_TIMEOUT_MS = 5_000;
+let onWindows;
+/** The runner's worker, whose end is the end of the job, or undefined: see findWorker in base/process.ts. */
+function worker_findWorker() {
+    if (process.platform !== "win32")
+        return findWorker();
+    onWindows ??= { found: parentIfWorker() };
+    return onWindows.found;
+}
+/**
+ * The runner starts an action's node.exe itself (actions/runner, src/Runner.Worker/Handlers/StepHost.cs), so its
+ * worker is the parent of this process. No other ancestor can be found without another program. Under a runner
+ * of another name, the parent may be a shell that ends with the step.
+ */
+function parentIfWorker() {
+    const program = `${process.env.SystemRoot ?? "C:\\Windows"}\\System32\\tasklist.exe`;
+    const { stdout } = (0,external_node_child_process_.spawnSync)(program, ["/NH", "/FO", "CSV", "/FI", `PID eq ${process.ppid}`], {
+        stdio: ["ignore", "pipe", "ignore"],
+        encoding: "latin1",
+        timeout: TASKLIST_TIMEOUT_MS,
+        windowsHide: true,
+    });
+    // One line, which begins with the name of the program. Wine's tasklist prints UTF-16.
+    const line = stdout?.replaceAll("\0", "").trim() ?? "";
+    return line.startsWith('"Runner.Worker.exe",') ? { pid: process.ppid } : undefined;
 }
 
 ;// CONCATENATED MODULE: external "node:http"
@@ -5082,15 +5033,10 @@ function sdkEnvironment({ inputs, job }, env) {
         AWS_PROFILE: inputs.profile,
     };
 }
-/**
- * The exchange, with its connection open as soon as it is loaded. Not for a later use: the SDK would read the
- * job's config file now, and remember it as it is before this use's profile is in it.
- */
-async function prepareExchange(plan, env) {
-    env.HOME ??= home();
+/** The exchange, with its connection open as soon as it is loaded. */
+async function prepareExchange(plan) {
     const bundle = await loadExchange();
-    const isLater = env.AWS_CONFIG_FILE === plan.job.config;
-    return { ...bundle, prepared: isLater ? undefined : await bundle.prepare(sessionRequest(plan)) };
+    return { ...bundle, prepared: await bundle.prepare(sessionRequest(plan)) };
 }
 /** Tries the role once. Throws a UserError that explains why STS gave no session. */
 async function firstSession({ exchange, prepared }, plan, source, idToken, env) {
@@ -5244,6 +5190,66 @@ async function firstToken(keeper, { endpoint, audience }, env, log = info) {
         const proxy = findProxy(env, endpoint.url);
         throw explainIdTokenFailure(error.failure, { audience, endpointHost, proxy });
     }
+}
+
+;// CONCATENATED MODULE: ../lib/src/base/session.js
+
+/** AWS limits a session that a role got through another role, or through itself, to an hour. */
+const LONGEST_CHAINED_SECONDS = 3600;
+/** The request for a session of the same role by its own session. */
+function chained(request) {
+    const { durationSeconds = LONGEST_CHAINED_SECONDS } = request;
+    return { ...request, durationSeconds: Math.min(durationSeconds, LONGEST_CHAINED_SECONDS) };
+}
+/**
+ * What SDKs read from a credential process:
+ * https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html
+ */
+function credentialProcessOutput({ expiresAt, ...keys }) {
+    return `${JSON.stringify({
+        Version: 1,
+        AccessKeyId: keys.accessKeyId,
+        SecretAccessKey: keys.secretAccessKey,
+        SessionToken: keys.sessionToken,
+        Expiration: new Date(expiresAt).toISOString().replace(/\.\d+Z$/, "Z"),
+    })}\n`;
+}
+/** The keys in a file of that form; empty ones if there are none. */
+function readKeys(file) {
+    const read = readJson(file) ?? {};
+    const text = (name) => String(read[name] ?? "");
+    return {
+        accessKeyId: text("AccessKeyId"),
+        secretAccessKey: text("SecretAccessKey"),
+        sessionToken: text("SessionToken"),
+        expiresAt: Date.parse(text("Expiration")) || 0,
+    };
+}
+
+;// CONCATENATED MODULE: ../lib/src/job/replace-keeper.js
+
+
+
+
+
+
+
+/**
+ * Lets a keeper watch over a directory. Ends the keeper before it, in any state, and removes what a step left
+ * there. Call it with the job directory locked.
+ */
+async function replaceKeeper(directory, keeper, handover) {
+    ensurePrivateDirectory(directory.path);
+    const before = record_readStatus(directory);
+    if (before)
+        await stopKeeper(directory);
+    // After that, since a keeper deletes the file when it ends.
+    external_node_fs_namespaceObject.rmSync(directory.stop, { recursive: true, force: true });
+    const isSession = "renewal" in handover;
+    const content = isSession ? credentialProcessOutput(handover.first.keys) : handover.token;
+    writeFileAtomic(directory.secret, content);
+    const watch = { directory: directory.path, worker: worker_findWorker(), dead: record_readStatus(directory) };
+    await keeper.watch(isSession ? { ...watch, renewal: handover.renewal, first: handover.first } : watch);
 }
 
 ;// CONCATENATED MODULE: ../lib/src/keeper/health.js
@@ -5494,7 +5500,7 @@ async function byTokenFile(plan, keeper, enter, env) {
     if (!endpoint)
         throw new Error("planned without an endpoint");
     const isTried = inputs.trial || inputs.outputCredentials;
-    const preparing = isTried ? prepareExchange(plan, env) : undefined;
+    const preparing = isTried ? prepareExchange(plan) : undefined;
     preparing?.catch(() => { }); // the failure shows where it is awaited
     try {
         const first = await firstToken(keeper, { endpoint, audience: inputs.audience }, env);

@@ -1,7 +1,7 @@
 import { createRequire as __WEBPACK_EXTERNAL_createRequire } from "module";
 /******/ var __webpack_modules__ = ({
 
-/***/ 127:
+/***/ 417:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -1148,7 +1148,7 @@ function files_readFileIfExists(path, limit = MAX_FILE_BYTES) {
     }
 }
 /** The JSON object in a file, at most 1 MiB, or undefined if there is none. */
-function files_readJson(path) {
+function readJson(path) {
     try {
         const value = JSON.parse(files_readFileIfExists(path, MAX_RECORD_BYTES)?.toString("utf8") ?? "");
         return typeof value === "object" && value !== null && !Array.isArray(value) ? value : undefined;
@@ -1162,7 +1162,7 @@ function files_readJson(path) {
  * version and form: a crash or a step may have left anything there.
  */
 function readRecord(path, schema) {
-    const value = files_readJson(path);
+    const value = readJson(path);
     if (value?.version !== VERSION)
         return undefined;
     try {
@@ -1200,7 +1200,7 @@ function deleteCachedSessions(directory, roleArn, sessionName, isOurs = () => fa
         const path = `${directory}/${name}`;
         try {
             if (name !== ownName) {
-                const arn = files_readJson(path)?.AssumedRoleUser?.Arn;
+                const arn = readJson(path)?.AssumedRoleUser?.Arn;
                 if (typeof arn !== "string")
                     continue;
                 const found = parseRole(arn);
@@ -1350,9 +1350,16 @@ function identityLines(identity) {
         ...(durationSeconds === undefined ? [] : [`duration_seconds = ${durationSeconds}`]),
     ];
 }
-/** The command that prints a file: SDKs run it by a shell, or split it as one would. */
+/**
+ * The command that prints a file: SDKs run it by a shell, or split it as one would. On Windows without quotes
+ * where there can be none: Go's own quoting of them is not what cmd.exe reads (aws-sdk-go-v2,
+ * credentials/processcreds/provider.go; the documentation of os/exec, Command, names cmd.exe).
+ */
 function printCommand(file) {
-    return process.platform === "win32" ? `cmd /c type "${file.replaceAll("/", "\\")}"` : `cat '${file}'`;
+    if (process.platform !== "win32")
+        return `cat '${file}'`;
+    const name = file.replaceAll("/", "\\");
+    return `cmd /c type ${/^[\w:\\.-]+$/.test(name) ? name : `"${name}"`}`;
 }
 /** The same section, for the credentials file: some SDKs look for a credential process only there. */
 function renderForCredentials(section, profile) {
@@ -1987,7 +1994,7 @@ function seal_seal(text, jobSecret) {
 /** Throws if it was not sealed in this job. */
 function unseal(sealed, jobSecret) {
     if (!jobSecret)
-        throw new Error("ACTIONS_ID_TOKEN_REQUEST_TOKEN is not set in this step");
+        throw new Error("neither ACTIONS_ID_TOKEN_REQUEST_TOKEN nor ACTIONS_RUNTIME_TOKEN is set in this step");
     const bytes = Buffer.from(sealed, "base64");
     try {
         const decipher = (0,external_node_crypto_namespaceObject.createDecipheriv)(CIPHER, keyOf(jobSecret), bytes.subarray(0, IV_BYTES));
@@ -2117,7 +2124,7 @@ const keeperStatus = object({
     ended: optional(object({ at: amount, why })),
 });
 /** The last status of the keeper of a token directory, if it wrote one. */
-function record_readStatus(directory) {
+function readStatus(directory) {
     return readRecord(directory.status, keeperStatus);
 }
 function writeStatus(directory, status) {
@@ -2505,7 +2512,7 @@ function chain_refuseSourceOfAnother(profile, uses) {
 
 /** Whether a keeper is running for a token directory. */
 function hasKeeper(directory) {
-    const status = record_readStatus(directory);
+    const status = readStatus(directory);
     return status !== undefined && status.ended === undefined && isKeeperOf(directory, status);
 }
 const STOP_TIMEOUT_MS = 2_000;
@@ -2515,8 +2522,8 @@ const BY_POST = "post\n";
  * Ends the keeper of a token directory, if there is one: first with the stop file, and if that has no effect
  * with signals. Only the process that wrote the status file and works in this directory ever gets a signal.
  */
-async function stop_stopKeeper(directory) {
-    const status = record_readStatus(directory);
+async function stopKeeper(directory) {
+    const status = readStatus(directory);
     if (status !== undefined && !isKeeperOf(directory, status)) {
         stopWatcher(status);
         const keeper = isAskedByPost(directory) ? status : notByPost(status);
@@ -2526,7 +2533,7 @@ async function stop_stopKeeper(directory) {
     if (status === undefined)
         return {};
     const isGone = () => !isRunning(status);
-    const hasEnded = () => record_readStatus(directory)?.ended !== undefined;
+    const hasEnded = () => readStatus(directory)?.ended !== undefined;
     if (isAsked)
         await within(STOP_TIMEOUT_MS, () => isGone() || hasEnded());
     for (const signal of signalsFor(status, isAsked, hasEnded())) {
@@ -2546,7 +2553,7 @@ async function stop_stopKeeper(directory) {
     }
     if (status.started === undefined)
         await within(STOP_TIMEOUT_MS, isGone);
-    return { keeper: record_readStatus(directory) ?? status };
+    return { keeper: readStatus(directory) ?? status };
 }
 /**
  * Ends a keeper whose directory is not where it was, and deletes what it kept, wherever a step has moved the
@@ -2562,7 +2569,7 @@ async function stopMovedKeeper({ pid, started }) {
             return;
         // First the watcher, or it would bring back what is killed next; and no keeper that runs replaces it.
         process.kill(pid, "SIGSTOP");
-        const status = record_readStatus(keeperDirectoryAt(`/proc/self/fd/${directory}`));
+        const status = readStatus(keeperDirectoryAt(`/proc/self/fd/${directory}`));
         if (status?.pid === pid)
             stopWatcher(status);
         process.kill(pid, "SIGKILL");
@@ -2678,7 +2685,7 @@ async function removal_takeSecrets(job) {
 async function takeSecret(directory) {
     if (!removal_isOurs(directory.path))
         return {};
-    const stopped = await stop_stopKeeper(directory);
+    const stopped = await stopKeeper(directory);
     try {
         removeNow(directory.secret);
     }
@@ -3022,102 +3029,14 @@ class Parts {
     }
 }
 
-;// CONCATENATED MODULE: ../lib/src/base/session.js
-
-/** AWS limits a session that a role got through another role, or through itself, to an hour. */
-const LONGEST_CHAINED_SECONDS = 3600;
-/** The request for a session of the same role by its own session. */
-function chained(request) {
-    const { durationSeconds = LONGEST_CHAINED_SECONDS } = request;
-    return { ...request, durationSeconds: Math.min(durationSeconds, LONGEST_CHAINED_SECONDS) };
-}
-/**
- * What SDKs read from a credential process:
- * https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html
- */
-function session_credentialProcessOutput({ expiresAt, ...keys }) {
-    return `${JSON.stringify({
-        Version: 1,
-        AccessKeyId: keys.accessKeyId,
-        SecretAccessKey: keys.secretAccessKey,
-        SessionToken: keys.sessionToken,
-        Expiration: new Date(expiresAt).toISOString().replace(/\.\d+Z$/, "Z"),
-    })}\n`;
-}
-/** The keys in a file of that form; empty ones if there are none. */
-function readKeys(file) {
-    const read = readJson(file) ?? {};
-    const text = (name) => String(read[name] ?? "");
-    return {
-        accessKeyId: text("AccessKeyId"),
-        secretAccessKey: text("SecretAccessKey"),
-        sessionToken: text("SessionToken"),
-        expiresAt: Date.parse(text("Expiration")) || 0,
-    };
-}
-
-;// CONCATENATED MODULE: external "node:child_process"
-const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
-;// CONCATENATED MODULE: ../lib/src/job/worker.js
-
-
-const TASKLIST_TIMEOUT_MS = 5_000;
-let onWindows;
-/** The runner's worker, whose end is the end of the job, or undefined: see findWorker in base/process.ts. */
-function worker_findWorker() {
-    if (process.platform !== "win32")
-        return findAncestor();
-    onWindows ??= { found: parentIfWorker() };
-    return onWindows.found;
-}
-/**
- * The runner starts an action's node.exe itself (actions/runner, src/Runner.Worker/Handlers/StepHost.cs), so its
- * worker is the parent of this process. No other ancestor can be found without another program. Under a runner
- * of another name, the parent may be a shell that ends with the step.
- */
-function parentIfWorker() {
-    const program = `${process.env.SystemRoot ?? "C:\\Windows"}\\System32\\tasklist.exe`;
-    const { stdout } = spawnSync(program, ["/NH", "/FO", "CSV", "/FI", `PID eq ${process.ppid}`], {
-        stdio: ["ignore", "pipe", "ignore"],
-        encoding: "latin1",
-        timeout: TASKLIST_TIMEOUT_MS,
-        windowsHide: true,
-    });
-    // One line, which begins with the name of the program. Wine's tasklist prints UTF-16.
-    const line = stdout?.replaceAll("\0", "").trim() ?? "";
-    return line.startsWith('"Runner.Worker.exe",') ? { pid: process.ppid } : undefined;
-}
-
-;// CONCATENATED MODULE: ../lib/src/job/replace-keeper.js
+;// CONCATENATED MODULE: ../lib/src/job/token-file.js
 
 
 
 
-
-
-
-
-
-/**
- * Lets a keeper watch over a directory. Ends the keeper before it, in any state, and removes what a step left
- * there. Call it with the job directory locked.
- */
-async function replaceKeeper(directory, keeper, handover) {
-    ensurePrivateDirectory(directory.path);
-    const before = readStatus(directory);
-    if (before)
-        await stopKeeper(directory);
-    // After that, since a keeper deletes the file when it ends.
-    fs.rmSync(directory.stop, { recursive: true, force: true });
-    const isSession = "renewal" in handover;
-    const content = isSession ? credentialProcessOutput(handover.first.keys) : handover.token;
-    writeFileAtomic(directory.secret, content);
-    const watch = { directory: directory.path, worker: findWorker(), dead: readStatus(directory) };
-    await keeper.watch(isSession ? { ...watch, renewal: handover.renewal, first: handover.first } : watch);
-}
 const MAX_TOKEN_BYTES = (/* unused pure expression or super */ null && (64 * 1024));
 /** Another use's keeper may have written a newer token while this use waited for the lock. */
-function replace_keeper_writeToken(directory, token) {
+function token_file_writeToken(directory, token) {
     ensurePrivateDirectory(directory.path);
     if (expiry(readText(directory.secret, MAX_TOKEN_BYTES)) < expiry(token))
         writeFileAtomic(directory.secret, token);
@@ -3358,7 +3277,7 @@ function ganttChart(keepers) {
     return [
         "```mermaid",
         "gantt",
-        "  title ID tokens, UTC",
+        `  title ${[...new Set(keepers.map(({ what }) => `${what}s`))].join(" and ")}, UTC`,
         // Without a zone: the browser treats them as local times, and so shows them unchanged.
         "  dateFormat YYYY-MM-DD HH:mm:ss",
         `  axisFormat ${axis}`,
@@ -3380,12 +3299,16 @@ function bars(lives, alone) {
     return [
         ...tokenBars(lives, breaks, alone && breaks.length === 0 ? 6 : 2),
         ...outages.map(bar("Outage", "crit, done, ")),
-        ...gaps.map(bar("No valid token", "crit, ")),
+        ...gaps.map(bar(`No valid ${nounOf(lives).toLowerCase()}`, "crit, ")),
     ].sort((a, b) => a.from - b.from || b.to - a.to);
+}
+function nounOf({ what }) {
+    return what === "ID token" ? "Token" : "Session";
 }
 /** Tokens next to a break have a bar each, and so have those of a short run; a longer run shares one. */
 function tokenBars(lives, breaks, shortRun) {
     const { received } = lives;
+    const noun = nounOf(lives);
     const last = received.length - 1;
     const at = (index) => received[index] ?? (index < 0 ? -Infinity : Infinity);
     const numberOf = (index) => lives.count - last + index;
@@ -3395,7 +3318,7 @@ function tokenBars(lives, breaks, shortRun) {
         const from = first === 0 ? Math.min(lives.from, at(0)) : at(first);
         const number = first === 0 ? 1 : numberOf(first);
         const stale = lives.stale.filter((interval) => interval.from >= from && interval.to <= at(to)).length;
-        const name = number === numberOf(to) ? `Token ${number}` : `Tokens ${number} to ${numberOf(to)}`;
+        const name = number === numberOf(to) ? `${noun} ${number}` : `${noun}s ${number} to ${numberOf(to)}`;
         const ends = to === last ? lives.tokenExpiresAt : at(to) + lives.lifetimeMs;
         const times = stale > 0 ? ` (stale ${stale} ${plural(stale, "time")})` : "";
         return { name: name + times, tags: "", from, to: Math.min(ends, lives.to) };
@@ -3543,7 +3466,9 @@ function verdict(uses, watches) {
 }
 function numbers(uses, watches) {
     const sum = (count) => watches.reduce((all, { keeper }) => all + count(keeper), 0);
-    const issued = uses.filter(({ keepers }) => keepers.length > 0).length + sum(({ refreshes }) => refreshes);
+    // A chain uses what its source was issued.
+    const own = uses.filter(({ id, audience, keepers }) => audience !== undefined || keepers.includes(sessionKeeper(id)));
+    const issued = own.length + sum(({ refreshes }) => refreshes);
     const failures = sum((keeper) => keeper.failures);
     const ages = watches.map(({ keeper, until }) => ({
         age: keeper.ended ? keeper.longestAgeMs : Math.max(keeper.longestAgeMs, until - keeper.tokenReceivedAt),
@@ -3575,9 +3500,10 @@ function table(uses, watches) {
     ];
 }
 function livesOf(watch) {
-    const { keeper, until, outages, gaps } = watch;
+    const { what, keeper, until, outages, gaps } = watch;
     return {
         ...keeper,
+        what,
         // A keeper that took over from a killed one has the token of the use that started it, too.
         count: Math.max(keeper.refreshes + 1, keeper.received.length),
         from: keeper.startedAt,
@@ -3787,7 +3713,7 @@ async function report({ finished }, summary) {
 /***/ ((__webpack_module__, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony import */ var _finish_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(127);
+/* harmony import */ var _finish_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(417);
 
 await (0,_finish_js__WEBPACK_IMPORTED_MODULE_0__/* .finish */ .O)(process.env);
 

@@ -73,8 +73,9 @@ export class WindowsJob {
     };
   }
 
-  static async start(options: CloudsOptions = {}): Promise<WindowsJob> {
-    const [clouds, machine] = await Promise.all([startClouds(options), Machine.start(readLane())]);
+  /** @param folder with which the name of the machine's folder begins */
+  static async start(options: CloudsOptions = {}, folder = "runner work "): Promise<WindowsJob> {
+    const [clouds, machine] = await Promise.all([startClouds(options), Machine.start(readLane(), folder)]);
     clouds.sts.addRole({ arn: ROLE, trust: trustGitHub(ACCOUNT, "repo:*") });
     return new WindowsJob(clouds, machine);
   }

@@ -22,7 +22,7 @@ export interface Program {
 
 export class Machine {
   readonly lane: Lane;
-  /** Everything of this machine, with a space in its name. All paths here are this system's own. */
+  /** Everything of this machine. All paths here are this system's own. */
   readonly root: string;
   /** RUNNER_TEMP. */
   readonly temp: string;
@@ -35,10 +35,10 @@ export class Machine {
   readonly #log: string;
   #port = 0;
 
-  private constructor(lane: Lane) {
+  private constructor(lane: Lane, name: string) {
     this.lane = lane;
     fs.mkdirSync(lane.folder, { recursive: true });
-    this.root = fs.mkdtempSync(path.join(lane.folder, "runner work "));
+    this.root = fs.mkdtempSync(path.join(lane.folder, name));
     this.temp = path.join(this.root, "_temp");
     this.home = path.join(this.root, "Users", "runner admin");
     this.action = path.join(this.root, "_actions", "v1");
@@ -59,9 +59,12 @@ export class Machine {
     fs.closeSync(log);
   }
 
-  /** close() it when done. */
-  static async start(lane: Lane): Promise<Machine> {
-    const machine = new Machine(lane);
+  /**
+   * close() it when done.
+   * @param name with which its folder begins
+   */
+  static async start(lane: Lane, name: string): Promise<Machine> {
+    const machine = new Machine(lane, name);
     await copyAction(repository(), machine.action);
     const port = () => fs.existsSync(machine.#address) && Number(fs.readFileSync(machine.#address, "utf8"));
     machine.#port = await waitFor("the worker", START_LIMIT_MS, port).catch((cause) => {

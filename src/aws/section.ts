@@ -73,9 +73,15 @@ function identityLines(identity: Identity): string[] {
   ];
 }
 
-/** The command that prints a file: SDKs run it by a shell, or split it as one would. */
+/**
+ * The command that prints a file: SDKs run it by a shell, or split it as one would. On Windows without quotes
+ * where there can be none: Go's own quoting of them is not what cmd.exe reads (aws-sdk-go-v2,
+ * credentials/processcreds/provider.go; the documentation of os/exec, Command, names cmd.exe).
+ */
 function printCommand(file: string): string {
-  return process.platform === "win32" ? `cmd /c type "${file.replaceAll("/", "\\")}"` : `cat '${file}'`;
+  if (process.platform !== "win32") return `cat '${file}'`;
+  const name = file.replaceAll("/", "\\");
+  return `cmd /c type ${/^[\w:\\.-]+$/.test(name) ? name : `"${name}"`}`;
 }
 
 /** The same section, for the credentials file: some SDKs look for a credential process only there. */
