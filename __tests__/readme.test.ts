@@ -8,6 +8,7 @@ import { slug } from "../harness/examples/slug.ts";
 import { TOKENS, WANTED, type Wanted } from "../harness/examples/tokens.ts";
 import { repository } from "../harness/repository.ts";
 import { evaluateTrustPolicy, parseTrustPolicy } from "../src/explain/trust-policy.ts";
+import { migrate, STEP, withInputs, workflow } from "./cli/workflow.ts";
 import { denied, explainSts } from "./explain/read.ts";
 
 const read = (file: string): string => readFileSync(path.join(repository(), file), "utf8");
@@ -149,13 +150,30 @@ test("has no cost that the page for security teams has not", () => {
   expect(page).toContain("no telemetry, no update check, no download");
 });
 
-test("has the five cases of a migration as docs/migration.md has them", () => {
-  const cases = [...section("Moving").matchAll(/^\| (?!Your|---)(.+?) \| (.+) \|$/gm)];
-  expect(cases).toHaveLength(5);
+describe("the five cases of a migration", () => {
   const page = read("docs/migration.md");
-  expect(page).toContain(
-    "| A chain by hand: keys of one step as inputs of the next | `role-chaining: true` |",
-  );
-  for (const command of section("Moving").match(/^npx \S+ migrate .*?(?= *#)/gm) ?? [])
-    expect(page).toContain(command);
+  const rows = [...section("Moving").matchAll(/^\| (?!Your|---)(.+?) \| (.+) \|$/gm)].map(([row]) => row);
+  const second = STEP.replaceAll("111122223333", "444455556666");
+  const byHand = withInputs(`aws-access-key-id: \${{ env.AWS_ACCESS_KEY_ID }}`);
+
+  test("are those that the command changes, or leaves with the advice of the table", () => {
+    expect(rows).toHaveLength(5);
+    for (const steps of [STEP, withInputs("role-duration-seconds: 21600"), STEP + second])
+      expect(migrate(workflow(steps))).toMatchObject({ changed: true, left: [] });
+    for (const steps of [STEP + byHand, `${STEP}      - run: docker run -e AWS_ACCESS_KEY_ID app\n`]) {
+      const { changed, left } = migrate(workflow(steps));
+      expect([changed, left.length > 0]).toEqual([false, true]);
+    }
+    expect(JSON.stringify(migrate(workflow(STEP + byHand)).findings)).toContain("role-chaining: true");
+    expect(rows[3]).toContain("`role-chaining: true`");
+    expect(page).toContain(
+      "| A chain by hand: keys of one step as inputs of the next | `role-chaining: true` |",
+    );
+  });
+
+  test("come with commands that docs/migration.md describes", () => {
+    const commands = section("Moving").match(/^npx \S+ migrate .*?(?= *#)/gm) ?? [];
+    expect(commands).toHaveLength(2);
+    for (const command of commands) expect(page).toContain(command);
+  });
 });
