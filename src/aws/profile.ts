@@ -79,7 +79,9 @@ function identityLines(identity: Identity): string[] {
 
 /** The command that prints a file: SDKs run it by a shell, or split it as one would. */
 function printCommand(file: string): string {
-  return process.platform === "win32" ? `cmd /c type "${file.replaceAll("/", "\\")}"` : `cat '${file}'`;
+  if (process.platform === "win32") return `cmd /c type "${file.replaceAll("/", "\\")}"`;
+  // minio-go (restic) splits the command at spaces and does not remove quotes.
+  return /^[\w@%+=:,./-]+$/.test(file) ? `cat ${file}` : `cat '${file}'`;
 }
 
 /** The same section, for the credentials file: some SDKs look for a credential process only there. */
