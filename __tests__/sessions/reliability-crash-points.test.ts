@@ -5,27 +5,28 @@ import os from "node:os";
 import path from "node:path";
 import { afterAll, expect, test } from "@jest/globals";
 import { crashAt, everywhere } from "../../harness/machine/crash.ts";
-import { Stage } from "../../harness/machine/stage.ts";
+import { killForGood, Stage } from "../../harness/machine/stage.ts";
 import { sessionExpiry } from "../../harness/machine/token-reader.ts";
 import { isAlive, type ProcessInfo, processesWith } from "../../harness/runner/processes.ts";
 import type { Job } from "../../harness/runner/runner.ts";
 import { waitFor } from "../../harness/wait.ts";
+import { type KeeperDirectory, keeperDirectoryAt } from "../../src/base/layout.ts";
 
 const SHARED = { "shared-session": "true" };
 const folder = mkdtempSync(path.join(os.tmpdir(), "session crash "));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Keepers, and processes that make a session. */
+/** Keepers, the shells beside them, and processes that make a session. */
 function processesOf({ runner }: Stage): ProcessInfo[] {
-  return processesWith("RUNNER_TEMP", (value) => value === runner.temp).filter(
-    ({ pid, command }) => isAlive(pid) && command.includes(`${path.sep}dist${path.sep}`),
-  );
+  return processesWith("RUNNER_TEMP", (value) => value === runner.temp).filter(({ pid }) => isAlive(pid));
 }
 
-function kill(target: ProcessInfo | undefined): void {
-  // Never 0, which is the process group of the tests.
-  if (!target) throw new Error("there is nothing to kill");
-  process.kill(target.pid, "SIGKILL");
+/** The directory of the only session. */
+function directoryOf({ root }: Stage): KeeperDirectory {
+  const folder = path.join(root, "sessions");
+  const [id, ...others] = readdirSync(folder);
+  if (id === undefined || others.length > 0) throw new Error("not exactly one session");
+  return keeperDirectoryAt(path.join(folder, id), "session");
 }
 
 const allGone = (stage: Stage, where: string) =>
@@ -97,21 +98,20 @@ test("post is killed at every point, then run again", async () => {
 }, 1_200_000);
 
 test.each(["between renewals", "while a session is made"])(
-  "the keeper is killed %s: the session stays whole, post reports it and leaves nothing",
+  "the keeper is killed for good %s: the session stays whole, post reports it and leaves nothing",
   async (when) => {
     const stage = await Stage.start({ clouds: { sessionSeconds: 24 } });
     try {
       const { job } = await stage.startJob();
       expect((await stage.use(job, SHARED)).outcome).toBe("success");
       const before = sessions(stage);
-      const [keeper] = stage.keepers();
       if (when === "while a session is made") {
         stage.clouds.sts.fault = () => "hang-before-headers";
         const { length } = stage.clouds.sts.requests;
         await waitFor("a request for a session", 30_000, () => stage.clouds.sts.requests.length > length);
-        expect(processesOf(stage)).toHaveLength(2);
+        expect(processesOf(stage)).toHaveLength(3);
       }
-      kill(keeper);
+      await killForGood(directoryOf(stage));
       await allGone(stage, when);
       expect(sessions(stage).join() === before.join()).toBe(true);
       expectWhole(stage, when);
@@ -135,7 +135,8 @@ test("main is killed while its first session is made: that process ends with it"
     const [own] = processesWith("INPUT_SHARED-SESSION", (value) => value === "true").filter(({ command }) =>
       command.includes(path.join("dist", "main")),
     );
-    kill(own);
+    // Never 0, which is the process group of the tests.
+    process.kill(own?.pid ?? Number.NaN, "SIGKILL");
     expect((await main).signal).toBe("SIGKILL");
     await allGone(stage, "main");
     await expectGone(stage, job, "main killed at its exchange");

@@ -1,4 +1,7 @@
 /** Runs one tool in one job, under AWS's own names, for three sessions, and says how it went. */
+import { mkdtemp, rm } from "node:fs/promises";
+import os from "node:os";
+import path from "node:path";
 import type { Clouds } from "../../harness/clouds/clouds.ts";
 import { repository } from "../../harness/repository.ts";
 import { createRunner, type StepResult } from "../../harness/runner/runner.ts";
@@ -29,7 +32,9 @@ export interface ToolRow extends RowResult {
 export async function runTool(tool: Tool, mode: Mode, world: ToolWorld): Promise<ToolRow> {
   const { clouds, names, folder } = world;
   const id = `${tool.name}-${mode}`;
+  const root = tool.hasPlainPath ? { root: await mkdtemp(path.join(os.tmpdir(), "runner-")) } : {};
   const runner = await createRunner({
+    ...root,
     environment: {
       PATH: process.env.PATH ?? "",
       NODE_NO_WARNINGS: "1",
@@ -82,6 +87,7 @@ export async function runTool(tool: Tool, mode: Mode, world: ToolWorld): Promise
     };
   } finally {
     await runner.close();
+    if (root.root !== undefined) await rm(root.root, { recursive: true, force: true });
   }
 }
 
