@@ -1751,15 +1751,14 @@ function identityLines(identity) {
     ];
 }
 /**
- * The command that prints a file: SDKs run it by a shell, or split it as one would. On Windows without quotes
- * where there can be none: Go's own quoting of them is not what cmd.exe reads (aws-sdk-go-v2,
- * credentials/processcreds/provider.go; the documentation of os/exec, Command, names cmd.exe).
+ * The command that prints a file: SDKs run it by a shell, or split it as one would. Without quotes where the
+ * path needs none: Go on Windows and minio-go (restic) do not remove them.
  */
 function printCommand(file) {
-    if (process.platform !== "win32")
-        return `cat '${file}'`;
-    const name = file.replaceAll("/", "\\");
-    return `cmd /c type ${/^[\w:\\.-]+$/.test(name) ? name : `"${name}"`}`;
+    const isWindows = process.platform === "win32";
+    const name = isWindows ? file.replaceAll("/", "\\") : file;
+    const quote = /^[\w@%+=:,./\\-]+$/.test(name) ? "" : isWindows ? '"' : "'";
+    return `${isWindows ? "cmd /c type" : "cat"} ${quote}${name}${quote}`;
 }
 /** The same section, for the credentials file: some SDKs look for a credential process only there. */
 function renderForCredentials(section, profile) {
