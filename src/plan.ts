@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { type EnvironmentPlan, planEnvironment } from "./aws/environment.ts";
 import type { Profile } from "./aws/section.ts";
+import { isOtherSts } from "./aws/sts-endpoint.ts";
 import { UserError } from "./base/errors.ts";
 import type { Endpoint } from "./base/id-token.ts";
 import { decodeClaims, timeClaim } from "./base/jwt.ts";
@@ -59,7 +60,11 @@ export function makePlan(inputs: Inputs, env: NodeJS.ProcessEnv): Plan {
   const { exports, warnings } = planEnvironment(env, use);
   checkProxies(env);
   const asked = endpoint?.url ?? stsEndpoint ?? `https://sts.${region}.amazonaws.com`;
-  warnings.push(...[proxyWarning(env, asked), tlsWarning(env)].filter((text) => text !== undefined));
+  warnings.push(
+    ...[proxyWarning(env, asked), tlsWarning(env), policyWarning(inputs)].filter(
+      (text) => text !== undefined,
+    ),
+  );
   return {
     id,
     inputs,
@@ -105,6 +110,12 @@ function profilesOf(
     ? { sessionFile: secret }
     : { roleArn, sessionName, tokenFile: secret };
   return { keeper, visible: { ...about, identity }, hidden };
+}
+
+/** MinIO ignores them, and says nothing. */
+function policyWarning({ policyArns, stsEndpoint }: Inputs): string | undefined {
+  if (policyArns === undefined || !isOtherSts(stsEndpoint)) return undefined;
+  return "managed-session-policies is given with an sts-endpoint that is not AWS. Not every server knows them, and one that ignores them grants all that the role may do. Try what later steps may do.";
 }
 
 /** main and keeper still verify certificates: start.ts. */

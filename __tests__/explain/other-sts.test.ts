@@ -69,8 +69,8 @@ const CASES: [
   [
     { kind: "denied", code: "PackedPolicyTooLargeException" },
     "session-policy",
-    `${HOST} rejected a session policy, but this action does not send one`,
-    "find out what that server, or a proxy before it, adds",
+    `${HOST} rejected the session policy`,
+    "not every server supports them",
   ],
   [
     { kind: "throttled", httpStatus: 429 },

@@ -4512,6 +4512,7 @@ function textOf({ kind, httpStatus }, { audience, endpointHost, proxy }) {
 
 
 
+
 /**
  * Decides everything that can be decided without touching anything. Throws a UserError for what has to be
  * refused.
@@ -4528,7 +4529,7 @@ function makePlan(inputs, env) {
     const { exports, warnings } = planEnvironment(env, use);
     checkProxies(env);
     const asked = endpoint?.url ?? stsEndpoint ?? `https://sts.${region}.amazonaws.com`;
-    warnings.push(...[proxyWarning(env, asked), tlsWarning(env)].filter((text) => text !== undefined));
+    warnings.push(...[proxyWarning(env, asked), tlsWarning(env), policyWarning(inputs)].filter((text) => text !== undefined));
     return {
         id,
         inputs,
@@ -4569,6 +4570,12 @@ function profilesOf(inputs, id, job) {
         ? { sessionFile: secret }
         : { roleArn, sessionName, tokenFile: secret };
     return { keeper, visible: { ...about, identity }, hidden };
+}
+/** MinIO ignores them, and says nothing. */
+function policyWarning({ policyArns, stsEndpoint }) {
+    if (policyArns === undefined || !isOtherSts(stsEndpoint))
+        return undefined;
+    return "managed-session-policies is given with an sts-endpoint that is not AWS. Not every server knows them, and one that ignores them grants all that the role may do. Try what later steps may do.";
 }
 /** main and keeper still verify certificates: start.ts. */
 function tlsWarning(env) {
@@ -4635,6 +4642,7 @@ function explainShape(failure, code, { roleArn, durationSeconds }) {
 
 
 
+
 /** Explains why a role could not be reached from its source: which role refused, and what is missing. */
 function explainChainFailure(failure, situation) {
     const { endpointHost: host } = situation;
@@ -4692,7 +4700,7 @@ function chain_refused({ message, callerArn, roleArn: link }, roleArn, situation
         : /trust|resource-based policy/.test(message)
             ? trust
             : undefined;
-    return explained_text("chain-refused", `AWS refused to let ${who} assume ${(0,base_text/* shortened */.vI)(link ?? roleArn, 140)}${isOwn ? "" : `, a role on the way to ${(0,base_text/* shortened */.vI)(situation.roleArn, 140)}`}`, `The role is reached from ${situation.source}.`, "", ...(reason ?? [
+    return explained_text("chain-refused", `${isOtherSts(situation.stsEndpoint) ? situation.endpointHost : "AWS"} refused to let ${who} assume ${(0,base_text/* shortened */.vI)(link ?? roleArn, 140)}${isOwn ? "" : `, a role on the way to ${(0,base_text/* shortened */.vI)(situation.roleArn, 140)}`}`, `The role is reached from ${situation.source}.`, "", ...(reason ?? [
         "AWS gives no further detail. Usually one of these two statements is missing, or the role does not exist.",
         "",
         ...permission,
@@ -4870,7 +4878,7 @@ function other_sts_refused({ failure, code, endpointHost: host, roleArn, audienc
             return explained_text("id-token-rejected", `${host} rejected the ID token`, ...claimLines(claims), "Fix: compare the issuer (iss) and the audience (aud) with the OpenID configuration of that server. It must reach the issuer to check the signature.");
         case "MalformedPolicyDocument":
         case "PackedPolicyTooLarge":
-            return explained_text("session-policy", `${host} rejected a session policy, but this action does not send one`, "Fix: find out what that server, or a proxy before it, adds to requests.");
+            return explained_text("session-policy", `${host} rejected the session policy`, "Fix: shorten or correct inline-session-policy and managed-session-policies, or leave them out: not every server supports them.");
         default:
             return explained_text("sts-other", `${host} refused the exchange: ${code || "no error code"}`, `The request had the role ${(0,base_text/* quoted */.TL)(roleArn)} and the audience ${(0,base_text/* quoted */.TL)(audience)}.`, "Fix: follow the message, and read the documentation of that server.");
     }

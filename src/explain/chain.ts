@@ -1,4 +1,5 @@
 import { parseRole } from "../aws/cli-cache.ts";
+import { isOtherSts } from "../aws/sts-endpoint.ts";
 import type { UserError } from "../base/errors.ts";
 import type { ProxySetting } from "../base/proxy.ts";
 import type { ExchangeFailure } from "../base/session.ts";
@@ -103,7 +104,7 @@ function refused(
       : undefined;
   return text(
     "chain-refused",
-    `AWS refused to let ${who} assume ${shortened(link ?? roleArn, 140)}${isOwn ? "" : `, a role on the way to ${shortened(situation.roleArn, 140)}`}`,
+    `${isOtherSts(situation.stsEndpoint) ? situation.endpointHost : "AWS"} refused to let ${who} assume ${shortened(link ?? roleArn, 140)}${isOwn ? "" : `, a role on the way to ${shortened(situation.roleArn, 140)}`}`,
     `The role is reached from ${situation.source}.`,
     "",
     ...(reason ?? [

@@ -72,8 +72,8 @@ function refused({ failure, code, endpointHost: host, roleArn, audience, claims 
     case "PackedPolicyTooLarge":
       return text(
         "session-policy",
-        `${host} rejected a session policy, but this action does not send one`,
-        "Fix: find out what that server, or a proxy before it, adds to requests.",
+        `${host} rejected the session policy`,
+        "Fix: shorten or correct inline-session-policy and managed-session-policies, or leave them out: not every server supports them.",
       );
     default:
       return text(
