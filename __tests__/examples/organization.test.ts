@@ -97,6 +97,7 @@ withZizmor(`zizmor finds nothing in any workflow${unless(tools.python !== undefi
     "--offline",
     "--quiet",
     "--no-progress",
+    "--color=never",
     "--config",
     ".github/zizmor.yml",
   ];
