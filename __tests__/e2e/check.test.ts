@@ -3,7 +3,7 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, test } from "@jest/globals";
-import { killForGood } from "../../harness/machine/stage.ts";
+import { killForGood, PATIENT } from "../../harness/machine/stage.ts";
 import type { StepResult } from "../../harness/runner/runner.ts";
 import { readJson } from "../../src/base/files.ts";
 import { decodeClaims, timeClaim } from "../../src/base/jwt.ts";
@@ -223,7 +223,7 @@ describe("without a use in this job the check", () => {
 
   test("fails otherwise where a step removed the job directory", async () => {
     const scene = await kept();
-    rmSync(scene.root, { recursive: true });
+    rmSync(scene.root, { recursive: true, ...PATIENT });
     const check = await scene.job.use(CHECK);
     expect(lineOf(check)).toMatch(
       /^aws-role-refresh: unhealthy; a step removed .*\. Use the action once more in this job\. /,

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, test } from "@jest/globals";
-import { killForGood, Stage } from "../../harness/machine/stage.ts";
+import { killForGood, PATIENT, Stage } from "../../harness/machine/stage.ts";
 import { isAlive } from "../../harness/runner/processes.ts";
 import { waitFor } from "../../harness/wait.ts";
 import type { KeeperDirectory } from "../../src/base/layout.ts";
@@ -164,7 +164,7 @@ test("RUNNER_TEMP is emptied under it: gone, and nothing is written into the emp
   const { job } = await stage.startJob();
   await stage.use(job);
   const { temp } = stage.runner;
-  for (const entry of readdirSync(temp)) rmSync(path.join(temp, entry), { recursive: true });
+  for (const entry of readdirSync(temp)) rmSync(path.join(temp, entry), { recursive: true, ...PATIENT });
   const appeared = new Set<string>();
   const watch = setInterval(() => {
     for (const entry of readdirSync(temp)) appeared.add(entry);

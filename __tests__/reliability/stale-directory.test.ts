@@ -16,7 +16,7 @@ import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { canBeAnother, isRoot, NOBODY, unless } from "../../harness/machine/means.ts";
 import { OtherUser } from "../../harness/machine/other-user.ts";
-import { Stage } from "../../harness/machine/stage.ts";
+import { PATIENT, Stage } from "../../harness/machine/stage.ts";
 import { isAlive } from "../../harness/runner/processes.ts";
 import { waitFor } from "../../harness/wait.ts";
 
@@ -176,7 +176,7 @@ describe("refused before GitHub or AWS is asked for anything, and left as it is"
         chmodSync(path.join(root, "tokens"), 0o755);
         expect((await other.finish()).outcome).toBe("success");
         expect(readdirSync(root)).toEqual(["tokens"]);
-        rmSync(root, { recursive: true });
+        rmSync(root, { recursive: true, ...PATIENT });
       } finally {
         await other.close();
       }

@@ -16,7 +16,7 @@ import {
 import { createServer } from "node:net";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { AUDIENCES, Stage } from "../../harness/machine/stage.ts";
+import { AUDIENCES, PATIENT, Stage } from "../../harness/machine/stage.ts";
 import { waitFor } from "../../harness/wait.ts";
 import { tokenId } from "../../src/base/layout.ts";
 
@@ -129,7 +129,7 @@ async function each(
 /** Makes room for something at `at`: the folders above it, and nothing there. */
 function clear(at: string): void {
   mkdirSync(path.dirname(at), { recursive: true, mode: 0o700 });
-  rmSync(at, { recursive: true, force: true });
+  rmSync(at, { recursive: true, force: true, ...PATIENT });
 }
 
 /**

@@ -153,3 +153,6 @@ export class Stage {
     if (told.length > 0) throw new Error(`told by a step: ${told.join(", ")}`);
   }
 }
+
+/** For rmSync: a keeper that lives may be writing its status at this moment. */
+export const PATIENT = { maxRetries: 20, retryDelay: 20 };
