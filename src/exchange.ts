@@ -24,18 +24,11 @@ const ATTEMPT_TIMEOUT_MS = 15_000;
 /** Of a session, at AWS and at servers with an STS API. */
 const ARN = /^arn:[\w-]+:[\w-]*:[\w-]*:[\w-]*:[\w+=,.@/:-]{1,1024}$/;
 
-/** A connection to STS that is open before there is anything to exchange. */
-export interface Prepared {
-  agent: EarlyAgent;
-  /** Closes it, if it was not used. */
-  close(): void;
-}
-
 /**
  * Runs the client up to where a request would leave, since its first call is slow, and opens the connection
  * that it will most likely use, except through a proxy. No failure of this matters.
  */
-export async function prepare(request: SessionRequest): Promise<Prepared> {
+export async function prepare(request: SessionRequest): Promise<EarlyAgent> {
   const agent = new EarlyAgent({ keepAlive: false, proxyEnv: process.env } as https.AgentOptions);
   const endpoint = request.endpoint ?? likelyEndpoint(request.region, process.env);
   const { sts } = makeClient({ ...request, endpoint }, { isDry: true });
@@ -44,7 +37,7 @@ export async function prepare(request: SessionRequest): Promise<Prepared> {
   sts.destroy();
   const url = URL.canParse(endpoint) ? new URL(endpoint) : undefined;
   if (url?.protocol === "https:" && !findProxy(process.env, url.href)) agent.open(url);
-  return { agent, close: () => agent.close() };
+  return agent;
 }
 
 /** What the SDK would ask without a setting in a file. */
@@ -63,16 +56,16 @@ export async function exchange(
   request: SessionRequest,
   source: SessionSource,
   onRetry?: (text: string) => void,
-  prepared?: Prepared,
+  agent?: EarlyAgent,
 ): Promise<ExchangeResult> {
   const progress: Progress = {
-    agent: prepared?.agent,
+    agent,
     client: undefined,
     roleArn: undefined,
     callerArn: undefined,
     sent: undefined,
   };
-  const url = () => progress.client?.askedUrl() ?? makeClient(request).askedUrl();
+  const url = () => progress.client?.askedUrl() ?? request.endpoint ?? regionalEndpoint(request.region);
   let attempts = 0;
   const attempt = async () => {
     attempts++;

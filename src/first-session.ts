@@ -3,25 +3,19 @@ import * as core from "@actions/core";
 import { KEYS } from "./aws/environment.ts";
 import { home } from "./aws/user-files.ts";
 import { bundlePath } from "./base/bundles.ts";
-import type { Claims } from "./base/jwt.ts";
 import { findProxy } from "./base/proxy.ts";
 import type { ExchangeFailure, Session, SessionRequest, SessionSource } from "./base/session.ts";
-import type { Prepared } from "./exchange.ts";
+import type { EarlyAgent } from "./early-agent.ts";
 import { explainChainFailure } from "./explain/chain.ts";
 import { explainStsFailure } from "./explain/sts.ts";
 import type { Inputs } from "./inputs.ts";
+import type { IdTokenFacts } from "./keeper/renewal.ts";
 import { needsKeys, type Plan } from "./plan.ts";
 
 type Exchange = typeof import("./exchange.ts");
 
 /** What main knows of a session: no keys and no lifetime where it did not try one. */
 export type KnownSession = Pick<Session, "accountId" | "assumedRoleArn"> & Partial<Session>;
-
-/** Of the ID token that was exchanged. */
-export interface Exchanged {
-  claims: Claims;
-  clockOffsetMs: number | undefined;
-}
 
 /** The AWS SDK is in a separate bundle, loaded only where it is needed. */
 export function loadExchange(): Promise<Exchange> {
@@ -60,23 +54,23 @@ export function sdkEnvironment({ inputs, job }: Plan, env: NodeJS.ProcessEnv): R
 /** The exchange, with its connection open as soon as it is loaded. */
 export async function prepareExchange(plan: Plan): Promise<PreparedExchange> {
   const bundle = await loadExchange();
-  return { ...bundle, prepared: await bundle.prepare(sessionRequest(plan)) };
+  return { ...bundle, agent: await bundle.prepare(sessionRequest(plan)) };
 }
 
-export type PreparedExchange = Exchange & { prepared?: Prepared | undefined };
+export type PreparedExchange = Exchange & { agent?: EarlyAgent };
 
 /** Tries the role once. Throws a UserError that explains why STS gave no session. */
 export async function firstSession(
-  { exchange, prepared }: PreparedExchange,
+  { exchange, agent }: PreparedExchange,
   plan: Plan,
   source: SessionSource,
-  idToken: Exchanged | undefined,
+  idToken: IdTokenFacts | undefined,
   env: NodeJS.ProcessEnv,
 ): Promise<Session> {
   Object.assign(env, sdkEnvironment(plan, env));
   // The SDK asks for the home folder and fails without one.
   env.HOME ??= home();
-  const result = await exchange(sessionRequest(plan), source, logRetry, prepared);
+  const result = await exchange(sessionRequest(plan), source, logRetry, agent);
   if ("session" in result) return result.session;
   throw explainFailure(result.failure, plan, idToken, env);
 }
@@ -89,7 +83,7 @@ export function logRetry(text: string): void {
 export function explainFailure(
   { endpointUrl, ...answer }: ExchangeFailure,
   { inputs }: Plan,
-  idToken: Exchanged | undefined,
+  idToken: IdTokenFacts | undefined,
   env: NodeJS.ProcessEnv,
   isSelf = false,
 ): Error {

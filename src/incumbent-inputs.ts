@@ -64,16 +64,16 @@ export function checkIncumbentInputs(read: Reader): string[] {
       `${name}${value === undefined ? "" : `: ${value}`} is not supported. ${why}`,
     );
   }
-  const hasSource = ["source-profile", "role-chaining", "credential-source"].some(
-    (name) => !["", "false"].includes(read(name)),
-  );
-  if (parseBoolean(read("force-skip-oidc")) && !hasSource) {
-    throw new UserError(
-      "input-refused",
-      `force-skip-oidc: true is not supported without ${CHAIN}, because nothing else can assume the role. Give one of them, or remove force-skip-oidc.`,
-    );
-  }
   return Object.entries(WITHOUT_EFFECT)
     .filter(([name]) => read(name) !== "")
     .map(([name, why]) => `${name}: ${why}`);
+}
+
+/** Throws a UserError if the ID token, which the role is assumed with, must not be used. */
+export function checkIdTokenIsWanted(read: Reader): void {
+  if (!parseBoolean(read("force-skip-oidc"))) return;
+  throw new UserError(
+    "input-refused",
+    `force-skip-oidc: true is not supported without ${CHAIN}, because nothing else can assume the role. Give one of them, or remove force-skip-oidc.`,
+  );
 }

@@ -60,6 +60,9 @@ const ROLE_ARN = /^arn:(aws[a-z-]*):iam::(\d{12}):role\/((?:[\w+=,.@-]+\/)*)([\w
 // Other servers with an STS API have their own form of role ARNs (MinIO: "arn:minio:iam:::role/…").
 const ANY_ARN = /^arn:([\w-]+):[\w-]*:[\w-]*:([\w-]*):(?:[\w+=,.@/:-]*[/:])?([\w+=,.@-]+)$/;
 
+/** Names of profiles that every SDK reads in the same way, without quotes. */
+export const PROFILE = /^[A-Za-z0-9_.-]{1,64}$/;
+
 export function readRole(read: Reader, anyArn: boolean): Role {
   const arn = required(read, "role-to-assume");
   const aws = arn.length <= 2048 ? ROLE_ARN.exec(arn) : null;
@@ -95,8 +98,7 @@ export function readProfile(read: Reader): string {
   // The SDK for JavaScript looks profiles up in an object, which inherits properties of some names.
   if (profile in {})
     throw refused("profile", profile, "The AWS SDK for JavaScript cannot read a profile of this name.");
-  // Every SDK reads these names in the same way, without quotes.
-  if (/^[A-Za-z0-9_.-]{1,64}$/.test(profile)) return profile;
+  if (PROFILE.test(profile)) return profile;
   throw refused("profile", profile, "Leave it out to give every later step this role.");
 }
 
@@ -150,11 +152,16 @@ export function readProxy(read: Reader): void {
 }
 
 export function readMirror(read: Reader): Mirror {
-  const given = read("mirror-environment") || "auto";
-  if (given === "auto") return "auto";
-  const value = parseBoolean(given);
-  if (value === undefined) throw refused("mirror-environment", given, "auto is right for most jobs.");
-  return value ? "always" : "never";
+  const value = readAuto(read, "mirror-environment");
+  return value === "auto" ? value : value ? "always" : "never";
+}
+
+/** An input that is true, false or, if it is not given, auto. */
+export function readAuto(read: Reader, name: Name): boolean | "auto" {
+  const given = read(name) || "auto";
+  const value = given === "auto" ? given : parseBoolean(given);
+  if (value !== undefined) return value;
+  throw refused(name, given, "auto is right for most jobs.");
 }
 
 export function readTrustPolicy(read: Reader): TrustPolicy | undefined {

@@ -1,7 +1,7 @@
 import type { Mirror } from "./aws/environment.ts";
 import { UserError } from "./base/errors.ts";
 import type { TrustPolicy } from "./explain/trust-policy.ts";
-import { checkIncumbentInputs } from "./incumbent-inputs.ts";
+import { checkIdTokenIsWanted, checkIncumbentInputs } from "./incumbent-inputs.ts";
 import type { Reader, Role, Run, Summary } from "./input-readers.ts";
 import * as input from "./input-readers.ts";
 import { readSessionInputs, type SessionInputs } from "./session-inputs.ts";
@@ -42,7 +42,8 @@ export function loadInputs(read: Reader, run: Run): Inputs {
   const notes = checkIncumbentInputs(read);
   input.readProxy(read);
   const session = readSessionInputs(read, notes);
-  if (session.source !== "id-token")
+  if (session.source === "id-token") checkIdTokenIsWanted(read);
+  else
     for (const name of ["audience", "explain-trust-policy"].filter((one) => read(one) !== ""))
       notes.push(`${name}: the role is not assumed with an ID token`);
   return {

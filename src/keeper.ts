@@ -5,7 +5,7 @@ import { RequestError } from "./base/network.ts";
 import { isRunning } from "./base/process.ts";
 import { retrying } from "./base/retry.ts";
 import { readKeys } from "./base/session.ts";
-import { keep } from "./keeper/keep.ts";
+import { keep, type Place } from "./keeper/keep.ts";
 import type { Ask, Reply, Watch, WatchSession } from "./keeper/messages.ts";
 import { readStatus } from "./keeper/record.ts";
 import { sessionSource, tokenSource } from "./keeper/source.ts";
@@ -39,10 +39,9 @@ async function begin(ask: Ask): Promise<void> {
     );
     process.once("message", ({ directory, worker, dead }: Watch) => {
       process.removeListener("disconnect", giveUp);
-      const again = JSON.stringify({ ask, worker });
       const source = tokenSource(ask, first.clockOffsetMs ?? 0);
       const status = beginStatus(first, Date.now() - (performance.now() - first.receivedAt), dead);
-      void keep({ kind: "token", source, directory, worker, again }, first, status, onReady);
+      void keep({ kind: "token", source, worker, directory, orders: { ask } }, first, status, onReady);
     });
     reply({ first });
   } catch (error) {
@@ -58,24 +57,23 @@ function watchSession({ renewal, first, directory, worker, dead }: WatchSession)
   const remainingMs = keys.expiresAt - (Date.now() + clockOffset);
   const fresh = { lifetimeMs, remainingMs, clockOffsetMs, receivedAt: performance.now() };
   const source = sessionSource(renewal, keys, clockOffset);
-  const again = JSON.stringify({ renewal, worker });
   const status = beginStatus(fresh, Date.now(), dead);
-  void keep({ kind: "session", source, directory, worker, again }, fresh, status, onReady);
+  const task = { kind: "session", source, worker, directory, orders: { renewal } } as const;
+  void keep(task, fresh, status, onReady);
 }
 
 function onReady(): void {
   reply({ ready: true }, () => process.disconnect());
 }
 
+/** What keep() hands on. */
+type Again = { worker: Watch["worker"]; place: Place } & ({ ask: Ask } | Pick<WatchSession, "renewal">);
+
 /** In the place of a keeper that was killed (keeper/watcher.ts), in its directory, whatever that is called now. */
 function goOn(): void {
   delete process.env.KEEPER_COMMAND;
-  const again = fs.readFileSync(0, "utf8");
-  const { ask, renewal, worker } = JSON.parse(again) as { ask: Ask } & Pick<
-    WatchSession,
-    "renewal" | "worker"
-  >;
-  const kind = renewal ? "session" : "token";
+  const { worker, place, ...orders } = JSON.parse(fs.readFileSync(0, "utf8")) as Again;
+  const kind = "renewal" in orders ? "session" : "token";
   const directory = keeperDirectoryAt(".", kind);
   const dead = readStatus(directory);
   // Ended by itself, or a later use has started another. Without a status there is nothing to go on with.
@@ -84,10 +82,11 @@ function goOn(): void {
   const remainingMs = tokenExpiresAt - tokenReceivedAt;
   const receivedAt = performance.now() - (Date.now() - tokenReceivedAt);
   const clockOffset = clockOffsetMs ?? 0;
-  const source = renewal
-    ? sessionSource(renewal, readKeys(directory.secret), clockOffset)
-    : tokenSource(ask, clockOffset);
-  const task = { kind, source, directory: undefined, worker, again: again.trimEnd() } as const;
+  const source =
+    "renewal" in orders
+      ? sessionSource(orders.renewal, readKeys(directory.secret), clockOffset)
+      : tokenSource(orders.ask, clockOffset);
+  const task = { kind, source, worker, directory: place, orders } as const;
   void keep(task, { lifetimeMs, remainingMs, clockOffsetMs, receivedAt }, reviveStatus(dead), () => {});
 }
 

@@ -115,7 +115,7 @@ function profilesOf(
 /** MinIO ignores them, and says nothing. */
 function policyWarning({ policyArns, stsEndpoint }: Inputs): string | undefined {
   if (policyArns === undefined || !isOtherSts(stsEndpoint)) return undefined;
-  return "managed-session-policies is given with an sts-endpoint that is not AWS. Not every server knows them, and one that ignores them grants all that the role may do. Try what later steps may do.";
+  return "managed-session-policies is given with an sts-endpoint that is not AWS. Some servers, such as MinIO, ignore it without an error, and later steps can then do everything that the role may do. Check what they can do, or use inline-session-policy.";
 }
 
 /** main and keeper still verify certificates: start.ts. */

@@ -2,6 +2,7 @@ import * as core from "@actions/core";
 import { keeperDirectory, kindOf } from "./base/layout.ts";
 import { quoted } from "./base/text.ts";
 import { sourceText } from "./first-session.ts";
+import { lastRenewal } from "./keeper/schedule.ts";
 import type { Plan } from "./plan.ts";
 import type { Reached } from "./reach.ts";
 
@@ -47,11 +48,9 @@ function outputKeys({ session: { keys } }: Reached): void {
  */
 function refreshableUntil({ inputs, endsAt }: Plan, { use, session }: Reached): string | undefined {
   if (endsAt === undefined || !use.endsWithIdTokens) return undefined;
-  return time(inputs.sharedSession ? endsAt - LAST_RENEWAL_MS + (session.lifetimeMs ?? 0) : endsAt);
+  if (!inputs.sharedSession) return time(endsAt);
+  return time(lastRenewal(Date.now(), endsAt) + (session.lifetimeMs ?? 0));
 }
-
-/** See lastRenewal in keeper/schedule.ts. */
-const LAST_RENEWAL_MS = 5 * 60 * 1000;
 
 function time(ms: number): string {
   return new Date(ms).toISOString().replace(/\.\d+Z$/, "Z");

@@ -7,7 +7,6 @@ import { findProxy } from "./base/proxy.ts";
 import type { Session } from "./base/session.ts";
 import { explainIdTokenFailure } from "./explain/id-token.ts";
 import {
-  type Exchanged,
   explainFailure,
   firstSession,
   type KnownSession,
@@ -27,7 +26,7 @@ import { replaceKeeper } from "./job/replace-keeper.ts";
 import { healthOf } from "./keeper/health.ts";
 import { type LaunchedKeeper, surroundings } from "./keeper/launch.ts";
 import type { Renewal } from "./keeper/messages.ts";
-import { RenewalError, type RenewalJob, renew } from "./keeper/renewal.ts";
+import { type IdTokenFacts, RenewalError, type RenewalJob, renew } from "./keeper/renewal.ts";
 import type { Plan } from "./plan.ts";
 import { replacedWarning } from "./report/health.ts";
 
@@ -38,7 +37,7 @@ export interface Reached {
   use: PublishedUse;
   session: KnownSession;
   /** undefined: none was exchanged. */
-  idToken: (Exchanged & Pick<IdToken, "lifetimeMs">) | undefined;
+  idToken: IdTokenFacts | undefined;
 }
 
 /** Enters the use into the job directory. */
@@ -68,7 +67,7 @@ export async function byTokenFile(
     await handOverToken(plan, keeper, first);
     return { use, session, idToken: first };
   } finally {
-    (await preparing?.catch(() => undefined))?.prepared?.close();
+    (await preparing?.catch(() => undefined))?.agent?.close();
   }
 }
 

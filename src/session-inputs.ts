@@ -1,6 +1,7 @@
 import type { CredentialSource } from "./aws/section.ts";
 import { errorText, UserError } from "./base/errors.ts";
-import { type Name, parseBoolean, type Reader, readBoolean, refused } from "./input-readers.ts";
+import { type Name, PROFILE, type Reader, readAuto, readBoolean, refused } from "./input-readers.ts";
+import type { SourceName } from "./job/chain.ts";
 
 /** The inputs that decide where the session of a role comes from, and what it may do. */
 export interface SessionInputs {
@@ -17,7 +18,7 @@ export interface SessionInputs {
 }
 
 /** What steps before this one use, a profile by its name, or the runner's own identity. */
-export type RoleSource = { sameProfile: true } | { profile: string } | { credentials: CredentialSource };
+export type RoleSource = SourceName | { credentials: CredentialSource };
 
 /** Throws a UserError for what cannot be, alone or together. Adds to `notes` what has no effect. */
 export function readSessionInputs(read: Reader, notes: string[]): SessionInputs {
@@ -57,15 +58,17 @@ export function readSessionInputs(read: Reader, notes: string[]): SessionInputs 
 }
 
 function readShared(read: Reader, needs: Name[]): boolean {
-  const given = read("shared-session") || "auto";
-  const value = given === "auto" ? needs.length > 0 : parseBoolean(given);
-  if (value === undefined) throw refused("shared-session", given, "auto is right for most jobs.");
   const [need] = needs;
-  if (!value && need !== undefined) {
+  const value = readAuto(read, "shared-session");
+  if (value === false && need !== undefined) {
     const why = `${need} works only with a shared session, because later steps cannot do it by themselves.`;
-    throw refused("shared-session", given, `${why} Remove shared-session, or remove ${need}.`);
+    throw refused(
+      "shared-session",
+      read("shared-session"),
+      `${why} Remove shared-session, or remove ${need}.`,
+    );
   }
-  return value;
+  return value === "auto" ? need !== undefined : value;
 }
 
 function readSource(read: Reader): "id-token" | RoleSource {
@@ -86,7 +89,7 @@ function readSource(read: Reader): "id-token" | RoleSource {
   }
   if (isChaining) return { sameProfile: true };
   if (profile !== "") {
-    if (/^[A-Za-z0-9_.-]{1,64}$/.test(profile)) return { profile };
+    if (PROFILE.test(profile)) return { profile };
     throw refused(
       "source-profile",
       profile,

@@ -1,6 +1,7 @@
 // Main opens its connection to STS while GitHub answers.
 import { afterEach, expect, test } from "@jest/globals";
 import { type Distance, startDistance } from "../../harness/clouds/distance.ts";
+import { RawServer } from "../../harness/machine/raw-server.ts";
 import { ACTION, finishClean, type Scene, startJob, startScene, until, WITH, worked } from "./setup.ts";
 
 const relays: Distance[] = [];
@@ -49,3 +50,17 @@ test("if GitHub refuses, it is closed without a request", async () => {
   expect([sts.requests.length, relay.open]).toEqual([0, 0]);
   await finishClean(scene);
 });
+
+test("a server that never answers the handshake: main ends by its own deadlines", async () => {
+  const { scene } = await startAtDistance();
+  const silent = await RawServer.start(() => {});
+  try {
+    const inputs = { ...WITH, "sts-endpoint": `https://localhost:${silent.port}` };
+    const use = await scene.job.use(ACTION, { with: inputs });
+    expect(use.outcome).toBe("failure");
+    expect(use.log).toContain(`localhost:${silent.port} cannot be reached`);
+    await finishClean(scene);
+  } finally {
+    silent.close();
+  }
+}, 180_000);

@@ -2,9 +2,11 @@
 import { spawnSync } from "node:child_process";
 import {
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmdirSync,
   rmSync,
   writeFileSync,
@@ -206,6 +208,26 @@ test("a killed watcher is replaced, and the new one does its work", async () => 
   await killKeeper(directoryOf(scene));
   expect(keepers(scene.runner)).toHaveLength(1);
   await finish(scene);
+});
+
+test("brought back in a folder that a step has moved away: when the job is over, what else is there stays", async () => {
+  const scene = await startScene();
+  worked(await scene.job.use(ACTION, { with: WITH }));
+  const { path: from } = directoryOf(scene);
+  const away = mkdtempSync(path.join(tmpdir(), "moved "));
+  // It looks like a job directory, so that the keeper does not end for another reason.
+  for (const name of ["uses", "tokens"]) mkdirSync(path.join(away, name));
+  writeFileSync(path.join(away, "uses", "0123456789abcdef.json"), "{}");
+  const before = await watched(keeperDirectoryAt(from));
+  const directory = keeperDirectoryAt(path.join(away, "tokens", path.basename(from)));
+  renameSync(from, directory.path);
+  process.kill(before.pid, "SIGKILL");
+  await until("the next keeper", () => statusOf(directory).pid !== before.pid && statusOf(directory).watcher);
+  await scene.job.killWorker();
+  await until("its end", () => keepers(scene.runner).length === 0);
+  expect(existsSync(directory.secret)).toBe(false);
+  expect(readdirSync(away).sort()).toEqual(["tokens", "uses"]);
+  rmSync(away, { recursive: true });
 });
 
 test("both killed: the next use starts another pair", async () => {

@@ -158,6 +158,25 @@ describe("the process that makes the session", () => {
   );
 });
 
+test(
+  "STS's refusals say nothing about the job: the keeper is still there when they end, long after the session's",
+  async () => {
+    const one = await start({ sessionSeconds: 8 });
+    one.clouds.sts.fault = () => ({ error: "AccessDenied" });
+    const { tokenExpiresAt } = one.keeper.status();
+    await one.keeper.until(
+      "failures",
+      ({ failures }) => failures > 3 && Date.now() > tokenExpiresAt + 2_000,
+      60_000,
+    );
+    expect(one.keeper.status().ended).toBeUndefined();
+    one.clouds.sts.fault = undefined;
+    await one.keeper.until("a session", ({ refreshes }) => refreshes > 0, 30_000);
+    await closeAll();
+  },
+  LIMIT_MS,
+);
+
 const runWithClock = faketime === undefined ? test.skip : test;
 describe(`the clock is set${unless(faketime !== undefined, "libfaketime is not installed")}`, () => {
   const folder = mkdtempSync(path.join(os.tmpdir(), "session clock "));

@@ -12162,7 +12162,7 @@ async function prepare(request) {
     const url = URL.canParse(endpoint) ? new URL(endpoint) : undefined;
     if (url?.protocol === "https:" && !findProxy(process.env, url.href))
         agent.open(url);
-    return { agent, close: () => agent.close() };
+    return agent;
 }
 /** What the SDK would ask without a setting in a file. */
 function likelyEndpoint(region, env) {
@@ -12175,15 +12175,15 @@ function likelyEndpoint(region, env) {
  * holds a token or a key.
  * @param onRetry is called with a line for the log before each repetition; without it there is none
  */
-async function exchange(request, source, onRetry, prepared) {
+async function exchange(request, source, onRetry, agent) {
     const progress = {
-        agent: prepared?.agent,
+        agent,
         client: undefined,
         roleArn: undefined,
         callerArn: undefined,
         sent: undefined,
     };
-    const url = () => progress.client?.askedUrl() ?? makeClient(request).askedUrl();
+    const url = () => progress.client?.askedUrl() ?? request.endpoint ?? regionalEndpoint(request.region);
     let attempts = 0;
     const attempt = async () => {
         attempts++;

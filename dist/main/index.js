@@ -390,7 +390,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 (0,_keeper_launch_js__WEBPACK_IMPORTED_MODULE_0__/* .applyProxyInputs */ .cz)(process.env);
 // The keeper's process takes longer to start than anything else, so it starts before the rest is loaded.
 const keeper = (0,_keeper_launch_js__WEBPACK_IMPORTED_MODULE_0__/* .launchKeeper */ .i4)();
-const { run } = await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 556));
+const { run } = await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 666));
 await run(keeper);
 
 __webpack_async_result__();
@@ -398,7 +398,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 556:
+/***/ 666:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -1533,7 +1533,7 @@ function readFileIfExists(path, limit = MAX_FILE_BYTES) {
     }
 }
 /** The JSON object in a file, at most 1 MiB, or undefined if there is none. */
-function files_readJson(path) {
+function readJson(path) {
     try {
         const value = JSON.parse(readFileIfExists(path, MAX_RECORD_BYTES)?.toString("utf8") ?? "");
         return typeof value === "object" && value !== null && !Array.isArray(value) ? value : undefined;
@@ -1547,7 +1547,7 @@ function files_readJson(path) {
  * version and form: a crash or a step may have left anything there.
  */
 function readRecord(path, schema) {
-    const value = files_readJson(path);
+    const value = readJson(path);
     if (value?.version !== VERSION)
         return undefined;
     try {
@@ -1585,7 +1585,7 @@ function deleteCachedSessions(directory, roleArn, sessionName, isOurs = () => fa
         const path = `${directory}/${name}`;
         try {
             if (name !== ownName) {
-                const arn = files_readJson(path)?.AssumedRoleUser?.Arn;
+                const arn = readJson(path)?.AssumedRoleUser?.Arn;
                 if (typeof arn !== "string")
                     continue;
                 const found = parseRole(arn);
@@ -2411,6 +2411,8 @@ const ALLOWED = {
 const ROLE_ARN = /^arn:(aws[a-z-]*):iam::(\d{12}):role\/((?:[\w+=,.@-]+\/)*)([\w+=,.@-]{1,64})$/;
 // Other servers with an STS API have their own form of role ARNs (MinIO: "arn:minio:iam:::role/…").
 const ANY_ARN = /^arn:([\w-]+):[\w-]*:[\w-]*:([\w-]*):(?:[\w+=,.@/:-]*[/:])?([\w+=,.@-]+)$/;
+/** Names of profiles that every SDK reads in the same way, without quotes. */
+const PROFILE = /^[A-Za-z0-9_.-]{1,64}$/;
 function readRole(read, anyArn) {
     const arn = required(read, "role-to-assume");
     const aws = arn.length <= 2048 ? ROLE_ARN.exec(arn) : null;
@@ -2443,8 +2445,7 @@ function readProfile(read) {
     // The SDK for JavaScript looks profiles up in an object, which inherits properties of some names.
     if (profile in {})
         throw refused("profile", profile, "The AWS SDK for JavaScript cannot read a profile of this name.");
-    // Every SDK reads these names in the same way, without quotes.
-    if (/^[A-Za-z0-9_.-]{1,64}$/.test(profile))
+    if (PROFILE.test(profile))
         return profile;
     throw refused("profile", profile, "Leave it out to give every later step this role.");
 }
@@ -2495,13 +2496,16 @@ function readProxy(read) {
     throw new errors/* UserError */.yo("input-refused", `http-proxy is not a URL that Node.js can use. Allowed: ${ALLOWED["http-proxy"]}.`);
 }
 function readMirror(read) {
-    const given = read("mirror-environment") || "auto";
-    if (given === "auto")
-        return "auto";
-    const value = parseBoolean(given);
-    if (value === undefined)
-        throw refused("mirror-environment", given, "auto is right for most jobs.");
-    return value ? "always" : "never";
+    const value = readAuto(read, "mirror-environment");
+    return value === "auto" ? value : value ? "always" : "never";
+}
+/** An input that is true, false or, if it is not given, auto. */
+function readAuto(read, name) {
+    const given = read(name) || "auto";
+    const value = given === "auto" ? given : parseBoolean(given);
+    if (value !== undefined)
+        return value;
+    throw refused(name, given, "auto is right for most jobs.");
 }
 function readTrustPolicy(read) {
     const given = read("explain-trust-policy");
@@ -2601,13 +2605,15 @@ function checkIncumbentInputs(read) {
         // Not the value: it may be a key.
         throw new errors/* UserError */.yo("input-refused", `${name}${value === undefined ? "" : `: ${value}`} is not supported. ${why}`);
     }
-    const hasSource = ["source-profile", "role-chaining", "credential-source"].some((name) => !["", "false"].includes(read(name)));
-    if (parseBoolean(read("force-skip-oidc")) && !hasSource) {
-        throw new errors/* UserError */.yo("input-refused", `force-skip-oidc: true is not supported without ${CHAIN}, because nothing else can assume the role. Give one of them, or remove force-skip-oidc.`);
-    }
     return Object.entries(WITHOUT_EFFECT)
         .filter(([name]) => read(name) !== "")
         .map(([name, why]) => `${name}: ${why}`);
+}
+/** Throws a UserError if the ID token, which the role is assumed with, must not be used. */
+function checkIdTokenIsWanted(read) {
+    if (!parseBoolean(read("force-skip-oidc")))
+        return;
+    throw new errors/* UserError */.yo("input-refused", `force-skip-oidc: true is not supported without ${CHAIN}, because nothing else can assume the role. Give one of them, or remove force-skip-oidc.`);
 }
 
 ;// CONCATENATED MODULE: ../lib/src/session-inputs.js
@@ -2645,16 +2651,13 @@ function readSessionInputs(read, notes) {
     };
 }
 function readShared(read, needs) {
-    const given = read("shared-session") || "auto";
-    const value = given === "auto" ? needs.length > 0 : parseBoolean(given);
-    if (value === undefined)
-        throw refused("shared-session", given, "auto is right for most jobs.");
     const [need] = needs;
-    if (!value && need !== undefined) {
+    const value = readAuto(read, "shared-session");
+    if (value === false && need !== undefined) {
         const why = `${need} works only with a shared session, because later steps cannot do it by themselves.`;
-        throw refused("shared-session", given, `${why} Remove shared-session, or remove ${need}.`);
+        throw refused("shared-session", read("shared-session"), `${why} Remove shared-session, or remove ${need}.`);
     }
-    return value;
+    return value === "auto" ? need !== undefined : value;
 }
 function readSource(read) {
     const profile = read("source-profile");
@@ -2672,7 +2675,7 @@ function readSource(read) {
     if (isChaining)
         return { sameProfile: true };
     if (profile !== "") {
-        if (/^[A-Za-z0-9_.-]{1,64}$/.test(profile))
+        if (PROFILE.test(profile))
             return { profile };
         throw refused("source-profile", profile, "SDKs do not agree on how to read other names. Rename the profile.");
     }
@@ -2752,7 +2755,9 @@ function loadInputs(read, run) {
     const notes = checkIncumbentInputs(read);
     readProxy(read);
     const session = readSessionInputs(read, notes);
-    if (session.source !== "id-token")
+    if (session.source === "id-token")
+        checkIdTokenIsWanted(read);
+    else
         for (const name of ["audience", "explain-trust-policy"].filter((one) => read(one) !== ""))
             notes.push(`${name}: the role is not assumed with an ID token`);
     return {
@@ -3089,7 +3094,7 @@ function containerCredentials(ambient, { identity }) {
         return {};
     return {
         warnings: [
-            `${are(set)} the source of this role. The SDK for JavaScript v2 prefers ${them(set)} to the profile; it needs shared-session: true.`,
+            `${are(set)} the source of this role. Steps with the AWS SDK for JavaScript v2 would use ${them(set)} instead of the profile. For them, set shared-session: true.`,
         ],
     };
 }
@@ -3616,9 +3621,9 @@ function findSource(job, use, source, uses) {
         return { profile, copy: renamed(earlier.section, name, profile), keepers, endsWithIdTokens };
     }
     if ("sameProfile" in source) {
-        throw new errors/* UserError */.yo("chain-without-source", `role-chaining is true, but no earlier step of this job uses this action with profile ${(0,base_text/* quoted */.TL)(name)}. Use the action for the first ` +
-            "role before, with the same profile; or name where the role is reached from: source-profile (a profile of your own AWS files) or " +
-            "credential-source (keys in the environment, or the runner's own role).");
+        throw new errors/* UserError */.yo("chain-without-source", `role-chaining is true, but no earlier step of this job uses this action with profile ${(0,base_text/* quoted */.TL)(name)}. Add a step before ` +
+            "this one that uses it for the first role, with the same profile; or say where the role is reached from: source-profile (a profile in your own " +
+            "AWS files) or credential-source (keys in the environment, or the runner's own role).");
     }
     const [config, credentials] = [readText(job.config), readText(job.credentials)];
     if (name !== use.profile && hasProfile(config, credentials, name))
@@ -4575,7 +4580,7 @@ function profilesOf(inputs, id, job) {
 function policyWarning({ policyArns, stsEndpoint }) {
     if (policyArns === undefined || !isOtherSts(stsEndpoint))
         return undefined;
-    return "managed-session-policies is given with an sts-endpoint that is not AWS. Not every server knows them, and one that ignores them grants all that the role may do. Try what later steps may do.";
+    return "managed-session-policies is given with an sts-endpoint that is not AWS. Some servers, such as MinIO, ignore it without an error, and later steps can then do everything that the role may do. Check what they can do, or use inline-session-policy.";
 }
 /** main and keeper still verify certificates: start.ts. */
 function tlsWarning(env) {
@@ -4672,7 +4677,7 @@ function cannotAssumeItself(roleArn) {
     return explained_text("role-cannot-assume-itself", `${(0,base_text/* shortened */.vI)(roleArn, 140)} may not assume itself, which outlive-id-tokens needs`, "Cause: after about six hours GitHub stops issuing ID tokens to a job, and from then on the role must assume itself. This step tried that once, and AWS refused.", "Fix: add this statement to the role's trust policy, or remove outlive-id-tokens:", "", ...(0,base_text/* jsonLines */.i7)(statement({ Principal: { AWS: roleArn } })), "", "If inline-session-policy or managed-session-policies are given, they must allow sts:AssumeRole on the role, too.");
 }
 /** Some answers of AWS name which of the two policies is the reason. */
-function chain_refused({ message, callerArn, roleArn: link }, roleArn, situation) {
+function chain_refused({ message, callerArn }, roleArn, situation) {
     const caller = /\bUser: (arn:[\w+=,.@/:-]+)/.exec(message)?.[1] ?? callerArn;
     const callerRole = roleOf(caller);
     const name = (0,base_text/* shellWord */.r7)(roleArn.slice(roleArn.lastIndexOf("/") + 1));
@@ -4700,7 +4705,7 @@ function chain_refused({ message, callerArn, roleArn: link }, roleArn, situation
         : /trust|resource-based policy/.test(message)
             ? trust
             : undefined;
-    return explained_text("chain-refused", `${isOtherSts(situation.stsEndpoint) ? situation.endpointHost : "AWS"} refused to let ${who} assume ${(0,base_text/* shortened */.vI)(link ?? roleArn, 140)}${isOwn ? "" : `, a role on the way to ${(0,base_text/* shortened */.vI)(situation.roleArn, 140)}`}`, `The role is reached from ${situation.source}.`, "", ...(reason ?? [
+    return explained_text("chain-refused", `${isOtherSts(situation.stsEndpoint) ? situation.endpointHost : "AWS"} refused to let ${who} assume ${(0,base_text/* shortened */.vI)(roleArn, 140)}${isOwn ? "" : `, a role on the way to ${(0,base_text/* shortened */.vI)(situation.roleArn, 140)}`}`, `The role is reached from ${situation.source}.`, "", ...(reason ?? [
         "AWS gives no further detail. Usually one of these two statements is missing, or the role does not exist.",
         "",
         ...permission,
@@ -5043,14 +5048,14 @@ function sdkEnvironment({ inputs, job }, env) {
 /** The exchange, with its connection open as soon as it is loaded. */
 async function prepareExchange(plan) {
     const bundle = await loadExchange();
-    return { ...bundle, prepared: await bundle.prepare(sessionRequest(plan)) };
+    return { ...bundle, agent: await bundle.prepare(sessionRequest(plan)) };
 }
 /** Tries the role once. Throws a UserError that explains why STS gave no session. */
-async function firstSession({ exchange, prepared }, plan, source, idToken, env) {
+async function firstSession({ exchange, agent }, plan, source, idToken, env) {
     Object.assign(env, sdkEnvironment(plan, env));
     // The SDK asks for the home folder and fails without one.
     env.HOME ??= home();
-    const result = await exchange(sessionRequest(plan), source, logRetry, prepared);
+    const result = await exchange(sessionRequest(plan), source, logRetry, agent);
     if ("session" in result)
         return result.session;
     throw explainFailure(result.failure, plan, idToken, env);
@@ -5099,7 +5104,72 @@ function plannedSession({ role, sessionName }) {
     };
 }
 
+;// CONCATENATED MODULE: ../lib/src/keeper/schedule.js
+// When the keeper acts, as pure numbers; all times in milliseconds. For GitHub's token of 300 s: refresh
+// after 135 to 150 s, retry after up to 1, 2, 4 … 30 s, 10 s for a request. Shorter lives, which only tests
+// have, scale all of it down.
+/**
+ * The shortest life that anything is scaled to: a lifetime of milliseconds must not make the keeper flood the
+ * endpoint.
+ */
+const SHORTEST_LIFE_MS = 1_000;
+/** The longest that the keeper sleeps before it looks at the clocks, its directory and its job. */
+const TICK_MS = 10_000;
+/**
+ * Wall and monotonic clock may drift apart by this much in a tick before the machine counts as having slept.
+ */
+const CLOCK_JUMP_MS = 5_000;
+/**
+ * Time from the receipt of a token to the next request: half of its life, early by up to a tenth of that. The
+ * first one of a keeper is early by up to four fifths: the jobs of a matrix that started together then do not
+ * ask together for hours (docs/reliability.md).
+ * @param remaining what was left of its life on receipt; less than the lifetime if the server hands out the
+ * same token twice
+ * @param random in [0, 1)
+ */
+function refreshDelay(lifetime, remaining, random, first = false) {
+    return (Math.max(Math.min(lifetime, remaining), SHORTEST_LIFE_MS) / 2) * (1 - random * (first ? 0.8 : 0.1));
+}
+/** From 15 minutes before the end on, boto3 reads a session again for each request. */
+const LEFT_OF_A_SESSION_MS = (/* unused pure expression or super */ null && (20 * 60 * 1000));
+/**
+ * Time from the receipt of a session to its renewal: half of its life, early by up to a tenth of that; and
+ * early enough that 20 minutes are left, where that is more than a quarter of its life away.
+ */
+function renewalDelay(lifetime, remaining, random) {
+    const early = remaining - LEFT_OF_A_SESSION_MS;
+    const half = refreshDelay(lifetime, remaining, random);
+    return early >= remaining / 4 ? Math.min(half, early) : half;
+}
+/** When to renew a session for the last time before the ID tokens end: 5 minutes are enough for retries. */
+function lastRenewal(now, endsAt) {
+    return endsAt - Math.min(5 * 60 * 1000, (endsAt - now) / 10);
+}
+/** How long the request for a session may take: a process, an ID token and an exchange. */
+function exchangeTimeout(lifetime) {
+    return Math.min(30_000, Math.max(lifetime / 4, 5_000));
+}
+/**
+ * Time to the next try after failures: full jitter, doubling from 1 s up to 30 s. A Retry-After is waited
+ * for, but no longer than that: the token is running out.
+ * @param failures how many in a row, at least 1
+ */
+function retryDelay(lifetime, failures, random, retryAfter = 0) {
+    const cap = Math.min(30_000, Math.max(lifetime, SHORTEST_LIFE_MS) / 10);
+    const ceiling = Math.min(cap, (cap / 30) * 2 ** (failures - 1));
+    return Math.max(Math.min(retryAfter, cap), ceiling * random);
+}
+/** How long one request may take: far less than the half life that is left when it is made. */
+function requestTimeout(lifetime) {
+    return Math.min(10_000, Math.max(lifetime, SHORTEST_LIFE_MS) / 6);
+}
+/** Whether the machine slept or its clock was set, from how far each clock moved in the same period. */
+function clockJumped(wall, monotonic) {
+    return Math.abs(wall - monotonic) > CLOCK_JUMP_MS;
+}
+
 ;// CONCATENATED MODULE: ../lib/src/publish.js
+
 
 
 
@@ -5144,10 +5214,10 @@ function outputKeys({ session: { keys } }) {
 function refreshableUntil({ inputs, endsAt }, { use, session }) {
     if (endsAt === undefined || !use.endsWithIdTokens)
         return undefined;
-    return time(inputs.sharedSession ? endsAt - LAST_RENEWAL_MS + (session.lifetimeMs ?? 0) : endsAt);
+    if (!inputs.sharedSession)
+        return time(endsAt);
+    return time(lastRenewal(Date.now(), endsAt) + (session.lifetimeMs ?? 0));
 }
-/** See lastRenewal in keeper/schedule.ts. */
-const LAST_RENEWAL_MS = 5 * 60 * 1000;
 function time(ms) {
     return new Date(ms).toISOString().replace(/\.\d+Z$/, "Z");
 }
@@ -5201,6 +5271,7 @@ async function firstToken(keeper, { endpoint, audience }, env, log = info) {
 
 ;// CONCATENATED MODULE: ../lib/src/base/session.js
 
+
 /** AWS limits a session that a role got through another role, or through itself, to an hour. */
 const LONGEST_CHAINED_SECONDS = 3600;
 /** The request for a session of the same role by its own session. */
@@ -5221,16 +5292,28 @@ function credentialProcessOutput({ expiresAt, ...keys }) {
         Expiration: new Date(expiresAt).toISOString().replace(/\.\d+Z$/, "Z"),
     })}\n`;
 }
-/** The keys in a file of that form; empty ones if there are none. */
+const KEY = schema_text(/^[\x21-\x7e]{1,16384}$/);
+const output = schema_object({
+    AccessKeyId: KEY,
+    SecretAccessKey: KEY,
+    SessionToken: KEY,
+    Expiration: schema_text(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),
+});
+/** The keys in a file of that form; undefined if there are none. A step may have put anything there. */
 function readKeys(file) {
-    const read = readJson(file) ?? {};
-    const text = (name) => String(read[name] ?? "");
-    return {
-        accessKeyId: text("AccessKeyId"),
-        secretAccessKey: text("SecretAccessKey"),
-        sessionToken: text("SessionToken"),
-        expiresAt: Date.parse(text("Expiration")) || 0,
-    };
+    try {
+        const { AccessKeyId, SecretAccessKey, SessionToken, Expiration } = output(readJson(file));
+        const expiresAt = Date.parse(Expiration);
+        return {
+            accessKeyId: AccessKeyId,
+            secretAccessKey: SecretAccessKey,
+            sessionToken: SessionToken,
+            expiresAt,
+        };
+    }
+    catch {
+        return undefined;
+    }
 }
 
 ;// CONCATENATED MODULE: ../lib/src/job/replace-keeper.js
@@ -5260,6 +5343,7 @@ async function replaceKeeper(directory, keeper, handover) {
 }
 
 ;// CONCATENATED MODULE: ../lib/src/keeper/health.js
+
 
 
 
@@ -5308,10 +5392,8 @@ const health_MAX_TOKEN_BYTES = 64 * 1024;
 /** When the token or the session in a file expires, by the server's clock; undefined if there is none. */
 function expiryOf(file) {
     try {
-        const content = readFileIfExists(file, health_MAX_TOKEN_BYTES)?.toString("latin1") ?? "";
-        if (!content.startsWith("{"))
-            return timeClaim(decodeClaims(content), "exp");
-        return Date.parse(JSON.parse(content).Expiration) || undefined;
+        const token = readFileIfExists(file, health_MAX_TOKEN_BYTES)?.toString("latin1") ?? "";
+        return timeClaim(decodeClaims(token), "exp") ?? readKeys(file)?.expiresAt;
     }
     catch {
         return undefined; // a step has put something else there
@@ -5522,7 +5604,7 @@ async function byTokenFile(plan, keeper, enter, env) {
         return { use, session, idToken: first };
     }
     finally {
-        (await preparing?.catch(() => undefined))?.prepared?.close();
+        (await preparing?.catch(() => undefined))?.agent?.close();
     }
 }
 /** Another use's healthy keeper may watch over the same token already. */

@@ -1676,7 +1676,7 @@ function containerCredentials(ambient, { identity }) {
         return {};
     return {
         warnings: [
-            `${are(set)} the source of this role. The SDK for JavaScript v2 prefers ${them(set)} to the profile; it needs shared-session: true.`,
+            `${are(set)} the source of this role. Steps with the AWS SDK for JavaScript v2 would use ${them(set)} instead of the profile. For them, set shared-session: true.`,
         ],
     };
 }
@@ -2473,9 +2473,9 @@ function chain_findSource(job, use, source, uses) {
         return { profile, copy: renamed(earlier.section, name, profile), keepers, endsWithIdTokens };
     }
     if ("sameProfile" in source) {
-        throw new UserError("chain-without-source", `role-chaining is true, but no earlier step of this job uses this action with profile ${quoted(name)}. Use the action for the first ` +
-            "role before, with the same profile; or name where the role is reached from: source-profile (a profile of your own AWS files) or " +
-            "credential-source (keys in the environment, or the runner's own role).");
+        throw new UserError("chain-without-source", `role-chaining is true, but no earlier step of this job uses this action with profile ${quoted(name)}. Add a step before ` +
+            "this one that uses it for the first role, with the same profile; or say where the role is reached from: source-profile (a profile in your own " +
+            "AWS files) or credential-source (keys in the environment, or the runner's own role).");
     }
     const [config, credentials] = [readText(job.config), readText(job.credentials)];
     if (name !== use.profile && hasProfile(config, credentials, name))
@@ -3466,8 +3466,8 @@ function verdict(uses, watches) {
 function numbers(uses, watches) {
     const sum = (count) => watches.reduce((all, { keeper }) => all + count(keeper), 0);
     // A chain uses what its source was issued.
-    const own = uses.filter(({ id, audience, keepers }) => audience !== undefined || keepers.includes(sessionKeeper(id)));
-    const issued = own.length + sum(({ refreshes }) => refreshes);
+    const isOwn = ({ id, audience, keepers }) => audience !== undefined || keepers.includes(sessionKeeper(id));
+    const issued = uses.filter(isOwn).length + sum(({ refreshes }) => refreshes);
     const failures = sum((keeper) => keeper.failures);
     const ages = watches.map(({ keeper, until }) => ({
         age: keeper.ended ? keeper.longestAgeMs : Math.max(keeper.longestAgeMs, until - keeper.tokenReceivedAt),

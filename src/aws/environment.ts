@@ -65,7 +65,7 @@ function containerCredentials(ambient: Environment, { identity }: PlannedUse): P
   if (set.length === 0) return {};
   return {
     warnings: [
-      `${are(set)} the source of this role. The SDK for JavaScript v2 prefers ${them(set)} to the profile; it needs shared-session: true.`,
+      `${are(set)} the source of this role. Steps with the AWS SDK for JavaScript v2 would use ${them(set)} instead of the profile. For them, set shared-session: true.`,
     ],
   };
 }

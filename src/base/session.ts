@@ -1,5 +1,6 @@
 import { readJson } from "./files.ts";
 import type { Failure } from "./network.ts";
+import { object, text } from "./schema.ts";
 
 // Role sessions as plain data, which crosses the borders between bundles and processes.
 
@@ -78,14 +79,26 @@ export function credentialProcessOutput({ expiresAt, ...keys }: Keys): string {
   })}\n`;
 }
 
-/** The keys in a file of that form; empty ones if there are none. */
-export function readKeys(file: string): Keys {
-  const read = readJson<Record<string, unknown>>(file) ?? {};
-  const text = (name: string) => String(read[name] ?? "");
-  return {
-    accessKeyId: text("AccessKeyId"),
-    secretAccessKey: text("SecretAccessKey"),
-    sessionToken: text("SessionToken"),
-    expiresAt: Date.parse(text("Expiration")) || 0,
-  };
+const KEY = text(/^[\x21-\x7e]{1,16384}$/);
+const output = object({
+  AccessKeyId: KEY,
+  SecretAccessKey: KEY,
+  SessionToken: KEY,
+  Expiration: text(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),
+});
+
+/** The keys in a file of that form; undefined if there are none. A step may have put anything there. */
+export function readKeys(file: string): Keys | undefined {
+  try {
+    const { AccessKeyId, SecretAccessKey, SessionToken, Expiration } = output(readJson(file));
+    const expiresAt = Date.parse(Expiration);
+    return {
+      accessKeyId: AccessKeyId,
+      secretAccessKey: SecretAccessKey,
+      sessionToken: SessionToken,
+      expiresAt,
+    };
+  } catch {
+    return undefined;
+  }
 }

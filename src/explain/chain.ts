@@ -70,11 +70,7 @@ function cannotAssumeItself(roleArn: string): Text {
 }
 
 /** Some answers of AWS name which of the two policies is the reason. */
-function refused(
-  { message, callerArn, roleArn: link }: ExchangeFailure,
-  roleArn: string,
-  situation: ChainSituation,
-): Text {
+function refused({ message, callerArn }: ExchangeFailure, roleArn: string, situation: ChainSituation): Text {
   const caller = /\bUser: (arn:[\w+=,.@/:-]+)/.exec(message)?.[1] ?? callerArn;
   const callerRole = roleOf(caller);
   const name = shellWord(roleArn.slice(roleArn.lastIndexOf("/") + 1));
@@ -104,7 +100,7 @@ function refused(
       : undefined;
   return text(
     "chain-refused",
-    `${isOtherSts(situation.stsEndpoint) ? situation.endpointHost : "AWS"} refused to let ${who} assume ${shortened(link ?? roleArn, 140)}${isOwn ? "" : `, a role on the way to ${shortened(situation.roleArn, 140)}`}`,
+    `${isOtherSts(situation.stsEndpoint) ? situation.endpointHost : "AWS"} refused to let ${who} assume ${shortened(roleArn, 140)}${isOwn ? "" : `, a role on the way to ${shortened(situation.roleArn, 140)}`}`,
     `The role is reached from ${situation.source}.`,
     "",
     ...(reason ?? [

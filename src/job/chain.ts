@@ -45,9 +45,9 @@ export function findSource(
   if ("sameProfile" in source) {
     throw new UserError(
       "chain-without-source",
-      `role-chaining is true, but no earlier step of this job uses this action with profile ${quoted(name)}. Use the action for the first ` +
-        "role before, with the same profile; or name where the role is reached from: source-profile (a profile of your own AWS files) or " +
-        "credential-source (keys in the environment, or the runner's own role).",
+      `role-chaining is true, but no earlier step of this job uses this action with profile ${quoted(name)}. Add a step before ` +
+        "this one that uses it for the first role, with the same profile; or say where the role is reached from: source-profile (a profile in your own " +
+        "AWS files) or credential-source (keys in the environment, or the runner's own role).",
     );
   }
   const [config, credentials] = [readText(job.config), readText(job.credentials)];

@@ -3,6 +3,7 @@ import { readFileIfExists } from "../base/files.ts";
 import { decodeClaims, timeClaim } from "../base/jwt.ts";
 import type { KeeperDirectory } from "../base/layout.ts";
 import { isSuspended } from "../base/process.ts";
+import { readKeys } from "../base/session.ts";
 import { readStatus } from "./record.ts";
 import type { KeeperStatus } from "./status.ts";
 import { hasKeeper } from "./stop.ts";
@@ -83,9 +84,8 @@ const MAX_TOKEN_BYTES = 64 * 1024;
 /** When the token or the session in a file expires, by the server's clock; undefined if there is none. */
 function expiryOf(file: string): number | undefined {
   try {
-    const content = readFileIfExists(file, MAX_TOKEN_BYTES)?.toString("latin1") ?? "";
-    if (!content.startsWith("{")) return timeClaim(decodeClaims(content), "exp");
-    return Date.parse((JSON.parse(content) as { Expiration: string }).Expiration) || undefined;
+    const token = readFileIfExists(file, MAX_TOKEN_BYTES)?.toString("latin1") ?? "";
+    return timeClaim(decodeClaims(token), "exp") ?? readKeys(file)?.expiresAt;
   } catch {
     return undefined; // a step has put something else there
   }

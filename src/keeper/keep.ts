@@ -17,11 +17,20 @@ import { restartDelay, Watcher } from "./watcher.ts";
 export interface Task {
   kind: "token" | "session";
   source: Source;
-  /** undefined: the directory that this process was started in, by the watcher of a killed keeper. */
-  directory: string | undefined;
   worker: ProcessIdentity | undefined;
-  /** The same, as one line. */
-  again: string;
+  /** The directory; or, in the place of a killed keeper, where that was: this process works in it already. */
+  directory: string | Place;
+  /** What the source is made of, for the next keeper. */
+  orders: object;
+}
+
+/** Where a keeper's directory was at the start. A step may move it, with everything beside it. */
+export interface Place {
+  /** In the job directory. */
+  name: string;
+  /** Of the job directory. */
+  dev: number;
+  ino: number;
 }
 
 /** What is in the file at the start. */
@@ -47,7 +56,8 @@ export async function keep(
 ): Promise<void> {
   const { source, worker } = task;
   const directory = workIn(task.directory, task.kind);
-  const jobDirectory = fs.statSync(`${directory.path}/../..`);
+  const place = typeof task.directory === "string" ? placeOf(task.directory) : task.directory;
+  const again = JSON.stringify({ ...task.orders, worker, place });
   let clockOffset = first.clockOffsetMs ?? 0;
   let held = hold(first, first.receivedAt, Date.now() - (performance.now() - first.receivedAt) + clockOffset);
   let due = source.due(held, Math.random(), true);
@@ -64,7 +74,7 @@ export async function keep(
   );
   recordDue();
   onReady();
-  const watcher = new Watcher(task.again, restartDelay(recentRevivals(status)), (shell) => {
+  const watcher = new Watcher(again, restartDelay(recentRevivals(status)), (shell) => {
     status.watcher = shell;
     save(directory, status);
   });
@@ -78,7 +88,7 @@ export async function keep(
   recordEnd(status, Date.now(), pastOf(held, performance.now()), job.ending);
   save(directory, status);
   // The worker is gone for certain, so post will not come.
-  if (worker && !isRunning(worker) && job.ending === "job over") emptyJobDirectory(directory, jobDirectory);
+  if (worker && !isRunning(worker) && job.ending === "job over") emptyJobDirectory(directory, place);
 
   async function refresh(): Promise<void> {
     if (!source.canRenew()) {
@@ -124,10 +134,16 @@ export async function keep(
  * Makes the keeper's directory the working directory: if somebody removes it, and the next job makes one of the
  * same name, nothing is written there. Windows would refuse to remove a directory that a process works in.
  */
-function workIn(path: string | undefined, kind: Task["kind"]): KeeperDirectory {
-  if (path !== undefined && process.platform === "win32") return keeperDirectoryAt(path, kind);
-  if (path !== undefined) process.chdir(path);
+function workIn(path: Task["directory"], kind: Task["kind"]): KeeperDirectory {
+  if (typeof path !== "string") return keeperDirectoryAt(".", kind);
+  if (process.platform === "win32") return keeperDirectoryAt(path, kind);
+  process.chdir(path);
   return keeperDirectoryAt(".", kind);
+}
+
+function placeOf(path: string): Place {
+  const { dev, ino } = fs.statSync(`${path}/../..`);
+  return { name: path.split(/[\\/]/).slice(-2).join("/"), dev, ino };
 }
 
 /** In a directory that has become read-only, an empty file is the next best. */
@@ -148,16 +164,15 @@ function deleteSecret(path: string): void {
  * the keeper's directory in there must be this very one. A step may have moved that anywhere, with everything
  * beside it, so the folder around it must be the job directory as it was at the start.
  */
-function emptyJobDirectory(directory: KeeperDirectory, jobDirectory: fs.Stats): void {
+function emptyJobDirectory(directory: KeeperDirectory, place: Place): void {
   const root = `${directory.path}/../..`;
-  const name = fs.realpathSync(directory.path).split(/[\\/]/).slice(-2).join("/");
-  const isSame = (one: fs.Stats, path: string) => {
+  const isSame = (one: Pick<fs.Stats, "dev" | "ino">, path: string) => {
     const { dev, ino } = fs.statSync(path);
     return one.dev === dev && one.ino === ino;
   };
   try {
     const here = fs.statSync(directory.path);
-    if (!isSame(jobDirectory, root) || !isSame(here, `${root}/${name}`)) return;
+    if (!isSame(place, root) || !isSame(here, `${root}/${place.name}`)) return;
     for (const entry of fs.readdirSync(root)) fs.rmSync(`${root}/${entry}`, { recursive: true, force: true });
   } catch {
     // The next job's first use empties it.

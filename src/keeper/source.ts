@@ -47,8 +47,8 @@ export function tokenSource({ endpoint, audience }: Ask, clockOffset: number): S
   };
 }
 
-/** @param keys the session in the file */
-export function sessionSource(renewal: Renewal, keys: Keys, clockOffset: number): Source {
+/** @param keys the session in the file; undefined: a step has put something else there */
+export function sessionSource(renewal: Renewal, keys: Keys | undefined, clockOffset: number): Source {
   const { ask, profile, environment } = renewal;
   const endsAt = monotonic(renewal.idTokensEnd, clockOffset);
   const last = lastRenewal(performance.now(), endsAt);
@@ -61,7 +61,7 @@ export function sessionSource(renewal: Renewal, keys: Keys, clockOffset: number)
       const isSelf = performance.now() >= endsAt;
       const job = {
         request: isSelf ? chained(renewal.request) : renewal.request,
-        source: isSelf ? { session: keys } : ask ? { ask } : { profile: profile ?? "" },
+        source: isSelf && keys ? { session: keys } : ask ? { ask } : { profile: profile ?? "" },
         environment,
         isFirst: false,
         provesSelf: false,

@@ -187,10 +187,9 @@ function numbers(uses: FinishedUse[], watches: Watch[]): string {
   const sum = (count: (keeper: KeeperStatus) => number) =>
     watches.reduce((all, { keeper }) => all + count(keeper), 0);
   // A chain uses what its source was issued.
-  const own = uses.filter(
-    ({ id, audience, keepers }) => audience !== undefined || keepers.includes(sessionKeeper(id)),
-  );
-  const issued = own.length + sum(({ refreshes }) => refreshes);
+  const isOwn = ({ id, audience, keepers }: FinishedUse) =>
+    audience !== undefined || keepers.includes(sessionKeeper(id));
+  const issued = uses.filter(isOwn).length + sum(({ refreshes }) => refreshes);
   const failures = sum((keeper) => keeper.failures);
   const ages = watches.map(({ keeper, until }) => ({
     age: keeper.ended ? keeper.longestAgeMs : Math.max(keeper.longestAgeMs, until - keeper.tokenReceivedAt),
