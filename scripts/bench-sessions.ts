@@ -4,9 +4,10 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Clouds } from "../harness/clouds/clouds.ts";
+import { keepersOf } from "../harness/machine/stage.ts";
 import { repository } from "../harness/repository.ts";
-import { cpuMsOf, memoryOf, processesWith } from "../harness/runner/processes.ts";
-import type { Job } from "../harness/runner/runner.ts";
+import { cpuMsOf, memoryOf } from "../harness/runner/processes.ts";
+import type { Job, Runner } from "../harness/runner/runner.ts";
 import { waitFor } from "../harness/wait.ts";
 import { environmentsOf, installPrograms, type Program, runProgram, WAYS, type Way } from "./clients.ts";
 import { ScriptError } from "./script.ts";
@@ -104,11 +105,16 @@ export function renderClients(all: ClientTimes, median: (values: number[]) => nu
 }
 
 /** Memory of the keeper of a session between two renewals, after ten of them, and what each costs. */
-export async function measureSessionKeeper(clouds: Clouds, job: Job, inputs: Role): Promise<SessionKeeper> {
+export async function measureSessionKeeper(
+  clouds: Clouds,
+  runner: Runner,
+  job: Job,
+  inputs: Role,
+): Promise<SessionKeeper> {
   clouds.sts.sessionSeconds = SESSION_SECONDS;
   const main = await job.use(repository(), { with: { ...inputs, "shared-session": "true" } });
   if (main.outcome !== "success") throw new ScriptError(`main failed:\n${main.log}`);
-  const [keeper] = processesWith("RUNNER_TRACKING_ID", (value) => value === job.trackingId);
+  const [keeper] = keepersOf(runner);
   if (keeper === undefined) throw new ScriptError("no keeper is running");
   const first = clouds.sts.requests.length;
   const until = async (renewals: number): Promise<void> => {

@@ -20,9 +20,10 @@ import { promisify } from "node:util";
 import { type Clouds, startClouds } from "../harness/clouds/clouds.ts";
 import { startDistance } from "../harness/clouds/distance.ts";
 import { trustGitHub } from "../harness/clouds/trust.ts";
+import { keepersOf } from "../harness/machine/stage.ts";
 import { repository } from "../harness/repository.ts";
 import { readActionManifest } from "../harness/runner/action-manifest.ts";
-import { cpuMsOf, memoryOf, processesWith } from "../harness/runner/processes.ts";
+import { cpuMsOf, memoryOf } from "../harness/runner/processes.ts";
 import { createRunner, type Job, type Runner, type StepResult } from "../harness/runner/runner.ts";
 import { waitFor } from "../harness/wait.ts";
 import {
@@ -318,7 +319,7 @@ async function measureKeeper(bench: Bench, inputs: Record<string, string>): Prom
   github.idTokenSeconds = KEEPER_TOKEN_SECONDS;
   const job = await startJob(bench);
   requireSuccess(await job.use(root, { with: inputs }));
-  const [keeper] = processesWith("RUNNER_TRACKING_ID", (value) => value === job.trackingId);
+  const [keeper] = keepersOf(bench.runner);
   if (keeper === undefined) throw new Error("no keeper is running");
 
   const first = github.requests.length;
@@ -458,7 +459,7 @@ async function bench(options: Options, cleanup: Cleanup): Promise<void> {
   if (measures("keepers")) {
     const keeper = await measureKeeper(setup, inputs);
     printKeeper(keeper);
-    const sessionKeeper = await measureSessionKeeper(clouds, await startJob(setup), inputs);
+    const sessionKeeper = await measureSessionKeeper(clouds, runner, await startJob(setup), inputs);
     printSessionKeeper(sessionKeeper);
     Object.assign(measured, { keeper, sessionKeeper });
   }

@@ -21,6 +21,7 @@ import {
   type StepResult,
 } from "../../harness/runner/runner.ts";
 import { waitFor } from "../../harness/wait.ts";
+import type { CallLine } from "../../scripts/rehearsal/clients/call-loop.ts";
 
 /** The checkout: what the action is used from. */
 export const ACTION = repository();
@@ -126,6 +127,20 @@ export async function whoAmI(job: Job, env: Record<string, string> = {}): Promis
   const step = await job.run([NODE, "--input-type=module", "-e", WHO_AM_I], { cwd: ACTION, env });
   return step.stdout.trim();
 }
+
+/** A step in which one SDK client calls AWS every half second: how each of its calls went. */
+export async function callFor(job: Job, seconds: number): Promise<CallLine[]> {
+  const client = path.join(ACTION, "lib/scripts/rehearsal/clients/sdk-js.js");
+  const { stdout } = await job.run([NODE, client, String(Date.now() + seconds * 1000), "500"]);
+  return stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as CallLine);
+}
+
+/** The calls that failed. */
+export const failedCalls = (calls: CallLine[]): CallLine[] =>
+  calls.filter(({ error }) => error !== undefined);
 
 /**
  * A step that runs an action's post once more, as if the runner had done so: with the state that its main

@@ -2,12 +2,12 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import path from "node:path";
 import { expect, test } from "@jest/globals";
-import type { CallLine } from "../../scripts/rehearsal/clients/call-loop.ts";
 import {
   ACTION,
+  callFor,
+  failedCalls,
   finishClean,
   keepers,
-  NODE,
   sessionArn,
   startScene,
   WITH,
@@ -32,18 +32,9 @@ test("steps read one session after another, without an exchange of their own and
   expect(use.outputs["web-identity-token-file"]).toBe("");
 
   const seconds = 3 * SESSION_SECONDS;
-  const loop = await job.run([
-    NODE,
-    path.join(ACTION, "lib/scripts/rehearsal/clients/sdk-js.js"),
-    String(Date.now() + seconds * 1000),
-    "500",
-  ]);
-  const calls = loop.stdout
-    .trim()
-    .split("\n")
-    .map((line) => JSON.parse(line) as CallLine);
+  const calls = await callFor(job, seconds);
   expect(calls.length).toBeGreaterThan(seconds);
-  expect(calls.filter(({ error }) => error !== undefined)).toEqual([]);
+  expect(failedCalls(calls)).toEqual([]);
   expect(await whoAmI(job)).toBe(sessionArn(use));
 
   const exchanges = clouds.sts.requests.filter(({ action }) => action === "AssumeRoleWithWebIdentity");

@@ -3,15 +3,14 @@
  * third through that, all of them used for longer than any of their sessions lives. MinIO has no chains (it
  * issues no session for a session), so the clouds on loopback are AWS here.
  */
-import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { startClouds } from "../../harness/clouds/clouds.ts";
 import { trustGitHub, trustPrincipal } from "../../harness/clouds/trust.ts";
+import { runUnderAct } from "../../harness/examples/act.ts";
 import { repository } from "../../harness/repository.ts";
-import { run } from "../../harness/run.ts";
-import { processesWith } from "../../harness/runner/processes.ts";
+import { type ProcessInfo, processesWith } from "../../harness/runner/processes.ts";
 import { describeLoop, isGood, readLoop } from "./loops.ts";
 import type { RowResult } from "./results.ts";
 
@@ -36,36 +35,33 @@ export interface ActTools {
 
 /** One run of the workflow. `shared`: the last role as a shared session. */
 export async function chainsUnderAct(tools: ActTools, shared: boolean): Promise<RowResult> {
-  const directory = mkdtempSync(path.join(os.tmpdir(), "tools-act-"));
+  const out = mkdtempSync(path.join(os.tmpdir(), "tools-act-"));
   const clouds = await startClouds({ idTokenSeconds: ID_TOKEN_SECONDS, sessionSeconds: SESSION_SECONDS });
   try {
     clouds.sts.addRole({ arn: ROLES[0], trust: trustGitHub("111122223333", "repo:octo-org/octo-repo:*") });
     clouds.sts.addRole({ arn: ROLES[1], trust: trustPrincipal(ROLES[0]) });
     clouds.sts.addRole({ arn: ROLES[2], trust: trustPrincipal(ROLES[1]) });
-    makeRepository(directory, shared);
-    const inside = (name: string): string => path.join(directory, name);
-    for (const name of ["out", "home"]) mkdirSync(inside(name));
-    const job = clouds.github.startJob();
-    const ran = await run(command(tools.act, inside("action")), TIMEOUT_MS, {
-      cwd: inside("work"),
+    let left: ProcessInfo[] = [];
+    const ran = await runUnderAct(clouds, {
+      workflow: workflow(shared),
+      act: tools.act,
+      path: [path.join(tools.python, "venv", "bin")],
       env: {
-        PATH: `${path.dirname(process.execPath)}:${path.join(tools.python, "venv", "bin")}:${process.env.PATH}`,
-        HOME: inside("home"),
-        XDG_CACHE_HOME: inside("cache"),
-        AWS_ENDPOINT_URL_STS: clouds.sts.url,
-        OUT: inside("out"),
+        OUT: out,
         LOOP_SECONDS: String(LOOP_SECONDS),
         PROGRAMS: path.join(repository(), "conformance", "tools", "programs"),
         COMMAND_LOOP: path.join(repository(), "lib", "conformance", "tools", "command-loop.js"),
         TOOLS_JS: tools.js,
-        ...job.environment,
+      },
+      timeoutMs: TIMEOUT_MS,
+      after: (work) => {
+        left = processesWith("HOME", (home) => home === path.join(work, "..", "home"));
       },
     });
-    const loops = CLIENTS.map((client) => ({ client, loop: readLoop(textOf(inside(`out/${client}`))) }));
+    const loops = CLIENTS.map((client) => ({ client, loop: readLoop(textOf(path.join(out, client))) }));
     const wanted = "arn:aws:sts::777788889999:assumed-role/audit/";
-    const left = processesWith("HOME", (home) => home === inside("home"));
     const faults = [
-      ...(ran.end === 0 ? [] : [`act ended with ${ran.end}:\n${(ran.stdout + ran.stderr).slice(-3000)}`]),
+      ...(ran.end === 0 ? [] : [`act ended with ${ran.end}:\n${ran.log.slice(-3000)}`]),
       ...loops
         .filter(({ loop }) => !isGood(loop))
         .map(({ client, loop }) => `${client}: ${describeLoop(loop)}`),
@@ -87,7 +83,7 @@ export async function chainsUnderAct(tools: ActTools, shared: boolean): Promise<
     };
   } finally {
     await clouds.close();
-    rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
+    rmSync(out, { recursive: true, force: true });
   }
 }
 
@@ -97,35 +93,6 @@ const TITLES = {
 };
 
 const textOf = (file: string): string => (existsSync(file) ? readFileSync(file, "utf8") : "");
-
-function command(act: string, action: string): string[] {
-  return [
-    ...[act, "push", "-W", ".github/workflows/workflow.yml", "-P", "ubuntu-latest=-self-hosted"],
-    ...["--use-new-action-cache", "--no-cache-server", "--rm", "--action-offline-mode"],
-    ...["--local-repository", `org/aws-role-refresh@v1=${action}`, "--actor", "octocat"],
-  ];
-}
-
-function makeRepository(directory: string, shared: boolean): void {
-  // What a release contains.
-  for (const name of ["action.yml", "dist"])
-    cpSync(path.join(repository(), name), path.join(directory, "action", name), { recursive: true });
-  const file = path.join(directory, "work", ".github", "workflows", "workflow.yml");
-  mkdirSync(path.dirname(file), { recursive: true });
-  writeFileSync(file, workflow(shared));
-  const git = (...args: string[]): void => {
-    const identity = ["-c", "user.name=octocat", "-c", "user.email=octocat@example.com"];
-    const { status, stderr } = spawnSync("git", [...identity, ...args], {
-      cwd: path.join(directory, "work"),
-      encoding: "utf8",
-    });
-    if (status !== 0) throw new Error(`git ${args.join(" ")}: ${stderr}`);
-  };
-  git("init", "--quiet", "--initial-branch=main");
-  git("remote", "add", "origin", "https://github.com/octo-org/octo-repo.git");
-  git("add", "--all");
-  git("commit", "--quiet", "--message=first");
-}
 
 function workflow(shared: boolean): string {
   const use = (role: string, ...inputs: string[]): string =>

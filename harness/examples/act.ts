@@ -24,7 +24,14 @@ export interface ActOptions {
   event?: "push" | "workflow_dispatch";
   /** The tag that is pushed, with its commit. */
   tag?: string;
-  /** Called with the repository after the run, while it is there. */
+  /** Of act itself; default: the one that is installed for the tests. */
+  act?: string;
+  /** For the steps, over the clouds' own. */
+  env?: Record<string, string>;
+  /** Folders in front of the steps' PATH. */
+  path?: string[];
+  timeoutMs?: number;
+  /** Called with the repository after the run, while it is there; HOME is the folder `home` beside it. */
   after?: (directory: string) => void;
 }
 
@@ -55,29 +62,38 @@ export async function runUnderAct(clouds: Clouds | undefined, options: ActOption
     const job = clouds?.github.startJob(options.claims);
     const { end, stdout, stderr } = await run(
       [
-        ...[tools.act ?? "act", options.event ?? "push", "-W", ".github/workflows/workflow.yml"],
+        ...[
+          options.act ?? tools.act ?? "act",
+          options.event ?? "push",
+          "-W",
+          ".github/workflows/workflow.yml",
+        ],
         ...["-P", "ubuntu-latest=-self-hosted", "--use-new-action-cache", "--no-cache-server", "--rm"],
         ...["--local-repository", `${slug()}@v1=${inside("action")}`],
         ...["--local-repository", `octo-org/.github@v1=${inside("templates")}`],
         ...(options.tag === undefined ? [] : ["--eventpath", inside("event.json")]),
         ...["--action-offline-mode", "--actor", "octocat", "--json=false"],
       ],
-      TIMEOUT_MS,
+      options.timeoutMs ?? TIMEOUT_MS,
       {
         cwd: inside("work"),
         env: {
-          PATH: `${inside("work", "bin")}:${path.dirname(process.execPath)}:${process.env.PATH}`,
+          PATH: [
+            ...[inside("work", "bin"), ...(options.path ?? [])],
+            ...[path.dirname(process.execPath), process.env.PATH],
+          ].join(":"),
           HOME: inside("home"),
           XDG_CACHE_HOME: inside("cache"),
           ...(clouds && { AWS_ENDPOINT_URL_STS: clouds.sts.url }),
           ...job?.environment,
+          ...options.env,
         },
       },
     );
     options.after?.(inside("work"));
     return { end, log: stdout + stderr };
   } finally {
-    rmSync(directory, { recursive: true, force: true });
+    rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
   }
 }
 
