@@ -26,7 +26,7 @@ const closeAll = async () => {
 
 /** Nothing that works for this session runs any more; sooner than a request to STS would end by itself. */
 const allGone = (one: HeldSession) =>
-  waitFor("the end of all processes", 8_000, () => one.processes().length === 0);
+  waitFor("the end of all processes", 8_000, () => one.keeper.processes().length === 0);
 
 describe("an outage that begins when the session is renewed", () => {
   const SECONDS = 40;

@@ -21,7 +21,7 @@ import type { Ask, Reply, Watch, WatchSession } from "../../src/keeper/messages.
 import type { KeeperStatus } from "../../src/keeper/status.ts";
 import { repository } from "../repository.ts";
 import { ask } from "../run.ts";
-import { isAlive, killProcesses } from "../runner/processes.ts";
+import { isAlive, killEvery, killProcesses, type ProcessInfo, processesWith } from "../runner/processes.ts";
 import { waitFor } from "../wait.ts";
 
 export const AUDIENCE = "sts.amazonaws.com";
@@ -81,6 +81,12 @@ export class Keeper {
     return this.#child.exitCode ?? this.#child.signalCode ?? undefined;
   }
 
+  /** The keeper, what it has started, and what those have. */
+  processes(): ProcessInfo[] {
+    const temp = path.dirname(this.root);
+    return processesWith("RUNNER_TEMP", (value) => value === temp).filter(({ pid }) => isAlive(pid));
+  }
+
   /** @param directory where to look, if the job directory is seen under another name from here */
   status(directory: KeeperDirectory = this.directory): KeeperStatus {
     return JSON.parse(readFileSync(directory.status, "utf8")) as KeeperStatus;
@@ -112,6 +118,7 @@ export class Keeper {
   /** Ends it whatever it does, and removes what it worked on. */
   async close(): Promise<void> {
     await killProcesses([this.pid]);
+    await killEvery(() => this.processes());
     rmSync(this.#folder, { recursive: true, force: true });
   }
 

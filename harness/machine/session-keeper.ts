@@ -10,7 +10,7 @@ import { type Clouds, type CloudsOptions, startClouds } from "../clouds/clouds.t
 import type { StsRequest } from "../clouds/sts.ts";
 import { trustGitHub } from "../clouds/trust.ts";
 import { repository } from "../repository.ts";
-import { isAlive, killProcesses, type ProcessInfo, processesWith } from "../runner/processes.ts";
+import type { ProcessInfo } from "../runner/processes.ts";
 import { waitFor } from "../wait.ts";
 import { AUDIENCE, Keeper } from "./keeper.ts";
 import { sessionExpiry, TokenReader } from "./token-reader.ts";
@@ -31,13 +31,11 @@ export class HeldSession {
   readonly clouds: Clouds;
   readonly keeper: Keeper;
   readonly reader: TokenReader;
-  readonly #temp: string;
 
   private constructor(clouds: Clouds, keeper: Keeper) {
     this.clouds = clouds;
     this.keeper = keeper;
     this.reader = new TokenReader(keeper.directory.secret, sessionExpiry);
-    this.#temp = path.dirname(keeper.root);
   }
 
   /** Starts both clouds and a keeper, with a new session in its file. close() it when done. */
@@ -88,12 +86,7 @@ export class HeldSession {
 
   /** The processes that make a session at this moment. */
   renewals(): ProcessInfo[] {
-    return this.processes().filter(({ command }) => command.includes(`${path.sep}renew${path.sep}`));
-  }
-
-  /** Every process that works for this session. */
-  processes(): ProcessInfo[] {
-    return processesWith("RUNNER_TEMP", (value) => value === this.#temp).filter(({ pid }) => isAlive(pid));
+    return this.keeper.processes().filter(({ command }) => command.includes(`${path.sep}renew${path.sep}`));
   }
 
   /** The process whose request for a session is at STS, which has not answered. */
@@ -113,7 +106,6 @@ export class HeldSession {
   async close(): Promise<void> {
     this.reader.stop();
     await this.keeper.close();
-    await killProcesses(this.processes().map(({ pid }) => pid));
     await this.clouds.close();
   }
 }

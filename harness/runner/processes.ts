@@ -76,6 +76,18 @@ export function cpuMsOf(pid: number): number {
     .reduce((sum, ms) => sum + ms, 0);
 }
 
+/**
+ * Kills what `find` finds until it finds nothing, in at most ten rounds: what is killed may have started another
+ * between the look and the kill, as the keeper and its watcher do.
+ */
+export async function killEvery(find: () => ProcessInfo[]): Promise<void> {
+  for (let round = 0; round < 10; round += 1) {
+    const found = find();
+    if (found.length === 0) return;
+    await killProcesses([...new Set(found.map(({ pid }) => pid))]);
+  }
+}
+
 /** Sends SIGKILL to exactly these processes and waits, at most 5 s, until they are gone. */
 export async function killProcesses(pids: number[]): Promise<void> {
   for (const pid of pids) {

@@ -8,7 +8,7 @@ import { mkdir, mkdtemp, realpath, rm } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { Job } from "./job.ts";
-import { killProcesses, processesWith } from "./processes.ts";
+import { killEvery, processesWith } from "./processes.ts";
 import type { JobOptions } from "./steps.ts";
 
 export { Job } from "./job.ts";
@@ -91,15 +91,10 @@ export class Runner {
    */
   async close(): Promise<void> {
     if (this.#job?.isOpen) await this.#job.killWorker();
-    // More than one pass: a process may have started another between the look and the kill.
-    for (let pass = 0; pass < 5; pass += 1) {
-      const left = [
-        ...processesWith("RUNNER_TEMP", (value) => value === this.temp),
-        ...processesWith("RUNNER_TRACKING_ID", (value) => value !== "" && this.#trackingIds.has(value)),
-      ];
-      if (left.length === 0) break;
-      await killProcesses([...new Set(left.map(({ pid }) => pid))]);
-    }
+    await killEvery(() => [
+      ...processesWith("RUNNER_TEMP", (value) => value === this.temp),
+      ...processesWith("RUNNER_TRACKING_ID", (value) => value !== "" && this.#trackingIds.has(value)),
+    ]);
     if (this.#options.root === undefined)
       await rm(this.#root, { recursive: true, force: true, maxRetries: 5 });
   }

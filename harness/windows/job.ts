@@ -151,7 +151,7 @@ export class WindowsJob {
       },
       () => {},
     );
-    await waitFor("the file to be open", 30_000, () => end !== undefined || fs.existsSync(`${stop}.open`));
+    await waitFor("the file to be open", 120_000, () => end !== undefined || fs.existsSync(`${stop}.open`));
     if (end !== undefined) throw new Error(`it ended before: ${end.stdout}${end.stderr}`);
   }
 
