@@ -172,7 +172,8 @@ export const keepers = keepersOf;
 export function processesOf(runner: Runner, job: Job): ProcessInfo[] {
   const ofTemp = processesWith("RUNNER_TEMP", (value) => value === runner.temp);
   const ofJob = processesWith("RUNNER_TRACKING_ID", (value) => value !== "" && value === job.trackingId);
-  return [...ofTemp, ...ofJob].filter(({ pid }) => isAlive(pid));
+  const byPid = new Map([...ofTemp, ...ofJob].map((one) => [one.pid, one]));
+  return [...byPid.values()].filter(({ pid }) => isAlive(pid));
 }
 
 /** Ends the job and asserts that the action has left nothing: no file, no process, no word of trouble. */

@@ -247,6 +247,7 @@ test("a session's keeper goes on without an exchange of its own", async () => {
   const scene = await startScene();
   worked(await scene.job.use(ACTION, { with: { ...WITH, "shared-session": "true" } }));
   await killKeeper(directoryOf(scene, "session"));
+  await until("the end of the first shell", () => processesOf(scene.runner, scene.job).length === 2);
   expect(scene.clouds.sts.requests).toHaveLength(1);
   expect(await finish(scene)).toContain(
     "The keeper of the shared session was killed and brought back 1 time",

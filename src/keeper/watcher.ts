@@ -11,7 +11,7 @@ const SCRIPT = `: aws-role-refresh, brings back its keeper
 IFS= read -r delay && IFS= read -r task || exit
 IFS= read -r over && exit
 sleep "$delay"
-printf '%s\\n' "$task" | eval "$KEEPER_COMMAND" &`;
+printf '%s\\n' "$task" | eval "exec $KEEPER_COMMAND" &`;
 
 const LONGEST_DELAY_S = 30;
 
