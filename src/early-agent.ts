@@ -1,4 +1,5 @@
 import * as https from "node:https";
+import { isIP } from "node:net";
 import type { Duplex } from "node:stream";
 
 type Options = Parameters<https.Agent["createConnection"]>[0];
@@ -14,7 +15,7 @@ export class EarlyAgent extends https.Agent {
   /** A failure shows when a request is made, which then opens a connection itself. */
   open({ hostname: host, port: given }: URL): void {
     const port = Number(given || 443);
-    const socket = super.createConnection({ host, port, servername: host } as Options);
+    const socket = super.createConnection({ host, port, servername: isIP(host) ? "" : host } as Options);
     if (!socket) return;
     this.#early = { socket, host, port };
     socket.on("error", () => this.close()).on("close", () => this.close());

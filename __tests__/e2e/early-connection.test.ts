@@ -21,6 +21,7 @@ async function startAtDistance(): Promise<{ scene: Scene; relay: Distance; input
   const environment = {
     ACTIONS_ID_TOKEN_REQUEST_URL: `http://127.0.0.1:${github.ports.plain}${url.pathname}${url.search}`,
     NODE_EXTRA_CA_CERTS: tls?.caFile ?? "",
+    NODE_NO_WARNINGS: "",
   };
   const scene = { ...begun, job: await startJob(begun, { environment }, false) };
   return { scene, relay, inputs: { ...WITH, "sts-endpoint": `https://localhost:${relay.port}` } };
@@ -48,6 +49,18 @@ test("if GitHub refuses, it is closed without a request", async () => {
   const use = await scene.job.use(ACTION, { with: inputs });
   expect(use.outcome).toBe("failure");
   expect([sts.requests.length, relay.open]).toEqual([0, 0]);
+  await finishClean(scene);
+});
+
+test("a server that is known by its address alone is asked for no name", async () => {
+  const { scene, relay, inputs } = await startAtDistance();
+  const use = await scene.job.use(ACTION, {
+    with: { ...inputs, "sts-endpoint": `https://127.0.0.1:${relay.port}` },
+  });
+  // Its certificate is for the name. Node.js warns of an address in the place of one.
+  expect(use.outcome).toBe("failure");
+  expect(use.stderr).not.toContain("ServerName");
+  expect(use.log).toContain("certificate");
   await finishClean(scene);
 });
 

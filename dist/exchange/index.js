@@ -5111,7 +5111,10 @@ async function retrying(request, onRetry) {
     }
 }
 
+;// CONCATENATED MODULE: external "node:net"
+const external_node_net_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:net");
 ;// CONCATENATED MODULE: ../lib/src/early-agent.js
+
 
 /**
  * Opens its first connection before there is a request for it: TCP and TLS then cost no time of their own.
@@ -5122,7 +5125,7 @@ class EarlyAgent extends external_node_https_.Agent {
     /** A failure shows when a request is made, which then opens a connection itself. */
     open({ hostname: host, port: given }) {
         const port = Number(given || 443);
-        const socket = super.createConnection({ host, port, servername: host });
+        const socket = super.createConnection({ host, port, servername: (0,external_node_net_namespaceObject.isIP)(host) ? "" : host });
         if (!socket)
             return;
         this.#early = { socket, host, port };
