@@ -18,7 +18,7 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { type Clouds, startClouds } from "../harness/clouds/clouds.ts";
-import { startDistance } from "../harness/clouds/distance.ts";
+import { type Distance, startDistance } from "../harness/clouds/distance.ts";
 import { trustGitHub } from "../harness/clouds/trust.ts";
 import { keepersOf } from "../harness/machine/stage.ts";
 import { repository } from "../harness/repository.ts";
@@ -104,7 +104,18 @@ interface StepCost extends Cost {
 interface Round {
   main: StepCost;
   post: StepCost | undefined;
+  /** What main waited for; with --rtt. */
+  waits?: Waits | undefined;
 }
+
+/** Milliseconds from a connection to the whole answer, or from the request where the connection was there before. */
+interface Waits {
+  githubMs: number;
+  stsMs: number;
+}
+
+/** Of a main: TCP, TLS 1.3 and the request at GitHub; the request at STS, if its connection is made meanwhile. */
+const LEAST_ROUND_TRIPS = 4;
 
 interface Contender {
   name: string;
@@ -221,6 +232,8 @@ async function startJob({ clouds, runner, far }: Bench): Promise<Job> {
 interface Far {
   stsUrl: string;
   setRtt(ms: number): void;
+  /** What the latest main waited for. */
+  waits(): Waits;
   /** The environment of a job that reaches GitHub there. */
   reach(environment: Record<string, string>): Record<string, string>;
 }
@@ -233,6 +246,8 @@ async function startFar({ github, sts, tls }: Clouds, cleanup: Cleanup): Promise
   for (const relay of [ofGitHub, ofSts]) cleanup(() => relay.close());
   return {
     stsUrl: `https://localhost:${ofSts.port}`,
+    waits: () =>
+      waitsOf({ requests: github.requests, distance: ofGitHub }, { requests: sts.requests, distance: ofSts }),
     setRtt: (ms) => {
       ofGitHub.rttMs = ms;
       ofSts.rttMs = ms;
@@ -248,13 +263,27 @@ async function startFar({ github, sts, tls }: Clouds, cleanup: Cleanup): Promise
   };
 }
 
+type Cloud = { requests: { at: number; answeredAt: number | undefined }[]; distance: Distance };
+
+function waitsOf(github: Cloud, sts: Cloud): Waits {
+  const arrived = ({ requests, distance: { rttMs } }: Cloud): number =>
+    (requests.at(-1)?.answeredAt ?? Number.NaN) + rttMs / 2;
+  const asked = ({ requests, distance: { rttMs } }: Cloud): number =>
+    (requests.at(-1)?.at ?? Number.NaN) - rttMs / 2;
+  const isEarly = sts.distance.connectedAt < arrived(github);
+  return {
+    githubMs: arrived(github) - github.distance.connectedAt,
+    stsMs: arrived(sts) - (isEarly ? asked(sts) : sts.distance.connectedAt),
+  };
+}
+
 function actionContender(
   bench: Bench,
   name: string,
   directory: string,
   inputs: Record<string, string>,
 ): Contender {
-  const { clouds, timed } = bench;
+  const { clouds, timed, far } = bench;
   return {
     name,
     run: async () => {
@@ -262,6 +291,7 @@ function actionContender(
       const main = await counted(clouds, () => job.use(directory, { with: inputs }));
       requireSuccess(main.value);
       const mainCost = await timed.last();
+      const waits = far?.waits();
       const post = await counted(clouds, () => job.finish());
       const posts = post.value.posts.filter(({ outcome }) => outcome !== "skipped");
       for (const step of posts) requireSuccess(step);
@@ -271,6 +301,7 @@ function actionContender(
           posts.length === 0
             ? undefined
             : { ...(await timed.last()), calls: post.calls, connections: post.connections },
+        waits,
       };
     },
   };
@@ -416,6 +447,31 @@ function renderLatency(latencyMs: number, rounds: Map<string, Round[]>, base: st
   return `${formatTable([`${latencyMs} ms`, ...head], rows)}\n`;
 }
 
+/** Main as a sum, a line for each action, and the limit: what node and four round trips take. */
+function renderSums(rttMs: number, rounds: Map<string, Round[]>): string {
+  const [bare = [], ...actions] = rounds.values();
+  const nodeMs = median(bare.map(({ main }) => main.wallMs));
+  const limitMs = nodeMs + LEAST_ROUND_TRIPS * rttMs;
+  const [, ...names] = rounds.keys();
+  const rows = actions.map((all, index) => {
+    const of = (pick: (waits: Waits, wallMs: number) => number): string =>
+      median(all.flatMap(({ main, waits }) => (waits ? pick(waits, main.wallMs) : []))).toFixed(0);
+    const parts = [of(({ githubMs }) => githubMs), of(({ stsMs }) => stsMs)];
+    const rest = of(({ githubMs, stsMs }, wallMs) => wallMs - nodeMs - githubMs - stsMs);
+    const main = median(all.map(({ main }) => main.wallMs));
+    return [
+      names[index] ?? "",
+      nodeMs.toFixed(0),
+      ...parts,
+      rest,
+      limitMs.toFixed(0),
+      (main / limitMs).toFixed(2),
+    ];
+  });
+  const head = ["bare node", "GitHub", "STS", "the rest", "limit", "main / limit"];
+  return `${formatTable([`main, ${rttMs} ms`, ...head], rows)}\n`;
+}
+
 async function bench(options: Options, cleanup: Cleanup): Promise<void> {
   const clouds = await startClouds({ tls: options.rtts !== undefined });
   cleanup(() => clouds.close());
@@ -485,6 +541,7 @@ async function benchActions(
     const rounds = await runRounds(contenders, options.runs);
     latencies[latencyMs] = Object.fromEntries(rounds);
     console.log(renderLatency(latencyMs, rounds, base.name));
+    if (options.rtts) console.log(renderSums(latencyMs, rounds));
   }
   setLatency(0);
 

@@ -8,6 +8,8 @@ export interface Distance {
   /** How many connections it has taken, and how many of them are open. */
   taken: number;
   open: number;
+  /** When the latest was made, milliseconds since the epoch. */
+  connectedAt: number;
   close(): Promise<void>;
 }
 
@@ -17,10 +19,11 @@ export interface Distance {
  */
 export async function startDistance(targetPort: number, rttMs: number): Promise<Distance> {
   const sockets = new Set<Socket>();
-  const distance = { rttMs, taken: 0, open: 0 };
+  const distance = { rttMs, taken: 0, open: 0, connectedAt: Number.NaN };
   const server: Server = createServer({ noDelay: true }, (client) => {
     distance.taken++;
     distance.open++;
+    distance.connectedAt = Date.now();
     client.on("close", () => distance.open--);
     const target = connect({ port: targetPort, host: "127.0.0.1", noDelay: true });
     pipe(client, target, distance.rttMs * 1.5, distance.rttMs / 2);

@@ -214,6 +214,7 @@ export class GitHubCloud extends Cloud {
     const answer = () =>
       this.#idToken(entry, request.headers.authorization, isTokenFault(fault) ? fault : undefined);
     entry.status = await deliver(exchange, answer, isTokenFault(fault) ? undefined : fault);
+    entry.answeredAt = Date.now();
   }
 
   #document(path: string): Answer {

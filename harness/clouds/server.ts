@@ -18,6 +18,8 @@ export interface RequestRecord {
   path: string;
   /** HTTP status sent; undefined while nothing has been sent, and for ever when a fault sends none. */
   status: number | undefined;
+  /** When all of the answer had been sent, milliseconds since the epoch. */
+  answeredAt: number | undefined;
 }
 
 /** One request and its answer to be. */
@@ -111,6 +113,7 @@ export class CloudServer {
       method: request.method ?? "",
       path: (request.url ?? "").replace(/\?.*$/s, ""),
       status: undefined,
+      answeredAt: undefined,
     };
     const closing = this.#closing.signal;
     this.handler?.({

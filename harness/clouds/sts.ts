@@ -228,6 +228,7 @@ export class StsCloud extends Cloud {
     const signed = { method: entry.method, url: request.url ?? "/", headers: request.headers, body };
     const answer = () => this.#answer(entry, parameters, signed, isErrorFault(fault) ? fault : undefined);
     entry.status = await deliver(exchange, answer, isErrorFault(fault) ? undefined : fault);
+    entry.answeredAt = Date.now();
   }
 
   async #answer(
