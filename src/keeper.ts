@@ -63,7 +63,10 @@ function watchSession({ renewal, first, directory, worker, dead }: WatchSession)
 }
 
 function onReady(): void {
-  reply({ ready: true }, () => process.disconnect());
+  reply({ ready: true }, () => {
+    // On Windows main may have done it by now, and to do it twice is an error, which would end this process.
+    if (process.connected) process.disconnect();
+  });
 }
 
 /** What keep() hands on. */

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, test } from "@jest/globals";
+import { Scene } from "../../harness/machine/scene.ts";
 import { killForGood, PATIENT, Stage } from "../../harness/machine/stage.ts";
 import { isAlive } from "../../harness/runner/processes.ts";
 import { waitFor } from "../../harness/wait.ts";
@@ -95,6 +96,30 @@ describe("the keeper is killed", () => {
     expect(tempLeft.before).toEqual([]);
     expect(stage.keepers()).toEqual([]);
   });
+});
+
+// On Windows a message can arrive before its sender knows that it is sent.
+const SENT_LATE = `const { send } = process;
+process.send = (message, onSent) =>
+  send.call(process, message, () => (message.ready ? process.once("disconnect", () => onSent()) : onSent?.()));`;
+
+test("main lets go before the keeper knows that it may: the keeper lives on", async () => {
+  const scene = await Scene.start();
+  try {
+    const { keeper } = await scene.keep({
+      lifeMs: 3_000,
+      wrap: ([node = "", ...args]) => [
+        node,
+        "--import",
+        `data:text/javascript,${encodeURIComponent(SENT_LATE)}`,
+        ...args,
+      ],
+    });
+    await keeper.until("two refreshes", ({ refreshes }) => refreshes >= 2);
+    expect((await keeper.stop()).ended?.why).toBe("stopped");
+  } finally {
+    await scene.close();
+  }
 });
 
 describe("the worker is killed: no post, no orphan cleanup", () => {
