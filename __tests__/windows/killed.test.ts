@@ -32,7 +32,7 @@ test.each(["tokens", "uses"])(
   async (folder) => {
     const job = await startJob();
     const use = await job.begin();
-    await waitFor("main to begin", 30_000, () => has(job, folder));
+    await waitFor("main to begin", 120_000, () => has(job, folder));
     expect(await job.machine.kill(use.pid)).toBe(true);
     await use.ended;
     await finishClean(job, [use]);
@@ -79,7 +79,7 @@ test(
     await job.use();
     expect(readFileSync(path.join(job.root, "job.json"), "utf8")).toMatch(/"worker":\{"pid":\d+\}/);
     await job.machine.killWorker();
-    await waitFor("the keeper to notice", 60_000, () => readdirSync(job.root).length === 0);
+    await waitFor("the keeper to notice", 120_000, () => readdirSync(job.root).length === 0);
   },
   LIMIT_MS,
 );

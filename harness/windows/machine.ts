@@ -11,8 +11,8 @@ import { waitFor } from "../wait.ts";
 import { type Lane, toHost, toWindows } from "./lane.ts";
 import type { Answers, Order, StepEnd } from "./orders.ts";
 
-const START_LIMIT_MS = 60_000;
-const END_LIMIT_MS = 10_000;
+const START_LIMIT_MS = 120_000;
+const END_LIMIT_MS = 30_000;
 
 /** A Windows program that runs. */
 export interface Program {
