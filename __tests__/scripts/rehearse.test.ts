@@ -29,6 +29,7 @@ afterAll(() => {
 
 /** Beside lib/scripts. */
 const SUITE = "../conformance/suite.js";
+const TOOLS = "../conformance/tools/suite.js";
 
 interface Started {
   child: ChildProcess;
@@ -123,6 +124,10 @@ test.each([
   [SUITE, ["--what"], "Unknown option '--what'"],
   [SUITE, ["--only", "go-v3"], "--only: there is no client go-v3"],
   [SUITE, ["--write", "--short"], "--write: only every client and row can be written"],
+  [SUITE, ["--tools", "--only", "nosuch"], "--only: there is no part nosuch"],
+  [TOOLS, ["--only", "nosuch"], "--only: there is no part nosuch"],
+  [TOOLS, ["--seconds", "119"], "--seconds: a whole number of at least 120, not 119"],
+  [TOOLS, ["--real-time", "--seconds", "659"], "--seconds: a whole number of at least 660, not 659"],
 ])("%s %j is refused with the usage", async (script, parameters, message) => {
   const { code, output } = start(script, parameters, { PATH: folder });
   expect(await code).toBe(2);
@@ -141,7 +146,7 @@ test.each([
   expect([await code, output.stderr]).toEqual([1, message]);
 });
 
-test.each(["rehearse.js", "bench.js", "fleet.js", "soak.js", "processes.js", SUITE])(
+test.each(["rehearse.js", "bench.js", "fleet.js", "soak.js", "processes.js", SUITE, TOOLS])(
   "%s --help prints the usage",
   async (script) => {
     const { code, output } = start(script, ["--help"]);
