@@ -116,6 +116,7 @@ test.each([
   ["rehearse.js", ["--with", "curl"], "--with: boto3 and aws are supported, not curl"],
   ["rehearse.js", ["--with", "boto3"], "--with: python3 with boto3 is not on this machine"],
   ["rehearse.js", ["--with", "aws"], "--with: the AWS CLI is not on this machine"],
+  ["rehearse.js", ["--server", "aws"], "--server: clouds and minio are supported, not aws"],
   ["rehearse.js", ["--what"], "--what"],
   ["bench.js", ["--runs", "10"], "--runs: a whole number of at least 11, not 10"],
   ["bench.js", ["--peer-input", "a=b"], "--peer-input needs --peer"],
@@ -144,6 +145,14 @@ test.each([
   // Without a package manager in PATH nothing can be installed, as without a network.
   const { code, output } = start(SUITE, parameters, { PATH: folder, CONFORMANCE_CACHE: folder });
   expect([await code, output.stderr]).toEqual([1, message]);
+});
+
+test("a rehearsal with MinIO where it cannot be built fails with one line", async () => {
+  const { code, output } = start("rehearse.js", ["--server", "minio"], { PATH: folder, TOOLS_CACHE: folder });
+  expect(await code).toBe(1);
+  expect(output.stderr).toMatch(
+    /^--server minio: minio is not installed, and needs Go, to build it: go .+\n$/,
+  );
 });
 
 test.each(["rehearse.js", "bench.js", "fleet.js", "soak.js", "processes.js", SUITE, TOOLS])(

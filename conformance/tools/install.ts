@@ -153,5 +153,6 @@ async function inside(cwd: string, command: string[], env: NodeJS.ProcessEnv = {
   const ran = await run(program, COMMAND_TIMEOUT_MS, { cwd, env: { ...process.env, ...env } });
   if (ran.end === 0) return ran.stdout;
   const [reason = ""] = ran.stderr.trim().split("\n").slice(-1);
-  throw new Error(`${command.slice(0, 4).join(" ")} ended with ${ran.end}: ${reason.slice(0, 300)}`);
+  const why = reason === "" ? "" : `: ${reason.slice(0, 300)}`;
+  throw new Error(`${command.slice(0, 4).join(" ")} ended with ${ran.end}${why}`);
 }

@@ -25,7 +25,7 @@ export async function prepare(world: World): Promise<RowResult> {
       title: "one session: what MinIO answers",
       run: async (scene) => {
         const use = mustWork(scene, await scene.use());
-        await scene.job.run('echo known | aws s3 cp --quiet - "s3://$BUCKET/rights/known"');
+        await scene.job.run('echo known | aws s3 cp --only-show-errors - "s3://$BUCKET/rights/known"');
         await mustHave(scene, "+put +get +list");
         scene.facts.push(`assumed-role-arn: ${JSON.stringify(use.outputs["assumed-role-arn"])}`);
       },

@@ -97,7 +97,7 @@ const program = (name: string): string => path.join(repository(), "conformance",
 const COMMAND_LOOP = path.join(repository(), "lib", "conformance", "tools", "command-loop.js");
 /** Write, read and list, as three processes of the AWS CLI. */
 const CLI_TURN = [
-  'echo "$N" | aws s3 cp --quiet - "s3://$BUCKET/$PREFIX-cli/$N"',
+  'echo "$N" | aws s3 cp --only-show-errors - "s3://$BUCKET/$PREFIX-cli/$N"',
   'test "$(aws s3 cp "s3://$BUCKET/$PREFIX-cli/$N" -)" = "$N"',
   'aws s3 ls "s3://$BUCKET/$PREFIX-cli/$N" > /dev/null',
 ].join("\n");
@@ -186,8 +186,8 @@ export function mustRefuse({ facts, faults }: Scene, use: StepResult, text: RegE
 /** Whether a step may put, get and list: "+" for what worked. */
 export async function rights({ job }: Scene, env: Record<string, string> = {}): Promise<string> {
   const commands = {
-    put: 'echo x | aws s3 cp --quiet - "s3://$BUCKET/rights/$PREFIX"',
-    get: 'aws s3 cp --quiet "s3://$BUCKET/rights/known" -',
+    put: 'echo x | aws s3 cp --only-show-errors - "s3://$BUCKET/rights/$PREFIX"',
+    get: 'aws s3 cp --only-show-errors "s3://$BUCKET/rights/known" -',
     list: 'aws s3 ls "s3://$BUCKET/rights/"',
   };
   const found: string[] = [];

@@ -100,7 +100,9 @@ async function runTools(context: Context): Promise<RowResult[]> {
   const { folder, has, wanted, report, cleanup } = context;
   const clouds = await startClouds({ idTokenSeconds: QUICK.idTokenSeconds });
   cleanup(() => clouds.close());
-  const minio = await startMinio(`${folder("minio")}/minio`, clouds.github.issuer, S3_DOMAINS);
+  const minio = await startMinio(`${folder("minio")}/minio`, clouds.github.issuer, {
+    domains: S3_DOMAINS,
+  });
   cleanup(() => minio.close());
   const names = await serveNames(minio.url);
   cleanup(() => names.close());
