@@ -1,6 +1,7 @@
 /** The action against MinIO: what MinIO accepts, what it refuses, and what it silently ignores. */
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
+import { compare } from "./differences.ts";
 import type { Loop } from "./loops.ts";
 import { roleOf } from "./minio.ts";
 import {
@@ -130,6 +131,21 @@ export const REAL_ROWS: Row[] = [
     title: "an audience that MinIO does not know",
     run: async (scene) =>
       mustRefuse(scene, await scene.use({ audience: "nobody.example" }), /does not accept the audience/),
+  },
+  {
+    id: "differences",
+    title: "the same exchanges at harness/clouds and at MinIO",
+    run: compare,
+  },
+  {
+    id: "slow-clock",
+    title: "a server whose clock is 20 s slow: MinIO refuses the ID token, which harness/clouds accepts",
+    run: async (scene) => {
+      const { cloudJob, world } = scene;
+      world.clouds.github.fault = ({ job }) =>
+        job === cloudJob ? { claims: { iat: Math.floor(Date.now() / 1000) + 20 } } : undefined;
+      mustRefuse(scene, await scene.use(), /considers the ID token not valid yet/);
+    },
   },
   {
     id: "unknown-role",

@@ -1,7 +1,7 @@
 /** One job against MinIO as STS and S3, with the built action: what the rows in real-rows.ts are made of. */
 import path from "node:path";
 import type { Clouds } from "../../harness/clouds/clouds.ts";
-import type { JobClaims } from "../../harness/clouds/github.ts";
+import type { CloudJob, JobClaims } from "../../harness/clouds/github.ts";
 import { repository } from "../../harness/repository.ts";
 import { createRunner, type Job, type Runner, type StepResult } from "../../harness/runner/runner.ts";
 import { describeLoop, isGood, type Loop, readLoop } from "./loops.ts";
@@ -37,6 +37,7 @@ export interface Scene {
   world: World;
   runner: Runner;
   job: Job;
+  cloudJob: CloudJob;
   facts: string[];
   faults: string[];
   /** One use of the action against MinIO. */
@@ -62,9 +63,10 @@ export async function runReal(row: Row, world: World): Promise<RowResult> {
   });
   const [facts, faults]: [string[], string[]] = [[], []];
   try {
+    const cloudJob = clouds.github.startJob(row.claims);
     const job = await runner.startJob({
       environment: {
-        ...clouds.github.startJob(row.claims).environment,
+        ...cloudJob.environment,
         AWS_ENDPOINT_URL_S3: minio.url,
         BUCKET,
         PREFIX: row.id,
@@ -82,7 +84,7 @@ export async function runReal(row: Row, world: World): Promise<RowResult> {
           ...inputs,
         },
       });
-    await row.run({ world, runner, job, facts, faults, use });
+    await row.run({ world, runner, job, cloudJob, facts, faults, use });
     const { posts, orphans, tempLeft } = await job.finish();
     for (const { outcome, log } of posts) if (outcome !== "success") faults.push(`post: ${outcome}\n${log}`);
     for (const { command } of orphans) faults.push(`left running: ${command}`);
