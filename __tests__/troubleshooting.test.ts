@@ -103,6 +103,7 @@ function saidOfSts(): Said[] {
       "STS JWT Token has `azp` claim invalid, `azp` must match configured OpenID Client ID",
     ],
     ["denied", "ExpiredToken"],
+    ["denied", "InvalidParameterValue", "Token used before issued"],
     ["denied", "InvalidIdentityToken"],
     ["denied", "InvalidParameterValue"],
     ["throttled", "SlowDown"],

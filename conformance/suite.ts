@@ -31,6 +31,7 @@ const SCENARIOS: Record<Scenario, string> = {
 };
 
 const USAGE = `usage: npm run conformance -- [--only NAME,NAME] [--scenario N,N] [--row TEXT] [--short] [--json FILE] [--write] [--render]
+       npm run conformance -- --tools [OPTIONS OF npm run tools]
 
   --only NAMES     these clients: ${CLIENTS.map(({ name }) => name).join(", ")}
   --scenario NS    these scenarios: ${Object.entries(SCENARIOS)
@@ -41,6 +42,7 @@ const USAGE = `usage: npm run conformance -- [--only NAME,NAME] [--scenario N,N]
   --json FILE      write the results to FILE
   --write          write conformance/results.json, conformance/RESULTS.md and docs/compatibility.md; only with every client and row.
                    With --scenario, the others' results stay as they are
+  --tools          run the suite of tools instead, the same as npm run tools; --tools --help lists its options
   --render         write the two pages anew from conformance/results.json, and run nothing
 
 Exit code: 1 if a cell is not right that was right in conformance/results.json, if one that is not right has no advice, or if nothing ran.
@@ -166,4 +168,9 @@ function describe({ row, step, client, cell }: Where): string {
   return `scenario ${row.scenario}, ${row.id}, ${step.id}, ${client}: ${cell.verdict}: ${cell.text ?? row.refusal ?? ""}`;
 }
 
-await runScript(USAGE, conformance);
+const [node = "", , ...args] = process.argv;
+if (args.includes("--tools")) {
+  const suite = path.join(import.meta.dirname, "tools", "suite.js");
+  process.argv = [node, suite, ...args.filter((each) => each !== "--tools")];
+  await import("./tools/suite.ts");
+} else await runScript(USAGE, conformance);

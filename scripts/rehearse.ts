@@ -1,19 +1,18 @@
 /**
  * The rehearsal: three jobs side by side that all live longer than their ID token and their role session, on
- * two clouds on loopback. Needs nothing but Node. `npm run rehearse -- --help` lists the options.
+ * two clouds on loopback, or with MinIO. `npm run rehearse -- --help` lists the options.
  */
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
-import { type Clouds, startClouds } from "../harness/clouds/clouds.ts";
-import { trustGitHub } from "../harness/clouds/trust.ts";
 import { repository } from "../harness/repository.ts";
 import { createRunner, type JobResult, type Runner } from "../harness/runner/runner.ts";
 import type { CallLine } from "./rehearsal/clients/call-loop.ts";
 import { renderSvg } from "./rehearsal/picture.ts";
 import { type Progress, Reporter, type Way } from "./rehearsal/progress.ts";
+import { type Running, SERVERS, type Server } from "./rehearsal/servers.ts";
 import { brokenPromises, renderTable, type Timeline } from "./rehearsal/timeline.ts";
 import {
   asJson,
@@ -25,21 +24,20 @@ import {
   writeResult,
 } from "./script.ts";
 
-const ID_TOKEN_SECONDS = 6;
-const SESSION_SECONDS = 15;
 /**
- * The token written once is refused after 6 s, and the session begun just before that lives 15 s more: below
- * this nothing can be seen.
+ * On our own clouds, the token written once is refused after 6 s, and the session begun just before that lives
+ * 15 s more. On MinIO both end after 20 s. Below this nothing can be seen.
  */
 const LEAST_SECONDS = 30;
 /** How long the jobs may take beyond the rehearsal itself: to be set up, and to end. */
 const MARGIN_MS = 60_000;
-const ACCOUNT = "111122223333";
 const REGION = "eu-west-1";
 
-const USAGE = `usage: npm run rehearse -- [--seconds N] [--json FILE] [--svg FILE] [--with boto3,aws]
+const USAGE = `usage: npm run rehearse -- [--seconds N] [--server NAME] [--json FILE] [--svg FILE] [--with boto3,aws]
 
   --seconds N   how long the jobs last (default 60, at least ${LEAST_SECONDS})
+  --server NAME clouds (default): GitHub and AWS STS on loopback, which need nothing but Node
+                minio: MinIO as STS and S3, and each call writes and reads an object. The first run builds it with Go
   --json FILE   write every token, session and call to FILE
   --svg FILE    where to write the picture (default out/rehearsal.svg)
   --with LIST   further clients, separated by commas: boto3, aws (the AWS CLI)
@@ -47,8 +45,11 @@ const USAGE = `usage: npm run rehearse -- [--seconds N] [--json FILE] [--svg FIL
 Exit code: 0 if this action showed no failure and the other two failed as they do in reality, else 1.
 `;
 
-const RENEWALS = `Why so many session refreshes: the AWS SDK for JavaScript asks for a new session when less than 5 minutes of the old
-one are left. A session lives ${SESSION_SECONDS} s here, so the SDK renews it at nearly every call. It renews a session of an hour once in 55 minutes.`;
+function renewals({ sessionSeconds }: Server): string {
+  const life = sessionSeconds === undefined ? "no longer than its ID token" : `${sessionSeconds} s`;
+  return `Why so many session refreshes: the AWS SDK for JavaScript asks for a new session when less than 5 minutes of the old
+one are left. A session lives ${life} here, so the SDK renews it at nearly every call. It renews a session of an hour once in 55 minutes.`;
+}
 
 const root = repository();
 
@@ -60,6 +61,7 @@ interface Client {
 
 interface Options {
   seconds: number;
+  server: Server;
   json: string | undefined;
   svg: string;
   further: string[];
@@ -68,15 +70,22 @@ interface Options {
 function readOptions(): Options {
   const flags = readFlags({
     seconds: { type: "string" },
+    server: { type: "string", default: "clouds" },
     json: { type: "string" },
     svg: { type: "string" },
     with: { type: "string" },
   });
   const seconds = wholeNumber("--seconds", flags.seconds ?? 60, LEAST_SECONDS);
+  const server = SERVERS[flags.server];
+  if (server === undefined)
+    throw new UsageError(
+      `--server: ${Object.keys(SERVERS).join(" and ")} are supported, not ${flags.server}`,
+    );
   const further = (flags.with ?? "").split(",").filter((name) => name !== "");
   const unknown = further.find((name) => name !== "boto3" && name !== "aws");
   if (unknown !== undefined) throw new UsageError(`--with: boto3 and aws are supported, not ${unknown}`);
-  return { seconds, json: flags.json, svg: flags.svg ?? path.join(root, "out", "rehearsal.svg"), further };
+  const svg = flags.svg ?? path.join(root, "out", "rehearsal.svg");
+  return { seconds, server, json: flags.json, svg, further };
 }
 
 const run = promisify(execFile);
@@ -94,21 +103,22 @@ function requireVersion(name: string, version: string, least: [number, number][]
 }
 
 /**
- * The clients, and what the environment of their steps needs beyond the job's. Throws UsageError for one that
- * is not there.
+ * The clients, and what the environment of their steps needs beyond the job's and the server's. Throws
+ * UsageError for one that is not there.
  */
 async function findClients(
   further: string[],
+  env: Record<string, string>,
 ): Promise<{ clients: Client[]; environment: Record<string, string> }> {
   const clients: Client[] = [
     { name: "AWS SDK for JS", command: [process.execPath, compiled("sdk-js.js")], intervalMs: 500 },
   ];
-  const environment: Record<string, string> = { PATH: process.env.PATH ?? "" };
+  const environment = { ...env };
   if (further.includes("boto3")) {
     // The steps have their own HOME, where Python would not find the packages installed for the user.
     const script =
       "import sys, site, boto3; print(sys.executable, site.getuserbase(), boto3.__version__, sep='\\n')";
-    const { stdout } = await run("python3", ["-c", script]).catch(() => {
+    const { stdout } = await run("python3", ["-c", script], { env: { ...process.env, ...env } }).catch(() => {
       throw new UsageError("--with: python3 with boto3 is not on this machine");
     });
     const [python = "", userBase = "", version = ""] = stdout.trim().split("\n");
@@ -121,7 +131,7 @@ async function findClients(
     });
   }
   if (further.includes("aws")) {
-    const { stdout } = await run("aws", ["--version"]).catch(() => {
+    const { stdout } = await run("aws", ["--version"], { env: { ...process.env, ...env } }).catch(() => {
       throw new UsageError("--with: the AWS CLI is not on this machine");
     });
     requireVersion("the AWS CLI", /aws-cli\/([\d.]+)/.exec(stdout)?.[1] ?? "", [
@@ -204,29 +214,32 @@ function leftovers({ posts, orphans, tempLeft }: JobResult): string[] {
   ];
 }
 
-function timelineOf(clouds: Clouds, jobs: Progress[], start: number, seconds: number): Timeline {
+function timelineOf(
+  { idTokenSeconds, sessionSeconds, calls }: Server,
+  { github, sessionsOf }: Running,
+  jobs: Progress[],
+  start: number,
+  seconds: number,
+): Timeline {
   const since = (at: number): number => (at - start) / 1000;
   return {
     seconds,
-    idTokenSeconds: ID_TOKEN_SECONDS,
-    sessionSeconds: SESSION_SECONDS,
+    idTokenSeconds,
+    sessionSeconds,
+    calls,
     jobs: jobs.map(({ way, role, cloudJob, clients }) => ({
       name: way.name,
       note: way.note,
       mustHold: way.mustHold,
-      tokens: clouds.github.requests
+      tokens: github.requests
         .filter((request) => request.job === cloudJob)
         .flatMap(({ at, issued }) =>
           issued === undefined ? [] : { from: since(at), to: since(issued.exp * 1000) },
         ),
-      sessions: clouds.sts.requests
-        .filter((request) => request.role === role)
-        .flatMap(({ at, sessionExpires }) =>
-          sessionExpires === undefined ? [] : { from: since(at), to: since(sessionExpires) },
-        ),
-      clients: clients.map(({ name, calls }) => ({
+      sessions: sessionsOf({ role, cloudJob }).map(({ from, to }) => ({ from: since(from), to: since(to) })),
+      clients: clients.map(({ name, calls: made }) => ({
         name,
-        calls: calls.map((call) => ({ ...call, at: since(call.at) })),
+        calls: made.map((call) => ({ ...call, at: since(call.at) })),
       })),
     })),
   };
@@ -236,13 +249,12 @@ function timelineOf(clouds: Clouds, jobs: Progress[], start: number, seconds: nu
 async function rehearse(options: Options, cleanup: Cleanup): Promise<number> {
   if (!existsSync(path.join(root, "dist", "main", "index.js")))
     throw new UsageError("dist/ is missing: npm run build");
-  const { clients, environment } = await findClients(options.further);
-  const clouds = await startClouds({ idTokenSeconds: ID_TOKEN_SECONDS, sessionSeconds: SESSION_SECONDS });
-  cleanup(() => clouds.close());
-  const jobs = ways(clouds.sts.url).map((way): Progress => {
-    const role = `arn:aws:iam::${ACCOUNT}:role/${way.name.replaceAll(" ", "-")}`;
-    const cloudJob = clouds.github.startJob({ repository: "org/repository" });
-    clouds.sts.addRole({ arn: role, trust: trustGitHub(ACCOUNT, "repo:org/repository:*") });
+  const { server } = options;
+  const running = await server.start(options.further, cleanup);
+  const { clients, environment } = await findClients(options.further, running.environment);
+  const jobs = ways(running.stsUrl).map((way): Progress => {
+    const cloudJob = running.github.startJob({ repository: "org/repository" });
+    const role = running.addRole(way.name);
     return { way, role, cloudJob, clients: clients.map(({ name }) => ({ name, calls: [] })), problems: [] };
   });
 
@@ -270,14 +282,14 @@ async function rehearse(options: Options, cleanup: Cleanup): Promise<number> {
   }
   reporter.update();
 
-  const timeline = timelineOf(clouds, jobs, start, options.seconds);
+  const timeline = timelineOf(server, running, jobs, start, options.seconds);
   const problems = [...jobs.flatMap((job) => job.problems), ...brokenPromises(timeline)];
   await writeResult(options.svg, renderSvg(timeline));
   if (options.json !== undefined) {
     await writeResult(options.json, asJson({ node: process.version, ...timeline, problems }));
   }
   console.log(
-    `\n${renderTable(timeline)}\n\n${RENEWALS}\n\npicture: ${path.relative(process.cwd(), options.svg)}`,
+    `\n${renderTable(timeline)}\n\n${renewals(server)}\n\npicture: ${path.relative(process.cwd(), options.svg)}`,
   );
   for (const problem of problems) console.error(`not as promised: ${problem}`);
   return problems.length === 0 ? 0 : 1;

@@ -55,6 +55,18 @@ const CASES: [
     "the clock of that server",
   ],
   [
+    { kind: "denied", code: "InvalidParameterValue", message: "Token is expired" },
+    "id-token-expired",
+    `${HOST} considers the ID token expired`,
+    "the clock of that server",
+  ],
+  [
+    { kind: "denied", code: "InvalidParameterValue", message: "Token used before issued" },
+    "id-token-expired",
+    `${HOST} considers the ID token not valid yet`,
+    "the clock of that server is slow",
+  ],
+  [
     { kind: "denied", code: "InvalidIdentityToken" },
     "id-token-rejected",
     `${HOST} rejected the ID token`,

@@ -269,6 +269,9 @@ test("parameters are checked against their grammar, all violations in one answer
   await expect(assume({ DurationSeconds: 43_201 })).rejects.toMatchObject(
     refusal("ValidationError", 400, /less than or equal to 43200$/),
   );
+  await expect(assume({ DurationSeconds: 900.5 })).rejects.toMatchObject(
+    refusal("ValidationError", 400, /'900.5' at 'durationSeconds'/),
+  );
   await expect(assume({ DurationSeconds: 3601 })).rejects.toMatchObject(
     refusal(
       "ValidationError",
@@ -279,9 +282,10 @@ test("parameters are checked against their grammar, all violations in one answer
   await expect(assume({ RoleArn: `arn:aws:iam::${ACCOUNT}:user/x` })).rejects.toMatchObject(
     refusal("ValidationError", 400, "Request ARN is invalid"),
   );
-  await expect(assume({ Policy: "{" })).rejects.toMatchObject(
-    refusal("MalformedPolicyDocumentException", 400, "Syntax errors in policy."),
-  );
+  for (const Policy of ["{", "{}", "null", '{"Statement":"x"}'])
+    await expect(assume({ Policy })).rejects.toMatchObject(
+      refusal("MalformedPolicyDocumentException", 400, "Syntax errors in policy."),
+    );
 });
 
 test("a session lives as long as asked for, within the role's limit, unless the cloud says otherwise", async () => {

@@ -30,7 +30,7 @@ function jobWith(
 }
 
 function timelineWith(...jobs: JobTimeline[]): Timeline {
-  return { seconds: 60, idTokenSeconds: 6, sessionSeconds: 15, jobs };
+  return { seconds: 60, idTokenSeconds: 6, sessionSeconds: 15, calls: "AWS call", jobs };
 }
 
 test("a summary counts calls and failures and keeps the first failure", () => {
@@ -47,6 +47,19 @@ test("the promise holds if one job never fails and the others do", () => {
   expect(brokenPromises(timelineWith(lost, jobWith("held", true, [{ name: "js", calls: good(1) }])))).toEqual(
     [],
   );
+});
+
+test("a job without a session is not as promised: its server was not listened to", () => {
+  const lost = jobWith("lost", false, [{ name: "js", calls: [...good(1), ...bad(16)] }], { sessions: [] });
+  expect(brokenPromises(timelineWith(lost))).toEqual(["lost: the server reports no session"]);
+});
+
+test("the legend has how long a session lives, and what a call is", () => {
+  const job = jobWith("held", true, [{ name: "js", calls: good(1) }]);
+  expect(renderSvg(timelineWith(job))).toContain("role session, valid for 15 s");
+  const svg = renderSvg({ ...timelineWith(job), sessionSeconds: undefined, calls: "S3 call" });
+  expect(svg).toContain("role session, ends with its token");
+  expect(svg).toContain("S3 call that failed");
 });
 
 test.each([

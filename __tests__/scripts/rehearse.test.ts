@@ -29,6 +29,7 @@ afterAll(() => {
 
 /** Beside lib/scripts. */
 const SUITE = "../conformance/suite.js";
+const TOOLS = "../conformance/tools/suite.js";
 
 interface Started {
   child: ChildProcess;
@@ -115,6 +116,7 @@ test.each([
   ["rehearse.js", ["--with", "curl"], "--with: boto3 and aws are supported, not curl"],
   ["rehearse.js", ["--with", "boto3"], "--with: python3 with boto3 is not on this machine"],
   ["rehearse.js", ["--with", "aws"], "--with: the AWS CLI is not on this machine"],
+  ["rehearse.js", ["--server", "aws"], "--server: clouds and minio are supported, not aws"],
   ["rehearse.js", ["--what"], "--what"],
   ["bench.js", ["--runs", "10"], "--runs: a whole number of at least 11, not 10"],
   ["bench.js", ["--peer-input", "a=b"], "--peer-input needs --peer"],
@@ -123,6 +125,10 @@ test.each([
   [SUITE, ["--what"], "Unknown option '--what'"],
   [SUITE, ["--only", "go-v3"], "--only: there is no client go-v3"],
   [SUITE, ["--write", "--short"], "--write: only every client and row can be written"],
+  [SUITE, ["--tools", "--only", "nosuch"], "--only: there is no part nosuch"],
+  [TOOLS, ["--only", "nosuch"], "--only: there is no part nosuch"],
+  [TOOLS, ["--seconds", "119"], "--seconds: a whole number of at least 120, not 119"],
+  [TOOLS, ["--real-time", "--seconds", "659"], "--seconds: a whole number of at least 660, not 659"],
 ])("%s %j is refused with the usage", async (script, parameters, message) => {
   const { code, output } = start(script, parameters, { PATH: folder });
   expect(await code).toBe(2);
@@ -141,7 +147,15 @@ test.each([
   expect([await code, output.stderr]).toEqual([1, message]);
 });
 
-test.each(["rehearse.js", "bench.js", "fleet.js", "soak.js", "processes.js", SUITE])(
+test("a rehearsal with MinIO where it cannot be built fails with one line", async () => {
+  const { code, output } = start("rehearse.js", ["--server", "minio"], { PATH: folder, TOOLS_CACHE: folder });
+  expect(await code).toBe(1);
+  expect(output.stderr).toMatch(
+    /^--server minio: minio is not installed, and needs Go, to build it: go .+\n$/,
+  );
+});
+
+test.each(["rehearse.js", "bench.js", "fleet.js", "soak.js", "processes.js", SUITE, TOOLS])(
   "%s --help prints the usage",
   async (script) => {
     const { code, output } = start(script, ["--help"]);

@@ -20,7 +20,9 @@ export type Recipe =
   /** A virtual environment with these packages of PyPI. */
   | { pip: string[] }
   /** package-lock.json of conformance/tools/NAME, into `node_modules`. */
-  | { npm: string };
+  | { npm: string }
+  /** The Go program in conformance/tools/NAME, with its go.mod and go.sum; builds `loop`. */
+  | { build: string };
 
 /** `go install` of a module, or a build where the module cache has it: `go install` refuses one with replacements. */
 interface GoRecipe {
@@ -34,6 +36,7 @@ export const RECIPES = {
   act: { go: "github.com/nektos/act@v0.2.87", command: "act" },
   python: { pip: ["boto3==1.44.3", "awscli==1.46.3"] },
   js: { npm: "js" },
+  go: { build: "go" },
   "pyarrow-21": { pip: ["pyarrow==21.0.0"] },
   "pyarrow-24": { pip: ["pyarrow==24.0.0"] },
   "pyarrow-26": { pip: ["pyarrow==26.0.1"] },
@@ -86,11 +89,11 @@ async function installRecipe(
   progress: (line: string) => void,
   hasNetwork: boolean,
 ): Promise<void> {
-  const pins =
-    "npm" in recipe ? await readFile(path.join(SOURCES, recipe.npm, "package-lock.json"), "utf8") : "";
-  const hash = createHash("sha256").update(JSON.stringify(recipe)).update(pins).digest("hex");
+  const hash = createHash("sha256").update(JSON.stringify(recipe));
+  for (const file of sourcesOf(recipe)) hash.update(await readFile(file));
+  const made = hash.digest("hex");
   const stamp = path.join(directory, "stamp");
-  if ((await readFile(stamp, "utf8").catch(() => "")) === hash) return;
+  if ((await readFile(stamp, "utf8").catch(() => "")) === made) return;
   if (!hasNetwork) throw new Error("it is not installed");
   const start = performance.now();
   progress(`${name}: installing`);
@@ -98,8 +101,8 @@ async function installRecipe(
   await mkdir(directory, { recursive: true });
   if ("go" in recipe) await installGo(recipe, directory);
   else if ("pip" in recipe) await installPip(recipe.pip, directory);
-  else await installNpm(recipe.npm, directory);
-  await writeFile(stamp, hash);
+  else await installSources(recipe, directory);
+  await writeFile(stamp, made);
   progress(`${name}: installed in ${Math.round((performance.now() - start) / 1000)} s`);
 }
 
@@ -126,10 +129,22 @@ async function installPip(packages: string[], directory: string): Promise<void> 
   await inside(directory, ["venv/bin/python", "-m", "pip", "install", ...flags, ...packages]);
 }
 
-async function installNpm(name: string, directory: string): Promise<void> {
-  for (const file of ["package.json", "package-lock.json"])
-    await cp(path.join(SOURCES, name, file), path.join(directory, file));
-  await inside(directory, ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
+type SourceRecipe = Extract<Recipe, { npm: string } | { build: string }>;
+
+async function installSources(recipe: SourceRecipe, directory: string): Promise<void> {
+  for (const file of sourcesOf(recipe)) await cp(file, path.join(directory, path.basename(file)));
+  const command =
+    "npm" in recipe
+      ? ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+      : ["go", "build", "-mod=readonly", "-trimpath", "-o", "loop", "."];
+  await inside(directory, command, { CGO_ENABLED: "0" });
+}
+
+/** What stands in the repository for a recipe. */
+function sourcesOf(recipe: Recipe): string[] {
+  const files = (folder: string, names: string[]) => names.map((name) => path.join(SOURCES, folder, name));
+  if ("npm" in recipe) return files(recipe.npm, ["package.json", "package-lock.json"]);
+  return "build" in recipe ? files(recipe.build, ["go.mod", "go.sum", "main.go"]) : [];
 }
 
 async function inside(cwd: string, command: string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
@@ -138,5 +153,6 @@ async function inside(cwd: string, command: string[], env: NodeJS.ProcessEnv = {
   const ran = await run(program, COMMAND_TIMEOUT_MS, { cwd, env: { ...process.env, ...env } });
   if (ran.end === 0) return ran.stdout;
   const [reason = ""] = ran.stderr.trim().split("\n").slice(-1);
-  throw new Error(`${command.slice(0, 4).join(" ")} ended with ${ran.end}: ${reason.slice(0, 300)}`);
+  const why = reason === "" ? "" : `: ${reason.slice(0, 300)}`;
+  throw new Error(`${command.slice(0, 4).join(" ")} ended with ${ran.end}${why}`);
 }

@@ -33,8 +33,13 @@ export function roleOf(audience: keyof typeof AUDIENCES): string {
 /**
  * Starts the server with an empty bucket. Throws with its log if it does not become ready.
  * @param domains in which a bucket may be the first part of the host name
+ * @param audit URL that gets the audit log, with a POST for each entry
  */
-export async function startMinio(program: string, issuer: string, domains: string[] = []): Promise<Minio> {
+export async function startMinio(
+  program: string,
+  issuer: string,
+  { domains = [], audit }: { domains?: string[]; audit?: string } = {},
+): Promise<Minio> {
   const directory = await mkdtemp(path.join(os.tmpdir(), "minio-"));
   // On one drive, a bucket is a folder.
   await mkdir(path.join(directory, "data", BUCKET), { recursive: true });
@@ -62,6 +67,10 @@ export async function startMinio(program: string, issuer: string, domains: strin
         MINIO_BROWSER: "off",
         MINIO_UPDATE: "off",
         ...(domains.length > 0 && { MINIO_DOMAIN: domains.join(",") }),
+        ...(audit !== undefined && {
+          MINIO_AUDIT_WEBHOOK_ENABLE: "on",
+          MINIO_AUDIT_WEBHOOK_ENDPOINT: audit,
+        }),
         ...Object.fromEntries(providers),
       },
     },

@@ -17,7 +17,7 @@ import { isInside, runInside, S3_DOMAINS, serveNames, whyNotInside } from "./nam
 import { NEIGHBOUR_ROWS } from "./neighbour-rows.ts";
 import { runNeighbour } from "./neighbours.ts";
 import { writeResults } from "./page.ts";
-import { ID_TOKEN_SECONDS, LOOP_SECONDS, runReal, type World } from "./real.ts";
+import { type Pace, QUICK, REAL_TIME, runReal, type World } from "./real.ts";
 import { prepare, REAL_ROWS } from "./real-rows.ts";
 import type { RowResult } from "./results.ts";
 import { runTool, type ToolRow } from "./tool-rows.ts";
@@ -26,14 +26,15 @@ import { type Mode, TOOLS, type Tool } from "./tools.ts";
 /** Jobs at once: most of the time they sleep between two turns. */
 const JOBS_AT_ONCE = 8;
 
-const USAGE = `usage: npm run tools -- [--only PART,PART] [--row TEXT,TEXT] [--peer DIR] [--seconds N] [--short] [--json FILE] [--write]
+const USAGE = `usage: npm run tools -- [--only PART,PART] [--row TEXT,TEXT] [--peer DIR] [--seconds N] [--real-time] [--short] [--json FILE] [--write]
 
   --only PARTS   minio: the action against MinIO as STS and S3
                  act: a workflow that chains twice, under nektos/act
                  tools: programs that people run, under AWS's own names (takes root on Linux)
                  neighbours: other actions and other surroundings in one job
   --peer DIR     a checkout of configure-aws-credentials, for the rows of neighbours that have it in the same job
-  --seconds N    how long the loops against MinIO last (default and least ${LOOP_SECONDS})
+  --seconds N    how long the loops against MinIO last (default and least ${QUICK.seconds})
+  --real-time    against MinIO, ID tokens live ${REAL_TIME.idTokenSeconds} s, as GitHub's, and not ${QUICK.idTokenSeconds} s; the loops last ${REAL_TIME.seconds} s or longer
   --row TEXTS    only rows whose id contains one of these, separated by commas
   --short        the parts that need no build and no network namespace: neighbours
   --json FILE    write what was found to FILE
@@ -60,12 +61,12 @@ interface Context {
   cleanup: Cleanup;
   /** A checkout of configure-aws-credentials. */
   peer: string | undefined;
-  /** How long the loops against MinIO last. */
-  seconds: number;
+  /** Of the loops against MinIO. */
+  pace: Pace;
 }
 
 const PARTS: Record<string, Part> = {
-  minio: { needs: ["minio", "python", "js"], run: runMinio },
+  minio: { needs: ["minio", "python", "js", "go", "rclone"], run: runMinio },
   act: { needs: ["act", "python", "js"], run: runAct },
   neighbours: { needs: ["python", "js"], run: runNeighbours },
   tools: {
@@ -97,9 +98,11 @@ function rowsOf(wanted: Context["wanted"]): { tool: Tool; mode: Mode }[] {
 
 async function runTools(context: Context): Promise<RowResult[]> {
   const { folder, has, wanted, report, cleanup } = context;
-  const clouds = await startClouds({ idTokenSeconds: ID_TOKEN_SECONDS });
+  const clouds = await startClouds({ idTokenSeconds: QUICK.idTokenSeconds });
   cleanup(() => clouds.close());
-  const minio = await startMinio(`${folder("minio")}/minio`, clouds.github.issuer, S3_DOMAINS);
+  const minio = await startMinio(`${folder("minio")}/minio`, clouds.github.issuer, {
+    domains: S3_DOMAINS,
+  });
   cleanup(() => minio.close());
   const names = await serveNames(minio.url);
   cleanup(() => names.close());
@@ -111,12 +114,20 @@ async function runTools(context: Context): Promise<RowResult[]> {
   });
 }
 
-async function runMinio({ seconds, folder, wanted, report, cleanup }: Context): Promise<RowResult[]> {
-  const clouds = await startClouds({ idTokenSeconds: ID_TOKEN_SECONDS });
+async function runMinio({ pace, folder, wanted, report, cleanup }: Context): Promise<RowResult[]> {
+  const clouds = await startClouds({ idTokenSeconds: pace.idTokenSeconds });
   cleanup(() => clouds.close());
   const minio = await startMinio(`${folder("minio")}/minio`, clouds.github.issuer);
   cleanup(() => minio.close());
-  const world: World = { clouds, minio, python: folder("python"), js: folder("js"), seconds };
+  const world: World = {
+    clouds,
+    minio,
+    python: folder("python"),
+    js: folder("js"),
+    go: folder("go"),
+    rclone: folder("rclone"),
+    pace,
+  };
   const first = await prepare(world);
   report(first);
   const queue = REAL_ROWS.filter(({ id }) => wanted(id));
@@ -156,13 +167,15 @@ async function main(cleanup: Cleanup): Promise<number> {
     peer: { type: "string" },
     seconds: { type: "string" },
     json: { type: "string" },
+    "real-time": { type: "boolean", default: false },
     write: { type: "boolean", default: false },
     short: { type: "boolean", default: false },
   });
   const names = flags.only?.split(",") ?? (flags.short ? ["neighbours"] : Object.keys(PARTS));
   const unknown = names.find((name) => !(name in PARTS));
   if (unknown !== undefined) throw new UsageError(`--only: there is no part ${unknown}`);
-  const seconds = wholeNumber("--seconds", flags.seconds ?? LOOP_SECONDS, LOOP_SECONDS);
+  const base = flags["real-time"] ? REAL_TIME : QUICK;
+  const pace = { ...base, seconds: wholeNumber("--seconds", flags.seconds ?? base.seconds, base.seconds) };
   const started = Date.now();
   const progress = (line: string): void =>
     console.log(`${String(Math.round((Date.now() - started) / 1000)).padStart(5)} s  ${line}`);
@@ -199,7 +212,7 @@ async function main(cleanup: Cleanup): Promise<number> {
         report,
         cleanup,
         peer: flags.peer,
-        seconds,
+        pace,
       })),
     );
   }

@@ -4868,16 +4868,21 @@ function explainOtherSts(asked) {
             return other_sts_refused(asked);
     }
 }
+const SET_CLOCK = "Fix: set the clock of that server by NTP, and run the job again.";
 /** MinIO's texts: https://github.com/minio/minio/blob/master/internal/config/identity/openid/jwt.go */
 function other_sts_refused({ failure, code, endpointHost: host, roleArn, audience, claims }) {
     if (/`(?:azp|aud)`|audience/i.test(failure.message)) {
         return explained_text("audience-not-registered", `${host} does not accept the audience ${(0,base_text/* quoted */.TL)(audience, 100)}`, "Cause: the input audience is not the client ID in that server's OpenID configuration. (MinIO names azp, a claim that it tries if aud does not match.)", "Fix: set the input audience to that client ID. In MinIO it is MINIO_IDENTITY_OPENID_CLIENT_ID.");
     }
-    switch (code) {
+    if (/used before issued|not valid yet/i.test(failure.message)) {
+        return explained_text("id-token-expired", `${host} considers the ID token not valid yet`, "Cause: the clock of that server is slow. MinIO accepts a token from the second in which GitHub issued it (iat).", SET_CLOCK);
+    }
+    // MinIO has one code for every token that it refuses.
+    switch (/token is expired/i.test(failure.message) ? "ExpiredToken" : code) {
         case "AccessDenied":
             return explained_text("access-denied", `${host} refused to let this job assume ${(0,base_text/* shortened */.vI)(roleArn, 140)} with sub ${(0,base_text/* quoted */.TL)(claimText(claims.sub), 140)}. Likely cause: its rules do not accept that sub, or it has no such role.`, ...claimLines(claims), `Cause: ${host} has no role ${(0,base_text/* quoted */.TL)(roleArn)}, or its rules for that role do not accept these claims.`, "Fix: correct role-to-assume, or make that server accept this issuer, audience and sub.");
         case "ExpiredToken":
-            return explained_text("id-token-expired", `${host} considers the ID token expired`, "Cause: the token was issued for this exchange, so either the clock of that server is wrong, or the runner was suspended in between.", "Fix: set the clock of that server by NTP, and run the job again.");
+            return explained_text("id-token-expired", `${host} considers the ID token expired`, "Cause: the token was issued for this exchange, so either the clock of that server is wrong, or the runner was suspended in between.", SET_CLOCK);
         case "InvalidIdentityToken":
         case "IDPRejectedClaim":
             return explained_text("id-token-rejected", `${host} rejected the ID token`, ...claimLines(claims), "Fix: compare the issuer (iss) and the audience (aud) with the OpenID configuration of that server. It must reach the issuer to check the signature.");

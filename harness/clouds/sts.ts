@@ -473,7 +473,7 @@ function validate(
     throw new StsError("ValidationError", `${count} detected: ${violations.join("; ")}`);
   }
   const policy = parameters.get("Policy");
-  if (policy !== null) checkJson(policy);
+  if (policy !== null) checkPolicy(policy);
   checkPackedSize(parameters);
   const arn = parseRoleArn(roleArn ?? "");
   if (arn === undefined) throw new StsError("ValidationError", "Request ARN is invalid");
@@ -505,17 +505,20 @@ function pattern(name: string, value: string, grammar: RegExp, written: string):
 }
 
 function range(name: string, value: string, min: number, max: number): string | undefined {
-  if (Number(value) >= min && Number(value) <= max) return undefined;
+  if (/^\d+$/.test(value) && Number(value) >= min && Number(value) <= max) return undefined;
   const bound = Number(value) > max ? `less than or equal to ${max}` : `greater than or equal to ${min}`;
   return violation(name, `'${value}' `, `have value ${bound}`);
 }
 
-function checkJson(policy: string): void {
+/** Of the grammar of policies, only that there are statements. */
+function checkPolicy(policy: string): void {
   try {
-    JSON.parse(policy);
+    const { Statement } = JSON.parse(policy) as { Statement?: unknown };
+    if (typeof Statement === "object" && Statement !== null) return;
   } catch {
-    throw new StsError("MalformedPolicyDocument", "Syntax errors in policy.");
+    // Not JSON: refused with the same words.
   }
+  throw new StsError("MalformedPolicyDocument", "Syntax errors in policy.");
 }
 
 /** AWS's packing is its own; here a session policy of more characters than this is too large. */

@@ -171,12 +171,13 @@ function grid({ seconds }: Timeline): number[] {
   return Array.from({ length: Math.floor(seconds / step) + 1 }, (_, index) => index * step);
 }
 
-function legend({ idTokenSeconds, sessionSeconds }: Timeline): string[] {
+function legend({ idTokenSeconds, sessionSeconds, calls }: Timeline): string[] {
+  const life = sessionSeconds === undefined ? "ends with its token" : `valid for ${sessionSeconds} s`;
   const entries: [string, string, "bar" | "tick"][] = [
     [COLOUR.token, `ID token, valid for ${idTokenSeconds} s`, "bar"],
-    [COLOUR.session, `role session, valid for ${sessionSeconds} s`, "bar"],
-    [COLOUR.good, "AWS call that succeeded", "tick"],
-    [COLOUR.bad, "AWS call that failed", "tick"],
+    [COLOUR.session, `role session, ${life}`, "bar"],
+    [COLOUR.good, `${calls} that succeeded`, "tick"],
+    [COLOUR.bad, `${calls} that failed`, "tick"],
   ];
   return entries.flatMap(([colour, label, form], index) => {
     const left = 32 + index * 235;

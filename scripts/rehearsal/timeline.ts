@@ -36,7 +36,10 @@ export interface JobTimeline {
 export interface Timeline {
   seconds: number;
   idTokenSeconds: number;
-  sessionSeconds: number;
+  /** Undefined: a session ends with its ID token. */
+  sessionSeconds: number | undefined;
+  /** What a call is. */
+  calls: string;
   jobs: JobTimeline[];
 }
 
@@ -67,7 +70,9 @@ export function summarise({ jobs }: Timeline): ClientSummary[] {
 /** What speaks against the promise; nothing, if it held. */
 export function brokenPromises(timeline: Timeline): string[] {
   const mustHold = new Map(timeline.jobs.map((job) => [job.name, job.mustHold]));
-  return summarise(timeline).flatMap(({ job, client, calls, failures, firstFailure }) => {
+  const without = timeline.jobs.filter(({ sessions }) => sessions.length === 0);
+  const unseen = without.map(({ name }) => `${name}: the server reports no session`);
+  const broken = summarise(timeline).flatMap(({ job, client, calls, failures, firstFailure }) => {
     const name = `${job} (${client})`;
     if (calls === 0) return [`${name}: made no call`];
     if (mustHold.get(job) && failures > 0) {
@@ -77,6 +82,7 @@ export function brokenPromises(timeline: Timeline): string[] {
     }
     return !mustHold.get(job) && failures === 0 ? [`${name}: did not fail, as it does in reality`] : [];
   });
+  return [...unseen, ...broken];
 }
 
 /** The table for a terminal, a line for each client. */

@@ -34,6 +34,8 @@ export function explainOtherSts(asked: Asked): Text {
   }
 }
 
+const SET_CLOCK = "Fix: set the clock of that server by NTP, and run the job again.";
+
 /** MinIO's texts: https://github.com/minio/minio/blob/master/internal/config/identity/openid/jwt.go */
 function refused({ failure, code, endpointHost: host, roleArn, audience, claims }: Asked): Text {
   if (/`(?:azp|aud)`|audience/i.test(failure.message)) {
@@ -44,7 +46,16 @@ function refused({ failure, code, endpointHost: host, roleArn, audience, claims 
       "Fix: set the input audience to that client ID. In MinIO it is MINIO_IDENTITY_OPENID_CLIENT_ID.",
     );
   }
-  switch (code) {
+  if (/used before issued|not valid yet/i.test(failure.message)) {
+    return text(
+      "id-token-expired",
+      `${host} considers the ID token not valid yet`,
+      "Cause: the clock of that server is slow. MinIO accepts a token from the second in which GitHub issued it (iat).",
+      SET_CLOCK,
+    );
+  }
+  // MinIO has one code for every token that it refuses.
+  switch (/token is expired/i.test(failure.message) ? "ExpiredToken" : code) {
     case "AccessDenied":
       return text(
         "access-denied",
@@ -58,7 +69,7 @@ function refused({ failure, code, endpointHost: host, roleArn, audience, claims 
         "id-token-expired",
         `${host} considers the ID token expired`,
         "Cause: the token was issued for this exchange, so either the clock of that server is wrong, or the runner was suspended in between.",
-        "Fix: set the clock of that server by NTP, and run the job again.",
+        SET_CLOCK,
       );
     case "InvalidIdentityToken":
     case "IDPRejectedClaim":
