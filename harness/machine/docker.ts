@@ -74,6 +74,7 @@ function scriptOf({ mounts, user, image, command }: ContainerRun, hidden: string
       ...(readOnly ? [`mount -o remount,bind,ro ${shellWord(target)}`] : []),
     ]),
     "umount /mnt",
+    "mount -t tmpfs none /mnt", // HOME
     `exec setpriv --reuid ${as} --regid ${as} --clear-groups ${command.map(shellWord).join(" ")}`,
   ].join("\n");
 }
@@ -88,7 +89,7 @@ function main(): void {
     return;
   }
   const hidden = [process.env.RUNNER_TEMP, process.env.HOME].filter((folder) => folder !== undefined);
-  const env = { PATH: process.env.PATH, HOME: "/nonexistent", ...run.environment };
+  const env = { PATH: process.env.PATH, HOME: "/mnt", ...run.environment };
   const child = spawn("unshare", ["-m", "sh", "-ec", scriptOf(run, hidden)], { env, stdio: "inherit" });
   child.on("exit", (code, signal) => {
     process.exitCode = code ?? 128 + (signal === null ? 0 : 1);
