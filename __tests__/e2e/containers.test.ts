@@ -1,13 +1,16 @@
 // `docker run` with the output docker-args, as README tells. There is no engine here: harness/machine/docker.ts reads the
 // arguments as docker does, and gives the command nothing else.
 
+import { readFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, test } from "@jest/globals";
+import { parse } from "yaml";
 import { trustPrincipal } from "../../harness/clouds/trust.ts";
 import { installDocker } from "../../harness/machine/docker.ts";
 import { canBeAnother, canMount, STRANGER, unless } from "../../harness/machine/means.ts";
 import type { RunOptions } from "../../harness/runner/steps.ts";
 import type { CallLine } from "../../scripts/rehearsal/clients/call-loop.ts";
+import { WEB_IDENTITY } from "../../src/aws/environment.ts";
 import { shellWord } from "../../src/base/text.ts";
 import {
   ACTION,
@@ -117,6 +120,32 @@ async function inContainer(
       const list = `ls "$(dirname "$AWS_CONFIG_FILE")/.."`;
       expect(await inContainer(scene, args, ["root", "sh", "-c", list])).toBe("aws-role-refresh");
       await scene.job.finish();
+    });
+
+    test("the volumes and variables of the compose file in docs/tools.md give the same", async () => {
+      const scene = await startScene();
+      const use = worked(await scene.job.use(ACTION, { with: WITH }));
+      const page = readFileSync(path.join(ACTION, "docs/tools.md"), "utf8");
+      const block = /```yaml\n(services:\n[\s\S]*?)```/.exec(page)?.[1] ?? "";
+      const { volumes, environment } = (parse(block) as { services: { app: Record<string, string[]> } })
+        .services.app;
+      // As compose does: it puts variables in, and a name alone is a variable of its own environment.
+      const mounts = (volumes ?? []).flatMap((volume) => ["-v", `"${volume}"`]);
+      const args = [...mounts, ...(environment ?? []).flatMap((name) => ["-e", name])].join(" ");
+      expect(
+        args.replaceAll('"', "").replaceAll(`\${RUNNER_TEMP}`, scene.runner.temp).split(" -").sort(),
+      ).toEqual((use.outputs["docker-args"] ?? "").replaceAll("'", "").split(" -").sort());
+      expect(await inContainer(scene, args, ["-e", "AWS_ENDPOINT_URL_STS", "root", ...WHO])).toBe(
+        sessionArn(use),
+      );
+      for (const name of [
+        ...WEB_IDENTITY,
+        "AWS_ROLE_SESSION_NAME",
+        "AWS_ENDPOINT_URL_STS",
+        "AWS_PROFILE=NAME",
+      ])
+        expect(block).toContain(name);
+      await finishClean(scene);
     });
 
     test("with mirror-environment; and for another profile of the job with one -e more", async () => {
