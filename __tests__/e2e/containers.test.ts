@@ -179,6 +179,26 @@ async function inContainer(
       await mirrored.job.finish();
     });
 
+    test("a Docker container action has the variables at its own path, and the profile not: mirror-environment, as README tells", async () => {
+      const scene = await startScene();
+      const { home, temp } = scene.runner;
+      const mirror = { ...WITH, "mirror-environment": "true" };
+      const use = worked(await scene.job.use(ACTION, { with: mirror }));
+      // As the runner does: RUNNER_TEMP is elsewhere, and a variable that begins with its path is translated.
+      const inside = path.join(home, "github", "runner_temp");
+      const translated = Object.entries(use.exportedEnvironment).map(
+        ([name, value]) =>
+          `${name}=${value.startsWith(`${temp}/`) ? inside + value.slice(temp.length) : value}`,
+      );
+      const flags = ["AWS_ENDPOINT_URL_STS", ...translated].flatMap((variable) => ["-e", variable]);
+      const run = (...more: string[]) =>
+        inContainer(scene, "", ["-v", `${temp}:${inside}`, ...flags, ...more, "root", ...WHO]);
+      expect(await run()).toMatch(/ENOENT.*\/_work\/_temp\/aws-role-refresh\/tokens\//);
+      const noFiles = ["AWS_CONFIG_FILE=/dev/null", "AWS_SHARED_CREDENTIALS_FILE=/dev/null"];
+      expect(await run(...noFiles.flatMap((variable) => ["-e", variable]))).toBe(sessionArn(use));
+      await finishClean(scene);
+    });
+
     (canBeAnother ? test : test.skip)(
       `an image with another user has the role only with --user, as documented${unless(canBeAnother, "needs a readable checkout")}`,
       async () => {
