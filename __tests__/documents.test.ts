@@ -120,8 +120,8 @@ const JOB_KEYS = new Set([
   "steps",
   "timeout-minutes",
 ]);
-/** Files with another schema, by keys that they have at the top. */
-const OTHER_SCHEMAS = ["Resources", "updates"];
+/** Files with another schema, by keys that they have at the top: CloudFormation, Dependabot, compose. */
+const OTHER_SCHEMAS = ["Resources", "updates", "services"];
 const STEP = { uses: `${slug(ROOT)}@v1` };
 
 /** The workflow that a block is, or is a part of. Undefined if it is something else; throws if nobody knows what. */

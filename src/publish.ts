@@ -1,4 +1,5 @@
 import * as core from "@actions/core";
+import { dockerArgs } from "./aws/docker-args.ts";
 import { keeperDirectory, kindOf } from "./base/layout.ts";
 import { quoted } from "./base/text.ts";
 import { sourceText } from "./first-session.ts";
@@ -21,6 +22,7 @@ export function publish(plan: Plan, reached: Reached): void {
     "web-identity-token-file",
     keeper && kindOf(keeper) === "token" ? keeperDirectory(job, keeper).secret : "",
   );
+  core.setOutput("docker-args", dockerArgs(job.path, inputs.profile, plan.exports));
   core.setOutput("role-session-name", inputs.sessionName);
   core.setOutput("refreshable-until", until ?? "");
   if (inputs.outputCredentials) outputKeys(reached);

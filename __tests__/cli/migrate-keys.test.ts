@@ -8,6 +8,16 @@ describe("keys further down", () => {
   const read = (run: string): string => `      - run: |\n          true\n          ${run}\n`;
   test.each([
     ["a script", read("docker run -e AWS_ACCESS_KEY_ID image"), "reads AWS_ACCESS_KEY_ID"],
+    [
+      "a container's arguments",
+      read("docker run --rm -e AWS_ACCESS_KEY_ID x"),
+      "steps.ID.outputs.docker-args",
+    ],
+    [
+      "a container's arguments on two lines",
+      read("podman run --rm \\\n            -e AWS_ACCESS_KEY_ID x"),
+      "steps.ID.outputs.docker-args",
+    ],
     ["a script that tests for them", read('test -n "$AWS_SESSION_TOKEN"'), "reads AWS_SESSION_TOKEN"],
     ["an expression", read(`x \${{ env.AWS_SECRET_ACCESS_KEY }}`), "reads AWS_SECRET_ACCESS_KEY"],
     [
@@ -21,7 +31,7 @@ describe("keys further down", () => {
   ])("%s makes the steps before it stay", (_, step, reason) => {
     const { changed, left, findings } = migrate(workflow(STEP + step));
     expect(changed).toBe(false);
-    expect(left).toEqual([expect.stringMatching(/^line 1[34] /)]);
+    expect(left).toEqual([expect.stringMatching(/^line 1[345] /)]);
     expect(left[0]).toContain(reason);
     expect(findings[0]?.line).toBe(8);
   });

@@ -147,6 +147,10 @@ test("a use tells what it made in outputs and log, and post that it is gone", as
     "config-file": `${scene.root}/config`,
     "credentials-file": `${scene.root}/credentials`,
     "web-identity-token-file": expect.stringMatching(new RegExp(`^${scene.root}/tokens/[0-9a-f]{16}/token$`)),
+    // Quoted: the path has a space.
+    "docker-args": `-v '${scene.root}:${scene.root}:ro' ${Object.keys(use.exportedEnvironment)
+      .map((name) => `-e ${name}`)
+      .join(" ")}`,
     "role-session-name": expect.stringMatching(/^GitHubActions-1234567890-1-[0-9a-f]{8}$/),
     "refreshable-until": new Date(scene.cloudJob.requestTokenExpires * 1000)
       .toISOString()

@@ -115,7 +115,8 @@ export function sessionArn(use: StepResult, role = ROLE): string {
   return `arn:aws:sts::${role.split(":")[4]}:assumed-role/${role.split("/").at(-1)}/${use.outputs["role-session-name"]}`;
 }
 
-const WHO_AM_I = `
+/** A program that prints what whoAmI returns. */
+export const WHO_AM_I = `
   import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
   try { console.log((await new STSClient({}).send(new GetCallerIdentityCommand({}))).Arn); }
   catch (error) { console.log(error.name + ": " + error.message); }`;

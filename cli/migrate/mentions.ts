@@ -3,6 +3,7 @@ import { isMap, isScalar, type Scalar, type YAMLMap } from "yaml";
 import { child, type Scope, type Source, scalars, startOf, textOf } from "./document.ts";
 
 const NO_KEYS = "this action exports no keys; let that use the profile, as AWS SDKs do, then migrate again";
+const IN_CONTAINER = `this action exports no keys; give its step an id and write docker run \${{ steps.ID.outputs.docker-args }}, then migrate again`;
 const BY_HAND =
   "keys that are set by hand do not refresh; a second step with role-chaining: true does the same";
 const OUTPUTS =
@@ -23,6 +24,8 @@ const KEY =
 const OUTPUT = /\boutputs(?:\.|\[['"])aws-(?:access-key-id|secret-access-key|session-token)\b/i;
 /** `env | grep AWS > file`, which people hand to `docker run --env-file`. */
 const DUMP = /(?:^|[\s;&(])(?:env|printenv|export -p|declare -px?)\s*\|\s*\w*(?:grep|sed|awk|rg)\b[^\n]*AWS/m;
+/** With the variables in the same command. */
+const RUNS_CONTAINER = /\b(?:docker|podman) (?:container )?run\b[^\n]*(?:\\\n[^\n]*)*AWS_/;
 export const ACTION = /^aws-actions\/configure-aws-credentials@/i;
 
 export const usesOf = (step: YAMLMap): string => textOf(child(step, "uses"));
@@ -38,7 +41,8 @@ export function mentionsIn({ text, lineOf }: Source, { node, steps }: Scope): Me
       const name = written.replace("=", "");
       if (own.has(name)) continue;
       const line = lineOf(within(text, scalar, written));
-      found.push({ line, text: assigned === "" ? `reads ${name}: ${NO_KEYS}` : `sets ${name}: ${BY_HAND}` });
+      const instead = RUNS_CONTAINER.test(value) ? IN_CONTAINER : NO_KEYS;
+      found.push({ line, text: assigned === "" ? `reads ${name}: ${instead}` : `sets ${name}: ${BY_HAND}` });
       return;
     }
     const output = OUTPUT.exec(value)?.[0];

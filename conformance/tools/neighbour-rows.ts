@@ -1,6 +1,11 @@
 /** The rows of neighbours.ts: what each surrounding is, and what is expected in it. */
 import { readFile } from "node:fs/promises";
+import path from "node:path";
+import { installDocker } from "../../harness/machine/docker.ts";
 import { mustBe, type NeighbourRow, quote, type Scene, warnings, whoAmI } from "./neighbours.ts";
+
+/** What a step makes of a command; for `docker run`: the folder of the program, and the output docker-args. */
+type Wrap = (command: string, docker: { bin: string; args: string }) => string;
 
 const asItIs = (command: string): string => command;
 const inEnvI = (command: string): string =>
@@ -11,32 +16,24 @@ const inEnvIWithFiles = (command: string): string =>
 const inOtherHome = (command: string): string => `HOME="$(mktemp -d)" ${command}`;
 const asNobody = (command: string): string =>
   `setpriv --reuid 65534 --regid 65534 --clear-groups sh -c ${quote(command)}`;
-/** What `docker run -v DIRECTORY:DIRECTORY:ro` and its -e flags give, without an engine: all else of RUNNER_TEMP is hidden. */
-const inContainer = (command: string): string => {
-  const script = [
-    'd="$RUNNER_TEMP/aws-role-refresh"; keep="$(mktemp -d)"',
-    'mount --bind "$d" "$keep" && mount -t tmpfs none "$RUNNER_TEMP" && mkdir "$d" && mount --bind "$keep" "$d"',
-    'mount -o remount,bind,ro "$d"',
-    `exec sh -c ${quote(inEnvIWithFiles(command))}`,
-  ].join("\n");
-  return `unshare -m sh -ec ${quote(script)}`;
-};
+/** An image whose user is root, or a number. */
+const inContainer =
+  (image: string): Wrap =>
+  (command, { bin, args }) =>
+    `PATH=${quote(bin)}:"$PATH" docker run ${args} -e AWS_ENDPOINT_URL_STS -e TOOLS_JS ${image} sh -c ${quote(command)}`;
 
 const SESSIONS = { "web identity": {}, "a shared session": { "shared-session": "true" } };
 
-function surroundings(
-  id: string,
-  title: string,
-  wrap: (command: string) => string,
-  wanted: string,
-): NeighbourRow[] {
+function surroundings(id: string, title: string, wrap: Wrap, wanted: string): NeighbourRow[] {
   return Object.entries(SESSIONS).map(([kind, inputs], index) => ({
     id: index === 0 ? id : `${id}-shared`,
     title: `${title}, with ${kind}`,
     needsRoot: true as const,
     run: async (scene) => {
-      await scene.ours("ours", inputs);
-      await mustBe(scene, wanted, wrap);
+      const { outputs } = await scene.ours("ours", inputs);
+      const docker = { bin: path.join(scene.runner.home, "bin"), args: outputs["docker-args"] ?? "" };
+      installDocker(docker.bin);
+      await mustBe(scene, wanted, (command) => wrap(command, docker));
     },
   }));
 }
@@ -111,7 +108,13 @@ export const NEIGHBOUR_ROWS: NeighbourRow[] = [
   ...surroundings("env-i-files", "env -i with the files and the region", inEnvIWithFiles, "ours"),
   ...surroundings("home", "another HOME", inOtherHome, "ours"),
   ...surroundings("other-user", "another user (su, sudo -u): cannot read the files", asNobody, "none"),
-  ...surroundings("container", "docker run as documented, in a mount namespace", inContainer, "ours"),
+  ...surroundings(
+    "container",
+    "docker run with docker-args, in a mount namespace",
+    inContainer("root"),
+    "ours",
+  ),
+  ...surroundings("container-user", "the same with an image of another user", inContainer("65534"), "none"),
 ];
 
 async function mustHaveSeen({ recorder, facts, faults }: Scene, wanted: string): Promise<void> {

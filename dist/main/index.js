@@ -390,7 +390,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 (0,_keeper_launch_js__WEBPACK_IMPORTED_MODULE_0__/* .applyProxyInputs */ .cz)(process.env);
 // The keeper's process takes longer to start than anything else, so it starts before the rest is loaded.
 const keeper = (0,_keeper_launch_js__WEBPACK_IMPORTED_MODULE_0__/* .launchKeeper */ .i4)();
-const { run } = await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 666));
+const { run } = await Promise.resolve(/* import() eager */).then(__nccwpck_require__.bind(__nccwpck_require__, 436));
 await run(keeper);
 
 __webpack_async_result__();
@@ -398,7 +398,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 666:
+/***/ 436:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -4609,6 +4609,26 @@ function readEndpoint(env) {
     return { url, requestToken };
 }
 
+;// CONCATENATED MODULE: ../lib/src/aws/docker-args.js
+
+
+/**
+ * What `docker run` needs so that a container has a use's profile: one line, which means the same words to every POSIX
+ * shell. Empty on Windows, where a Linux container cannot have the job directory's path.
+ *
+ * The whole directory is mounted: files in it are replaced by others of the same name, which the mount of a single file
+ * would not show, and a chain reads more than one folder. Variables are passed by name, so a step's `env` still decides.
+ * Not passed is what only neutralises a variable of the job, because a container inherits none. No key is ever passed.
+ */
+function dockerArgs(directory, profile, exports, platform = process.platform) {
+    if (platform === "win32")
+        return "";
+    const names = Object.keys(exports).filter((name) => exports[name] !== "" && !PROFILES.includes(name));
+    const variables = profile === "default" ? names : [...names, `AWS_PROFILE=${profile}`];
+    const words = ["-v", `${directory}:${directory}:ro`, ...variables.flatMap((variable) => ["-e", variable])];
+    return words.map(base_text/* shellWord */.r7).join(" ");
+}
+
 // EXTERNAL MODULE: external "node:url"
 var external_node_url_ = __nccwpck_require__(136);
 // EXTERNAL MODULE: ../lib/src/base/bundles.js
@@ -5179,6 +5199,7 @@ function clockJumped(wall, monotonic) {
 
 
 
+
 /** Outputs, environment and log: last, once everything works. */
 function publish(plan, reached) {
     const { inputs, job, keeper } = plan;
@@ -5191,6 +5212,7 @@ function publish(plan, reached) {
     setOutput("config-file", job.config);
     setOutput("credentials-file", job.credentials);
     setOutput("web-identity-token-file", keeper && kindOf(keeper) === "token" ? keeperDirectory(job, keeper).secret : "");
+    setOutput("docker-args", dockerArgs(job.path, inputs.profile, plan.exports));
     setOutput("role-session-name", inputs.sessionName);
     setOutput("refreshable-until", until ?? "");
     if (inputs.outputCredentials)
