@@ -52,6 +52,8 @@ export async function runTool(tool: Tool, mode: Mode, world: ToolWorld): Promise
       NODE_EXTRA_CA_CERTS: names.authority,
     },
   });
+  // For `mktemp` in the scripts.
+  const scratch = await mkdtemp(path.join(os.tmpdir(), "tool-"));
   const faults: string[] = [];
   try {
     const trusted = ["AWS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE"];
@@ -75,7 +77,7 @@ export async function runTool(tool: Tool, mode: Mode, world: ToolWorld): Promise
     });
     if (use.outcome !== "success") throw new Error(`${id}: the action failed:\n${use.log}`);
     const step = await job.run(tool.script, {
-      env: mode === "keys" ? keysOf(use) : {},
+      env: { TMPDIR: scratch, ...(mode === "keys" && keysOf(use)) },
       timeoutMs: LOOP_SECONDS * 1000 + GRACE_MS,
     });
     const ofJob = names.stsCalls.filter(({ runId }) => runId === cloudJob.claims.run_id);
@@ -111,6 +113,7 @@ export async function runTool(tool: Tool, mode: Mode, world: ToolWorld): Promise
   } finally {
     await runner.close();
     await own?.close();
+    await rm(scratch, { recursive: true, force: true });
     if (root.root !== undefined) await rm(root.root, { recursive: true, force: true });
   }
 }
