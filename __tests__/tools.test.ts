@@ -3,7 +3,14 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "@jest/globals";
 import { describeLoop, isGood, readLoop } from "../conformance/tools/loops.ts";
 import { roleOf } from "../conformance/tools/minio.ts";
-import { PAGE_FILE, RESULTS_FILE, type Results, renderTable, withTable } from "../conformance/tools/page.ts";
+import {
+  PAGE_FILE,
+  PICTURE_FILE,
+  RESULTS_FILE,
+  type Results,
+  renderPicture,
+  withResults,
+} from "../conformance/tools/page.ts";
 import { isExpected, type Mode, TOOLS } from "../conformance/tools/tools.ts";
 
 const results = JSON.parse(readFileSync(RESULTS_FILE, "utf8")) as Results;
@@ -34,8 +41,23 @@ test("the role of an audience has the ARN that MinIO prints for it", () => {
 });
 
 describe("docs/tools.md", () => {
-  test("has the table of the committed results", () => {
-    expect(withTable(page, renderTable(results))).toBe(page);
+  test("has the table and the log of the committed results, and so has its picture", () => {
+    expect(withResults(page, results)).toBe(page);
+    expect(renderPicture(results)).toBe(readFileSync(PICTURE_FILE, "utf8"));
+  });
+
+  test("shows for OpenTofu every line that its rows must have, and no id of a request", () => {
+    const { shows } = TOOLS.find(({ name }) => name === "tofu") as (typeof TOOLS)[number];
+    for (const [verdict, mode] of [
+      ["right", "default"],
+      ["dies", "keys"],
+    ] as const) {
+      const log = results[`tofu-${mode}`]?.log ?? [];
+      expect(shows?.[verdict]?.map((wanted, index) => wanted.test(log[index] ?? ""))).toEqual(
+        shows?.[verdict]?.map(() => true),
+      );
+      expect(log.join("\n")).not.toMatch(/RequestID|HostID|tmp/);
+    }
   });
 
   test("has results that are as the lane expects them", () => {

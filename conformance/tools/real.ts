@@ -128,7 +128,7 @@ const LOOPS = {
   go: ({ seconds, turnSeconds }: Pace) => [
     "sh",
     "-c",
-    'exec "$TOOLS_GO/loop" "$@"',
+    'exec "$TOOLS_GO/client" "$@"',
     "sh",
     seconds,
     turnSeconds,

@@ -38,7 +38,7 @@ const USAGE = `usage: npm run tools -- [--only PART,PART] [--row TEXT,TEXT] [--p
   --row TEXTS    only rows whose id contains one of these, separated by commas
   --short        the parts that need no build and no network namespace: neighbours
   --json FILE    write what was found to FILE
-  --write        write conformance/tools/results.json and the table in docs/tools.md: the rows of tools that ran
+  --write        write conformance/tools/results.json, and from it the table and the log in docs/tools.md and docs/opentofu.svg: the rows of tools that ran
 
 Installs what it needs into .cache/tools (TOOLS_CACHE names another folder). What cannot be installed or run is skipped, and reported.
 Exit code: 1 if a row is not as it should be, or if nothing ran; without --short, also if something was skipped.

@@ -2,19 +2,26 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
-import type { Clouds } from "../../harness/clouds/clouds.ts";
+import { type Clouds, startClouds } from "../../harness/clouds/clouds.ts";
+import { trustGitHub } from "../../harness/clouds/trust.ts";
 import { repository } from "../../harness/repository.ts";
 import { createRunner, type StepResult } from "../../harness/runner/runner.ts";
 import { describeLoop, isGood, type Loop, readLoop } from "./loops.ts";
 import { BUCKET } from "./minio.ts";
 import { type Names, REGION } from "./names.ts";
+import { QUICK } from "./real.ts";
 import type { RowResult } from "./results.ts";
 import { isExpected, LOOP_SECONDS, MODES, type Mode, type Tool, type Verdict } from "./tools.ts";
 
 /** A tool that still runs so long after its loop does not end by itself. */
 const GRACE_MS = 60_000;
 
+/** The role of every row, and the one that an assume_role block of Terraform's reaches through it. */
+const ROLE = "arn:aws:iam::111122223333:role/deploy";
+const SECOND_ROLE = "arn:aws:iam::222233334444:role/deploy-prod";
+
 export interface ToolWorld {
+  /** Whose GitHub MinIO trusts. */
   clouds: Clouds;
   names: Names;
   folder: string;
@@ -25,12 +32,16 @@ export interface ToolRow extends RowResult {
   mode: Mode;
   version: string;
   verdict: Verdict;
-  /** Exchanges at STS that the tool made itself. */
+  /** Exchanges at STS that the tool made itself; at our own STS, the action's as well. */
   exchanges: number;
+  /** What it printed of what `shows` asks for. */
+  log?: string[];
 }
 
 export async function runTool(tool: Tool, mode: Mode, world: ToolWorld): Promise<ToolRow> {
-  const { clouds, names, folder } = world;
+  const { names, folder } = world;
+  const own = tool.isOnOurSts ? await startOurSts() : undefined;
+  const clouds = own ?? world.clouds;
   const id = `${tool.name}-${mode}`;
   const root = tool.hasPlainPath ? { root: await mkdtemp(path.join(os.tmpdir(), "runner-")) } : {};
   const runner = await createRunner({
@@ -41,6 +52,8 @@ export async function runTool(tool: Tool, mode: Mode, world: ToolWorld): Promise
       NODE_EXTRA_CA_CERTS: names.authority,
     },
   });
+  // For `mktemp` in the scripts.
+  const scratch = await mkdtemp(path.join(os.tmpdir(), "tool-"));
   const faults: string[] = [];
   try {
     const trusted = ["AWS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE"];
@@ -56,19 +69,24 @@ export async function runTool(tool: Tool, mode: Mode, world: ToolWorld): Promise
     });
     const use = await job.use(repository(), {
       with: {
-        "role-to-assume": "arn:aws:iam::111122223333:role/deploy",
+        "role-to-assume": ROLE,
         "aws-region": REGION,
+        ...(own && { "sts-endpoint": own.sts.url }),
         ...MODES[mode].inputs,
       },
     });
     if (use.outcome !== "success") throw new Error(`${id}: the action failed:\n${use.log}`);
     const step = await job.run(tool.script, {
-      env: mode === "keys" ? keysOf(use) : {},
+      env: { TMPDIR: scratch, ...(mode === "keys" && keysOf(use)) },
       timeoutMs: LOOP_SECONDS * 1000 + GRACE_MS,
     });
     const ofJob = names.stsCalls.filter(({ runId }) => runId === cloudJob.claims.run_id);
-    const calls = ofJob.filter(({ userAgent }) => !isOurs(userAgent));
+    const atOurs = own?.sts.requests.filter(({ action }) => action !== "GetCallerIdentity");
+    const exchanges = (atOurs ?? ofJob.filter(({ userAgent }) => !isOurs(userAgent))).length;
+    const chained = atOurs?.filter(({ action }) => action === "AssumeRole").length;
     const { verdict, text } = judge(tool, step);
+    const { log, missing } = shown(tool, verdict, step);
+    faults.push(...missing.map((each) => `its output has no line like ${each}`));
     const result = await job.finish();
     const posts = result.posts.filter(({ outcome }) => outcome !== "success");
     faults.push(...posts.map(({ log }) => `post failed:\n${log}`));
@@ -77,18 +95,54 @@ export async function runTool(tool: Tool, mode: Mode, world: ToolWorld): Promise
     return {
       id,
       title: `${tool.title} ${tool.version}, ${MODES[mode].title}`,
-      facts: [`${verdict}: ${text}`, `${calls.length} exchanges of its own`],
+      facts: [
+        `${verdict}: ${text}`,
+        chained === undefined
+          ? `${exchanges} exchanges of its own`
+          : `${exchanges} exchanges, ${chained} of them AssumeRole`,
+        ...log,
+      ],
       faults,
       tool: tool.name,
       mode,
       version: tool.version,
       verdict,
-      exchanges: calls.length,
+      exchanges,
+      ...(log.length > 0 && { log }),
     };
   } finally {
     await runner.close();
+    await own?.close();
+    await rm(scratch, { recursive: true, force: true });
     if (root.root !== undefined) await rm(root.root, { recursive: true, force: true });
   }
+}
+
+/** Sessions of the same length as those of MinIO. The second role trusts the first. */
+async function startOurSts(): Promise<Clouds> {
+  const { idTokenSeconds } = QUICK;
+  const clouds = await startClouds({ idTokenSeconds, sessionSeconds: idTokenSeconds });
+  clouds.sts.addRole({ arn: ROLE, trust: trustGitHub("111122223333", "*") });
+  const Statement = { Effect: "Allow", Principal: { AWS: ROLE }, Action: "sts:AssumeRole" } as const;
+  clouds.sts.addRole({ arn: SECOND_ROLE, trust: { Version: "2012-10-17", Statement } });
+  return clouds;
+}
+
+/** The lines that the tool must have printed, without frames, request ids and what follows them. */
+function shown(
+  { shows }: Tool,
+  verdict: Verdict,
+  { stdout, stderr }: StepResult,
+): { log: string[]; missing: RegExp[] } {
+  const lines = `${stdout}\n${stderr}`.split("\n").map((line) => line.replace(/^[│╷╵ ]+/, "").trimEnd());
+  const found = (shows?.[verdict] ?? []).map((wanted) => ({
+    wanted,
+    line: lines.find((line) => wanted.test(line)),
+  }));
+  return {
+    log: found.flatMap(({ line }) => line?.replace(/, RequestID:.*/, "") ?? []),
+    missing: found.flatMap(({ wanted, line }) => (line === undefined ? wanted : [])),
+  };
 }
 
 /** The keys of the first session, which the action gives as outputs. */

@@ -41,6 +41,10 @@ export interface Tool {
   isWhole?: true;
   /** The runner's folder has no space, as on GitHub's runners; that of the other rows has one. */
   hasPlainPath?: true;
+  /** It runs against our own STS, because MinIO issues no session for a session. */
+  isOnOurSts?: true;
+  /** By verdict: what its output must have, a line for each, in this order. docs/tools.md shows these lines. */
+  shows?: Partial<Record<Verdict, RegExp[]>>;
   /** What each mode gives; a mode that is left out is not run. */
   expected: Partial<Record<Mode, Verdict>>;
 }
@@ -64,6 +68,15 @@ const commands = (interval: number, ...lines: string[]): string => {
   const loop = path.join(repository(), "lib", "conformance", "tools", "command-loop.js");
   return `${quote(process.execPath)} ${quote(loop)} ${LOOP_SECONDS} ${interval} ${quote(lines.join("\n"))}`;
 };
+
+/** conformance/clients/go-base, a call each second, in the words of loops.ts. A call as another role is a failed one. */
+const goBase = (role: string, variables = ""): string =>
+  [
+    `CLIENT_SECONDS=${LOOP_SECONDS} ${variables}"$TOOL/client" | sed -E \\`,
+    `  -e 's#^\\{"arn":("[^"]*:assumed-role/${role}/[^"]*"),"t":([0-9]+)\\}$#{"t":\\2,"ok":true,"session":\\1}#' \\`,
+    `  -e 's#^\\{"(arn|error)":(".*"),"t":([0-9]+)\\}$#{"t":\\3,"error":\\2}#'`,
+    'echo \'{"t":0,"done":true}\'',
+  ].join("\n");
 
 /** DuckDB looks for certificates there, and nowhere else. */
 const WITH_BUNDLE_OF_RED_HAT =
@@ -246,11 +259,43 @@ export const TOOLS: Tool[] = [
     script: [
       'cd "$(mktemp -d)" && export TF_IN_AUTOMATION=1 CHECKPOINT_DISABLE=1',
       'cat > main.tf <<END\nterraform {\n  backend "s3" {\n    bucket = "$BUCKET"\n    key = "$PREFIX/state"\n    region = "$AWS_REGION"\n    use_lockfile = true\n    skip_requesting_account_id = true\n    skip_metadata_api_check = true\n    skip_credentials_validation = true\n    skip_region_validation = true\n  }\n}\nresource "terraform_data" "slow" {\n  provisioner "local-exec" {\n    command = "sleep 80"\n  }\n}\nEND',
-      '"$TOOL/tofu" init -input=false -no-color && "$TOOL/tofu" apply -input=false -auto-approve -no-color',
-      // The state is there, and the lock is gone: a second run would stop at it.
-      '"$TOOL/tofu" plan -input=false -no-color -detailed-exitcode',
+      'ended=0; "$TOOL/tofu" init -input=false -no-color',
+      '"$TOOL/tofu" apply -input=false -auto-approve -no-color 2>&1 || ended=$?',
+      'if [ -e errored.tfstate ]; then echo "errored.tfstate is on the runner"; else echo "there is no errored.tfstate"; fi',
+      // What the next job finds, with credentials that work in any case: no change if the state is there, and an error if the lock is.
+      "unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN",
+      '"$TOOL/tofu" plan -input=false -no-color -detailed-exitcode 2>&1 && exit $ended',
     ].join("\n"),
     isWhole: true,
+    shows: {
+      right: [/^Apply complete! /, /^there is no errored\.tfstate$/, /^No changes\. /],
+      dies: [
+        /Error: Failed to save state/,
+        /StatusCode: 403/,
+        /Error: Failed to persist state to backend/,
+        /Error: Error releasing the state lock/,
+        /^errored\.tfstate is on the runner$/,
+        /Error: Error acquiring the state lock/,
+      ],
+    },
+    expected: WORKS_AS_IT_IS,
+  },
+  {
+    name: "go-base",
+    title: "Terraform's AWS provider (aws-sdk-go-base)",
+    version: "2.0.0-beta.74",
+    recipe: "go-base",
+    script: goBase("deploy"),
+    isOnOurSts: true,
+    expected: WORKS_AS_IT_IS,
+  },
+  {
+    name: "go-base-assume-role",
+    title: "the same with an `assume_role` block",
+    version: "2.0.0-beta.74",
+    recipe: "go-base",
+    script: goBase("deploy-prod", "CLIENT_ASSUME_ROLE=arn:aws:iam::222233334444:role/deploy-prod "),
+    isOnOurSts: true,
     expected: WORKS_AS_IT_IS,
   },
   {

@@ -16,9 +16,19 @@ import (
 
 var client *sts.Client
 
+// What an assume_role block of the provider becomes.
+func assumeRole() []base.AssumeRole {
+	arn := os.Getenv("CLIENT_ASSUME_ROLE")
+	if arn == "" {
+		return nil
+	}
+	return []base.AssumeRole{{RoleARN: arn, SessionName: "terraform"}}
+}
+
 func identity() (string, error) {
 	if client == nil {
 		_, settings, problems := base.GetAwsConfig(context.Background(), &base.Config{
+			AssumeRole: assumeRole(),
 			Profile:    os.Getenv("CLIENT_PROFILE"),
 			Region:     os.Getenv("AWS_REGION"),
 			CallerName: "client",
