@@ -449,24 +449,16 @@ function renderLatency(latencyMs: number, rounds: Map<string, Round[]>, base: st
 
 /** Main as a sum, a line for each action, and the limit: what node and four round trips take. */
 function renderSums(rttMs: number, rounds: Map<string, Round[]>): string {
-  const [bare = [], ...actions] = rounds.values();
+  const [[, bare] = ["", []], ...actions] = [...rounds];
   const nodeMs = median(bare.map(({ main }) => main.wallMs));
   const limitMs = nodeMs + LEAST_ROUND_TRIPS * rttMs;
-  const [, ...names] = rounds.keys();
-  const rows = actions.map((all, index) => {
+  const rows = actions.map(([name, all]) => {
     const of = (pick: (waits: Waits, wallMs: number) => number): string =>
       median(all.flatMap(({ main, waits }) => (waits ? pick(waits, main.wallMs) : []))).toFixed(0);
     const parts = [of(({ githubMs }) => githubMs), of(({ stsMs }) => stsMs)];
     const rest = of(({ githubMs, stsMs }, wallMs) => wallMs - nodeMs - githubMs - stsMs);
     const main = median(all.map(({ main }) => main.wallMs));
-    return [
-      names[index] ?? "",
-      nodeMs.toFixed(0),
-      ...parts,
-      rest,
-      limitMs.toFixed(0),
-      (main / limitMs).toFixed(2),
-    ];
+    return [name, nodeMs.toFixed(0), ...parts, rest, limitMs.toFixed(0), (main / limitMs).toFixed(2)];
   });
   const head = ["bare node", "GitHub", "STS", "the rest", "limit", "main / limit"];
   return `${formatTable([`main, ${rttMs} ms`, ...head], rows)}\n`;

@@ -13,7 +13,7 @@ const inEnvI = (command: string): string =>
 const inEnvIWithFiles = (command: string): string =>
   `env -i PATH="$PATH" TOOLS_JS="$TOOLS_JS" AWS_ENDPOINT_URL_STS="$AWS_ENDPOINT_URL_STS" AWS_CONFIG_FILE="$AWS_CONFIG_FILE" ` +
   `AWS_SHARED_CREDENTIALS_FILE="$AWS_SHARED_CREDENTIALS_FILE" AWS_REGION="$AWS_REGION" sh -c ${quote(command)}`;
-const inOtherHome = (command: string): string => `HOME="$(mktemp -d)" ${command}`;
+const inOtherHome = (command: string): string => `HOME="$PWD" ${command}`;
 const asNobody = (command: string): string =>
   `setpriv --reuid 65534 --regid 65534 --clear-groups sh -c ${quote(command)}`;
 /** An image whose user is root, or a number. */

@@ -7,6 +7,7 @@ import { createRunner, type Job, type Runner, type StepResult } from "../../harn
 import { describeLoop, isGood, type Loop, readLoop } from "./loops.ts";
 import { BUCKET, type Minio, roleOf } from "./minio.ts";
 import type { RowResult } from "./results.ts";
+import { withRclone } from "./tools.ts";
 
 /** How fast time goes. A session of MinIO lives as long as its ID token, unless a duration is asked for. */
 export interface Pace {
@@ -113,12 +114,9 @@ const RCLONE_TURN = [
   "cmp put got",
 ].join("\n");
 const RCLONE = [
-  'mkdir rclone && cd rclone && export RCLONE_CONFIG=/dev/null RCLONE_RC_ADDR="unix://$PWD/socket"',
+  "mkdir rclone && cd rclone",
   'export RCLONE_S3_PROVIDER=Minio RCLONE_S3_ENV_AUTH=true RCLONE_S3_ENDPOINT="$AWS_ENDPOINT_URL_S3"',
-  '"$TOOLS_RCLONE/rclone" rcd --rc-no-auth & server=$!',
-  "for i in $(seq 100); do test -S socket && break; sleep 0.1; done",
-  '"$@"',
-  "kill $server; wait $server || true",
+  withRclone("$TOOLS_RCLONE/rclone", '"$@"'),
 ].join("\n");
 
 /** The loops that a row can run side by side. */

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { type Clouds, startClouds } from "../../harness/clouds/clouds.ts";
-import { trustGitHub } from "../../harness/clouds/trust.ts";
+import { trustGitHub, trustPrincipal } from "../../harness/clouds/trust.ts";
 import { repository } from "../../harness/repository.ts";
 import { createRunner, type StepResult } from "../../harness/runner/runner.ts";
 import { describeLoop, isGood, type Loop, readLoop } from "./loops.ts";
@@ -123,8 +123,7 @@ async function startOurSts(): Promise<Clouds> {
   const { idTokenSeconds } = QUICK;
   const clouds = await startClouds({ idTokenSeconds, sessionSeconds: idTokenSeconds });
   clouds.sts.addRole({ arn: ROLE, trust: trustGitHub("111122223333", "*") });
-  const Statement = { Effect: "Allow", Principal: { AWS: ROLE }, Action: "sts:AssumeRole" } as const;
-  clouds.sts.addRole({ arn: SECOND_ROLE, trust: { Version: "2012-10-17", Statement } });
+  clouds.sts.addRole({ arn: SECOND_ROLE, trust: trustPrincipal(ROLE) });
   return clouds;
 }
 

@@ -78,6 +78,16 @@ const goBase = (role: string, variables = ""): string =>
     'echo \'{"t":0,"done":true}\'',
   ].join("\n");
 
+/** One process of rclone, which `command` asks over the socket in the folder where it is started. */
+export const withRclone = (program: string, command: string): string =>
+  [
+    'export RCLONE_CONFIG=/dev/null RCLONE_RC_ADDR="unix://$PWD/socket"',
+    `"${program}" rcd --rc-no-auth > log 2>&1 & server=$!`,
+    "for i in $(seq 100); do test -S socket && break; sleep 0.1; done",
+    command,
+    "kill $server; wait $server || true",
+  ].join("\n");
+
 /** DuckDB looks for certificates there, and nowhere else. */
 const WITH_BUNDLE_OF_RED_HAT =
   "mkdir -p /etc/pki/tls/certs && ln -sf /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt";
@@ -317,15 +327,15 @@ export const TOOLS: Tool[] = [
     version: "1.76.0",
     recipe: "rclone",
     script: [
-      'cd "$(mktemp -d)" && export RCLONE_CONFIG=/dev/null RCLONE_RC_ADDR="unix://$PWD/socket"',
-      '"$TOOL/rclone" rcd --rc-no-auth > log 2>&1 & server=$!',
-      "sleep 2",
-      commands(
-        INTERVAL,
-        'echo "$N" > "f$N"',
-        '"$TOOL/rclone" rc --unix-socket socket operations/copyfile srcFs="$PWD" srcRemote="f$N" dstFs=":s3,provider=AWS,env_auth=true,region=$AWS_REGION:$BUCKET" dstRemote="$PREFIX/$N"',
+      'cd "$(mktemp -d)"',
+      withRclone(
+        "$TOOL/rclone",
+        commands(
+          INTERVAL,
+          'echo "$N" > "f$N"',
+          '"$TOOL/rclone" rc --unix-socket socket operations/copyfile srcFs="$PWD" srcRemote="f$N" dstFs=":s3,provider=AWS,env_auth=true,region=$AWS_REGION:$BUCKET" dstRemote="$PREFIX/$N"',
+        ),
       ),
-      "kill $server",
     ].join("\n"),
     expected: WORKS_AS_IT_IS,
   },

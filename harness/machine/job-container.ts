@@ -27,8 +27,9 @@ const START = `
   exec sleep 600`;
 
 export class JobContainer {
-  /** In front of a step's command; also the `node` of a runner, when called without one. */
+  /** A program that runs its arguments in the container: in front of a step's command. */
   readonly exec: string;
+  /** The `node` of a runner whose actions run in the container. */
   readonly node: string;
   readonly #folder = mkdtempSync(path.join(os.tmpdir(), "job container "));
   #process: ChildProcess | undefined;

@@ -21,7 +21,7 @@ import type { Ask, Reply, Watch, WatchSession } from "../../src/keeper/messages.
 import type { KeeperStatus } from "../../src/keeper/status.ts";
 import { repository } from "../repository.ts";
 import { ask } from "../run.ts";
-import { isAlive, killEvery, killProcesses, type ProcessInfo, processesWith } from "../runner/processes.ts";
+import { isAlive, killEvery, type ProcessInfo, processesWith } from "../runner/processes.ts";
 import { waitFor } from "../wait.ts";
 
 export const AUDIENCE = "sts.amazonaws.com";
@@ -117,7 +117,6 @@ export class Keeper {
 
   /** Ends it whatever it does, and removes what it worked on. */
   async close(): Promise<void> {
-    await killProcesses([this.pid]);
     await killEvery(() => this.processes());
     rmSync(this.#folder, { recursive: true, force: true });
   }
