@@ -12,7 +12,7 @@ test(
   async () => {
     const job = await startJob();
     const uses = [await job.use()];
-    const readers = await Promise.all([3, 3].map((closed) => job.read(job.directory.secret, 50, closed)));
+    const readers = await Promise.all([10, 20].map((closed) => job.read(job.directory.secret, 50, closed)));
     for (let n = 0; n < 6; n++) uses.push(await job.use({ profile: `named-${n}`, trial: "false" }));
     for (const reader of readers) expectFresh(await reader.stop());
     await finishClean(job, uses);

@@ -58,7 +58,7 @@ test(
         ? job.run("node", [machine.windows(jsClient)], env)
         : job.run(goClient ?? "", [], env);
     };
-    const readers = await Promise.all([3, 3, 20].map((closed) => job.read(job.directory.secret, 50, closed)));
+    const readers = await Promise.all([10, 20].map((closed) => job.read(job.directory.secret, 50, closed)));
     const kinds = goClient === undefined ? (["js"] as const) : (["js", "go"] as const);
     const clients = await Promise.all(
       kinds.flatMap((kind) => ["", "release"].map((profile) => start(profile, kind, SECONDS))),

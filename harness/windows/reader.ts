@@ -1,7 +1,8 @@
 /**
  * A Windows program that reads the token file over and over and keeps it open between. Prints as JSON what it
  * saw (Sightings). Arguments: the file, for how many milliseconds it is open and closed in turn, a file whose
- * appearance ends it, and "exclusive" if nobody else may open the file meanwhile.
+ * appearance ends it, and "exclusive" if nobody else may open the file meanwhile. It is closed for up to half as long
+ * again or half as short: readers of one pace could take turns for seconds and leave no moment to replace the file.
  */
 import * as fs from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -45,7 +46,7 @@ async function stopped(): Promise<void> {
 let due = performance.now();
 while (!fs.existsSync(stop)) {
   seen.blindMs = Math.max(seen.blindMs, Math.round(performance.now() - due));
-  due = performance.now() + Number(openMs) + Number(closedMs);
+  due = performance.now() + Number(openMs) + 1.5 * Number(closedMs);
   try {
     const opened = fs.openSync(file, FLAGS);
     look(fs.readFileSync(opened, "utf8"));
@@ -57,7 +58,7 @@ while (!fs.existsSync(stop)) {
     if (code === "ENOENT") seen.missing += 1;
     else seen.errors.push(code);
   }
-  await sleep(Number(closedMs));
+  await sleep(Number(closedMs) * (0.5 + Math.random()));
 }
 console.log(JSON.stringify(seen));
 process.exit();
