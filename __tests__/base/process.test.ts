@@ -3,7 +3,13 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, test } from "@jest/globals";
-import { findWorker, identify, isRunning, type ProcessIdentity } from "../../src/base/process.ts";
+import {
+  findWorker,
+  identify,
+  isRunning,
+  isSuspended,
+  type ProcessIdentity,
+} from "../../src/base/process.ts";
 
 const children: ChildProcess[] = [];
 afterEach(() => {
@@ -53,6 +59,17 @@ describe("a process", () => {
   test("that was never there is not running", () => {
     expect(identify(2 ** 22 + 1)).toStrictEqual({ pid: 2 ** 22 + 1 });
     for (const pid of [2 ** 22 + 1, -1, 0, Number.NaN]) expect(isRunning({ pid, started: "1" })).toBe(false);
+  });
+
+  test("on Windows is known by its pid alone, even where a folder is called /proc", () => {
+    const platform = Object.getOwnPropertyDescriptor(process, "platform") as PropertyDescriptor;
+    Object.defineProperty(process, "platform", { ...platform, value: "win32" });
+    try {
+      expect(identify(process.pid)).toStrictEqual({ pid: process.pid });
+      expect(isSuspended({ pid: process.pid })).toBe(false);
+    } finally {
+      Object.defineProperty(process, "platform", platform);
+    }
   });
 
   test("without /proc is known by its pid alone", () => {

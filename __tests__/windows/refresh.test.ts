@@ -25,6 +25,15 @@ const calls = ({ stdout, stderr }: StepEnd): string[] => {
     return arn?.replace(/\/[^/]*$/, "") ?? error ?? line;
   });
 };
+/**
+ * The calls that failed. The SDK for Go uses a session to its last moment, so a call can be on its way when that comes;
+ * the next one then has a new session.
+ */
+const failed = (all: string[]): string[] =>
+  all.filter((one, n) => {
+    const isLate = one.includes("ExpiredToken") && all[n + 1]?.startsWith("arn:");
+    return !one.startsWith("arn:") && !isLate;
+  });
 const assumed = (role: string): string => role.replace(":iam:", ":sts:").replace(":role/", ":assumed-role/");
 
 test(
@@ -72,9 +81,8 @@ test(
     const made = ended.map(calls);
     const arns = made.map((all) => [...new Set(all.filter((one) => one.startsWith("arn:")))]);
     expect(arns).toEqual(kinds.flatMap(() => [[assumed(ROLE)], [assumed(RELEASE)]]));
-    // A session of seconds can expire on its way on a machine that stands still for as long.
     const isBusy = !seen.every(wasPunctual);
-    if (!isBusy) expect(made.flat().filter((one) => !one.startsWith("arn:"))).toEqual([]);
+    if (!isBusy) expect(made.flatMap(failed)).toEqual([]);
     for (const sightings of seen) {
       expectFresh(sightings);
       expect(sightings.tokens).toBeGreaterThanOrEqual(4);

@@ -7,8 +7,8 @@ import type { Sightings } from "../../harness/windows/reader.ts";
 /** Bound on one test. Wine is slow on a busy machine. */
 export const LIMIT_MS = 300_000;
 
-// On a busy machine a process dies under Wine now and then, without a word: about once in a hundred tests, with
-// another cause than the action's as far as is known. The log has the error of the first try.
+// Tokens live for seconds here, and a machine that stands still for as long makes one stale. The log has the error of
+// the first try.
 jest.retryTimes(1, { logErrorsBeforeRetry: true });
 
 const jobs: WindowsJob[] = [];

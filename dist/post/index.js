@@ -2344,6 +2344,9 @@ function readAll(directory, schema) {
 
 /** proc(5), /proc/PID/stat; undefined if there is no such process, or it cannot be read now. */
 function readStat(pid) {
+    // On Windows it would be a folder of the current drive, which anybody can make, and under Wine that of Linux.
+    if (process.platform === "win32")
+        return undefined;
     try {
         const text = external_node_fs_namespaceObject.readFileSync(`/proc/${pid}/stat`, "utf8");
         // The name is in parentheses and may contain any character.

@@ -16,10 +16,13 @@ const [addressFile = "", outputFolder = ""] = process.argv.slice(2);
 const BASE = ["SystemRoot", "SystemDrive", "windir", "ComSpec", "PATH", "PATHEXT", "TEMP", "TMP"];
 
 const steps = new Map<number, Promise<StepEnd>>();
+/** Not steps.size: Wine gives a pid to another process soon. */
+let started = 0;
 
 function start({ file, args, cwd, env }: Extract<Order, { kind: "start" }>): number {
   const base = Object.fromEntries(BASE.map((name) => [name, process.env[name] ?? ""]));
-  const outputs = ["stdout", "stderr"].map((name) => `${outputFolder}\\${steps.size}.${name}`);
+  const number = started++;
+  const outputs = ["stdout", "stderr"].map((name) => `${outputFolder}\\${number}.${name}`);
   const files = outputs.map((output) => fs.openSync(output, "w"));
   const child = spawn(file, args, {
     cwd,
