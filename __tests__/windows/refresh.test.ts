@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { expect, test } from "@jest/globals";
+import { failedAtExpiry } from "../../conformance/judge.ts";
 import { trustGitHub } from "../../harness/clouds/trust.ts";
 import { ROLE } from "../../harness/windows/job.ts";
 import { readLane } from "../../harness/windows/lane.ts";
@@ -25,15 +26,9 @@ const calls = ({ stdout, stderr }: StepEnd): string[] => {
     return arn?.replace(/\/[^/]*$/, "") ?? error ?? line;
   });
 };
-/**
- * The calls that failed. The SDK for Go uses a session to its last moment, so a call can be on its way when that comes;
- * the next one then has a new session.
- */
+const worked = (call = ""): boolean => call.startsWith("arn:");
 const failed = (all: string[]): string[] =>
-  all.filter((one, n) => {
-    const isLate = one.includes("ExpiredToken") && all[n + 1]?.startsWith("arn:");
-    return !one.startsWith("arn:") && !isLate;
-  });
+  all.filter((call, index) => !worked(call) && !failedAtExpiry(call, worked(all[index + 1])));
 const assumed = (role: string): string => role.replace(":iam:", ":sts:").replace(":role/", ":assumed-role/");
 
 test(
@@ -79,7 +74,7 @@ test(
     for (const client of ofUser)
       expect(calls(await client.ended)).toContain("arn:aws:iam::777788889999:user");
     const made = ended.map(calls);
-    const arns = made.map((all) => [...new Set(all.filter((one) => one.startsWith("arn:")))]);
+    const arns = made.map((all) => [...new Set(all.filter(worked))]);
     expect(arns).toEqual(kinds.flatMap(() => [[assumed(ROLE)], [assumed(RELEASE)]]));
     const isBusy = !seen.every(wasPunctual);
     if (!isBusy) expect(made.flatMap(failed)).toEqual([]);
